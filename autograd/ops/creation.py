@@ -1,0 +1,190 @@
+"""Making tensors: from data, or from a rule."""
+
+import numpy as np
+
+from ...backends import default, get, owner
+from ..errors import ArgumentError, DtypeError
+from ..primitive import composed
+from ..tensor import SHARED, Tensor, convert, owner_or_none, raw
+
+_FLOATS = ("float16", "float32", "float64")
+_default_dtype = [np.dtype("float32")]
+
+
+def default_dtype():
+    """The dtype of floating data that does not bring its own: float32 until changed."""
+    return _default_dtype[0]
+
+
+@composed
+def set_default_dtype(dtype):
+    """Set the dtype of floating data made from Python numbers and by creation functions.
+
+    Raises: DtypeError unless it is float16, float32 or float64.
+    """
+    dtype = dtype_of(dtype)
+    if dtype.name not in _FLOATS:
+        raise DtypeError(f"set_default_dtype: choose one of {', '.join(_FLOATS)}, not {dtype}")
+    _default_dtype[0] = dtype
+
+
+def dtype_of(dtype):
+    """A NumPy dtype; DtypeError if there is none of that name."""
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        raise DtypeError(f"unknown dtype {dtype!r}: use a NumPy dtype or its name, such as 'float32'") from None
+
+
+def _natural(data, dtype):
+    """The dtype that data from Python numbers takes: whole numbers stay whole, others take the default dtype."""
+    if dtype is not None:
+        return dtype_of(dtype)
+    if isinstance(data, (float, list, tuple)) and not isinstance(data, np.generic):
+        flat = data
+        while isinstance(flat, (list, tuple)) and flat:
+            flat = flat[0]
+        if hasattr(flat, "dtype"):
+            return None
+        kind = np.asarray(data, dtype=None).dtype.kind if not isinstance(data, float) else "f"
+        return default_dtype() if kind == "f" else None
+    return None
+
+
+@composed
+def tensor(data, dtype=None, device=None, requires_grad=False):
+    """A Tensor with a copy of `data`: numbers, nested lists, arrays or Tensors.
+
+    Shape: that of the data.
+    Raises: ShapeError for ragged lists; DtypeError for text and objects, or if integers shall require grad;
+        DeviceError for an unknown device.
+    Example:
+        >>> import chainrule as cr
+        >>> cr.tensor([[1.0, 2.0]])
+        tensor([[1., 2.]], dtype=float32)
+    """
+    backend = get(device) if device is not None else _home(data)
+    try:
+        dtype = _natural(data, dtype) if backend.name != "scalar" or dtype is not None else None
+    except ValueError:
+        dtype = None  # ragged: convert says so
+    array = convert("tensor", data, dtype, backend)
+    result = Tensor._wrap(backend.copy(array) if array is raw(data) or _aliases(array, data) else array)
+    result.requires_grad = requires_grad
+    return result
+
+
+def _aliases(array, data):
+    """Whether the converted array may share the memory of the data: only arrays of the same backend can."""
+    return owner_or_none(raw(data)) is owner(array)
+
+
+def _home(data):
+    """Where the data lives already, if it does."""
+    backend = owner_or_none(raw(data))
+    return default() if backend is None or isinstance(data, (bool, int, float)) else backend
+
+
+@composed
+def asarray(data, dtype=None, device=None, requires_grad=False):
+    """A Tensor that shares the memory of `data` where it can; a Tensor is returned as it is.
+
+    While a recorded graph needs the values, it keeps a copy of memory that is shared with you.
+
+    Raises: as `tensor`.
+    Example:
+        >>> import chainrule as cr, numpy as np
+        >>> a = np.zeros(2)
+        >>> t = cr.asarray(a)
+        >>> a[0] = 5
+        >>> t.tolist()
+        [5.0, 0.0]
+    """
+    backend = get(device) if device is not None else _home(data)
+    same = dtype is None or getattr(data, "dtype", None) == dtype_of(dtype)
+    if isinstance(data, Tensor) and same and data.device == backend.name and not requires_grad:
+        return data
+    if owner_or_none(raw(data)) is backend and same and hasattr(data, "shape") and not isinstance(data, np.generic):
+        result = Tensor._wrap(raw(data))
+        result._access = SHARED
+        result.requires_grad = requires_grad
+        return result
+    return tensor(data, dtype, device, requires_grad)
+
+
+def _made(name, dtype, device, requires_grad, *args, **kwargs):
+    """A tensor from the array function `name` of the chosen device's namespace."""
+    backend = get(device) if device is not None else default()
+    dtype = default_dtype() if dtype is None else dtype_of(dtype)
+    if backend.array_type is float:
+        data = backend.asarray(getattr(np, name)(*args, **kwargs))
+    else:
+        data = getattr(backend.xp, name)(*args, dtype=dtype, **kwargs)
+    result = Tensor._wrap(data)
+    result.requires_grad = requires_grad
+    return result
+
+
+@composed
+def zeros(shape, dtype=None, device=None, requires_grad=False):
+    """A tensor of zeros."""
+    return _made("zeros", dtype, device, requires_grad, shape)
+
+
+@composed
+def ones(shape, dtype=None, device=None, requires_grad=False):
+    """A tensor of ones."""
+    return _made("ones", dtype, device, requires_grad, shape)
+
+
+@composed
+def full(shape, fill_value, dtype=None, device=None, requires_grad=False):
+    """A tensor with `fill_value` everywhere."""
+    return _made("full", dtype, device, requires_grad, shape, raw(fill_value))
+
+
+@composed
+def eye(n, m=None, k=0, dtype=None, device=None, requires_grad=False):
+    """An (n, m) matrix with ones on its k-th diagonal; m = n if left out."""
+    return _made("eye", dtype, device, requires_grad, n, M=m, k=k)
+
+
+@composed
+def arange(start, stop=None, step=1, dtype=None, device=None, requires_grad=False):
+    """Numbers from `start` (0 if only one bound is given) to below `stop` in steps; whole numbers give int64."""
+    start, stop = (0, start) if stop is None else (start, stop)
+    if step == 0:
+        raise ArgumentError("arange: step must not be 0")
+    if dtype is None and all(isinstance(v, (int, np.integer)) for v in (start, stop, step)):
+        dtype = np.int64
+    return _made("arange", dtype, device, requires_grad, start, stop, step)
+
+
+@composed
+def linspace(start, stop, num=50, endpoint=True, dtype=None, device=None, requires_grad=False):
+    """`num` evenly spaced numbers from `start` to `stop`, which is the last one unless endpoint=False."""
+    return _made("linspace", dtype, device, requires_grad, start, stop, num, endpoint=endpoint)
+
+
+def _like(name, x, dtype, args=()):
+    x = asarray(x)
+    dtype = x.dtype if dtype is None else dtype_of(dtype)
+    return _made(name, dtype, x.device, False, x.shape, *args)
+
+
+@composed
+def zeros_like(x, dtype=None):
+    """Zeros with the shape, dtype and device of x."""
+    return _like("zeros", x, dtype)
+
+
+@composed
+def ones_like(x, dtype=None):
+    """Ones with the shape, dtype and device of x."""
+    return _like("ones", x, dtype)
+
+
+@composed
+def full_like(x, fill_value, dtype=None):
+    """`fill_value` everywhere, with the shape, dtype and device of x."""
+    return _like("full", x, dtype, (raw(fill_value),))

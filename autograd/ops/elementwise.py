@@ -1,0 +1,516 @@
+"""Operations that act on each element by itself."""
+
+from math import log as _ln
+from math import pi
+
+from ..primitive import ELEMENTWISE, primitive
+from ..samples import above_one, booleans, positive, reals, unit_open
+from . import special
+
+# ---- arithmetic
+
+
+@primitive(symbol="+", jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g, y=lambda g: g))
+def add(xp, x, y):
+    """Sum x + y.
+
+    Shape: x, y broadcast together.
+    Gradient: dx = g, dy = g.
+    """
+    return xp.add(x, y)
+
+
+@primitive(symbol="-", jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g, y=lambda g: -g))
+def subtract(xp, x, y):
+    """Difference x - y.
+
+    Shape: x, y broadcast together.
+    Gradient: dx = g, dy = -g.
+    """
+    return xp.subtract(x, y)
+
+
+@primitive(symbol="*", jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, y: g * y, y=lambda g, x: g * x))
+def multiply(xp, x, y):
+    """Product x · y, element by element.
+
+    Shape: x, y broadcast together.
+    Gradient: dx = g · y, dy = g · x.
+    """
+    return xp.multiply(x, y)
+
+
+@primitive(symbol="/", jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, y: g / y, y=lambda g, y, out: -g * out / y))
+def divide(xp, x, y):
+    """Quotient x / y.
+
+    Shape: x, y broadcast together.
+    Domain: y ≠ 0; at 0 the result is inf or nan, as IEEE arithmetic says.
+    Gradient: dx = g / y, dy = -g · x / y².
+    """
+    return xp.divide(x, y)
+
+
+def _power_x(g, x, y):
+    if isinstance(y, (int, float)) and y != 0:
+        return g * (y * power(x, y - 1))
+    return g * where(y == 0, 0, y * power(x, where(y == 0, 1, y - 1)))
+
+
+def _power_y(g, x, out):
+    slope = out * log(where(x > 0, x, 1))
+    return g * where(x >= 0, slope, float("nan"))
+
+
+@primitive(symbol="**", jvp=ELEMENTWISE, samples=(positive, reals), vjp=dict(x=_power_x, y=_power_y))
+def power(xp, x, y):
+    """Power xʸ.
+
+    Shape: x, y broadcast together.
+    Domain: x ≥ 0 where y is not a whole number.
+    Gradient: dx = g · y · xʸ⁻¹ (0 where y = 0); dy = g · xʸ · log x (0 where x = 0, nan where x < 0).
+    """
+    return xp.power(x, y)
+
+
+@primitive(symbol="-", jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: -g))
+def negative(xp, x):
+    """Negation -x."""
+    return xp.negative(x)
+
+
+@primitive(symbol="abs", jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * sign(x)))
+def absolute(xp, x):
+    """Absolute value |x|.
+
+    Gradient: dx = g · sign(x), 0 at the kink x = 0.
+    """
+    return xp.absolute(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g * 0))
+def sign(xp, x):
+    """Sign of x: -1, 0 or 1.
+
+    Gradient: 0 everywhere, also at the jump x = 0.
+    """
+    return xp.sign(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g * 0))
+def floor(xp, x):
+    """Largest whole number ≤ x.
+
+    Gradient: 0 everywhere, also at the jumps.
+    """
+    return xp.floor(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g * 0))
+def ceil(xp, x):
+    """Smallest whole number ≥ x.
+
+    Gradient: 0 everywhere, also at the jumps.
+    """
+    return xp.ceil(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=positive, vjp=dict(x=lambda g: g * 0))
+def rint(xp, x):
+    """Nearest whole number; halves go to the even one.
+
+    Gradient: 0 everywhere, also at the jumps.
+    """
+    return xp.rint(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: 2 * g * x))
+def square(xp, x):
+    """Square x².
+
+    Gradient: dx = 2 g x.
+    """
+    return xp.square(x)
+
+
+# ---- exponentials and logarithms
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: g * out))
+def exp(xp, x):
+    """Exponential eˣ.
+
+    Gradient: dx = g · eˣ.
+    """
+    return xp.exp(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: g * (out + 1)))
+def expm1(xp, x):
+    """eˣ - 1, accurate near 0.
+
+    Gradient: dx = g · eˣ.
+    """
+    return xp.expm1(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=positive, vjp=dict(x=lambda g, x: g / x))
+def log(xp, x):
+    """Natural logarithm of x.
+
+    Domain: x > 0; log 0 = -inf, and nan below.
+    Gradient: dx = g / x.
+    """
+    return xp.log(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=positive, vjp=dict(x=lambda g, x: g / (x * _ln(2))))
+def log2(xp, x):
+    """Logarithm of x to base 2.
+
+    Domain: x > 0.
+    Gradient: dx = g / (x ln 2).
+    """
+    return xp.log2(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=positive, vjp=dict(x=lambda g, x: g / (x * _ln(10))))
+def log10(xp, x):
+    """Logarithm of x to base 10.
+
+    Domain: x > 0.
+    Gradient: dx = g / (x ln 10).
+    """
+    return xp.log10(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=positive, vjp=dict(x=lambda g, x: g / (1 + x)))
+def log1p(xp, x):
+    """log(1 + x), accurate near 0.
+
+    Domain: x > -1.
+    Gradient: dx = g / (1 + x).
+    """
+    return xp.log1p(x)
+
+
+@primitive(
+    jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x, out: g * exp(x - out), y=lambda g, y, out: g * exp(y - out))
+)
+def logaddexp(xp, x, y):
+    """log(eˣ + eʸ), without overflow.
+
+    Shape: x, y broadcast together.
+    Gradient: dx = g · e^(x - out), dy = g · e^(y - out).
+    """
+    return xp.logaddexp(x, y)
+
+
+@primitive(jvp=ELEMENTWISE, samples=positive, vjp=dict(x=lambda g, out: g / (2 * out)))
+def sqrt(xp, x):
+    """Square root √x.
+
+    Domain: x ≥ 0, nan below.
+    Gradient: dx = g / (2 √x), inf at 0.
+    """
+    return xp.sqrt(x)
+
+
+# ---- trigonometric and hyperbolic
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * cos(x)))
+def sin(xp, x):
+    """Sine of x.
+
+    Unit: x in radians.
+    Gradient: dx = g · cos x.
+    """
+    return xp.sin(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: -g * sin(x)))
+def cos(xp, x):
+    """Cosine of x.
+
+    Unit: x in radians.
+    Gradient: dx = -g · sin x.
+    """
+    return xp.cos(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=unit_open, vjp=dict(x=lambda g, out: g * (1 + out * out)))
+def tan(xp, x):
+    """Tangent of x.
+
+    Unit: x in radians.
+    Gradient: dx = g · (1 + tan² x).
+    """
+    return xp.tan(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=unit_open, vjp=dict(x=lambda g, x: g / sqrt(1 - x * x)))
+def arcsin(xp, x):
+    """Inverse sine, in radians.
+
+    Domain: -1 ≤ x ≤ 1.
+    Gradient: dx = g / √(1 - x²), inf at ±1.
+    """
+    return xp.arcsin(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=unit_open, vjp=dict(x=lambda g, x: -g / sqrt(1 - x * x)))
+def arccos(xp, x):
+    """Inverse cosine, in radians.
+
+    Domain: -1 ≤ x ≤ 1.
+    Gradient: dx = -g / √(1 - x²), inf at ±1.
+    """
+    return xp.arccos(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g / (1 + x * x)))
+def arctan(xp, x):
+    """Inverse tangent, in radians.
+
+    Gradient: dx = g / (1 + x²).
+    """
+    return xp.arctan(x)
+
+
+@primitive(
+    jvp=ELEMENTWISE,
+    samples=reals,
+    vjp=dict(x=lambda g, x, y: g * y / (x * x + y * y), y=lambda g, x, y: -g * x / (x * x + y * y)),
+)
+def arctan2(xp, x, y):
+    """Angle of the point (y, x): arctan(x / y) in the right quadrant, in radians. The first argument is the ordinate.
+
+    Shape: x, y broadcast together.
+    Gradient: dx = g y / (x² + y²), dy = -g x / (x² + y²); nan at the origin.
+    """
+    return xp.arctan2(x, y)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * cosh(x)))
+def sinh(xp, x):
+    """Hyperbolic sine of x.
+
+    Gradient: dx = g · cosh x.
+    """
+    return xp.sinh(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * sinh(x)))
+def cosh(xp, x):
+    """Hyperbolic cosine of x.
+
+    Gradient: dx = g · sinh x.
+    """
+    return xp.cosh(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: g * (1 - out * out)))
+def tanh(xp, x):
+    """Hyperbolic tangent (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ), between -1 and 1.
+
+    Gradient: dx = g · (1 - tanh² x).
+    Example:
+        >>> import chainrule as cr
+        >>> cr.tanh(0.0)
+        0.0
+    """
+    return xp.tanh(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g / sqrt(1 + x * x)))
+def arcsinh(xp, x):
+    """Inverse hyperbolic sine.
+
+    Gradient: dx = g / √(1 + x²).
+    """
+    return xp.arcsinh(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=above_one, vjp=dict(x=lambda g, x: g / sqrt(x * x - 1)))
+def arccosh(xp, x):
+    """Inverse hyperbolic cosine.
+
+    Domain: x ≥ 1.
+    Gradient: dx = g / √(x² - 1), inf at 1.
+    """
+    return xp.arccosh(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=unit_open, vjp=dict(x=lambda g, x: g / (1 - x * x)))
+def arctanh(xp, x):
+    """Inverse hyperbolic tangent.
+
+    Domain: -1 < x < 1.
+    Gradient: dx = g / (1 - x²).
+    """
+    return xp.arctanh(x)
+
+
+# ---- choosing
+
+
+def _greater_share(g, x, y):
+    return where(x > y, g, where(x == y, g / 2, where(x != x, g, 0)))
+
+
+def _smaller_share(g, x, y):
+    return where(x < y, g, where(x == y, g / 2, where(x != x, g, 0)))
+
+
+@primitive(
+    jvp=ELEMENTWISE,
+    samples=reals,
+    vjp=dict(x=_greater_share, y=lambda g, x, y: _greater_share(g, y, x)),
+)
+def maximum(xp, x, y):
+    """The larger of x and y; nan if either is nan.
+
+    Shape: x, y broadcast together.
+    Gradient: g goes to the larger; at a tie each gets g / 2.
+    """
+    return xp.maximum(x, y)
+
+
+@primitive(
+    jvp=ELEMENTWISE,
+    samples=reals,
+    vjp=dict(x=_smaller_share, y=lambda g, x, y: _smaller_share(g, y, x)),
+)
+def minimum(xp, x, y):
+    """The smaller of x and y; nan if either is nan.
+
+    Shape: x, y broadcast together.
+    Gradient: g goes to the smaller; at a tie each gets g / 2.
+    """
+    return xp.minimum(x, y)
+
+
+@primitive(
+    jvp=ELEMENTWISE,
+    samples=(booleans, reals, reals),
+    vjp=dict(x=lambda g, condition: where(condition, g, 0), y=lambda g, condition: where(condition, 0, g)),
+)
+def where(xp, condition, x, y):
+    """x where the condition holds, else y.
+
+    Shape: condition, x, y broadcast together.
+    Gradient: g goes to the value that was taken. A branch that is not taken gets 0, but its own rule may turn that
+        into nan (0 · inf): make the argument of the untaken branch harmless with a second `where`.
+    """
+    return xp.where(condition, x, y)
+
+
+# ---- activation functions with a rule of their own
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: where(out > 0, g, 0)))
+def relu(xp, x):
+    """Rectified linear unit max(x, 0).
+
+    Gradient: dx = g where x > 0, else 0, also at the kink x = 0.
+    """
+    return xp.maximum(x, 0)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: g * out * (1 - out)))
+def sigmoid(xp, x):
+    """Logistic function 1 / (1 + e⁻ˣ), without overflow at either end.
+
+    Gradient: dx = g · out · (1 - out).
+    """
+    e = xp.exp(-xp.absolute(x))
+    return xp.where(x >= 0, 1.0, e) / (1 + e)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: -g * expm1(-out)))
+def softplus(xp, x):
+    """Smooth ramp log(1 + eˣ), without overflow.
+
+    Gradient: dx = g · sigmoid(x) = g · (1 - e^-out).
+    """
+    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.absolute(x)))
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * (2 / pi**0.5) * exp(-(x * x))))
+def erf(xp, x):
+    """Error function 2/√π ∫₀ˣ exp(-t²) dt, to within a few units in the last place.
+
+    Gradient: dx = g · 2/√π · exp(-x²).
+    Source: W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23 (1969).
+    """
+    return xp.erf(x) if hasattr(xp, "erf") else special.erf(xp, x)
+
+
+# ---- comparisons and tests: no gradient, results are plain truth values
+
+
+@primitive(symbol="==", samples=reals, vjp={})
+def equal(xp, x, y):
+    """Whether x = y, element by element."""
+    return xp.equal(x, y)
+
+
+@primitive(symbol="!=", samples=reals, vjp={})
+def not_equal(xp, x, y):
+    """Whether x ≠ y, element by element."""
+    return xp.not_equal(x, y)
+
+
+@primitive(symbol="<", samples=reals, vjp={})
+def less(xp, x, y):
+    """Whether x < y, element by element."""
+    return xp.less(x, y)
+
+
+@primitive(symbol="<=", samples=reals, vjp={})
+def less_equal(xp, x, y):
+    """Whether x ≤ y, element by element."""
+    return xp.less_equal(x, y)
+
+
+@primitive(symbol=">", samples=reals, vjp={})
+def greater(xp, x, y):
+    """Whether x > y, element by element."""
+    return xp.greater(x, y)
+
+
+@primitive(symbol=">=", samples=reals, vjp={})
+def greater_equal(xp, x, y):
+    """Whether x ≥ y, element by element."""
+    return xp.greater_equal(x, y)
+
+
+@primitive(symbol="&", samples=booleans, vjp={})
+def logical_and(xp, x, y):
+    """Whether both hold."""
+    return xp.logical_and(x, y)
+
+
+@primitive(symbol="|", samples=booleans, vjp={})
+def logical_or(xp, x, y):
+    """Whether at least one holds."""
+    return xp.logical_or(x, y)
+
+
+@primitive(symbol="~", samples=booleans, vjp={})
+def logical_not(xp, x):
+    """Whether x does not hold."""
+    return xp.logical_not(x)
+
+
+@primitive(samples=reals, vjp={})
+def isnan(xp, x):
+    """Whether x is not a number."""
+    return xp.isnan(x)
+
+
+@primitive(samples=reals, vjp={})
+def isfinite(xp, x):
+    """Whether x is neither nan nor infinite."""
+    return xp.isfinite(x)

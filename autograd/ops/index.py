@@ -1,0 +1,163 @@
+"""Indexing, and what follows from it."""
+
+import numpy as np
+
+from ...backends import owner
+from ..errors import ArgumentError, DtypeError, ShapeError
+from ..primitive import LINEAR, composed, primitive
+from ..samples import distinct, on
+from ..tensor import Tensor, raw
+from .reduce import max_, min_
+from .shape import reshape
+
+
+def _prepared(xp, index):
+    """An index in which lists and host arrays have become arrays of the namespace xp."""
+    if isinstance(index, tuple):
+        return tuple(_prepared(xp, i) for i in index)
+    if isinstance(index, (list, np.ndarray)):
+        array = np.asarray(index)
+        return xp.asarray(array.astype(np.intp) if array.size == 0 else array)
+    return index
+
+
+def _is_basic(index):
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(
+        i is None or i is Ellipsis or isinstance(i, (slice, int, np.integer)) and not isinstance(i, bool) for i in parts
+    )
+
+
+_INDICES = [
+    on((3, 4), index=1),
+    on((3, 4), index=(slice(None), slice(None, None, -2))),
+    on((3, 4), index=(Ellipsis, None, 2)),
+    on((3, 4), index=([0, 2, 0], [1, 1, 1])),
+    on((3, 4), index=np.array([True, False, True])),
+    on((2, 3, 4), index=(slice(None), [2, 2], slice(1, 3))),
+]
+
+
+@primitive(
+    symbol="[]",
+    jvp=LINEAR,
+    samples=_INDICES,
+    needs="an index inside the array",
+    vjp=dict(x=lambda g, index, x_shape: scatter_add(g, index=index, shape=x_shape)),
+)
+def getitem(xp, x, *, index):
+    """x[index], basic or advanced, with NumPy's meaning. Advanced indexing and every recorded result copy.
+
+    Gradient: dx is 0 but at the elements read; one that was read twice gets both contributions.
+    """
+    return x[_prepared(xp, index)]
+
+
+@primitive(
+    jvp=LINEAR,
+    samples=[
+        on((2, 4), index=[2, 0], shape=(3, 4)),
+        on((2,), index=([1, 1], [2, 2]), shape=(3, 4)),
+        on((4,), index=1, shape=(3, 4)),
+    ],
+    vjp=dict(x=lambda g, index: getitem(g, index=index)),
+)
+def scatter_add(xp, x, *, index, shape):
+    """An array of zeros of `shape` with x added at `index`: the transpose of getitem."""
+    index = _prepared(xp, index)
+    out = xp.zeros(shape, dtype=x.dtype)
+    if _is_basic(index):
+        out[index] = x
+    else:
+        xp.add.at(out, index, x)
+    return out
+
+
+def unwrapped(index):
+    """An index in which Tensors have become their arrays; floating ones are refused."""
+    if isinstance(index, tuple):
+        return tuple(unwrapped(i) for i in index)
+    if isinstance(index, list):
+        return [unwrapped(i) for i in index]
+    if isinstance(index, Tensor):
+        if index.dtype.kind not in "biu":
+            raise DtypeError(f"index: needs integers or booleans, was given a tensor of {index.dtype}")
+        return raw(index) if index.ndim or index.dtype.kind == "b" else int(index)
+    return index
+
+
+@composed
+def take(x, indices, axis=None):
+    """The elements of x at `indices` along `axis` (None: of the flattened array).
+
+    Shape: the axis is replaced by the shape of indices.
+    """
+    indices = unwrapped(indices)
+    if axis is None:
+        return reshape(x, shape=(-1,))[indices]
+    return x[(*(slice(None),) * (axis % len(x.shape)), indices)]
+
+
+@composed
+def take_along_axis(x, indices, axis=-1):
+    """For each position, the element of x that `indices` names along `axis`; undoes and applies sorts.
+
+    Shape: indices like x but for `axis`.
+    """
+    indices = raw(indices)
+    if len(indices.shape) != len(x.shape):
+        raise ShapeError(f"take_along_axis: indices need {len(x.shape)} axes like x, were given shape {indices.shape}")
+    xp = owner(indices).xp
+    axis %= len(x.shape)
+    grid = [xp.arange(n).reshape((-1,) + (1,) * (len(x.shape) - i - 1)) for i, n in enumerate(indices.shape)]
+    grid[axis] = indices
+    return getitem(x, index=tuple(grid))
+
+
+@primitive(samples=[on((3, 4), domain=distinct), on((3, 4), domain=distinct, axis=0)], vjp={})
+def argsort(xp, x, *, axis=-1):
+    """The positions that sort x along `axis`; equal elements keep their order."""
+    return xp.argsort(x, axis=axis, kind="stable")
+
+
+def _unsort(g, x, axis):
+    return take_along_axis(g, argsort(argsort(raw(x), axis=axis), axis=axis), axis)
+
+
+@primitive(
+    jvp=dict(x=lambda t, x, axis: take_along_axis(t, argsort(raw(x), axis=axis), axis)),
+    samples=[on((3, 4), domain=distinct), on((3, 4), domain=distinct, axis=0)],
+    needs="an axis that exists",
+    vjp=dict(x=_unsort),
+)
+def sort(xp, x, *, axis=-1):
+    """x in ascending order along `axis`.
+
+    Gradient: each element's g returns to where the element came from; equal elements keep their order.
+    """
+    return xp.sort(x, axis=axis)
+
+
+@composed
+def one_hot(indices, num_classes, dtype=None):
+    """Rows of zeros with a single 1 at each index.
+
+    Shape: indices (…) of integers in [0, num_classes) → (…, num_classes).
+    Raises: DtypeError if indices are not integers; ArgumentError if one is out of range.
+    Example:
+        >>> import chainrule as cr
+        >>> cr.one_hot(cr.tensor([0, 2]), 3).tolist()
+        [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    from .creation import default_dtype
+
+    indices = np.asarray(indices) if isinstance(indices, (int, list, tuple)) else raw(indices)
+    if indices.dtype.kind not in "iu":
+        raise DtypeError(f"one_hot: indices must be integers, not {indices.dtype}")
+    backend = owner(indices)
+    if indices.size and not 0 <= int(min_(indices)) <= int(max_(indices)) < num_classes:
+        raise ArgumentError(
+            f"one_hot: indices must lie in [0, {num_classes}); given {int(min_(indices))} to {int(max_(indices))}"
+        )
+    hits = indices[..., None] == backend.xp.arange(num_classes)
+    return Tensor(hits.astype(np.dtype(dtype) if dtype is not None else default_dtype()))

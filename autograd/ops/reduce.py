@@ -1,0 +1,216 @@
+"""Operations that combine the elements along axes."""
+
+from ..primitive import LINEAR, composed, primitive
+from ..samples import distinct, on
+from .elementwise import exp, logical_or, square
+from .shape import astype, broadcast_to, concatenate, elements, flip, reshape, transpose
+
+_AXES = [on((3, 4)), on((3, 4), axis=1), on((2, 3, 4), axis=(0, -1)), on((3, 4), axis=0, keepdims=True), on(())]
+_ORDERED = [on(*case.shapes, domain=distinct, **case.options) for case in _AXES]
+
+
+def kept(a, shape, axis, keepdims=False):
+    """The result `a` of reducing an array of `shape`, with the reduced axes back at length 1."""
+    if keepdims:
+        return a
+    axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    axes = {i % len(shape) for i in axes} if shape else set()
+    return reshape(a, shape=tuple(1 if i in axes else n for i, n in enumerate(shape)))
+
+
+@primitive(
+    jvp=LINEAR,
+    samples=_AXES,
+    needs="axes that exist",
+    vjp=dict(x=lambda g, x_shape, axis, keepdims: broadcast_to(kept(g, x_shape, axis, keepdims), shape=x_shape)),
+)
+def sum_(xp, x, *, axis=None, keepdims=False):
+    """Sum along `axis` (an axis, several, or None for all).
+
+    Gradient: dx = g, repeated along the summed axes.
+    Example:
+        >>> import chainrule as cr
+        >>> cr.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(0).tolist()
+        [4.0, 6.0]
+    """
+    return xp.sum(x, axis=axis, keepdims=keepdims)
+
+
+def _spread_mean(g, x_shape, axis, keepdims):
+    return broadcast_to(kept(g / elements(x_shape, axis), x_shape, axis, keepdims), shape=x_shape)
+
+
+@primitive(jvp=LINEAR, samples=_AXES, needs="axes that exist", vjp=dict(x=_spread_mean))
+def mean(xp, x, *, axis=None, keepdims=False):
+    """Arithmetic mean along `axis`.
+
+    Gradient: dx = g / n, repeated along the n averaged elements.
+    """
+    if x.dtype.kind != "f" or x.dtype.itemsize < 4:  # NumPy's care: integers become floats, float16 sums in float32
+        return xp.mean(x, axis=axis, keepdims=keepdims)
+    return xp.sum(x, axis=axis, keepdims=keepdims) / elements(x.shape, axis)
+
+
+def _winners(x, out, axis, keepdims, dtype):
+    """Weights that share 1 evenly among the elements that equal the extreme value (or are nan, if it is)."""
+    hits = astype(logical_or(x == kept(out, x.shape, axis, keepdims), x != x), dtype=dtype)
+    return hits / sum_(hits, axis=axis, keepdims=True)
+
+
+def _to_winners(g, x, out, axis, keepdims):
+    return kept(g, x.shape, axis, keepdims) * _winners(x, out, axis, keepdims, g.dtype)
+
+
+def _from_winners(t, x, out, axis, keepdims):
+    return sum_(t * _winners(x, out, axis, keepdims, t.dtype), axis=axis, keepdims=keepdims)
+
+
+@primitive(
+    jvp=dict(x=_from_winners),
+    samples=_ORDERED,
+    needs="at least one element along axes that exist",
+    vjp=dict(x=_to_winners),
+)
+def max_(xp, x, *, axis=None, keepdims=False):
+    """Largest element along `axis`; nan if there is one.
+
+    Gradient: g goes to the largest element; elements that tie share it evenly.
+    Raises: ShapeError if there is no element to choose from.
+    """
+    return xp.max(x, axis=axis, keepdims=keepdims)
+
+
+@primitive(
+    jvp=dict(x=_from_winners),
+    samples=_ORDERED,
+    needs="at least one element along axes that exist",
+    vjp=dict(x=_to_winners),
+)
+def min_(xp, x, *, axis=None, keepdims=False):
+    """Smallest element along `axis`; nan if there is one.
+
+    Gradient: g goes to the smallest element; elements that tie share it evenly.
+    Raises: ShapeError if there is no element to choose from.
+    """
+    return xp.min(x, axis=axis, keepdims=keepdims)
+
+
+@composed
+def prod(x, axis=None, keepdims=False):
+    """Product along `axis`.
+
+    Gradient: dx = g · (product of the others), exact to any order, also where elements are 0: the elements are
+        multiplied pair by pair, in a tree, so nothing is ever divided.
+    """
+    shape = x.shape
+    axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    axes = tuple(a % len(shape) for a in axes)
+    others = tuple(i for i in range(len(shape)) if i not in axes)
+    x = reshape(transpose(x, axes=(*others, *axes)), shape=(*(shape[i] for i in others), elements(shape, axes)))
+    while x.shape[-1] > 1:
+        half = x.shape[-1] // 2
+        product = x[..., :half] * x[..., half : 2 * half]
+        x = concatenate(product, x[..., 2 * half :], axis=-1) if x.shape[-1] % 2 else product
+    result = x[..., 0] if x.shape[-1] else x.sum(-1) + 1  # the product of nothing is 1
+    return reshape(result, shape=tuple(1 if i in axes else n for i, n in enumerate(shape))) if keepdims else result
+
+
+@composed
+def var(x, axis=None, ddof=0, keepdims=False):
+    """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof."""
+    n = elements(x.shape, axis)
+    centred = x - mean(x, axis=axis, keepdims=True)
+    return sum_(square(centred), axis=axis, keepdims=keepdims) / (n - ddof)
+
+
+@composed
+def std(x, axis=None, ddof=0, keepdims=False):
+    """Standard deviation along `axis`, the root of the variance.
+
+    Gradient: 0 where all elements are equal, a kink.
+    """
+    from .linalg import norm
+
+    n = elements(x.shape, axis)
+    centred = x - mean(x, axis=axis, keepdims=True)
+    return norm(centred, axis=axis, keepdims=keepdims) / (n - ddof) ** 0.5
+
+
+def _cumsum_back(g, axis, x_shape):
+    if axis is None:
+        return reshape(flip(cumsum(flip(g))), shape=x_shape)
+    return flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis)
+
+
+@primitive(jvp=LINEAR, samples=[on((3, 4), axis=1), on((3, 4)), on((2, 3, 2), axis=-2)], vjp=dict(x=_cumsum_back))
+def cumsum(xp, x, *, axis=None):
+    """Running sum along `axis` (None: of the flattened array)."""
+    return xp.cumsum(x, axis=axis)
+
+
+@primitive(samples=_ORDERED[:2], needs="at least one element", vjp={})
+def argmax(xp, x, *, axis=None, keepdims=False):
+    """Position of the (first) largest element along `axis`."""
+    return xp.argmax(x, axis=axis, keepdims=keepdims)
+
+
+@primitive(samples=_ORDERED[:2], needs="at least one element", vjp={})
+def argmin(xp, x, *, axis=None, keepdims=False):
+    """Position of the (first) smallest element along `axis`."""
+    return xp.argmin(x, axis=axis, keepdims=keepdims)
+
+
+@primitive(samples=_AXES[:2], vjp={})
+def all_(xp, x, *, axis=None, keepdims=False):
+    """Whether all elements along `axis` are true (not 0)."""
+    return xp.all(x, axis=axis, keepdims=keepdims)
+
+
+@primitive(samples=_AXES[:2], vjp={})
+def any_(xp, x, *, axis=None, keepdims=False):
+    """Whether any element along `axis` is true (not 0)."""
+    return xp.any(x, axis=axis, keepdims=keepdims)
+
+
+# ---- exponentials summed without overflow
+
+
+def _shares(x, out, axis, keepdims):
+    return exp(x - kept(out, x.shape, axis, keepdims))
+
+
+@primitive(
+    jvp=dict(
+        x=lambda t, x, out, axis, keepdims: sum_(t * _shares(x, out, axis, keepdims), axis=axis, keepdims=keepdims)
+    ),
+    samples=[on((3, 4), axis=-1), on((3, 4)), on((2, 3, 2), axis=(0, 2), keepdims=True)],
+    needs="at least one element along axes that exist",
+    vjp=dict(x=lambda g, x, out, axis, keepdims: kept(g, x.shape, axis, keepdims) * _shares(x, out, axis, keepdims)),
+)
+def logsumexp(xp, x, *, axis=None, keepdims=False):
+    """log Σ eˣ along `axis`, without overflow.
+
+    Gradient: dx = g · softmax(x).
+    """
+    top = xp.max(x, axis=axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, 0)
+    out = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
+    return out if keepdims else xp.squeeze(out, axis=tuple(range(x.ndim)) if axis is None else axis)
+
+
+@composed
+def log_softmax(x, axis=-1):
+    """Logarithm of softmax, x - log Σ eˣ, without overflow or log 0."""
+    return x - logsumexp(x, axis=axis, keepdims=True)
+
+
+@composed
+def softmax(x, axis=-1):
+    """Softmax eˣ / Σ eˣ: positive numbers that add up to 1 along `axis`.
+
+    Example:
+        >>> import chainrule as cr
+        >>> cr.softmax(cr.zeros(4)).tolist()
+        [0.25, 0.25, 0.25, 0.25]
+    """
+    return exp(log_softmax(x, axis))

@@ -1,0 +1,95 @@
+"""Functions that NumPy lacks, from array arithmetic alone, so that every array backend computes them alike."""
+
+# W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23 (1969), 631-637.
+_ERF = (  # erf(x) = x · P(x²)/Q(x²) for |x| ≤ 0.46875; highest power first
+    (
+        1.85777706184603153e-1,
+        3.16112374387056560e0,
+        1.13864154151050156e2,
+        3.77485237685302021e2,
+        3.20937758913846947e3,
+    ),
+    (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3),
+)
+_ERFC = (  # erfc(x) = e^(-x²) · P(x)/Q(x) for 0.46875 ≤ x ≤ 4
+    (2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0, 6.61191906371416295e1, 2.98635138197400131e2,
+     8.81952221241769090e2, 1.71204761263407058e3, 2.05107837782607147e3, 1.23033935479799725e3),
+    (1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2, 1.62138957456669019e3,
+     3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3),
+)  # fmt: skip
+_TAIL = (  # erfc(x) = e^(-x²)/x · (1/√π - P(1/x²)/(x² Q(1/x²))) for x ≥ 4
+    (1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1, 1.25781726111229246e-1,
+     1.60837851487422766e-2, 6.58749161529837803e-4),
+    (1.0, 2.56852019228982242e0, 1.87295284992346725e0, 5.27905102951428412e-1, 6.05183413124413191e-2,
+     2.33520497626869185e-3),
+)  # fmt: skip
+
+# M. J. Wichura, "Algorithm AS 241: the percentage points of the normal distribution", Applied Statistics 37 (1988).
+_CENTRE = (  # z = q · P(r)/Q(r), q = p - 1/2, r = 0.180625 - q², for |q| ≤ 0.425
+    (2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4, 4.5921953931549871457e4,
+     1.3731693765509461125e4, 1.9715909503065514427e3, 1.3314166789178437745e2, 3.3871328727963666080e0),
+    (5.2264952788528545610e3, 2.8729085735721942674e4, 3.9307895800092710610e4, 2.1213794301586595867e4,
+     5.3941960214247511077e3, 6.8718700749205790830e2, 4.2313330701600911252e1, 1.0),
+)  # fmt: skip
+_SHOULDER = (  # |z| = P(r - 1.6)/Q(r - 1.6), r = √(-log min(p, 1 - p)) ≤ 5
+    (7.74545014278341407640e-4, 2.27238449892691845833e-2, 2.41780725177450611770e-1, 1.27045825245236838258e0,
+     3.64784832476320460504e0, 5.76949722146069140550e0, 4.63033784615654529590e0, 1.42343711074968357734e0),
+    (1.05075007164441684324e-9, 5.47593808499534494600e-4, 1.51986665636164571966e-2, 1.48103976427480074590e-1,
+     6.89767334985100004550e-1, 1.67638483018380384940e0, 2.05319162663775882187e0, 1.0),
+)  # fmt: skip
+_FAR = (  # the same with r - 5, for r > 5
+    (2.01033439929228813265e-7, 2.71155556874348757815e-5, 1.24266094738807843860e-3, 2.65321895265761230930e-2,
+     2.96560571828504891230e-1, 1.78482653991729133580e0, 5.46378491116411436990e0, 6.65790464350110377720e0),
+    (2.04426310338993978564e-15, 1.42151175831644588870e-7, 1.84631831751005468180e-5, 7.86869131145613259100e-4,
+     1.48753612908506148525e-2, 1.36929880922735805310e-1, 5.99832206555887937690e-1, 1.0),
+)  # fmt: skip
+
+
+def _horner(coefficients, x):
+    value = coefficients[0] * x + coefficients[1]
+    for c in coefficients[2:]:
+        value = value * x + c
+    return value
+
+
+def _ratio(table, x):
+    numerator, denominator = table
+    return _horner(numerator, x) / _horner(denominator, x)
+
+
+def erf(xp, x):
+    """The error function of an array."""
+    a = xp.absolute(x)
+    near = xp.minimum(a, 0.46875)
+    middle = xp.clip(a, 0.46875, 4.0)
+    far = xp.clip(a, 4.0, 6.0)  # beyond 6, erf is 1 in float64
+    inverse = 1 / (far * far)
+    tail = (1 / 3.141592653589793**0.5 - inverse * _ratio(_TAIL, inverse)) / far
+    small = near * _ratio(_ERF, near * near)
+    large = 1 - xp.exp(-middle * middle) * _ratio(_ERFC, middle)
+    huge = 1 - xp.exp(-far * far) * tail
+    size = xp.where(a <= 0.46875, small, xp.where(a <= 4.0, large, huge))
+    return xp.where(x == x, xp.copysign(size, x), x)
+
+
+def exact_log(xp, x):
+    """log of float64 x > 0 from additions, multiplications and divisions alone: the same bits on every machine."""
+    m, e = xp.frexp(x)
+    low = m < 0.7071067811865476
+    m = xp.where(low, m * 2, m)
+    e = xp.where(low, e - 1, e)
+    s = (m - 1) / (m + 1)
+    series = _horner([2 / (2 * k + 1) for k in range(11, -1, -1)], s * s)
+    return s * series + e * 0.6931471805599453
+
+
+def normal_quantile(xp, p):
+    """The number below which a standard normal variable lies with probability p; float64, 0 < p < 1.
+
+    Every operation in it is correctly rounded (no exp, log or cos of the platform), so all backends agree to the bit.
+    """
+    q = p - 0.5
+    centre = q * _ratio(_CENTRE, 0.180625 - q * q)
+    r = xp.sqrt(-exact_log(xp, xp.minimum(p, 1 - p)))
+    tail = xp.where(r <= 5, _ratio(_SHOULDER, r - 1.6), _ratio(_FAR, r - 5))
+    return xp.where(xp.absolute(q) <= 0.425, centre, xp.copysign(tail, q))

@@ -1,0 +1,391 @@
+"""A primitive: one declaration from which come the public function, its node, its gradients and its tests.
+
+`@primitive` checks the declaration when it is read, and makes the function that users call. That function is the call
+path: find the backend that owns the inputs, run plain array code there, and leave a Node if an input wants a gradient.
+"""
+
+import inspect
+from operator import itemgetter
+from sys import _getframe
+from weakref import ref
+
+import numpy as np
+
+from ..backends import OWNERS, owner
+from .errors import DeviceError, DtypeError, RuleError, ShapeError
+from .tape import SMALL, Node, _inside, recording
+from .tensor import KEPT, Tensor, Value
+
+ELEMENTWISE = (
+    "elementwise"  # each output element depends on the matching input elements: forward mode is the rule itself
+)
+LINEAR = "linear"  # jointly linear in its arrays: forward mode is the primitive itself, on the tangents
+MULTILINEAR = "multilinear"  # linear in each array separately: the product rule
+
+REGISTRY: dict[str, "Primitive"] = {}
+COMPOSED: dict[str, object] = {}  # the public functions made of primitives
+
+_NUMBERS = (bool, int, float, np.generic)
+
+
+class Primitive:
+    """One operation: its code, its rules, and what follows from them.
+
+    Fields:
+        fn: the array code, `fn(xp, *arrays, **options)`.
+        inputs: the names of the arrays; one name and `variadic` for any number of them.
+        options: the keyword-only arguments with their defaults (inspect.Parameter.empty: required).
+        vjp: for each differentiable input, the rule that turns the output's gradient g into its share.
+        jvp: ELEMENTWISE, LINEAR, MULTILINEAR, or for each input the rule that turns its tangent t into the output's.
+        symbol: the label in pictures, and the operator it is bound to.
+        samples: where gradients can be checked (samples.py).
+        needs: what must hold of the inputs, in words, for error messages.
+    """
+
+    def __init__(self, fn, vjp, jvp, symbol, samples, needs):
+        self.fn, self.vjp, self.jvp, self.symbol, self.samples, self.needs = fn, vjp, jvp, symbol, samples, needs
+        self.name = fn.__name__.rstrip("_")
+        self.module = fn.__module__
+        first, *rest = inspect.signature(fn).parameters.values()
+        if first.name != "xp":
+            raise RuleError(f"primitive {self.name}: the first argument must be xp, not {first.name}")
+        self.inputs = [p.name for p in rest if p.kind is not p.KEYWORD_ONLY]
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in rest)
+        self.options = {p.name: p.default for p in rest if p.kind is p.KEYWORD_ONLY}
+        self.defaults = {k: v for k, v in self.options.items() if v is not inspect.Parameter.empty}
+        self.plans = {}
+        self._check()
+
+    def _check(self):
+        """Refuse a wrong declaration now, by name, rather than at some later call."""
+        if self.samples is None:
+            raise RuleError(f"primitive {self.name}: say where it can be tested, e.g. samples=reals")
+        if self.vjp and self.jvp is None:
+            raise RuleError(
+                f"primitive {self.name}: say its forward mode: jvp=ELEMENTWISE, LINEAR, MULTILINEAR or a dict"
+            )
+        if isinstance(self.jvp, str) and self.jvp not in (ELEMENTWISE, LINEAR, MULTILINEAR):
+            raise RuleError(
+                f"primitive {self.name}: jvp is {self.jvp!r}; choose ELEMENTWISE, LINEAR, MULTILINEAR or a dict"
+            )
+        known = {*self.inputs, *(f"{x}_shape" for x in self.inputs), *self.options, "out", "position"}
+        for kind, first, rules in (
+            ("vjp", "g", self.vjp),
+            ("jvp", "t", self.jvp if isinstance(self.jvp, dict) else {}),
+        ):
+            for x, rule in rules.items():
+                if x not in self.inputs:
+                    raise RuleError(f"primitive {self.name}: {kind} has a rule for {x!r}; its inputs are {self.inputs}")
+                unknown = set(inspect.signature(rule).parameters) - known - {first}
+                if unknown:
+                    raise RuleError(
+                        f"primitive {self.name}: the {kind} rule of {x!r} asks for {sorted(unknown)}; "
+                        f"it can ask for {sorted(known | {first})}"
+                    )
+                kept = inspect.signature(self.vjp.get(x, lambda: 0)).parameters
+                extra = (set(inspect.signature(rule).parameters) & {*self.inputs, "out"}) - set(kept)
+                if kind == "jvp" and extra:
+                    raise RuleError(
+                        f"primitive {self.name}: the jvp rule of {x!r} asks for {sorted(extra)}, which vjp does not keep"
+                    )
+
+    def plan(self, count, bit, mask):
+        """What to keep, and which rules to run, when the inputs in `mask` (of `count`) want gradients."""
+        plan = self.plans[bit, mask] = Plan(self, count, mask)
+        return plan
+
+    def bind(self, args, options):
+        """Positional extras become options in their order, as NumPy's callers expect: cr.sum(x, 0)."""
+        if self.variadic:
+            if len(args) == 1 and isinstance(args[0], (list, tuple)):
+                args = args[0]
+        elif len(args) < len(self.inputs):
+            args = list(args)
+            for x in self.inputs[len(args) :]:
+                if x not in options:
+                    raise TypeError(f"{self.name}() needs {', '.join(self.inputs)}; {x} is missing")
+                args.append(options.pop(x))
+        elif len(args) > len(self.inputs):
+            extra, args = args[len(self.inputs) :], args[: len(self.inputs)]
+            if len(extra) > len(self.options):
+                raise TypeError(f"{self.name}() takes {', '.join([*self.inputs, *self.options])}; too many were given")
+            options = {**dict(zip(self.options, extra, strict=False)), **options}
+        if options.keys() - self.options.keys():
+            unknown = ", ".join(options.keys() - self.options.keys())
+            raise TypeError(f"{self.name}() has no option {unknown}; it takes {', '.join(self.options) or 'none'}")
+        missing = self.options.keys() - self.defaults.keys() - options.keys()
+        if missing:
+            raise TypeError(f"{self.name}() needs {', '.join(sorted(missing))}")
+        return args, {**self.defaults, **options}
+
+    def __repr__(self):
+        return f"<primitive {self.name}({', '.join([*self.inputs, *self.options])})>"
+
+
+class Plan:
+    """A primitive's rules made ready for one choice of differentiated inputs.
+
+    Fields:
+        tracked: the positions of the differentiated inputs.
+        keep: one function (arrays, out, options) -> value for each thing saved.
+        links: for each thing saved, the input position it came from, "out", "all" (every input), or None.
+        arrays: the positions of the inputs that are saved.
+        pulls: (position, rule, select) where select picks the rule's arguments from (g, *saved).
+        pushes: the same for forward mode.
+        fast: picks what is saved from (*inputs, out), where that is all there is to do.
+    """
+
+    __slots__ = ("tracked", "keep", "links", "arrays", "pulls", "pushes", "slots", "fast")
+
+    def __init__(self, primitive, count, mask):
+        names = primitive.inputs[:1] * count if primitive.variadic else primitive.inputs
+        self.tracked = [i for i in range(count) if mask >> i & 1 and names[i] in primitive.vjp]
+        self.keep, self.links, self.slots = [], [], {}
+        self.pulls = [self._ready(primitive, primitive.vjp[names[i]], i) for i in self.tracked]
+        pushes = primitive.jvp if isinstance(primitive.jvp, dict) else primitive.vjp
+        self.pushes = [self._ready(primitive, pushes[names[i]], i) for i in self.tracked]
+        held = [range(count) if link == "all" else [link] for link in self.links]
+        self.arrays = sorted({i for group in held for i in group if isinstance(i, int)})
+        plain = all(isinstance(link, int) or link == "out" for link in self.links)
+        self.fast = _select([count if link == "out" else link for link in self.links]) if plain else None
+
+    def save(self, arrays, out, options):
+        """What the rules asked for, in the order of `slots`."""
+        if self.fast is not None:
+            return self.fast((*arrays, out))
+        return tuple([keep(arrays, out, options) for keep in self.keep])
+
+    def _ready(self, primitive, rule, position):
+        """(position, rule, select), with a place in `saved` for everything the rule asks for."""
+        asked = inspect.signature(rule).parameters
+        return position, rule, _select([0 if a in ("g", "t") else self._slot(primitive, a, position) for a in asked])
+
+    def _slot(self, primitive, name, position):
+        """The place of `name` in (g, *saved), made on first use."""
+        key = (name, position) if name == "position" else name
+        if key not in self.slots:
+            base = name.removesuffix("_shape")
+            shape_of = base if base != name and base in primitive.inputs else None
+            link = None
+            if name == "out":
+                link, keep = "out", lambda arrays, out, options: out
+            elif name == "position":
+                keep = lambda arrays, out, options: position
+            elif name in primitive.options:
+                keep = lambda arrays, out, options: options[name]
+            elif primitive.variadic:
+                link = None if shape_of else "all"
+                keep = (
+                    (lambda a, out, options: tuple(map(np.shape, a)))
+                    if shape_of
+                    else (lambda a, out, options: tuple(a))
+                )
+            else:
+                i = primitive.inputs.index(base if shape_of else name)
+                link = None if shape_of else i
+                keep = (lambda a, out, options: np.shape(a[i])) if shape_of else (lambda a, out, options: a[i])
+            self.keep.append(keep)
+            self.links.append(link)
+            self.slots[key] = len(self.keep)
+        return self.slots[key]
+
+
+def _select(wanted):
+    """A function that picks the positions `wanted` from a tuple, as a tuple."""
+    if not wanted:
+        return lambda values: ()
+    if len(wanted) == 1:
+        return itemgetter(slice(wanted[0], wanted[0] + 1))
+    return itemgetter(*wanted)
+
+
+def primitive(*, vjp, samples, jvp=None, symbol=None, needs=None):
+    """Declare an operation in one block; docs/adding-an-op.md shows an example.
+
+    Raises: RuleError, at once, if the declaration does not hold together.
+    """
+
+    def declare(fn):
+        p = Primitive(fn, vjp, jvp, symbol, samples, needs)
+        if p.name in REGISTRY and REGISTRY[p.name].module != p.module:
+            raise RuleError(f"primitive {p.name}: the name is taken by {REGISTRY[p.name].module}")
+        REGISTRY[p.name] = p
+        p.call = _public(p)
+        return p.call
+
+    return declare
+
+
+def composed(fn):
+    """Enter a function made of primitives into the list of public functions."""
+    COMPOSED[fn.__name__.rstrip("_")] = fn
+    return fn
+
+
+def _public(p):
+    """The function that users call: dispatch, run, record."""
+    fn, arity, plans = p.fn, None if p.variadic else len(p.inputs), p.plans
+    complete = p.defaults.keys() == p.options.keys()  # callable with arrays alone
+
+    def call(*args, **options):
+        if options or len(args) != arity or not complete:
+            args, options = p.bind(args, options)
+        else:
+            options = p.defaults
+        backend = tensor = None
+        arrays, parents, mask, bit = [], [], 0, 1
+        for a in args:
+            if isinstance(a, Tensor):
+                tensor, node, a = a, a._node, a._data
+                parents.append(node)
+                if node is not None:
+                    mask |= bit
+                home = OWNERS[type(a)]
+                if home is not backend:
+                    if backend is not None:
+                        raise mixed(p, args)
+                    backend = home
+            else:
+                parents.append(None)
+                if not isinstance(a, _NUMBERS):
+                    a = array_of(p, a)
+                    if (home := owner(a)) is not backend:
+                        if backend is not None:
+                            raise mixed(p, args)
+                        backend = home
+            arrays.append(a)
+            bit <<= 1
+        if backend is None:  # numbers only
+            backend = OWNERS[np.ndarray if any(isinstance(a, np.generic) for a in arrays) else float]
+        try:
+            out = fn(backend.xp, *arrays, **options)
+        except (ValueError, TypeError, IndexError, AttributeError) as error:
+            raise explain(p, backend, arrays, options, error) from error
+        if tensor is None:
+            return out
+        if type(out) is not backend.array_type:
+            if type(out) is bool:  # a comparison of Values
+                return out
+            out, backend = settle(out, backend)
+        result = _new_value(Value) if type(out) is float else _new_tensor(Tensor)
+        result._data = out
+        result._node = result._version = result._access = None
+        if mask and recording():
+            plan = plans.get((bit, mask)) or p.plan(len(args), bit, mask)
+            if plan.tracked:
+                result._node = record(p, plan, args, arrays, parents, out, options, result)
+        return result
+
+    call.__name__ = call.__qualname__ = p.name
+    call.__doc__, call.__module__, call.primitive = fn.__doc__, fn.__module__, p
+    signature = inspect.signature(fn)
+    call.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
+    return call
+
+
+def settle(out, backend):
+    """A result that is not an array of `backend`: an array scalar is made one, a moved array has a new home."""
+    home = OWNERS.get(type(out), backend)
+    if home is not backend and type(out) is home.array_type:
+        return out, home
+    return backend.asarray(out), backend
+
+
+_new_tensor = Tensor.__new__
+_new_value = Value.__new__
+_new_node = Node.__new__
+
+
+def record(p, plan, args, arrays, parents, out, options, result):
+    """The Node of one call: where its inputs came from, and what its rules asked to keep."""
+    guards = ()
+    if type(out) is not float:
+        for i in plan.arrays:
+            if parents[i] is None or parents[i].plan is None:  # no result of ours: it can change while this node waits
+                arrays[i], guards = protect(args[i], arrays[i], guards)
+    frame = _getframe(2)
+    code = frame.f_code
+    while _inside[code.co_filename] and frame.f_back is not None:
+        frame = frame.f_back
+        code = frame.f_code
+    for i, parent in enumerate(parents):
+        if parent is None:
+            parents[i] = constant(arrays[i])
+    node = _new_node(Node)
+    node.primitive = p
+    node.plan = plan
+    node.parents = parents
+    node.saved = plan.save(arrays, out, options)
+    node.guards = guards
+    node.options = options
+    node.code = code
+    node.instruction = frame.f_lasti
+    node.grad = None
+    if type(out) is float:
+        node.shape, node.dtype, node.result = (), None, out
+    else:
+        node.shape, node.dtype = out.shape, out.dtype
+        node.result = out if out.size <= SMALL else ref(result)
+    return node
+
+
+def protect(argument, array, guards):
+    """An array that others can change, made safe to keep: watched if changes are noticed, else copied."""
+    if isinstance(argument, _NUMBERS):
+        return array, guards
+    if isinstance(argument, Tensor) and (argument._access is None or argument._access is KEPT):
+        argument._access = KEPT
+        return array, (*guards, (argument, argument._version))
+    return owner(array).copy(array), guards
+
+
+def constant(data):
+    """What a picture needs of an operand without gradient: the number, the small array, or (shape, dtype)."""
+    size = getattr(data, "size", 1)
+    return data if size <= SMALL else (data.shape, data.dtype)
+
+
+def array_of(p, data):
+    """A plain argument that is not a number: an array as it is, a list as a NumPy array."""
+    if isinstance(data, (list, tuple)):
+        data = np.asarray([x.numpy() if isinstance(x, Tensor) else x for x in data])
+        if data.dtype == np.float64:
+            data = data.astype(np.float32)
+    if not hasattr(data, "dtype"):
+        raise DtypeError(
+            f"{p.symbol or p.name}: needs tensors, arrays or numbers, was given {type(data).__name__} {data!r}"
+        )
+    if np.dtype(data.dtype).kind not in "biufc":
+        raise DtypeError(f"{p.name}: needs numbers, was given an array of {data.dtype}")
+    return data
+
+
+def mixed(p, args):
+    """The DeviceError for inputs of several devices."""
+    homes = {}
+    for x, a in zip(p.inputs * len(args) if p.variadic else p.inputs, args, strict=False):
+        if not isinstance(a, _NUMBERS):
+            homes.setdefault(owner(a._data if isinstance(a, Tensor) else a).name, x)
+    places = " and ".join(f"{x} on {device!r}" for device, x in homes.items())
+    target = next((d for d in homes if d != "scalar"), "cpu")
+    return DeviceError(f"{p.name}: all inputs must be on one device, given {places}; move one, e.g. x.to({target!r})")
+
+
+def explain(p, backend, arrays, options, error):
+    """The error a failed call raises: operation, what must hold, what was given."""
+    from .errors import ChainruleError
+
+    if isinstance(error, ChainruleError):
+        return error
+    given = ", ".join(
+        f"{x}: {a.dtype}{a.shape}" if hasattr(a, "shape") else f"{x}: {a!r}"
+        for x, a in zip(p.inputs * len(arrays) if p.variadic else p.inputs, arrays, strict=False)
+    )
+    given += "".join(f", {k}={v!r}" for k, v in options.items() if v is not None)
+    if backend.name == "scalar" and isinstance(error, (AttributeError, TypeError)):
+        return DtypeError(
+            f"{p.name}: not an operation on single numbers; use chainrule.tensor(...) for arrays ({given})"
+        )
+    needs = p.needs or ("shapes that broadcast" if len(arrays) > 1 else "an input that fits its options")
+    kind = DtypeError if isinstance(error, TypeError) else ShapeError
+    return kind(f"{p.name}: needs {needs}; given {given} ({error})")

@@ -1,0 +1,336 @@
+"""Tensor: an array (or a number) that remembers how it was computed. No mathematics: ops/ binds that."""
+
+from weakref import ref
+
+import numpy as np
+
+from ..backends import get, owner
+from .errors import DtypeError, GraphError, ShapeError
+from .tape import SMALL, Node, user_line
+
+KEPT, SHARED = "kept by a pending backward", "reachable from outside"
+
+
+class Tensor:
+    """An array on one backend, with its place in the recorded graph. Made by `tensor`, `asarray`, `zeros` and so on.
+
+    Fields:
+        data: the backend's own array, shape `shape`; read-only where the tensor is the result of a recorded call.
+        grad: None until a backward pass reaches this tensor, then a Tensor of the same shape; passes add up.
+        requires_grad: whether gradients flow to this tensor.
+    """
+
+    __slots__ = ("_data", "_node", "_version", "_access", "__weakref__")
+
+    def __init__(self, data, node=None):
+        self._data = data
+        self._node = node
+        self._version = None  # the user's line that last changed the data
+        self._access = None  # None, KEPT, SHARED, or (copy, line): taken at that line while the tape needed it
+
+    # ---- what it holds
+
+    @property
+    def data(self):
+        data, node = self._data, self._node
+        if type(data) is float:
+            return data
+        if node is not None and node.primitive is not None:
+            return owner(data).frozen(data)
+        if self._access is None:
+            self._access = SHARED
+        elif self._access is KEPT:
+            self._access = (owner(data).copy(data), user_line())
+        return data
+
+    @data.setter
+    def data(self, value):
+        self.assign(value)
+
+    def assign(self, value):
+        """Replace the values of this leaf: the one door through which parameters change.
+
+        Shape: value the same as this tensor, or a single number.
+        Raises: GraphError on the result of a recorded call; ShapeError if the shape differs.
+        Example:
+            >>> import chainrule as cr
+            >>> w = cr.tensor([1.0, 2.0], requires_grad=True)
+            >>> w.assign([3.0, 4.0]).tolist()
+            [3.0, 4.0]
+        """
+        if self._node is not None and self._node.primitive is not None:
+            raise GraphError(
+                f"assign: this tensor is the result of a recorded {self._node.label}; only leaves can be assigned. "
+                "Use detach() to get a leaf with the same values"
+            )
+        backend = owner(self._data)
+        if value is not self._data:
+            value = convert("assign", value, self.dtype, backend)
+            shape = getattr(value, "shape", ())
+            if shape not in (self.shape, ()):
+                raise ShapeError(f"assign: the new value must have shape {self.shape}, not {shape}")
+            self._data = backend.assign(self._data, value)
+        self.mark_changed()
+        return self
+
+    def mark_changed(self):
+        """Note that the data was just changed in place, so that a pending backward that needs it raises."""
+        self._version = user_line()
+        if self._node is not None and self.size <= SMALL:
+            self._node.result = self._data
+        if self._access is not None:
+            self._access = SHARED if self._access is not KEPT else None
+
+    @property
+    def grad(self):
+        node = self._node
+        if node is None or node.grad is None or type(node.grad) is float or isinstance(node.grad, Tensor):
+            return None if node is None else node.grad
+        node.grad = Tensor(node.grad if node.primitive is None else owner(node.grad).copy(node.grad))
+        return node.grad
+
+    @grad.setter
+    def grad(self, value):
+        if self._node is None:
+            raise GraphError("grad: this tensor does not require grad; set requires_grad=True first")
+        if value is not None and not (isinstance(value, Tensor) and value.dtype == self.dtype):
+            value = convert("grad", value, self.dtype, owner(self._data))
+        if value is not None and getattr(value, "shape", ()) != self.shape:
+            raise ShapeError(f"grad: must have the tensor's shape {self.shape}, not {value.shape}")
+        self._node.grad = value
+
+    @property
+    def requires_grad(self):
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, flag):
+        if flag and self._node is None:
+            if self.dtype.kind != "f":
+                raise DtypeError(
+                    f"requires_grad: only floating tensors have gradients, this one is {self.dtype}; "
+                    "convert it first, e.g. x.to('float32')"
+                )
+            small = self.size <= SMALL
+            self._node = Node.leaf(self.shape, _node_dtype(self._data), self._data if small else ref(self))
+        elif not flag and self._node is not None:
+            if self._node.primitive is not None:
+                raise GraphError("requires_grad: the result of a recorded call keeps its history; use detach()")
+            self._node = None
+
+    @property
+    def shape(self):
+        return () if type(self._data) is float else self._data.shape
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+    @property
+    def size(self):
+        return 1 if type(self._data) is float else self._data.size
+
+    @property
+    def dtype(self):
+        return np.dtype("float64") if type(self._data) is float else np.dtype(self._data.dtype)
+
+    @property
+    def device(self):
+        """The name of the backend that holds the data: "cpu", "cuda", "scalar" or a registered one."""
+        return owner(self._data).name
+
+    @property
+    def name(self):
+        """What pictures and messages call this tensor; settable where gradients flow."""
+        return None if self._node is None else self._node.name
+
+    @name.setter
+    def name(self, name):
+        if self._node is None:
+            raise GraphError("name: only tensors that require grad are in the graph and can be named")
+        self._node.name = name
+
+    # ---- reading it out
+
+    def numpy(self):
+        """A NumPy copy of the values, on the host."""
+        return owner(self._data).to_numpy(self._data)
+
+    def item(self):
+        """The single value as a Python number.
+
+        Raises: ShapeError if there is not exactly one element.
+        """
+        if self.size != 1:
+            raise ShapeError(f"item: needs exactly one element, this tensor has shape {self.shape}; index it first")
+        return self.numpy().item()
+
+    def tolist(self):
+        return self.numpy().tolist()
+
+    def detach(self):
+        """A tensor with the same values and no history. It shares memory: changing it under a pending backward raises
+        or is copied around, like every change."""
+        twin = type(self)._wrap(self._data)
+        if self._node is not None:
+            self.data  # noqa: B018  the twin can be written to, so the data now counts as reachable from outside
+            twin._data = owner(self._data).copy(self._data)
+        return twin
+
+    @classmethod
+    def _wrap(cls, data, node=None):
+        kind = Value if type(data) is float else Tensor
+        twin = kind.__new__(kind)
+        Tensor.__init__(twin, data, node)
+        return twin
+
+    def __float__(self):
+        return float(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def __index__(self):
+        if self.dtype.kind not in "iu":
+            raise DtypeError(f"only integer tensors can be an index, this one is {self.dtype}")
+        return int(self.item())
+
+    def __bool__(self):
+        if self.size != 1:
+            raise ShapeError(f"the truth of a tensor of shape {self.shape} is ambiguous: use .any() or .all()")
+        return bool(self.item())
+
+    def __len__(self):
+        if not self.shape:
+            raise ShapeError("len: a tensor of shape () has no length")
+        return self.shape[0]
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    __hash__ = object.__hash__
+
+    def __array__(self, dtype=None, copy=None):
+        if self._node is not None:
+            raise GraphError(
+                "NumPy asked for the values of a tensor that requires grad, which would lose its gradient; "
+                "use x.detach().numpy() for the values, or the chainrule function of the same name"
+            )
+        return np.asarray(self.numpy(), dtype=dtype)
+
+    def __reduce__(self):
+        if self._node is not None and self._node.primitive is not None:
+            raise GraphError("a tensor with history cannot be copied or pickled; use detach() first")
+        return _rebuild, (type(self), self.numpy(), self.device, self.requires_grad, self.name)
+
+    # ---- showing it
+
+    def __repr__(self):
+        body = np.array2string(self.numpy(), separator=", ", prefix="tensor(", threshold=200)
+        return f"tensor({', '.join([body, *self._traits()])})"
+
+    def _traits(self):
+        yield f"dtype={self.dtype}"
+        if self.device != "cpu":
+            yield f"device={self.device!r}"
+        if self._node is not None:
+            yield "requires_grad=True" if self._node.primitive is None else f"op={self._node.primitive.name}"
+
+    def _repr_html_(self):
+        from html import escape
+
+        body = escape(np.array2string(self.numpy(), separator=", ", threshold=100))
+        facts = escape(" · ".join([f"shape {self.shape}", *self._traits()]))
+        return f"<div><pre style='margin:0'>{body}</pre><small>{facts}</small></div>"
+
+
+class Value(Tensor):
+    """A number that takes part in gradients: the same Tensor, on the scalar backend.
+
+    Example:
+        >>> import chainrule as cr
+        >>> x = cr.Value(3.0)
+        >>> y = x * x + 1
+        >>> y.backward()
+        >>> y.data, x.grad
+        (10.0, 6.0)
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data, name=None):
+        try:
+            Tensor.__init__(self, float(data))
+        except (TypeError, ValueError):
+            raise DtypeError(f"Value: needs one number, not {data!r}; for arrays use chainrule.tensor") from None
+        self.requires_grad = True
+        if name is not None:
+            self.name = name
+
+    def __repr__(self):
+        return f"Value(data={self._data}, grad={self.grad})"
+
+    _repr_html_ = None
+
+
+def _node_dtype(data):
+    return None if type(data) is float else data.dtype
+
+
+def _rebuild(kind, array, device, requires_grad, name):
+    twin = kind.__new__(kind)
+    Tensor.__init__(twin, get(device).from_numpy(array))
+    twin.requires_grad = requires_grad
+    if name is not None:
+        twin.name = name
+    return twin
+
+
+def raw(value):
+    """The array under a Tensor; anything else unchanged."""
+    return value._data if isinstance(value, Tensor) else value
+
+
+def convert(operation, data, dtype, backend):
+    """`data` (Tensor, array, number, nested list) as an array of `backend` with `dtype` (None: the natural one).
+
+    Raises: DtypeError for text, objects and ragged lists; DeviceError for a Tensor of another device.
+    """
+    data = raw(data)
+    if not isinstance(data, (bool, int, float, list, tuple)) and owner_or_none(data) is backend:
+        return backend.asarray(data, dtype=dtype)
+    try:
+        host = np.asarray(to_host(operation, data, backend))
+    except ValueError as error:
+        raise ShapeError(f"{operation}: nested lists must be rectangular ({error})") from None
+    if host.dtype.kind not in "biuf":
+        raise DtypeError(
+            f"{operation}: needs numbers, was given {host.dtype} data such as {host.flat[0] if host.size else host!r}"
+        )
+    try:
+        return backend.from_numpy(host if dtype is None else host.astype(dtype))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, (DtypeError, ShapeError)):
+            raise
+        raise DtypeError(f"{operation}: device {backend.name!r} cannot hold this: {error}") from None
+
+
+def owner_or_none(data):
+    try:
+        return owner(data)
+    except ValueError:
+        return None
+
+
+def to_host(operation, data, backend):
+    """`data` as something NumPy understands; lists may hold Tensors of any device."""
+    if isinstance(data, (list, tuple)):
+        return [to_host(operation, item, backend) for item in data]
+    if isinstance(data, Tensor):
+        return data.numpy()
+    home = owner_or_none(data)
+    if home is None or home.name in ("cpu", "scalar"):
+        return data
+    if home is not backend:
+        return home.to_numpy(data)
+    return home.to_numpy(data)

@@ -1,0 +1,261 @@
+"""Functions on functions: derivatives of a Python function with respect to its arguments."""
+
+from contextlib import nullcontext
+from functools import wraps
+
+from ..backends import owner
+from .backward import backward, conform, saved_values, seed_for, topological
+from .errors import ArgumentError, GraphError
+from .ops.creation import asarray, eye
+from .ops.shape import reshape, stack
+from .primitive import ELEMENTWISE, LINEAR, MULTILINEAR, primitive
+from .samples import reals
+from .tape import Node, enable_grad, no_grad, recording
+from .tensor import Tensor, raw
+
+
+@primitive(symbol="input", jvp=LINEAR, samples=reals, vjp=dict(x=lambda g: g))
+def variable(xp, x):
+    """x itself, as a new place in the graph: what a transform differentiates with respect to."""
+    return x
+
+
+def _variables(name, args, argnums):
+    """The arguments with those in `argnums` replaced by tracked stand-ins, and the stand-ins."""
+    single = isinstance(argnums, int)
+    chosen = []
+    args = list(args)
+    for i in (argnums,) if single else argnums:
+        if not -len(args) <= i < len(args):
+            raise ArgumentError(
+                f"{name}: argnums asks for argument {i}, but {len(args)} positional arguments were given"
+            )
+        x = asarray(args[i], dtype="float64") if isinstance(args[i], (int, float)) else asarray(args[i])
+        twin = variable(x) if x.requires_grad else Tensor._wrap(x._data)
+        twin._access = x._access
+        twin.requires_grad = True
+        args[i] = twin
+        chosen.append(twin)
+    return args, chosen, single
+
+
+def _output(name, y, scalar=False):
+    if not isinstance(y, Tensor):
+        raise GraphError(f"{name}: the function must return a Tensor, it returned {type(y).__name__}")
+    if scalar and y.size != 1:
+        raise GraphError(
+            f"{name}: the function must return a single number, it returned shape {y.shape}; sum it, or use jacobian"
+        )
+    return y
+
+
+def _differentiable_again(y, inputs):
+    """Whether someone outside can ask for derivatives of the result: a leaf is involved that is not ours."""
+    ours = {x._node for x in inputs}
+    if not recording() or y._node is None:
+        return False
+    graph = topological(y._node)
+    return any(type(p) is Node and p.plan is None and p not in ours for n in graph for p in n.parents)
+
+
+def _pull(y, seed, inputs, again, retain=True):
+    """Gradients of y at `inputs` as Tensors: zeros where y does not depend on one."""
+    nodes = [x._node for x in inputs]
+    found = {}
+    if y._node is not None:
+        seed = Tensor._wrap(raw(seed), getattr(seed, "_node", None)) if again else raw(seed)
+        found = backward(y._node, seed, sources=set(nodes), retain_graph=retain or again, create_graph=again)
+    grads = [found.get(n) for n in nodes]
+    with nullcontext() if again else no_grad():
+        return [
+            x * 0 if g is None else g if isinstance(g, Tensor) else _owned(g, x)
+            for g, x in zip(grads, inputs, strict=True)
+        ]
+
+
+def _owned(g, x):
+    """A gradient as a Tensor of its own, not a view of another array."""
+    backend = owner(x._data)
+    return Tensor._wrap(backend.copy(backend.asarray(g)))
+
+
+def _value(y, again):
+    """What a transform returns of y: without the graph, if nobody outside can use it."""
+    return y if again else Tensor._wrap(y._data)
+
+
+def value_and_grad(f, argnums=0):
+    """The function that returns f's value and its gradient with respect to argument(s) `argnums`.
+
+    f must return a single number. Arguments may be Tensors, NumPy arrays or numbers; other arguments pass through.
+    Calls nest: the gradient of a gradient is the second derivative.
+
+    Raises: GraphError if f does not return one number; ArgumentError if argnums names no argument.
+    Example:
+        >>> import chainrule as cr
+        >>> value, slope = cr.value_and_grad(lambda x: x**3)(2.0)
+        >>> value.item(), slope.item()
+        (8.0, 12.0)
+    """
+
+    @wraps(f)
+    def call(*args, **kwargs):
+        with enable_grad():
+            args, inputs, single = _variables("grad", args, argnums)
+            y = _output("grad", f(*args, **kwargs), scalar=True)
+        again = _differentiable_again(y, inputs)
+        grads = _pull(y, seed_for(y, None), inputs, again, retain=False)
+        return _value(y, again), grads[0] if single else tuple(grads)
+
+    return call
+
+
+def grad(f, argnums=0):
+    """The function that returns the gradient of f with respect to argument(s) `argnums`: see value_and_grad.
+
+    Example:
+        >>> import chainrule as cr
+        >>> cr.grad(cr.grad(lambda x: x**3))(2.0).item()
+        12.0
+    """
+    both = value_and_grad(f, argnums)
+    return wraps(f)(lambda *args, **kwargs: both(*args, **kwargs)[1])
+
+
+def vjp(f, *inputs):
+    """f(*inputs) and the function that pulls a gradient of it back to the inputs.
+
+    Shape: the pulled-back gradients have the shapes of the inputs; one input gives one Tensor, several a tuple.
+    Example:
+        >>> import chainrule as cr
+        >>> y, pull = cr.vjp(lambda x: x * x, cr.tensor([1.0, 2.0]))
+        >>> pull(cr.tensor([1.0, 1.0])).tolist()
+        [2.0, 4.0]
+    """
+    with enable_grad():
+        args, variables, _ = _variables("vjp", inputs, tuple(range(len(inputs))))
+        y = _output("vjp", f(*args))
+    again = _differentiable_again(y, variables)
+
+    def pull(gradient):
+        tracked = isinstance(gradient, Tensor) and gradient.requires_grad
+        grads = _pull(y, gradient if tracked else seed_for(y, gradient), variables, again or tracked)
+        return grads[0] if len(grads) == 1 else tuple(grads)
+
+    return _value(y, again), pull
+
+
+def jvp(f, inputs, tangents):
+    """f(*inputs) and its directional derivative along `tangents`, in forward mode: one sweep along the graph.
+
+    Shape: inputs and tangents are tuples of the same length; each tangent has the shape of its input.
+    Example:
+        >>> import chainrule as cr
+        >>> y, dy = cr.jvp(lambda x: x * x, (3.0,), (1.0,))
+        >>> y.item(), dy.item()
+        (9.0, 6.0)
+    """
+    inputs, tangents = tuple(inputs), tuple(tangents)
+    if len(inputs) != len(tangents):
+        raise ArgumentError(f"jvp: needs one tangent for each input, was given {len(tangents)} for {len(inputs)}")
+    with enable_grad():
+        args, variables, _ = _variables("jvp", inputs, tuple(range(len(inputs))))
+        y = _output("jvp", f(*args))
+    seeds = {}
+    for x, t in zip(variables, tangents, strict=True):
+        seeds[x._node] = t if isinstance(t, Tensor) and t.requires_grad else Tensor._wrap(seed_for(x, t))
+    again = _differentiable_again(y, variables) or any(t.requires_grad for t in seeds.values())
+    with nullcontext() if again else no_grad():
+        dy = pushforward(y._node, seeds) if y._node is not None else None
+        return _value(y, again), y * 0 if dy is None else dy
+
+
+def pushforward(root, tangents):
+    """The tangent of node `root`, given those of some nodes it depends on: forward mode along the recorded graph."""
+    tangents = dict(tangents)
+    for node in topological(root):
+        if node in tangents:
+            continue
+        incoming = {i: tangents[node.parents[i]] for i in node.plan.tracked if node.parents[i] in tangents}
+        if incoming:
+            t = push(node, incoming)
+            tangents[node] = conform(t, node, node)
+    return tangents.get(root)
+
+
+def push(node, incoming):
+    """The output tangent of one recorded call, given the tangents of some inputs as {position: tangent}."""
+    p, values = node.primitive, saved_values(node, create_graph=True)
+    if p.jvp == LINEAR and not p.variadic:
+        return p.call(*incoming.values(), **node.options)
+    if p.jvp == LINEAR:
+        zeros = {i: parent for i, parent in enumerate(node.parents) if i not in incoming}
+        shapes = values[node.plan.slots["xs_shape"] - 1]
+        like = next(iter(incoming.values()))
+        return p.call(
+            *(_zeros(like, shapes[i]) if i in zeros else incoming[i] for i in range(len(shapes))), **node.options
+        )
+    kept = dict(zip(node.plan.links, values, strict=True))
+    total = None
+    for i, rule, select in node.plan.pulls if p.jvp == ELEMENTWISE else node.plan.pushes:
+        if i not in incoming:
+            continue
+        if p.jvp == MULTILINEAR:
+            term = p.call(*(incoming[i] if j == i else kept[j] for j in range(len(node.parents))), **node.options)
+        else:
+            term = rule(*select((incoming[i], *values)))
+        total = term if total is None else total + term
+    return total
+
+
+def hvp(f, inputs, tangents):
+    """Hessian of the scalar function f at `inputs` times `tangents`, forward over reverse; no Hessian is built.
+
+    Shape: the products have the shapes of the inputs; one input gives one Tensor, several a tuple.
+    """
+    inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    tangents = tuple(tangents) if isinstance(tangents, (tuple, list)) else (tangents,)
+    every = tuple(range(len(inputs)))
+    products = [jvp(lambda *xs, k=k: grad(f, every)(*xs)[k], inputs, tangents)[1] for k in every]
+    return products[0] if len(products) == 1 else tuple(products)
+
+
+def jacobian(f, argnums=0):
+    """The function that returns all derivatives of f's elements by those of argument `argnums`.
+
+    Shape: (*output, *input), one reverse pass for each output element.
+    Example:
+        >>> import chainrule as cr
+        >>> cr.jacobian(lambda x: x * x)(cr.tensor([1.0, 2.0])).tolist()
+        [[2.0, 0.0], [0.0, 4.0]]
+    """
+    if not isinstance(argnums, int):
+        raise ArgumentError("jacobian: argnums must be one position")
+
+    @wraps(f)
+    def call(*args, **kwargs):
+        with enable_grad():
+            args, (x,), _ = _variables("jacobian", args, argnums)
+            y = _output("jacobian", f(*args, **kwargs))
+        again = _differentiable_again(y, [x])
+        if y.device == "scalar":
+            return _pull(y, 1.0, [x], again)[0]
+        units = reshape(eye(y.size, dtype=y.dtype, device=y.device), shape=(y.size, *y.shape))
+        rows = [_pull(y, units[i], [x], again)[0] for i in range(y.size)]
+        if not rows:
+            return Tensor._wrap(owner(x._data).xp.zeros((*y.shape, *x.shape), dtype=x.dtype))
+        return reshape(stack(rows), shape=(*y.shape, *x.shape))
+
+    return call
+
+
+def hessian(f, argnums=0):
+    """The function that returns all second derivatives of the scalar function f by argument `argnums`.
+
+    Shape: (*input, *input).
+    Example:
+        >>> import chainrule as cr
+        >>> cr.hessian(lambda x: (x**3).sum())(cr.tensor([1.0, 2.0])).tolist()
+        [[6.0, 0.0], [0.0, 12.0]]
+    """
+    return jacobian(grad(f, argnums), argnums)

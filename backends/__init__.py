@@ -1,0 +1,151 @@
+"""Where arrays live. `owner(array)` is the one line on which the CPU, the GPU and plain floats part ways."""
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib import import_module, metadata
+
+from .base import Backend, DeviceError
+from .cpu import Cpu
+from .scalar import Scalar
+
+__all__ = ["Backend", "available", "default", "get", "move", "owner", "register", "registered", "unregister", "use"]
+
+OWNERS: dict[type, Backend] = {}  # array type -> backend; the hot path reads it directly
+_BACKENDS: dict[str, Backend] = {}
+_LAZY = {"cuda": (".gpu", "cupy", "CuPy is not installed: pip install 'chainrule[cuda13]' (or [cuda12])")}
+_default: ContextVar[str] = ContextVar("chainrule_default_device", default="cpu")
+
+
+def register(name, backend):
+    """Add a backend under the device name `name`; its arrays then work in every operation.
+
+    Raises: DeviceError if the name or one of its array types is taken by another backend.
+    """
+    if not isinstance(backend, Backend):
+        raise DeviceError(f"register: a backend must be an instance of chainrule.backends.Backend, not {backend!r}")
+    if name in _BACKENDS or name in _LAZY and backend.name != name:
+        raise DeviceError(f"register: the device name {name!r} is taken; choose another")
+    for kind in backend.types:
+        if kind in OWNERS:
+            raise DeviceError(f"register: {kind.__name__} arrays already belong to device {OWNERS[kind].name!r}")
+    backend.name = name
+    _BACKENDS[name] = backend
+    OWNERS.update(dict.fromkeys(backend.types, backend))
+
+
+def unregister(name):
+    """Take a registered backend away again."""
+    backend = _BACKENDS.pop(name)
+    for kind in backend.types:
+        del OWNERS[kind]
+
+
+def registered():
+    """The names of all known devices, usable now or not."""
+    plugins = [entry.name for entry in metadata.entry_points(group="chainrule.backends")]
+    return list(dict.fromkeys([*_BACKENDS, *_LAZY, *plugins]))
+
+
+def available():
+    """The names of the devices on which arrays can be made now.
+
+    Example:
+        >>> import chainrule as cr
+        >>> "cpu" in cr.backends.available()
+        True
+    """
+    return [name for name in registered() if _usable(name)]
+
+
+def _usable(name):
+    try:
+        return get(name) is not None
+    except DeviceError:
+        return False
+
+
+def get(name):
+    """The backend of a device name, loaded on first use.
+
+    Raises: DeviceError if the name is unknown (naming those that exist), or if its library or hardware is missing.
+    """
+    backend = _BACKENDS.get(name) if isinstance(name, str) else name
+    if backend is None:
+        backend = _load(name)
+    if not isinstance(backend, Backend):
+        raise DeviceError(f"device must be a name such as 'cpu', not {name!r}")
+    if not backend.available():
+        raise DeviceError(f"device {name!r}: the library is installed but no usable device was found; use device='cpu'")
+    return backend
+
+
+def _load(name):
+    if name in _LAZY:
+        module, _, advice = _LAZY[name]
+        try:
+            backend = import_module(module, __name__).load()
+        except ImportError as error:
+            raise DeviceError(f"device {name!r} cannot be used: {advice} ({error})") from error
+    else:
+        plugins = {entry.name: entry for entry in metadata.entry_points(group="chainrule.backends")}
+        if name not in plugins:
+            raise DeviceError(f"unknown device {name!r}: choose one of {', '.join(map(repr, registered()))}")
+        loaded = plugins[name].load()
+        backend = loaded() if isinstance(loaded, type) else loaded
+    register(name, backend)
+    return backend
+
+
+def owner(array):
+    """The backend that owns `array`.
+
+    Raises: DeviceError if no backend knows arrays of this type.
+    """
+    kind = type(array)
+    backend = OWNERS.get(kind)
+    if backend is None:
+        package = kind.__module__.partition(".")[0]
+        for name, (_, library, _) in _LAZY.items():
+            if library == package and name not in _BACKENDS:
+                _load(name)
+        backend = next((OWNERS[base] for base in kind.__mro__ if base in OWNERS), None)
+        if backend is None:
+            raise DeviceError(
+                f"no backend owns values of type {kind.__module__}.{kind.__qualname__}; known are "
+                f"{', '.join(sorted(t.__module__ + '.' + t.__name__ for b in _BACKENDS.values() for t in b.types[:1]))}"
+            )
+        OWNERS[kind] = backend
+    return backend
+
+
+def default():
+    """The backend on which creation functions make arrays when no device is given."""
+    return get(_default.get())
+
+
+@contextmanager
+def use(name):
+    """Make `name` the default device inside a with-block.
+
+    Example:
+        >>> import chainrule as cr
+        >>> with cr.backends.use("cpu"):
+        ...     cr.zeros(2).device
+        'cpu'
+    """
+    token = _default.set(get(name).name)
+    try:
+        yield
+    finally:
+        _default.reset(token)
+
+
+def move(array, source, target):
+    """A copy of `array` on backend `target`, through the host."""
+    if source is target:
+        return array
+    return target.from_numpy(source.to_numpy(array))
+
+
+register("scalar", Scalar())
+register("cpu", Cpu())

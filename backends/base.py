@@ -1,0 +1,88 @@
+"""What chainrule asks of the owner of arrays: the whole contract of a backend."""
+
+import numpy as np
+
+
+class ChainruleError(Exception):
+    """Base of every error that chainrule raises on purpose; the others stand in autograd/errors.py."""
+
+
+class DeviceError(ChainruleError, ValueError):
+    """Arrays of several devices were mixed, or a device is unknown or missing."""
+
+
+class Backend:
+    """One place where arrays live. Subclass it, fill in the fields, and `register` an instance.
+
+    Fields:
+        name: the device name that users write, such as "cpu".
+        xp: the array namespace, with NumPy's names and meanings.
+        array_type: the type of this backend's arrays; results of `xp` that are not of this type are wrapped.
+        types: every type that dispatches here (the array type, and array scalars where the namespace makes them).
+        compile: turns a recorded program into a callable, or None where programs are run call by call.
+    """
+
+    name: str = ""
+    xp = None
+    array_type: type = object
+    types: tuple = ()
+    compile = None
+
+    def asarray(self, data, dtype=None, copy=False):
+        """An array of this backend holding `data`; shares memory where it can, unless `copy`."""
+        if copy:
+            return self.xp.array(data, dtype=dtype)
+        return self.xp.asarray(data, dtype=dtype)
+
+    def copy(self, array):
+        """A private copy that nobody else can write to."""
+        return array.copy()
+
+    def frozen(self, array):
+        """`array` in a form through which its memory cannot be changed: here a copy."""
+        return self.copy(array)
+
+    def to_numpy(self, array):
+        """A NumPy copy on the host."""
+        raise NotImplementedError(f"backend {self.name!r} must define to_numpy")
+
+    def from_numpy(self, array):
+        """A copy of a NumPy array on this backend."""
+        return self.asarray(array, copy=True)
+
+    def assign(self, array, value):
+        """Write `value` into `array` in place and return the array that now holds it."""
+        array[...] = value
+        return array
+
+    def random_bits(self, key, counter, n):
+        """`n` uint64 words of the Philox4x64-10 stream of `key`, from word `counter` on.
+
+        Every backend returns the same words. This one makes them on the host and moves them.
+        """
+        return self.from_numpy(philox(key, counter, n))
+
+    def synchronize(self):
+        """Wait until all work handed to this backend is done."""
+
+    def memory(self):
+        """Bytes in use, as a dict, or an empty one where the backend cannot tell."""
+        return {}
+
+    def available(self):
+        """Whether arrays can be made here now."""
+        return True
+
+    def __repr__(self):
+        return f"<backend {self.name}>"
+
+
+def philox(key, counter, n):
+    """`n` words of Philox4x64-10 from word `counter` on, as a NumPy uint64 array.
+
+    Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011. NumPy's own generator makes the
+    words; it steps its counter before each block of four, hence the block number less one.
+    """
+    block, skip = divmod(counter, 4)
+    bits = np.random.Philox(key=key, counter=(block - 1) % 2**256)
+    return bits.random_raw(skip + n)[skip:]

@@ -1,0 +1,31 @@
+"""chainrule: reverse-mode automatic differentiation, small enough to read, on Python floats, NumPy and CuPy.
+
+>>> import chainrule as cr
+>>> x = cr.tensor([1.0, 2.0, 3.0], requires_grad=True)
+>>> (x * x).sum().backward()
+>>> x.grad
+tensor([2., 4., 6.], dtype=float32)
+"""
+
+from . import backends
+from .autograd import random
+from .autograd.bind import functions as _functions
+from .autograd.check import gradcheck
+from .autograd.errors import (
+    ArgumentError,
+    ChainruleError,
+    CheckpointError,
+    DeviceError,
+    DtypeError,
+    GradcheckError,
+    GraphError,
+    RuleError,
+    ShapeError,
+)
+from .autograd.primitive import ELEMENTWISE, LINEAR, MULTILINEAR, primitive
+from .autograd.tape import enable_grad, no_grad
+from .autograd.tensor import Tensor, Value
+from .autograd.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+
+globals().update(_functions())  # every operation, by the name it was declared under
+abs = globals()["absolute"]
