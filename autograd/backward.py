@@ -1,7 +1,5 @@
 """The reverse pass, on one screen: order the nodes, pull the gradient through each once, add up what arrives."""
 
-from weakref import ref
-
 from ..backends import owner
 from ..backends.scalar import ieee
 from .errors import GraphError, RuleError, ShapeError
@@ -15,27 +13,30 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
 
     Each node is visited once, after everything that depends on it, so its gradient is complete when it is used.
     """
-    grads, found = {root: seed}, {}
-    for node in reversed_drain(topological(root)):
+    order, grads, found = topological(root), {root: seed}, {}
+    while order:
+        node = order.pop()
         g = grads.pop(node, None)
         if g is None:
             continue
         if sources and node in sources:
             found[node] = g
-        if leave_grads and (type(node.result) is not ref or node.result() is not None):
+        if leave_grads and node.result is not None:
             node.grad = g if node.grad is None else node.grad + g
-        values = (g, *saved_values(node, create_graph))
+        saved = node.saved
+        if saved is None or node.guards or create_graph:
+            saved = saved_values(node, create_graph)
+        values, parents = (g, *saved), node.parents
         for i, rule, select in node.plan.pulls:
-            parent = node.parents[i]
+            parent = parents[i]
             try:
-                share = rule(*select(values))
+                share = rule(*values) if select is None else rule(*select(values))
             except Exception as error:
-                share = rescue(error, rule, select(values), node)
-            if parent.dtype is not None and not (
-                share.__class__ is g.__class__ and share.shape == parent.shape and share.dtype == parent.dtype
-            ):
+                share = rescue(error, rule, select(values) if select else values, node)
+            if parent.dtype is not None and (share.dtype is not parent.dtype or share.shape != parent.shape):
                 share = conform(share, parent, node)
-            grads[parent] = grads[parent] + share if parent in grads else share
+            known = grads.get(parent)
+            grads[parent] = share if known is None else known + share
         if not retain_graph:
             node.saved = None
     return grads | found  # what is left in grads belongs to leaves
@@ -56,12 +57,6 @@ def topological(root):
                 if parent.__class__ is Node and parent.plan is not None and parent not in seen:
                     stack.append(parent)
     return order
-
-
-def reversed_drain(order):
-    """The items from last to first, each forgotten as it is handed out, so that its memory can go."""
-    while order:
-        yield order.pop()
 
 
 # ---- what keeps it truthful

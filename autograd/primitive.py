@@ -7,13 +7,12 @@ path: find the backend that owns the inputs, run plain array code there, and lea
 import inspect
 from operator import itemgetter
 from sys import _getframe
-from weakref import ref
 
 import numpy as np
 
 from ..backends import OWNERS, owner
 from .errors import DeviceError, DtypeError, RuleError, ShapeError
-from .tape import SMALL, Node, _inside, recording
+from .tape import INSIDE, SMALL, Node, recording
 from .tensor import KEPT, Tensor, Value
 
 ELEMENTWISE = (
@@ -25,7 +24,8 @@ MULTILINEAR = "multilinear"  # linear in each array separately: the product rule
 REGISTRY: dict[str, "Primitive"] = {}
 COMPOSED: dict[str, object] = {}  # the public functions made of primitives
 
-_NUMBERS = (bool, int, float, np.generic)
+# numbers take part on every device; an array scalar of NumPy's is a number too
+_NUMBERS = {bool, int, float, *(t for t in OWNERS if issubclass(t, np.generic))}
 
 
 class Primitive:
@@ -91,7 +91,7 @@ class Primitive:
 
     def plan(self, count, bit, mask):
         """What to keep, and which rules to run, when the inputs in `mask` (of `count`) want gradients."""
-        plan = self.plans[bit, mask] = Plan(self, count, mask)
+        plan = self.plans[bit + mask] = Plan(self, count, mask)
         return plan
 
     def bind(self, args, options):
@@ -130,7 +130,7 @@ class Plan:
         keep: one function (arrays, out, options) -> value for each thing saved.
         links: for each thing saved, the input position it came from, "out", "all" (every input), or None.
         arrays: the positions of the inputs that are saved.
-        pulls: (position, rule, select) where select picks the rule's arguments from (g, *saved).
+        pulls: (position, rule, select) where select picks the rule's arguments from (g, *saved); None picks all.
         pushes: the same for forward mode.
         fast: picks what is saved from (*inputs, out), where that is all there is to do.
     """
@@ -144,21 +144,22 @@ class Plan:
         self.pulls = [self._ready(primitive, primitive.vjp[names[i]], i) for i in self.tracked]
         pushes = primitive.jvp if isinstance(primitive.jvp, dict) else primitive.vjp
         self.pushes = [self._ready(primitive, pushes[names[i]], i) for i in self.tracked]
+        everything = list(range(len(self.slots) + 1))
+        for rules in (self.pulls, self.pushes):
+            rules[:] = [(i, rule, None if wanted == everything else _select(wanted)) for i, rule, wanted in rules]
         held = [range(count) if link == "all" else [link] for link in self.links]
         self.arrays = sorted({i for group in held for i in group if isinstance(i, int)})
         plain = all(isinstance(link, int) or link == "out" for link in self.links)
-        self.fast = _select([count if link == "out" else link for link in self.links]) if plain else None
+        self.fast = _select([count if link == "out" else link for link in self.links]) if plain and self.links else None
 
     def save(self, arrays, out, options):
         """What the rules asked for, in the order of `slots`."""
-        if self.fast is not None:
-            return self.fast((*arrays, out))
         return tuple([keep(arrays, out, options) for keep in self.keep])
 
     def _ready(self, primitive, rule, position):
         """(position, rule, select), with a place in `saved` for everything the rule asks for."""
         asked = inspect.signature(rule).parameters
-        return position, rule, _select([0 if a in ("g", "t") else self._slot(primitive, a, position) for a in asked])
+        return position, rule, [0 if a in ("g", "t") else self._slot(primitive, a, position) for a in asked]
 
     def _slot(self, primitive, name, position):
         """The place of `name` in (g, *saved), made on first use."""
@@ -192,8 +193,6 @@ class Plan:
 
 def _select(wanted):
     """A function that picks the positions `wanted` from a tuple, as a tuple."""
-    if not wanted:
-        return lambda values: ()
     if len(wanted) == 1:
         return itemgetter(slice(wanted[0], wanted[0] + 1))
     return itemgetter(*wanted)
@@ -225,12 +224,12 @@ def composed(fn):
 def _public(p):
     """The function that users call: dispatch, run, record."""
     fn, arity, plans = p.fn, None if p.variadic else len(p.inputs), p.plans
-    complete = p.defaults.keys() == p.options.keys()  # callable with arrays alone
+    names, complete = p.options.keys(), p.defaults.keys() == p.options.keys()  # complete: callable with arrays alone
 
     def call(*args, **options):
-        if options or len(args) != arity or not complete:
+        if len(args) != arity or (options.keys() != names if options else not complete):
             args, options = p.bind(args, options)
-        else:
+        elif not options:
             options = p.defaults
         backend = tensor = None
         arrays, parents, mask, bit = [], [], 0, 1
@@ -247,9 +246,11 @@ def _public(p):
                     backend = home
             else:
                 parents.append(None)
-                if not isinstance(a, _NUMBERS):
-                    a = array_of(p, a)
-                    if (home := owner(a)) is not backend:
+                if type(a) not in _NUMBERS:
+                    home = OWNERS.get(type(a))
+                    if home is None:
+                        a, home = array_of(p, a, backend)
+                    if home is not backend:
                         if backend is not None:
                             raise mixed(p, args)
                         backend = home
@@ -271,15 +272,98 @@ def _public(p):
         result._data = out
         result._node = result._version = result._access = None
         if mask and recording():
-            plan = plans.get((bit, mask)) or p.plan(len(args), bit, mask)
+            plan = plans.get(bit + mask) or p.plan(len(args), bit, mask)
             if plan.tracked:
-                result._node = record(p, plan, args, arrays, parents, out, options, result)
+                result._node = record(p, plan, args, arrays, parents, out, options)
         return result
 
+    if not p.options and arity in (1, 2):
+        call = (_unary if arity == 1 else _binary)(p, call)
     call.__name__ = call.__qualname__ = p.name
     call.__doc__, call.__module__, call.primitive = fn.__doc__, fn.__module__, p
     signature = inspect.signature(fn)
     call.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
+    return call
+
+
+def _unary(p, general):
+    """The call path unrolled for one Tensor: half the time of `general`, which does everything else."""
+    fn, plans, options = p.fn, p.plans, p.options
+
+    def call(x):
+        if not isinstance(x, Tensor):
+            return general(x)
+        array, node = x._data, x._node
+        kind = type(array)
+        try:
+            out = fn(OWNERS[kind].xp, array)
+        except (ValueError, TypeError, IndexError, AttributeError):
+            return general(x)
+        if type(out) is not kind:
+            return general(x)
+        result = _new_value(Value) if kind is float else _new_tensor(Tensor)
+        result._data = out
+        result._node = result._version = result._access = None
+        if node is not None and recording():
+            plan = plans.get(3) or p.plan(1, 2, 1)
+            if plan.tracked:
+                guards = ()
+                if node.plan is None and plan.arrays:
+                    array, guards = protect(x, array, guards)
+                result._node = stamp(Node(), p, plan, (node,), (array, out), guards, options)
+        return result
+
+    return call
+
+
+def _binary(p, general):
+    """The call path unrolled for two Tensors of one device, or a Tensor and a number."""
+    fn, plans, options = p.fn, p.plans, p.options
+
+    def call(x, y):
+        first = second = None
+        if isinstance(x, Tensor):
+            a, first = x._data, x._node
+            kind = type(a)
+            if isinstance(y, Tensor):
+                b, second = y._data, y._node
+                if type(b) is not kind:
+                    return general(x, y)
+            elif type(y) in _NUMBERS:
+                b = y
+            else:
+                return general(x, y)
+        elif isinstance(y, Tensor) and type(x) in _NUMBERS:
+            a, b, second = x, y._data, y._node
+            kind = type(b)
+        else:
+            return general(x, y)
+        try:
+            out = fn(OWNERS[kind].xp, a, b)
+        except (ValueError, TypeError, IndexError, AttributeError):
+            return general(x, y)
+        if type(out) is not kind:
+            return general(x, y)
+        result = _new_value(Value) if kind is float else _new_tensor(Tensor)
+        result._data = out
+        result._node = result._version = result._access = None
+        if (first is not None or second is not None) and recording():
+            mask = (first is not None) + 2 * (second is not None)
+            plan = plans.get(4 + mask) or p.plan(2, 4, mask)
+            if plan.tracked:
+                guards = ()
+                for i in plan.arrays:  # what is no result of ours can change while this node waits
+                    if i and (second is None or second.plan is None):
+                        b, guards = protect(y, b, guards)
+                    elif not i and (first is None or first.plan is None):
+                        a, guards = protect(x, a, guards)
+                if first is None:
+                    first = operand(a)
+                elif second is None:
+                    second = operand(b)
+                result._node = stamp(Node(), p, plan, (first, second), (a, b, out), guards, options)
+        return result
+
     return call
 
 
@@ -293,78 +377,70 @@ def settle(out, backend):
 
 _new_tensor = Tensor.__new__
 _new_value = Value.__new__
-_new_node = Node.__new__
 
 
-def record(p, plan, args, arrays, parents, out, options, result):
+def record(p, plan, args, arrays, parents, out, options):
     """The Node of one call: where its inputs came from, and what its rules asked to keep."""
     guards = ()
-    if type(out) is not float:
-        for i in plan.arrays:
-            if parents[i] is None or parents[i].plan is None:  # no result of ours: it can change while this node waits
-                arrays[i], guards = protect(args[i], arrays[i], guards)
+    for i in plan.arrays:
+        if parents[i] is None or parents[i].plan is None:  # no result of ours: it can change while this node waits
+            arrays[i], guards = protect(args[i], arrays[i], guards)
+    parents = [operand(a) if parent is None else parent for parent, a in zip(parents, arrays, strict=True)]
+    return stamp(Node(), p, plan, parents, (*arrays, out), guards, options)
+
+
+def stamp(node, p, plan, parents, arrays, guards, options):
+    """Fill in a Node; `arrays` are the inputs and the output."""
     frame = _getframe(2)
-    code = frame.f_code
-    while _inside[code.co_filename] and frame.f_back is not None:
+    while frame.f_code.co_filename in INSIDE and frame.f_back is not None:
         frame = frame.f_back
-        code = frame.f_code
-    for i, parent in enumerate(parents):
-        if parent is None:
-            parents[i] = constant(arrays[i])
-    node = _new_node(Node)
-    node.primitive = p
-    node.plan = plan
-    node.parents = parents
-    node.saved = plan.save(arrays, out, options)
-    node.guards = guards
-    node.options = options
-    node.code = code
-    node.instruction = frame.f_lasti
-    node.grad = None
+    node.code, node.instruction = frame.f_code, frame.f_lasti
+    node.primitive, node.plan, node.parents, node.guards, node.options = p, plan, parents, guards, options
+    node.saved = plan.fast(arrays) if plan.fast else plan.save(arrays[:-1], arrays[-1], options)
+    node.grad, out = None, arrays[-1]
     if type(out) is float:
         node.shape, node.dtype, node.result = (), None, out
     else:
-        node.shape, node.dtype = out.shape, out.dtype
-        node.result = out if out.size <= SMALL else ref(result)
+        node.shape, node.dtype, node.result = out.shape, out.dtype, out if out.size <= SMALL else None
     return node
+
+
+def operand(a):
+    """What a picture needs of an operand without gradient: its value if it is small, else its form."""
+    return a if type(a) in _NUMBERS or a.size <= SMALL else (a.shape, a.dtype)
 
 
 def protect(argument, array, guards):
     """An array that others can change, made safe to keep: watched if changes are noticed, else copied."""
-    if isinstance(argument, _NUMBERS):
+    if type(argument) in _NUMBERS or type(array) is float:
         return array, guards
     if isinstance(argument, Tensor) and (argument._access is None or argument._access is KEPT):
         argument._access = KEPT
         return array, (*guards, (argument, argument._version))
+    if array.dtype.kind not in "biufc":
+        raise DtypeError(f"an array of {array.dtype} has no gradient; use numbers")
     return owner(array).copy(array), guards
 
 
-def constant(data):
-    """What a picture needs of an operand without gradient: the number, the small array, or (shape, dtype)."""
-    size = getattr(data, "size", 1)
-    return data if size <= SMALL else (data.shape, data.dtype)
-
-
-def array_of(p, data):
-    """A plain argument that is not a number: an array as it is, a list as a NumPy array."""
+def array_of(p, data, backend):
+    """A plain argument of an unusual type as (array, backend): a list becomes a NumPy array, the rest must be known."""
+    if isinstance(data, (bool, int, float)):
+        return data, backend
     if isinstance(data, (list, tuple)):
         data = np.asarray([x.numpy() if isinstance(x, Tensor) else x for x in data])
-        if data.dtype == np.float64:
-            data = data.astype(np.float32)
+        data = data.astype(np.float32) if data.dtype == np.float64 else data
     if not hasattr(data, "dtype"):
         raise DtypeError(
             f"{p.symbol or p.name}: needs tensors, arrays or numbers, was given {type(data).__name__} {data!r}"
         )
-    if np.dtype(data.dtype).kind not in "biufc":
-        raise DtypeError(f"{p.name}: needs numbers, was given an array of {data.dtype}")
-    return data
+    return data, owner(data)
 
 
 def mixed(p, args):
     """The DeviceError for inputs of several devices."""
     homes = {}
     for x, a in zip(p.inputs * len(args) if p.variadic else p.inputs, args, strict=False):
-        if not isinstance(a, _NUMBERS):
+        if type(a) not in _NUMBERS:
             homes.setdefault(owner(a._data if isinstance(a, Tensor) else a).name, x)
     places = " and ".join(f"{x} on {device!r}" for device, x in homes.items())
     target = next((d for d in homes if d != "scalar"), "cpu")

@@ -1,10 +1,9 @@
 """What is remembered of one call: a Node. And whether anything is remembered at all: recording(), no_grad()."""
 
-import os
 import sys
 from contextlib import ContextDecorator
 from contextvars import ContextVar
-from weakref import ref
+from pathlib import Path
 
 _recording: ContextVar[bool] = ContextVar("chainrule_recording", default=True)
 recording = _recording.get
@@ -24,8 +23,8 @@ class Node:
         options: the call's keyword arguments.
         shape, dtype: of the output; dtype is None for a Python float.
         code, instruction: the user's line that made the call; `where` makes it readable.
-        result: the output itself if small, else a weak reference to the Tensor that holds it.
-        grad: the gradient that backward() left here, for leaves and for outputs that someone still holds.
+        result: the output itself if small; for a larger one None, or a weak reference to its Tensor after retain_grad().
+        grad: the gradient that backward() left here, for leaves and where result is not None.
         name: set by the user or by a module, for pictures and messages.
     """
 
@@ -61,10 +60,6 @@ class Node:
     def label(self):
         """The operation as pictures and messages show it."""
         return "leaf" if self.primitive is None else self.primitive.symbol or self.primitive.name
-
-    def wanted(self):
-        """Whether someone can still ask for this output's gradient: the user who holds it, or a picture."""
-        return type(self.result) is not ref or self.result() is not None
 
     def __repr__(self):
         return f"<Node {self.label} {self.shape}>"
@@ -103,27 +98,18 @@ class enable_grad(no_grad):
     _state = True
 
 
-_PACKAGES = tuple(  # the folders that hold chainrule's own code, installed or in a checkout
-    os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), name) + os.sep
-    for name in ("autograd", "nn", "optim", "backends", "chainrule")
+_ROOT = Path(__file__).parent.parent  # holds our packages, installed or in a checkout
+_FOLDERS = ("autograd", "nn", "optim", "backends", "chainrule")
+# the files of chainrule's own code: the user's line is the nearest one outside them
+INSIDE = frozenset(
+    str(p) for p in [*_ROOT.glob("*.py"), *(p for name in _FOLDERS for p in (_ROOT / name).rglob("*.py"))]
 )
-
-
-class _Inside(dict):
-    """file name -> whether it is chainrule's own code; filled as files are met."""
-
-    def __missing__(self, filename):
-        self[filename] = filename.startswith(_PACKAGES)
-        return self[filename]
-
-
-_inside = _Inside()
 
 
 def user_line():
     """(code, instruction) of the nearest caller outside chainrule: cheap now, made readable by `describe`."""
     frame = sys._getframe(2)
-    while _inside[frame.f_code.co_filename] and frame.f_back is not None:
+    while frame.f_code.co_filename in INSIDE and frame.f_back is not None:
         frame = frame.f_back
     return frame.f_code, frame.f_lasti
 

@@ -89,6 +89,13 @@ class Tensor:
         node.grad = Tensor(node.grad if node.primitive is None else owner(node.grad).copy(node.grad))
         return node.grad
 
+    def retain_grad(self):
+        """Keep the gradient of this recorded result when backward passes it; small results and leaves keep it anyway."""
+        if self._node is None:
+            raise GraphError("retain_grad: this tensor does not require grad")
+        if self._node.result is None:
+            self._node.result = ref(self)
+
     @grad.setter
     def grad(self, value):
         if self._node is None:

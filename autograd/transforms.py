@@ -203,7 +203,8 @@ def push(node, incoming):
         if p.jvp == MULTILINEAR:
             term = p.call(*(incoming[i] if j == i else kept[j] for j in range(len(node.parents))), **node.options)
         else:
-            term = rule(*select((incoming[i], *values)))
+            arguments = (incoming[i], *values)
+            term = rule(*(select(arguments) if select else arguments))
         total = term if total is None else total + term
     return total
 

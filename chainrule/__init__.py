@@ -11,6 +11,7 @@ from . import backends
 from .autograd import random
 from .autograd.bind import functions as _functions
 from .autograd.check import gradcheck
+from .autograd.draw import draw
 from .autograd.errors import (
     ArgumentError,
     ChainruleError,

@@ -310,7 +310,7 @@ def cosh(xp, x):
     return xp.cosh(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: g * (1 - out * out)))
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: g - g * out * out))
 def tanh(xp, x):
     """Hyperbolic tangent (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ), between -1 and 1.
 

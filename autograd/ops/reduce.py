@@ -11,10 +11,9 @@ _ORDERED = [on(*case.shapes, domain=distinct, **case.options) for case in _AXES]
 
 def kept(a, shape, axis, keepdims=False):
     """The result `a` of reducing an array of `shape`, with the reduced axes back at length 1."""
-    if keepdims:
+    if keepdims or axis is None:  # a single number broadcasts as it is
         return a
-    axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
-    axes = {i % len(shape) for i in axes} if shape else set()
+    axes = {i % len(shape) for i in ((axis,) if isinstance(axis, int) else axis)}
     return reshape(a, shape=tuple(1 if i in axes else n for i, n in enumerate(shape)))
 
 
