@@ -3,7 +3,7 @@
 from ..backends import owner
 from ..backends.scalar import ieee
 from .errors import GraphError, RuleError, ShapeError
-from .ops.shape import astype, broadcast_to, unbroadcast
+from .ops.shape import astype, broadcast_to, summed, unbroadcast
 from .tape import Node, describe
 from .tensor import Tensor, convert, raw
 
@@ -75,9 +75,10 @@ def conform(share, parent, node):
     if share is None or not hasattr(share, "shape"):
         raise RuleError(f"{node.label}: the rule returned {share!r}, not an array; called at {node.where}")
     if share.shape != parent.shape:
-        share = (
-            unbroadcast(share, parent.shape) if share.ndim >= len(parent.shape) else broadcast_to(share, parent.shape)
-        )
+        if share.ndim < len(parent.shape):
+            share = broadcast_to(share, shape=parent.shape)
+        else:
+            share = (unbroadcast if isinstance(share, Tensor) else summed)(share, shape=parent.shape)
         if share.shape != parent.shape:
             raise RuleError(
                 f"{node.label}: the rule returned a gradient of shape {share.shape} for an input of shape {parent.shape}; "

@@ -164,4 +164,3 @@ Tensor.to = to
 Tensor.astype = to
 Tensor.__array_ufunc__ = _array_ufunc
 Tensor.__array_function__ = _array_function
-bind()

@@ -24,12 +24,22 @@ def unit_open(rng, shape):
     return rng.uniform(0.1, 0.8, shape) * rng.choice([-1.0, 1.0], shape)
 
 
+def unit(rng, shape):
+    """Probabilities away from 0 and 1."""
+    return rng.uniform(0.1, 0.9, shape)
+
+
 def above_one(rng, shape):
     return rng.uniform(1.3, 3.0, shape)
 
 
 def booleans(rng, shape):
     return rng.random(shape) < 0.5
+
+
+def indices(rng, shape):
+    """Class indices 0, 1 or 2."""
+    return rng.integers(0, 3, shape)
 
 
 def distinct(rng, shape):

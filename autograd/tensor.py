@@ -81,6 +81,14 @@ class Tensor:
         if self._access is not None:
             self._access = SHARED if self._access is not KEPT else None
 
+    def rehome(self, data):
+        """Let this leaf live in another array with the same values, for instance a part of an optimiser's block."""
+        self._data = data
+        self._version = user_line()  # a graph that waits holds the old array: changes would go unseen
+        self._access = None
+        if self.size <= SMALL:
+            self._node.result = data
+
     @property
     def grad(self):
         node = self._node

@@ -4,6 +4,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module, metadata
 
+import numpy as np
+
 from .base import Backend, DeviceError
 from .cpu import Cpu
 from .scalar import Scalar
@@ -25,6 +27,8 @@ def register(name, backend):
         raise DeviceError(f"register: a backend must be an instance of chainrule.backends.Backend, not {backend!r}")
     if name in _BACKENDS or name in _LAZY and backend.name != name:
         raise DeviceError(f"register: the device name {name!r} is taken; choose another")
+    if _is_dtype(name):
+        raise DeviceError(f"register: {name!r} is the name of a dtype, so x.to({name!r}) would be unclear; choose another")
     for kind in backend.types:
         if kind in OWNERS:
             raise DeviceError(f"register: {kind.__name__} arrays already belong to device {OWNERS[kind].name!r}")
@@ -33,10 +37,17 @@ def register(name, backend):
     OWNERS.update(dict.fromkeys(backend.types, backend))
 
 
+def _is_dtype(name):
+    try:
+        return np.dtype(name) is not None
+    except TypeError:
+        return False
+
+
 def unregister(name):
     """Take a registered backend away again."""
     backend = _BACKENDS.pop(name)
-    for kind in backend.types:
+    for kind in [kind for kind, home in OWNERS.items() if home is backend]:  # subclasses met on the way, too
         del OWNERS[kind]
 
 

@@ -19,6 +19,7 @@ class Backend:
         xp: the array namespace, with NumPy's names and meanings.
         array_type: the type of this backend's arrays; results of `xp` that are not of this type are wrapped.
         types: every type that dispatches here (the array type, and array scalars where the namespace makes them).
+        on_host: whether Python can read values here without a transfer from a device.
         compile: turns a recorded program into a callable, or None where programs are run call by call.
     """
 
@@ -26,6 +27,7 @@ class Backend:
     xp = None
     array_type: type = object
     types: tuple = ()
+    on_host = False
     compile = None
 
     def asarray(self, data, dtype=None, copy=False):

@@ -10,6 +10,7 @@ _SCALARS = tuple({np.dtype(code).type for code in np.typecodes["All"] if code no
 class Cpu(Backend):
     name = "cpu"
     xp = np
+    on_host = True
     array_type = np.ndarray
     types = (np.ndarray, *_SCALARS)
 

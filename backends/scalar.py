@@ -103,6 +103,7 @@ xp = SimpleNamespace(
 class Scalar(Backend):
     name = "scalar"
     xp = xp
+    on_host = True
     array_type = float
     types = (float,)
 

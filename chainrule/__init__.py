@@ -7,8 +7,9 @@
 tensor([2., 4., 6.], dtype=float32)
 """
 
-from . import backends
+from . import backends, nn, optim
 from .autograd import random
+from .autograd.bind import bind as _bind
 from .autograd.bind import functions as _functions
 from .autograd.check import gradcheck
 from .autograd.draw import draw
@@ -24,9 +25,49 @@ from .autograd.errors import (
     ShapeError,
 )
 from .autograd.primitive import ELEMENTWISE, LINEAR, MULTILINEAR, primitive
+from .autograd.serialize import load, save
 from .autograd.tape import enable_grad, no_grad
 from .autograd.tensor import Tensor, Value
 from .autograd.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
-globals().update(_functions())  # every operation, by the name it was declared under
-abs = globals()["absolute"]
+__version__ = "0.1.0"
+
+_bind()  # operators and methods of Tensor, from the declarations
+globals().update(_functions())  # every operation under the name it was declared with: exp, sum, matmul, ...
+abs = absolute  # noqa: A001, F821
+
+__all__ = [  # noqa: PLE0604
+    "ELEMENTWISE",
+    "LINEAR",
+    "MULTILINEAR",
+    "ArgumentError",
+    "ChainruleError",
+    "CheckpointError",
+    "DeviceError",
+    "DtypeError",
+    "GradcheckError",
+    "GraphError",
+    "RuleError",
+    "ShapeError",
+    "Tensor",
+    "Value",
+    "backends",
+    "draw",
+    "enable_grad",
+    "grad",
+    "gradcheck",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "load",
+    "nn",
+    "no_grad",
+    "optim",
+    "primitive",
+    "random",
+    "save",
+    "value_and_grad",
+    "vjp",
+    *_functions(),
+]

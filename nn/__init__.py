@@ -1,0 +1,57 @@
+"""Layers, activations, initialisers and losses: thin, each a few lines on top of the engine."""
+
+from .activation import (
+    ACTIVATIONS,
+    activation,
+    elu,
+    gelu,
+    identity,
+    leaky_relu,
+    relu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    step,
+    tanh,
+)
+from .dropout import Dropout
+from .init import INITIALIZERS, initial
+from .linear import Linear
+from .loss import LOSSES, bce, bce_with_logits, cross_entropy, huber, l1, loss, mse
+from .mlp import MLP, Sequential
+from .module import Module, Parameter
+from .perceptron import Perceptron
+
+__all__ = [
+    "ACTIVATIONS",
+    "INITIALIZERS",
+    "LOSSES",
+    "MLP",
+    "Dropout",
+    "Linear",
+    "Module",
+    "Parameter",
+    "Perceptron",
+    "Sequential",
+    "activation",
+    "bce",
+    "bce_with_logits",
+    "cross_entropy",
+    "elu",
+    "gelu",
+    "huber",
+    "identity",
+    "initial",
+    "l1",
+    "leaky_relu",
+    "loss",
+    "mse",
+    "relu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "step",
+    "tanh",
+]

@@ -4,13 +4,14 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from weakref import ref
 
 import numpy as np
 
 from ...backends import owner
 from ..errors import ArgumentError, GraphError
-from ..tape import Node
+from ..tape import Node, describe
 from ..tensor import Tensor, raw
 
 NOT_COMPUTED = "—"  # a gradient that no backward pass has left; never 0
@@ -45,6 +46,11 @@ class Box:
     where: str
     broken: bool
 
+    @property
+    def is_number(self):
+        """Whether this is a plain number that was written into the formula."""
+        return self.kind == "constant" and not self.array and not self.name
+
 
 def capture(x, names=None):
     """The values that `x` was computed from, and `x`, as Boxes: each after its operands, `x` last.
@@ -58,23 +64,24 @@ def capture(x, names=None):
             "draw: this tensor has no graph, so there is nothing to show. Compute it from a tensor with "
             "requires_grad=True, outside no_grad(), and draw the result itself, not a detached copy"
         )
-    called, lines = _names(names), _Lines()
-    boxes, numbers = [], {}  # numbers: a Node, or the id of a constant array -> its place in `boxes`
+    called, held = _names(names)
+    held[x._node] = x
+    boxes, places = [], {}  # places: a Node, or the id of a constant array -> its place in `boxes`
+
+    def place(operand):
+        array = not isinstance(operand, Node | tuple | int | float | np.generic)
+        key = id(operand) if array else operand
+        if array and key in places or type(operand) is Node:
+            return places[key]
+        boxes.append(_constant(operand, called.get(id(operand))))
+        if array:
+            places[key] = len(boxes) - 1
+        return len(boxes) - 1
+
     for node in _in_order(x._node):
-        operands = []
-        for slot, operand in enumerate(node.parents):
-            key = operand if type(operand) is Node else id(operand) if isinstance(operand, np.ndarray) else None
-            number = numbers.get(key) if key is not None else None
-            if number is None:
-                number = len(boxes)
-                boxes.append(_constant(operand, called))
-                if key is not None:
-                    numbers[key] = number
-            inputs = node.primitive.inputs
-            name = str(slot) if node.primitive.variadic else inputs[slot]
-            operands.append((number, name, slot in node.plan.tracked))
-        numbers[node] = len(boxes)
-        boxes.append(_recorded(node, operands, called, lines))
+        operands = [(place(p), _input(node, i), i in node.plan.tracked) for i, p in enumerate(node.parents)]
+        places[node] = len(boxes)
+        boxes.append(_recorded(node, _data(node, held), operands, called.get(node) or node.name))
     return boxes
 
 
@@ -91,63 +98,71 @@ def _in_order(root):
             stack += [p for p in reversed(node.parents) if type(p) is Node and p not in seen]
 
 
-def _recorded(node, operands, called, lines):
+def _input(node, slot):
+    """What the primitive calls its operand number `slot`."""
+    return str(slot) if node.primitive.variadic else node.primitive.inputs[slot]
+
+
+def _data(node, held):
+    """The values of a node, from the tensors in `held` or from the node; None if nobody holds them any more."""
+    if node in held:
+        return held[node]._data
+    return raw(node.result() if type(node.result) is ref else node.result)
+
+
+def _recorded(node, data, operands, name):
     """The Box of a node."""
-    data = node.result
-    if type(data) is ref:
-        data = data()
-    value, wrong = cells(raw(data))
+    value, wrong = cells(data)
     grad, wrong_grad = ([[NOT_COMPUTED]], False) if node.grad is None else cells(raw(node.grad))
     leaf = node.primitive is None
     return Box(
         kind="leaf" if leaf else "operation",
         operation="leaf" if leaf else node.primitive.name,
         symbol=node.label,
-        name=called.get(node) or node.name,
+        name=name,
         options=[] if leaf else _options(node),
         array="" if node.dtype is None else f"{node.shape} {node.dtype}",
         value=value,
         grad=grad,
         operands=operands,
-        where="" if leaf else lines[node.code, node.instruction, node],
+        where="" if leaf else _place(node.code, node.instruction),
         broken=wrong or wrong_grad,
     )
 
 
-def _constant(operand, called):
+def _constant(operand, name):
     """The Box of an operand without gradient: a number, a small array, or (shape, dtype)."""
     if isinstance(operand, tuple):
         (shape, dtype), value, wrong = operand, [], False
     else:
-        shape, dtype = np.shape(operand) if hasattr(operand, "shape") else (), getattr(operand, "dtype", None)
-        value, wrong = cells(operand)
+        (value, wrong), shape, dtype = cells(operand), getattr(operand, "shape", ()), getattr(operand, "dtype", None)
     array = "" if dtype is None else f"{shape} {dtype}"
-    return Box("constant", "constant", "constant", called.get(id(operand)), [], array, value, [], [], "", wrong)
+    return Box("constant", "constant", "constant", name, [], array, value, [], [], "", wrong)
 
 
 def _names(names):
-    """{node, or id of a constant's array: name} for the Tensors in `names`. Of several names, _private ones give way."""
-    if names is None:
-        return {}
-    if not isinstance(names, Mapping):
+    """({node, or id of a constant's array: name}, {node: tensor}) for the Tensors in the dict `names`.
+
+    A tensor of several names shows them all, except that _private ones give way to others.
+    """
+    if not isinstance(names, Mapping | None):
         raise ArgumentError(
             f"draw: names must be a dict of name → Tensor, such as locals(), not {type(names).__name__}"
         )
-    called = {}
-    for name, value in names.items():
+    groups, held = {}, {}
+    for name, value in (names or {}).items():
         if isinstance(value, Tensor):
-            called.setdefault(id(value._data) if value._node is None else value._node, []).append(str(name))
-    return {key: " = ".join([n for n in group if n[:1] != "_"] or group[:1]) for key, group in called.items()}
+            groups.setdefault(value._node or id(value._data), []).append(str(name))
+            if value._node is not None:
+                held[value._node] = value
+    called = {key: " = ".join([n for n in group if n[:1] != "_"] or group[:1]) for key, group in groups.items()}
+    return called, held
 
 
-class _Lines(dict):
-    """(code, instruction, one node made there) -> `file.py:12, in loss`, without the folder; filled as lines are met."""
-
-    def __getitem__(self, key):
-        code, instruction, node = key
-        if (code, instruction) not in self:
-            self[code, instruction] = os.path.basename(node.where)
-        return self.get((code, instruction))
+@lru_cache(maxsize=256)
+def _place(code, instruction):
+    """`file.py:12, in loss` for the line that made a call, without the folder."""
+    return os.path.basename(describe(code, instruction))
 
 
 # ---- values as text
@@ -158,7 +173,7 @@ def cells(data):
     if data is None:
         return [], False
     if isinstance(data, (bool, int, float)):
-        return [[number(data)]], not math.isfinite(data)
+        return [[number(data)]], isinstance(data, float) and not math.isfinite(data)
     array = data if isinstance(data, np.generic) else owner(data).to_numpy(data)
     if array.dtype.kind not in "biuf":
         return [], False
@@ -170,11 +185,11 @@ def cells(data):
     return [[_summary(array)]], wrong
 
 
-def number(value):
-    """A number in at most four digits."""
+def number(value, digits=4):
+    """A number, rounded to `digits` significant digits; integers below a million in full."""
     if isinstance(value, bool) or isinstance(value, int) and abs(value) < 10**6:
         return str(value)
-    return f"{value:.4g}"
+    return f"{value:.{digits}g}"
 
 
 def _summary(array):
@@ -183,9 +198,11 @@ def _summary(array):
         return "no elements"
     if array.dtype.kind == "b":
         return f"{np.count_nonzero(array)} of {array.size} true"
-    finite = array[np.isfinite(array)]
-    parts = [f"{number(finite.min().item())} … {number(finite.max().item())}"] if finite.size else []
-    parts += [f"mean {number(finite.mean(dtype='float64').item())}"] if finite.size else []
+    finite = array[np.isfinite(array)].astype("float64", copy=False)
+    parts = []
+    if finite.size:
+        low, high, mean = (number(f().item(), 3) for f in (finite.min, finite.max, finite.mean))
+        parts = [f"all {low}"] if low == high else [f"{low} … {high}", f"mean {mean}"]
     for word, count in ("nan", np.isnan(array).sum()), ("inf", np.isinf(array).sum()):
         parts += [f"{count} {word}"] if count else []
     return ", ".join(parts)

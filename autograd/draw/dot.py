@@ -3,21 +3,23 @@
 import html
 import shutil
 import subprocess
-
-import graphviz
+from dataclasses import replace
 
 from ..errors import GraphError
+from .capture import text
 
 # Okabe and Ito's colours, which stay apart for every kind of colour vision; kinds also differ by their words.
-BLUE, ORANGE, VERMILLION = "#0072B2", "#E69F00", "#D55E00"
+BLUE, ORANGE, VERMILLION, GREY = "#0072B2", "#E69F00", "#D55E00", "#BFBFBF"
 GRAD_INK = "#A84300"  # vermillion, darkened until it reads well as text on white
 INK, SOFT, LINE = "#1A1A1A", "#6B6B6B", "#8C8C8C"
-GROUND = {"operation": (ORANGE, INK), "leaf": (BLUE, "white"), "constant": ("#E6E6E6", INK)}  # of the header, its text
-BORDER = {"operation": LINE, "leaf": BLUE, "constant": "#BFBFBF"}
+BORDER = {"operation": ORANGE, "leaf": BLUE, "constant": GREY}
+HEADER = {"operation": "#FCEFD2", "leaf": "#D6E8F3", "constant": "#F2F2F2"}  # the same, as pale ground for text
 
 
 def source(boxes):
     """DOT source for a list of Boxes: one node each, one edge for each operand. The same boxes give the same bytes."""
+    import graphviz  # here, because it takes longer to import than the rest of draw
+
     dot = graphviz.Digraph(
         "chainrule",
         graph_attr={"rankdir": "LR", "bgcolor": "white", "nodesep": "0.22", "ranksep": "0.45", "pad": "0.15"},
@@ -25,13 +27,13 @@ def source(boxes):
         edge_attr={"color": LINE, "arrowsize": "0.6", "penwidth": "1.1", "edgetooltip": " "},
     )
     for i, box in enumerate(boxes):
-        dot.node(f"n{i}", label=_label(box), tooltip=graphviz.escape(_tooltip(box)), id=f"n{i}")
+        dot.node(f"n{i}", label=_label(box), tooltip=graphviz.escape(_tooltip(box)))
         for slot, (operand, name, flows) in enumerate(box.operands):
             dot.edge(
                 f"n{operand}",
-                f"n{i}:s{slot}:w",
+                f"n{i}:s{slot}:w" if len(box.operands) > 1 else f"n{i}:w",
                 style=None if flows else "dashed",
-                edgetooltip=graphviz.escape(f"operand {name}" + ("" if flows else ", no gradient flows back")),
+                edgetooltip=f"operand {name}" + ("" if flows else ", no gradient flows back"),
             )
     return dot.source
 
@@ -61,42 +63,38 @@ def layout(dot_source, form):
 
 def _label(box):
     """An HTML-like label: a column with a slot for each operand, then header, shape and options, data and gradient."""
+    if box.is_number:
+        box = replace(box, symbol=text(box.value), value=[])
     grid = [("data", row) for row in box.value] + [("grad", row) for row in box.grad]
     columns = 1 + max((len(row) for _, row in grid), default=1)
     span = f'COLSPAN="{columns}" ALIGN="LEFT"'
-    ground, ink = GROUND[box.kind]
-    title = _font(box.symbol, ink, 12, "B") + (_font("   " + box.name, ink, 12) if box.name else "")
-    rows = [f'<TR><TD {span} BGCOLOR="{ground}" CELLPADDING="4">{title}</TD></TR>']
-    if box.array or box.options:
-        facts = "   ".join([*([box.array] if box.array else []), *box.options])
+    title = f"<B>{_safe(box.symbol)}</B>" + (f"   {_safe(box.name)}" if box.name else "")
+    rows = [f'<TR><TD {span} BGCOLOR="{HEADER[box.kind]}" CELLPADDING="4">{_font(title, INK, 12)}</TD></TR>']
+    facts = "   ".join(map(_safe, [box.array, *box.options] if box.array else box.options))
+    if facts:
         rows.append(f"<TR><TD {span}>{_font(facts, SOFT, 9)}</TD></TR>")
     for i, (word, row) in enumerate(grid):
-        first = i == 0 or grid[i - 1][0] != word
-        rows.append(f"<TR>{_cells(word if first else '', row, columns, INK if word == 'data' else GRAD_INK)}</TR>")
-    slots = "".join(
-        f'<TR><TD PORT="s{i}">{_font(name, SOFT, 9)}</TD></TR>' for i, (_, name, _) in enumerate(box.operands)
-    )
-    slots = f"<TD>{_table(slots)}</TD><VR/>" if slots else ""
+        word_cell = "" if i and grid[i - 1][0] == word else _font(word, SOFT, 9)
+        cells = map(_safe, row) if word == "data" else [_font(_safe(cell), GRAD_INK, 11) for cell in row]
+        numbers = "".join(f'<TD ALIGN="RIGHT">{cell}</TD>' for cell in cells)
+        rows.append(f'<TR><TD COLSPAN="{columns - len(row)}" ALIGN="LEFT">{word_cell}</TD>{numbers}</TR>')
+    slots = [
+        f'<TR><TD PORT="s{i}">{_font(_safe(name), SOFT, 9)}</TD></TR>' for i, (_, name, _) in enumerate(box.operands)
+    ]
+    column = f"<TD>{_table(slots)}</TD>" if len(slots) > 1 else ""
     colour, width = (VERMILLION, 3) if box.broken else (BORDER[box.kind], 1)
     return (
         f'<<TABLE BORDER="{width}" COLOR="{colour}" BGCOLOR="white" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
-        f"<TR>{slots}<TD>{_table(''.join(rows))}</TD></TR></TABLE>>"
+        f"<TR>{column}<TD>{_table(rows)}</TD></TR></TABLE>>"
     )
 
 
-def _cells(word, row, columns, ink):
-    """A word and the numbers beside it; a short row leaves the columns at its left empty."""
-    gap = f'<TD COLSPAN="{columns - len(row)}" ALIGN="LEFT">{_font(word, SOFT, 9)}</TD>'
-    return gap + "".join(f'<TD ALIGN="RIGHT">{_font(cell, ink, 11)}</TD>' for cell in row)
-
-
 def _table(rows):
-    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3">{rows}</TABLE>'
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3">{"".join(rows)}</TABLE>'
 
 
-def _font(content, colour, size, style=""):
-    content = _safe(content)
-    return f'<FONT COLOR="{colour}" POINT-SIZE="{size}">{f"<{style}>{content}</{style}>" if style else content}</FONT>'
+def _font(markup, colour, size):
+    return f'<FONT COLOR="{colour}" POINT-SIZE="{size}">{markup}</FONT>'
 
 
 def _safe(content):
@@ -105,11 +103,14 @@ def _safe(content):
 
 
 def _tooltip(box):
-    lines = [f"{box.name} = {box.operation}" if box.name else box.operation, *([box.where] if box.where else [])]
-    return " at ".join(readable(line, 200) for line in lines)
+    """What a browser shows when the mouse rests on a box: the call and its line."""
+    call = f"{readable(box.name, 200)} = {box.operation}" if box.name else box.operation
+    line = f"{call} at {readable(box.where, 200)}" if box.where else call
+    return html.escape(line, quote=False)
 
 
 def readable(content, limit=48):
     """Text of at most `limit` characters, in one line, without characters that cannot be shown."""
-    kept = "".join(c if c.isprintable() or c == "\u200d" else " " if c.isspace() else "\ufffd" for c in str(content))
-    return kept if len(kept) <= limit else f"{kept[: limit // 2]}…{kept[1 - limit // 2 :]}"
+    if not content.isprintable():
+        content = "".join(c if c.isprintable() or c == "\u200d" else " " if c.isspace() else "\ufffd" for c in content)
+    return content if len(content) <= limit else f"{content[: limit // 2]}…{content[1 - limit // 2 :]}"

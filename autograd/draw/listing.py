@@ -5,15 +5,15 @@ from .dot import readable
 
 
 def listing(boxes, limit=None):
-    """One line for each value: its name, how it was computed, its value and gradient. Numbers stand where they are used.
+    """One line for each value: its name, how it was computed, shape and dtype, value, gradient.
 
-    With `limit`, the middle of a longer list is left out.
+    Numbers stand where they are used. With `limit`, the middle of a longer list is left out.
     """
     labels = [_label(i, box) for i, box in enumerate(boxes)]
     lines = [
         (labels[i], _call(box, labels), box.array, text(box.value), f"grad {text(box.grad)}" if box.grad else "")
         for i, box in enumerate(boxes)
-        if not _is_number(box)
+        if not box.is_number
     ]
     if limit is not None and len(lines) > limit:
         gap = (f"… {len(lines) - limit} more values; .save('graph.svg') shows all", "", "", "", "")
@@ -23,12 +23,8 @@ def listing(boxes, limit=None):
     return "\n".join("  ".join(line[i].ljust(widths[i]) for i in used).rstrip() for line in lines)
 
 
-def _is_number(box):
-    return box.kind == "constant" and not box.array and not box.name
-
-
 def _label(i, box):
-    return readable(box.name) if box.name else text(box.value) if _is_number(box) else f"v{i}"
+    return readable(box.name) if box.name else text(box.value) if box.is_number else f"v{i}"
 
 
 def _call(box, labels):

@@ -56,6 +56,11 @@ def matmul(xp, x, y):
     return xp.matmul(x, y)
 
 
+def _rows(x):
+    """x with all axes but the last in one."""
+    return reshape(x, shape=(-1, x.shape[-1]))
+
+
 @primitive(
     symbol="xW+b",
     jvp=dict(x=lambda t, weight: t @ weight, weight=lambda t, x: x @ t, bias=lambda t: t),
@@ -63,7 +68,7 @@ def matmul(xp, x, y):
     needs="x (…, n), weight (n, m), bias (m,)",
     vjp=dict(
         x=lambda g, weight: g @ weight.T,
-        weight=lambda g, x: reshape(x, shape=(-1, x.shape[-1])).T @ reshape(g, shape=(-1, g.shape[-1])),
+        weight=lambda g, x: x.T @ g if x.ndim == 2 else _rows(x).T @ _rows(g),
         bias=lambda g: g,
     ),
 )

@@ -32,7 +32,7 @@ def sum_(xp, x, *, axis=None, keepdims=False):
         >>> cr.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(0).tolist()
         [4.0, 6.0]
     """
-    return xp.sum(x, axis=axis, keepdims=keepdims)
+    return x.sum(axis=axis, keepdims=keepdims)
 
 
 def _spread_mean(g, x_shape, axis, keepdims):
@@ -47,7 +47,7 @@ def mean(xp, x, *, axis=None, keepdims=False):
     """
     if x.dtype.kind != "f" or x.dtype.itemsize < 4:  # NumPy's care: integers become floats, float16 sums in float32
         return xp.mean(x, axis=axis, keepdims=keepdims)
-    return xp.sum(x, axis=axis, keepdims=keepdims) / elements(x.shape, axis)
+    return x.sum(axis=axis, keepdims=keepdims) / elements(x.shape, axis)
 
 
 def _winners(x, out, axis, keepdims, dtype):

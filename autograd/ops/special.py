@@ -59,6 +59,8 @@ def _ratio(table, x):
 
 def erf(xp, x):
     """The error function of an array."""
+    if x.dtype == "float16":  # cannot hold the polynomials' values
+        return erf(xp, x.astype("float32")).astype("float16")
     a = xp.absolute(x)
     near = xp.minimum(a, 0.46875)
     middle = xp.clip(a, 0.46875, 4.0)

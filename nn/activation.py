@@ -1,0 +1,70 @@
+"""Activation functions, by name. Those with a rule of their own are primitives; the others are made of them."""
+
+from ..autograd.errors import choose
+from ..autograd.ops.elementwise import erf, expm1, minimum, multiply, relu, sigmoid, softplus, tanh, where
+from ..autograd.ops.reduce import softmax
+from ..autograd.primitive import ELEMENTWISE, composed, primitive
+from ..autograd.samples import reals
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g * 0))
+def step(xp, x):
+    """Threshold: 1 where x ≥ 0, else 0.
+
+    Gradient: 0 everywhere, also at the jump; a network of steps cannot learn by gradient descent.
+    Source: Rosenblatt, "The perceptron" (1958).
+    """
+    return xp.ceil((xp.sign(x) + 1) / 2)
+
+
+@composed
+def leaky_relu(x, slope=0.01):
+    """x where x > 0, else slope · x.
+
+    Gradient: dx = g where x > 0, else slope · g, also at the kink.
+    """
+    return where(x > 0, x, slope * x)
+
+
+@composed
+def elu(x, alpha=1.0):
+    """x where x > 0, else alpha · (eˣ - 1).
+
+    Source: Clevert et al., "Fast and accurate deep network learning by exponential linear units" (2016).
+    """
+    return where(x > 0, x, alpha * expm1(minimum(x, 0)))
+
+
+@composed
+def gelu(x):
+    """Gaussian error linear unit x · Φ(x), with the exact distribution function Φ.
+
+    Source: Hendrycks and Gimpel, "Gaussian error linear units" (2016).
+    """
+    return multiply(0.5 * x, 1 + erf(x * 0.5**0.5))
+
+
+@composed
+def silu(x):
+    """Sigmoid linear unit x · sigmoid(x), also known as swish."""
+    return x * sigmoid(x)
+
+
+def identity(x):
+    """x itself: a linear output."""
+    return x
+
+
+ACTIVATIONS = {
+    f.__name__: f for f in (identity, step, sigmoid, tanh, relu, leaky_relu, elu, softplus, gelu, silu, softmax)
+}
+
+
+def activation(name):
+    """The activation function of that name; functions pass through, and None is the identity.
+
+    Raises: ArgumentError, naming those that exist, if there is none.
+    """
+    if name is None:
+        return identity
+    return name if callable(name) else choose("activation", name, ACTIVATIONS)

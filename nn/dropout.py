@@ -1,0 +1,33 @@
+"""Dropout."""
+
+from ..autograd import random
+from ..autograd.errors import ArgumentError
+from ..autograd.ops.creation import asarray
+from .module import Module
+
+
+class Dropout(Module):
+    """Sets each element to 0 with probability p while training, and divides the others by 1 - p; else does nothing.
+
+    The mask comes from `generator` (chainrule.random.Generator), by default from the global one: the same seed gives
+    the same mask on every backend.
+
+    Raises: ArgumentError unless 0 ≤ p < 1.
+    Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014).
+    """
+
+    def __init__(self, p=0.5, generator=None):
+        if not 0 <= p < 1:
+            raise ArgumentError(f"Dropout: p must be at least 0 and below 1, not {p!r}")
+        self.p = p
+        self.generator = generator
+
+    def forward(self, x):
+        if not self.training or self.p == 0:
+            return x
+        x = asarray(x)
+        draw = (self.generator or random).bernoulli
+        return x * (draw(1 - self.p, x.shape, x.dtype, x.device) / (1 - self.p))
+
+    def extra_repr(self):
+        return f"p={self.p}"

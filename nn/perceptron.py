@@ -1,0 +1,38 @@
+"""The perceptron: a weighted sum of inputs, a bias, and an activation."""
+
+from ..autograd.ops.creation import zeros
+from ..autograd.ops.linalg import matmul
+from .activation import activation as find
+from .init import initial
+from .module import Module, Parameter, positive_int
+
+
+class Perceptron(Module):
+    """One neuron: activation(x · weights + bias).
+
+    Shape: x (…, n_inputs) → (…).
+    Fields:
+        weights: (n_inputs,).
+        bias: (), 0 at first; it moves the threshold.
+
+    Raises: ShapeError if x has another width; ArgumentError for an unknown activation or initialiser.
+    Source: Rosenblatt, "The perceptron: a probabilistic model for information storage and organization" (1958).
+    Example:
+        >>> import chainrule as cr
+        >>> neuron = cr.nn.Perceptron(2, "step")
+        >>> _ = neuron.load_state_dict({"weights": cr.tensor([1.0, 1.0]), "bias": cr.tensor(-1.5)})
+        >>> neuron(cr.tensor([[0.0, 1.0], [1.0, 1.0]])).tolist()  # AND
+        [0.0, 1.0]
+    """
+
+    def __init__(self, n_inputs, activation="sigmoid", init="xavier_normal"):
+        positive_int("Perceptron", "n_inputs", n_inputs)
+        self.activation = find(activation)
+        self.weights = Parameter(initial(init, (n_inputs,), n_inputs, 1))
+        self.bias = Parameter(zeros(()))
+
+    def forward(self, x):
+        return self.activation(matmul(x, self.weights) + self.bias)
+
+    def extra_repr(self):
+        return f"{self.weights.shape[0]} inputs, {self.activation.__name__}"
