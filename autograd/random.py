@@ -4,12 +4,15 @@ Word i of the stream depends only on the seed and on i (Philox4x64-10), and numb
 rounded arithmetic alone. So results do not depend on the device, and saving `get_state()` is enough to go on later.
 """
 
+import os
 import threading
+from math import inf, prod
+from operator import index
 
 import numpy as np
 
 from ..backends import default, get
-from .errors import ArgumentError
+from .errors import ArgumentError, DeviceError, DtypeError, ShapeError
 from .ops.creation import default_dtype, dtype_of
 from .ops.special import normal_quantile
 from .tensor import Tensor
@@ -34,34 +37,39 @@ class Generator:
     def seed(self, seed=None):
         """Start the stream anew from a whole number ≥ 0; from the system's entropy if None."""
         if seed is None:
-            seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+            seed = int.from_bytes(os.urandom(8), "little")
         if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or not 0 <= seed < 2**64:
             raise ArgumentError(f"seed: must be a whole number in [0, 2^64), not {seed!r}")
-        self.key, self.counter = int(seed), 0
+        self.set_state((seed, 0))
 
     def get_state(self):
         """(key, counter): all there is to know."""
         return self.key, self.counter
 
     def set_state(self, state):
-        self.key, self.counter = state
+        """Go on from a state that get_state() returned."""
+        try:
+            key, counter = map(index, state)
+            if not (0 <= key < 2**64 and 0 <= counter < 2**64):
+                raise ValueError
+        except (TypeError, ValueError):
+            raise ArgumentError(f"set_state: needs (key, counter) as get_state() gives it, not {state!r}") from None
+        with self._lock:
+            self.key, self.counter = key, counter
 
     def _words(self, n, backend):
         with self._lock:
-            counter, self.counter = self.counter, self.counter + n
-        return backend.random_bits(self.key, counter, n)
+            key, counter = self.key, self.counter
+            self.counter += n
+        return backend.random_bits(key, counter, n)
 
     def _unit(self, size, backend, bits):
         """Numbers on a grid of 2^bits points in [0, 1): exact, so the same everywhere."""
-        shape = () if size is None else (size,) if isinstance(size, (int, np.integer)) else tuple(size)
-        words = self._words(int(np.prod(shape, dtype=np.int64)), backend)
-        return ((words >> (64 - bits)).astype(np.float64) * 2.0**-bits).reshape(shape)
+        shape = _shape(size, backend)
+        return ((self._words(prod(shape), backend) >> (64 - bits)).astype(np.float64) * 2.0**-bits).reshape(shape)
 
     def _give(self, backend, values, dtype, requires_grad):
-        if backend.array_type is float:
-            result = Tensor._wrap(backend.asarray(values))
-        else:
-            result = Tensor._wrap(values.astype(dtype))
+        result = Tensor._wrap(backend.asarray(values, dtype=None if backend.array_type is float else dtype))
         result.requires_grad = requires_grad
         return result
 
@@ -69,52 +77,103 @@ class Generator:
         """Numbers spread evenly over [low, high).
 
         Shape: size, or one number if None.
+        Raises: ArgumentError if low > high, or if either is not finite; DtypeError if dtype is not floating.
         """
-        backend, dtype = _where(device, dtype)
+        if not 0 <= high - low < inf:
+            raise ArgumentError(f"uniform: needs low ≤ high, both finite, not {low} and {high}")
+        backend, dtype = _where("uniform", device, dtype)
         values = self._unit(size, backend, {2: 11, 4: 24}.get(dtype.itemsize, 53))  # as many as the dtype can hold
-        return self._give(backend, values * (high - low) + low, dtype, requires_grad)
+        last = np.nextafter(dtype.type(high), dtype.type(low))  # rounding to the dtype must not reach high
+        values = _namespace(backend).minimum(values * (high - low) + low, float(last))
+        return self._give(backend, values, dtype, requires_grad)
 
     def normal(self, loc=0.0, scale=1.0, size=None, dtype=None, device=None, requires_grad=False):
         """Normally distributed numbers with mean `loc` and standard deviation `scale`.
 
         Shape: size, or one number if None.
-        Raises: ArgumentError if scale is negative or nan.
+        Raises: ArgumentError if scale is negative or nan; DtypeError if dtype is not floating.
         Source: inverse of the distribution function by Wichura's AS 241; one word gives one number.
         """
         if not scale >= 0:
             raise ArgumentError(f"normal: scale must be ≥ 0, not {scale}")
-        backend, dtype = _where(device, dtype)
+        backend, dtype = _where("normal", device, dtype)
         p = self._unit(size, backend, 52) + 2.0**-53  # the middle of each cell: never 0 or 1
-        xp = np if backend.array_type is float else backend.xp
-        return self._give(backend, normal_quantile(xp, p) * scale + loc, dtype, requires_grad)
+        return self._give(backend, normal_quantile(_namespace(backend), p) * scale + loc, dtype, requires_grad)
 
     def bernoulli(self, p, size=None, dtype=None, device=None):
-        """1 with probability p, else 0."""
+        """1 with probability p, else 0; in any dtype.
+
+        Raises: ArgumentError unless 0 ≤ p ≤ 1.
+        """
         if not 0 <= p <= 1:
             raise ArgumentError(f"bernoulli: p must lie in [0, 1], not {p}")
-        backend, dtype = _where(device, dtype)
+        backend, dtype = _where("bernoulli", device, dtype, kinds="biuf")
         return self._give(backend, self._unit(size, backend, 53) < p, dtype, False)
 
     def integers(self, low, high=None, size=None, device=None):
-        """Whole numbers in [low, high), or [0, low) if only one bound is given; int64."""
+        """Whole numbers in [low, high), or [0, low) if only one bound is given; int64.
+
+        Shape: size, or one number if None.
+        Raises: ArgumentError if a bound is not a whole number that int64 holds, or if the range is empty or
+            longer than 2^53.
+        """
         low, high = (0, low) if high is None else (low, high)
-        if high <= low:
-            raise ArgumentError(f"integers: the range [{low}, {high}) is empty")
-        if high - low > 2**53:
-            raise ArgumentError("integers: the range may span at most 2^53 numbers")
-        backend = get(device) if device is not None else default()
+        low, high = _whole("integers", low), _whole("integers", high)
+        if not -(2**63) <= low < high <= min(low + 2**53, 2**63):
+            raise ArgumentError(f"integers: [{low}, {high}) must hold 1 to 2^53 numbers of int64")
+        backend = _arrays("integers", device)
         values = self._unit(size, backend, 53) * (high - low)
-        return Tensor(values.astype(np.int64) + low)
+        return Tensor(backend.asarray(values.astype(np.int64) + low))
 
     def permutation(self, n, device=None):
-        """The whole numbers below n in random order; int64."""
-        backend = get(device) if device is not None else default()
+        """The whole numbers below n in random order; int64.
+
+        Shape: (n,).
+        Raises: ArgumentError if n is not a whole number ≥ 0.
+        """
+        if _whole("permutation", n) < 0:
+            raise ArgumentError(f"permutation: n must be ≥ 0, not {n}")
+        backend = _arrays("permutation", device)
         order = backend.xp.argsort(self._words(int(n), backend), kind="stable")
         return Tensor(order.astype(np.int64))
 
 
-def _where(device, dtype):
-    return (get(device) if device is not None else default()), (default_dtype() if dtype is None else dtype_of(dtype))
+def _where(operation, device, dtype, kinds="f"):
+    dtype = default_dtype() if dtype is None else dtype_of(dtype)
+    if dtype.kind not in kinds:
+        raise DtypeError(f"{operation}: cannot give numbers of dtype {dtype}; use a floating one, or integers()")
+    return (get(device) if device is not None else default()), dtype
+
+
+def _arrays(operation, device):
+    """The backend to draw whole numbers on."""
+    backend = get(device) if device is not None else default()
+    if backend.array_type is float:
+        raise DeviceError(f"{operation}: device {backend.name!r} holds floats only; use device='cpu'")
+    return backend
+
+
+def _namespace(backend):
+    """Where numbers are made: on the scalar backend that is NumPy."""
+    return np if backend.array_type is float else backend.xp
+
+
+def _whole(operation, number):
+    try:
+        return index(number)
+    except TypeError:
+        raise ArgumentError(f"{operation}: needs whole numbers, not {number!r}") from None
+
+
+def _shape(size, backend):
+    """`size` as a shape: one length, several, or None for a single number."""
+    lengths = () if size is None else size if hasattr(size, "__iter__") else (size,)
+    shape = tuple(_whole("size", length) for length in lengths)
+    if min(shape, default=0) < 0:
+        raise ShapeError(f"size: lengths must be ≥ 0, not {size}")
+    if shape and backend.array_type is float:
+        raise ShapeError(f"size: device {backend.name!r} holds single numbers; leave size out, or use device='cpu'")
+    return shape
 
 
 _generator = Generator()

@@ -82,12 +82,14 @@ class Tensor:
             self._access = SHARED if self._access is not KEPT else None
 
     def rehome(self, data):
-        """Let this leaf live in another array with the same values, for instance a part of an optimiser's block."""
-        self._data = data
-        self._version = user_line()  # a graph that waits holds the old array: changes would go unseen
-        self._access = None
-        if self.size <= SMALL:
-            self._node.result = data
+        """Let this leaf live in another array with the same values: a part of an optimiser's block, another device.
+
+        A graph that waits keeps the old array, which nobody changes any more.
+        """
+        self._data, self._access = data, None
+        if self._node is not None:
+            self._node.dtype = _node_dtype(data)
+            self._node.result = data if self.size <= SMALL else ref(self)
 
     @property
     def grad(self):

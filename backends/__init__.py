@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from importlib import import_module, metadata
+from importlib import import_module
 
 import numpy as np
 
@@ -28,7 +28,9 @@ def register(name, backend):
     if name in _BACKENDS or name in _LAZY and backend.name != name:
         raise DeviceError(f"register: the device name {name!r} is taken; choose another")
     if _is_dtype(name):
-        raise DeviceError(f"register: {name!r} is the name of a dtype, so x.to({name!r}) would be unclear; choose another")
+        raise DeviceError(
+            f"register: {name!r} is the name of a dtype, so x.to({name!r}) would be unclear; choose another"
+        )
     for kind in backend.types:
         if kind in OWNERS:
             raise DeviceError(f"register: {kind.__name__} arrays already belong to device {OWNERS[kind].name!r}")
@@ -53,8 +55,14 @@ def unregister(name):
 
 def registered():
     """The names of all known devices, usable now or not."""
-    plugins = [entry.name for entry in metadata.entry_points(group="chainrule.backends")]
-    return list(dict.fromkeys([*_BACKENDS, *_LAZY, *plugins]))
+    return list(dict.fromkeys([*_BACKENDS, *_LAZY, *_plugins()]))
+
+
+def _plugins():
+    """Backends that installed packages offer, as {name: entry point}."""
+    from importlib.metadata import entry_points  # slow to import, and seldom asked
+
+    return {entry.name: entry for entry in entry_points(group="chainrule.backends")}
 
 
 def available():
@@ -98,7 +106,7 @@ def _load(name):
         except ImportError as error:
             raise DeviceError(f"device {name!r} cannot be used: {advice} ({error})") from error
     else:
-        plugins = {entry.name: entry for entry in metadata.entry_points(group="chainrule.backends")}
+        plugins = _plugins()
         if name not in plugins:
             raise DeviceError(f"unknown device {name!r}: choose one of {', '.join(map(repr, registered()))}")
         loaded = plugins[name].load()

@@ -34,7 +34,7 @@ def _total(fast, exact):
 
 
 def _power(x, y):
-    if x < 0 and y != int(y):  # Python would answer with a complex number
+    if -math.inf < x < 0 and y != int(y):  # Python would answer with a complex number
         return math.nan
     return x**y
 
@@ -44,11 +44,16 @@ def _sign(x):
 
 
 def _maximum(x, y):
-    return y if y > x or y != y else x
+    return float(y if y > x or y != y else x)
 
 
 def _minimum(x, y):
-    return y if y < x or y != y else x
+    return float(y if y < x or y != y else x)
+
+
+def _rounded(function):
+    """`function`, which gives whole numbers, as IEEE has it: the result is a float that keeps the sign of x at 0."""
+    return lambda x: math.copysign(function(x), x)
 
 
 def _identity(x, *args, **kwargs):
@@ -75,7 +80,7 @@ xp = SimpleNamespace(
     sign=_sign,
     maximum=_maximum,
     minimum=_minimum,
-    where=lambda condition, x, y: x if condition else y,
+    where=lambda condition, x, y: float(x if condition else y),
     equal=operator.eq,
     not_equal=operator.ne,
     less=operator.lt,
@@ -88,12 +93,12 @@ xp = SimpleNamespace(
     isnan=math.isnan,
     isinf=math.isinf,
     isfinite=math.isfinite,
-    floor=_total(lambda x: float(math.floor(x)), np.floor),
-    ceil=_total(lambda x: float(math.ceil(x)), np.ceil),
-    rint=_total(lambda x: float(round(x)), np.rint),
+    floor=_total(_rounded(math.floor), np.floor),
+    ceil=_total(_rounded(math.ceil), np.ceil),
+    rint=_total(_rounded(round), np.rint),
     arctan2=math.atan2,
     hypot=math.hypot,
-    logaddexp=lambda x, y: float(np.logaddexp(x, y)),
+    logaddexp=lambda x, y: float(ieee(np.logaddexp, x, y)),
     erf=math.erf,
     sum=_identity,
     copy=_identity,

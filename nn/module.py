@@ -111,12 +111,9 @@ class Module:
     def to(self, target):
         """Move all tensors to a device, or convert them to a floating dtype, in place. Make optimisers afterwards."""
         for _, item in self.named_tensors():
-            moved = item.detach().to(target)
-            wanted = item.requires_grad
-            item.requires_grad = False
-            item._data = raw(moved)
-            item._version = item._access = None
-            item.requires_grad = wanted
+            item.rehome(raw(item.detach().to(target)))
+            if item.requires_grad:
+                item.grad = None
         return self
 
     # ---- showing it

@@ -3,8 +3,6 @@
 import sys
 from time import perf_counter
 
-from tqdm import tqdm
-
 from ..autograd.errors import ArgumentError
 from ..autograd.tape import no_grad
 from .history import History
@@ -65,7 +63,11 @@ class Progress:
 
     def __init__(self, epochs, wanted):
         self.epochs, self.wanted = epochs, wanted
-        self.bar = tqdm(total=epochs, unit="epoch", leave=True) if wanted and sys.stderr.isatty() else None
+        self.bar = None
+        if wanted and sys.stderr.isatty():
+            from tqdm import tqdm  # only where there is a terminal to draw on
+
+            self.bar = tqdm(total=epochs, unit="epoch", leave=True)
 
     def __enter__(self):
         return self

@@ -1,0 +1,97 @@
+# The commands of this repository; `make` lists them. They need Python 3.11 or newer and install into .venv only,
+# once, and again when pyproject.toml changes. These can be set, e.g. `make test ARGS="-k draw"`:
+#
+#   ARGS    more arguments for the program that is run
+#   DEVICE  cpu or cuda, for run, test and bench; with cuda, CUDA=12 or CUDA=13 says which CuPy is installed
+#   PYTHON  the interpreter to make .venv with, where it is not the newest one found
+#
+# pip listens to its own PIP_... variables.
+
+VENV ?= .venv
+CUDA ?= 13
+PY := $(VENV)/bin/python
+GPU := $(if $(filter cuda,$(DEVICE)),$(VENV)/.with-cuda$(CUDA))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help run test bench check docs clean
+
+help:  ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
+
+run: $(GPU) $(VENV)/.with-examples  ## train a network on handwritten digits; DEVICE=cuda make run: on the GPU
+	@DEVICE="$(or $(DEVICE),cpu)" $(PY) examples/10_digits.py $(ARGS)
+
+test: $(GPU) $(VENV)/.with-dev  ## run the tests
+	@$(PY) -m pytest $(ARGS)
+
+# variables that bind OpenBLAS to a kernel or a cache size would bind one side of the comparison only
+bench: $(GPU) $(VENV)/.with-bench  ## compare with PyTorch and micrograd, as ratios
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PY) -m benchmarks $(ARGS)
+
+check: $(VENV)/.with-dev  ## check format, lint and types
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@rm -rf build
+	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --target build/check .
+	@cd build/check && $(abspath $(PY)) -m mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache -p chainrule
+
+docs: $(VENV)/.with-docs  ## build the pages and the API reference as HTML into docs/_build
+	@$(PY) docs/build.py
+
+clean:  ## remove everything that these commands made, .venv included; runs/ stays
+	rm -rf $(VENV) build dist docs/_build *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+
+# ---- the environment: a file $(VENV)/.with-EXTRA is made after an extra of pyproject.toml was installed in full
+
+# .made holds the folder it was made in: a copied or moved checkout, or one whose Python is gone, is set up anew
+ifneq ($(shell cat $(VENV)/.made 2>/dev/null && $(PY) -c 'print("works")' 2>/dev/null || true),$(CURDIR) works)
+$(shell rm -f $(VENV)/.made $(VENV)/.with-*)
+endif
+
+$(VENV)/.made:
+	@found=; for p in $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python); do \
+	  if "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then found=$$p; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "make: needs Python 3.11 or newer; found $$("$(or $(PYTHON),python3)" -V 2>/dev/null || echo none)." \
+	    "Install one, or name it: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$("$$found" -V)"; \
+	"$$found" -m venv $(VENV) || { echo "make: could not make $(VENV), see above; on Debian and Ubuntu," \
+	  "apt-get install python3-venv adds what is missing" >&2; exit 1; }
+	@echo "$(CURDIR)" > $@
+
+$(VENV)/.with-cuda%: pyproject.toml $(VENV)/.made
+	@$(PY) -c "$$CHECK_DRIVER" "$*"
+	@echo "Installing CuPy for CUDA $* into $(VENV) (about 2 GB, once)"
+	@rm -f $(VENV)/.with-cuda*
+	@$(PY) -m pip uninstall --quiet --yes $(if $(filter 12,$*),cupy-cuda13x,cupy-cuda12x)
+	@$(PY) -m pip install --editable '.[cuda$*]' || { echo "make: CuPy for CUDA $* could not be installed, see above." \
+	  "It needs Linux on x86_64 or aarch64 and the network. Without DEVICE=cuda everything runs on the CPU" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.with-%: pyproject.toml $(VENV)/.made
+	@echo "Installing chainrule[$*] into $(VENV) (once; this can take a few minutes)"
+	@$(PY) -m pip install --quiet --editable '.[$*]'
+	@touch $@
+
+define CHECK_DRIVER
+import ctypes, sys
+if sys.argv[1] not in ("12", "13"):
+    sys.exit(f"make: CUDA is 12 or 13, not {sys.argv[1]}")
+try:
+    driver = ctypes.CDLL("libcuda.so.1")
+except OSError:
+    sys.exit("make: DEVICE=cuda needs an NVIDIA GPU and its driver, and this machine has no driver "
+             "(libcuda.so.1 was not found). Without DEVICE=cuda everything runs on the CPU")
+version = ctypes.c_int()
+driver.cuDriverGetVersion(ctypes.byref(version))
+if version.value < 1000 * int(sys.argv[1]):
+    sys.exit(f"make: the NVIDIA driver of this machine knows CUDA up to {version.value // 1000}."
+             f"{version.value % 1000 // 10}, not {sys.argv[1]}. Update the driver, or choose: DEVICE=cuda CUDA=12 make ...")
+endef
+export CHECK_DRIVER

@@ -1,0 +1,111 @@
+"""Build docs/_build: the API reference from the docstrings, and the Markdown pages beside it. Run by `make docs`.
+
+Fails if pdoc warns, if a docstring is missing, or if a link between pages leads nowhere.
+"""
+
+import inspect
+import re
+import shutil
+import sys
+import warnings
+from html import escape
+from pathlib import Path
+
+import pdoc
+import pdoc.docstrings
+from pdoc.render_helpers import to_html
+
+import chainrule
+from chainrule.autograd.primitive import REGISTRY
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "docs" / "_build"
+SECTION = re.compile(r"^(Shape|Domain|Unit|Gradient|Raises|Returns|Example|Fields|Source): *(.*)$")
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
+<style>
+body {{ max-width: 50rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a }}
+pre {{ background: #f5f5f5; padding: .7rem 1rem; overflow-x: auto }} code {{ font-size: .9em }}
+table {{ border-collapse: collapse }} td, th {{ border: 1px solid #ddd; padding: .3rem .6rem }}
+img {{ max-width: 100% }}
+</style></head><body><nav>{nav}</nav>{body}</body></html>
+"""
+
+
+def sections(docstring):
+    """Our docstrings as Markdown: each `Shape:`, `Raises:` and so on is a paragraph, fields a list, examples code."""
+    lines, section = [], None
+    for line in inspect.cleandoc(docstring).splitlines():
+        if match := SECTION.match(line):
+            section, rest = match.groups()
+            lines += ["", f"**{section}:** {rest}".rstrip()]
+            if section in ("Example", "Fields"):
+                lines.append("")
+        elif section == "Fields" and (field := re.match(r"    (\w[\w, ]*): *(.*)$", line)):
+            lines.append(f"- `{field[1]}`: {field[2]}")
+        else:
+            lines.append(line if section in ("Example", "Fields") or not section else line.strip())
+    return "\n".join(lines)
+
+
+def reference():
+    """The API reference: one page for chainrule, and one for each module in its `__all__`."""
+    convert = pdoc.docstrings.convert
+    for p in REGISTRY.values():
+        p.fn.__signature__ = inspect.signature(p.call)
+        p.call.__wrapped__ = p.fn  # "view source" shows the declaration, not the call path that all operations share
+    pdoc.docstrings.convert = lambda docstring, *rest: convert(sections(docstring), *rest)
+    pdoc.render.configure(docformat="markdown", search=True, show_source=True)
+    pdoc.pdoc("chainrule", output_directory=OUT)
+
+
+def undocumented():
+    """The public functions and classes without a docstring."""
+    for name in chainrule.__all__:
+        thing = getattr(chainrule, name)
+        if callable(thing) and not (thing.__doc__ or "").strip():
+            yield f"chainrule.{name} has no docstring"
+
+
+def pages():
+    """{page in docs/_build: Markdown file}; links from one Markdown file to another lead to the pages."""
+    found = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return {("start" if f.name == "README.md" else f.stem.lower()) + ".html": f for f in found if f.exists()}
+
+
+def write_pages():
+    """The Markdown files as HTML. Returns what is wrong with their links."""
+    chosen, wrong = pages(), []
+    by_file = {file: page for page, file in chosen.items()}
+    nav = " · ".join(f'<a href="{page}">{escape(page.removesuffix(".html"))}</a>' for page in chosen)
+    nav += ' · <a href="chainrule.html">reference</a>'
+    for page, file in chosen.items():
+        body = str(to_html(file.read_text()))
+        for link in sorted(set(re.findall(r'(?:href|src)="([^"#:]+)(?:#[^"]*)?"', body))):
+            target = (file.parent / link).resolve()
+            if target in by_file:
+                body = re.sub(rf'"{re.escape(link)}(#[^"]*)?"', rf'"{by_file[target]}\1"', body)
+            elif target.is_file() and target.suffix in (".png", ".svg", ".gif"):
+                shutil.copy(target, OUT / target.name)
+                body = body.replace(f'"{link}"', f'"{target.name}"')
+            elif not target.exists():
+                wrong.append(f"{file.relative_to(ROOT)}: the link to {link} leads nowhere")
+        (OUT / page).write_text(PAGE.format(title=escape(page.removesuffix(".html")), nav=nav, body=body))
+    return wrong
+
+
+def main():
+    shutil.rmtree(OUT, ignore_errors=True)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        reference()
+    wrong = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
+    wrong += [*undocumented(), *write_pages()]
+    if wrong:
+        sys.exit("docs: " + "\ndocs: ".join(wrong))
+    print(f"docs: open {(OUT / 'index.html').relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

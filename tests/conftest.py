@@ -1,0 +1,79 @@
+"""What every test can ask for: a device to run on, and the certainty that no other test left something lying about."""
+
+import os
+from functools import cache
+
+import device_double
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.autograd.ops.creation import default_dtype
+from chainrule.autograd.primitive import REGISTRY
+from chainrule.autograd.tape import recording
+from chainrule.backends.gpu import Cuda
+
+pytest_plugins = "pytester"
+
+DEVICES = ["cpu", "strict", pytest.param("cuda", marks=pytest.mark.gpu)]
+
+
+# ---- devices
+
+
+@pytest.fixture
+def strict():
+    """The name of the device double, which stands in for CuPy for the length of a test."""
+    cr.backends.register("strict", Cuda(device_double.cupy))
+    yield "strict"
+    cr.backends.unregister("strict")
+
+
+@pytest.fixture(params=DEVICES)
+def device(request):
+    """The name of each array device in turn."""
+    return request.getfixturevalue("strict") if request.param == "strict" else request.param
+
+
+@cache
+def missing_gpu():
+    """Why tests marked gpu cannot run here, or None if they can."""
+    try:
+        cr.backends.get("cuda")
+    except cr.DeviceError as error:
+        return str(error)
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("gpu") and missing_gpu():
+        if os.environ.get("CHAINRULE_REQUIRE_GPU") == "1":
+            pytest.fail(f"CHAINRULE_REQUIRE_GPU=1, but {missing_gpu()}", pytrace=False)
+        pytest.skip(missing_gpu())
+
+
+# ---- a clean slate
+
+
+def _globals():
+    """The state that outlives a test, by name."""
+    return {
+        "the default dtype": default_dtype(),
+        "the recording flag": recording(),
+        "the default device": cr.backends.default().name,
+        "the registered backends": set(cr.backends.registered()),
+        "NumPy's error handling": np.geterr(),
+    }
+
+
+@pytest.fixture(autouse=True)
+def clean_slate():
+    """Every test draws the same random numbers, and fails if it leaves global state changed."""
+    before, random, primitives = _globals(), cr.random.get_state(), set(REGISTRY)
+    cr.random.seed(0)
+    yield
+    cr.random.set_state(random)
+    for name in set(REGISTRY) - primitives:  # operations that a test declared
+        del REGISTRY[name]
+    leaked = [f"{what} is {after}, was {before[what]}" for what, after in _globals().items() if after != before[what]]
+    if leaked:
+        pytest.fail(f"the test changed global state: {'; '.join(leaked)}", pytrace=False)

@@ -1,0 +1,321 @@
+"""Every primitive, at every case that its declaration names: what a new operation is held to without writing a test."""
+
+from inspect import cleandoc, signature
+from itertools import product
+
+import numpy as np
+import pytest
+from device_double import forbid_syncs
+
+import chainrule as cr
+from chainrule.autograd.primitive import ELEMENTWISE, REGISTRY
+from chainrule.autograd.samples import Case, cases, on, reals
+from chainrule.autograd.tensor import raw
+
+PRIMITIVES = {p.name: p for p in REGISTRY.values() if p.module.startswith("chainrule.")}
+DIFFERENTIABLE = {name: p for name, p in PRIMITIVES.items() if p.vjp}
+SCALAR = {  # what is done to each element by itself works on single numbers
+    name: p for name, p in PRIMITIVES.items() if not isinstance(p.samples, list) and p.jvp in (ELEMENTWISE, None)
+}
+DTYPES = ["float16", "float32", "float64"]
+
+# where a function may go wrong, and numbers on either side
+EDGES = [0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 2.5, -2.5, 3.0, -3.0, 40.0, -40.0, 800.0, -800.0, 1e-300, 1e300,
+         float("inf"), -float("inf"), float("nan")]  # fmt: skip
+
+every_primitive = pytest.mark.parametrize("p", PRIMITIVES.values(), ids=PRIMITIVES)
+every_differentiable = pytest.mark.parametrize("p", DIFFERENTIABLE.values(), ids=DIFFERENTIABLE)
+every_scalar = pytest.mark.parametrize("p", SCALAR.values(), ids=SCALAR)
+every_real_scalar = pytest.mark.parametrize("p", [p for p in SCALAR.values() if p.vjp], ids=lambda p: p.name)
+every_case = pytest.mark.parametrize(
+    ("p", "case"),
+    [pytest.param(p, c, id=f"{name}-{i}") for name, p in DIFFERENTIABLE.items() for i, c in enumerate(cases(p))],
+)
+
+
+def function_of_reals(p, case, device, dtype=np.float64, seed=0):
+    """The call as a function of its differentiable inputs alone, and those inputs, drawn for the case."""
+    drawn = case.draw(np.random.default_rng(seed))
+    real = [i for i in range(len(drawn)) if p.variadic or p.inputs[i] in p.vjp]
+    args = [cr.tensor(a, device=device, dtype=dtype if i in real else None) for i, a in enumerate(drawn)]
+    args = [cr.Value(a) for a in args] if device == "scalar" else args
+
+    def f(*xs):
+        given = list(args)
+        for i, x in zip(real, xs, strict=True):
+            given[i] = x
+        return p.call(*given, **case.options)
+
+    return f, [args[i] for i in real]
+
+
+def masks(case):
+    """Whether the case reads elements through a mask: how many there are only the mask's values tell."""
+    index = case.options.get("index")
+    return isinstance(index, np.ndarray) and index.dtype == bool
+
+
+# ---- derivatives
+
+
+@every_case
+def test_derivatives_agree_with_central_differences(p, case, device):
+    f, inputs = function_of_reals(p, case, device)
+    assert cr.gradcheck(f, *inputs, order=2, rtol=1e-6)
+
+
+@every_real_scalar
+def test_derivatives_of_numbers_agree_with_central_differences(p):
+    domains = p.samples if isinstance(p.samples, tuple) else (p.samples,) * len(p.inputs)
+    f, inputs = function_of_reals(p, Case(((),) * len(p.inputs), domains), "scalar")
+    assert cr.gradcheck(f, *inputs, order=2, rtol=1e-6)
+
+
+@every_case
+def test_no_derivative_makes_the_host_wait(p, case, strict):
+    if masks(case):
+        pytest.skip("the length of x[mask] depends on the values of the mask, so CuPy waits for them too")
+    f, inputs = function_of_reals(p, case, strict)
+    inputs = [variable.detach() for variable in inputs]
+    for x in inputs:
+        x.requires_grad = True
+    with forbid_syncs():
+        total = (f(*inputs) ** 2).sum()
+        total.backward(create_graph=True)
+        sum(((x.grad**2).sum() for x in inputs), 0.0 * total).backward()
+        cr.jvp(f, inputs, [cr.ones_like(x) for x in inputs])
+
+
+@every_differentiable
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_floating_dtypes_are_kept_forward_and_backward(p, dtype, device):
+    for case in cases(p):
+        f, inputs = function_of_reals(p, case, device, dtype=dtype)
+        value, pull = cr.vjp(f, *inputs)
+        assert value.dtype == case.options.get("dtype", dtype), case
+        assert [g.dtype for g in every(pull, value)] == [dtype] * len(inputs), case
+
+
+@every_differentiable
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_results_of_low_precision_are_near_those_of_float64(p, dtype, device):
+    for case in cases(p):
+        f, inputs = function_of_reals(p, case, device, dtype=dtype)
+        value, pull = cr.vjp(f, *inputs)
+        exact, exact_pull = cr.vjp(f, *(x.to("float64") for x in inputs))
+        for low, high in zip([value, *every(pull, value)], [exact, *every(exact_pull, exact)], strict=True):
+            low, high = low.numpy().astype(np.float64), high.numpy()
+            size = np.abs(high).max(initial=1.0)
+            np.testing.assert_allclose(low, high, rtol=0, atol=16 * np.finfo(dtype).eps * size, err_msg=str(case))
+
+
+def every(pull, value):
+    """The gradients of all inputs, as a list."""
+    shares = pull(cr.ones_like(value))
+    return list(shares) if isinstance(shares, tuple) else [shares]
+
+
+# ---- the checks have teeth
+
+
+def scaled(rule):
+    """The rule, off by one part in a thousand; where it gives 0, by a thousandth of g."""
+
+    def wrong(g, *kept):
+        share = rule(g, *kept)
+        return share * 1.001 if np.any(raw(share)) else share + g * 0.001
+
+    asked = ", ".join(signature(rule).parameters)  # the engine reads a rule's arguments by name
+    return eval(f"lambda {asked}: wrong({asked})", {"wrong": wrong})
+
+
+def verdicts(p):
+    """What gradcheck says of each of the primitive's cases: nothing, or what is wrong."""
+    for case in cases(p):
+        f, inputs = function_of_reals(p, case, "cpu")
+        try:
+            cr.gradcheck(f, *inputs, rtol=1e-6)
+        except cr.GradcheckError as error:
+            yield str(error)
+
+
+@pytest.fixture
+def replace_rule(monkeypatch):
+    """Replace one rule of a primitive until the test ends."""
+    changed = []
+
+    def replace(p, rules, x, rule):
+        monkeypatch.setitem(rules, x, rule)
+        p.plans.clear()
+        changed.append(p)
+
+    yield replace
+    for p in changed:
+        p.plans.clear()
+
+
+@pytest.mark.parametrize(
+    ("p", "x"), [pytest.param(p, x, id=f"{n}-{x}") for n, p in DIFFERENTIABLE.items() for x in p.vjp]
+)
+def test_a_wrong_gradient_rule_is_caught(p, x, replace_rule):
+    replace_rule(p, p.vjp, x, scaled(p.vjp[x]))
+    assert "reverse mode" in next(verdicts(p), "")
+
+
+@pytest.mark.parametrize(
+    ("p", "x"),
+    [pytest.param(p, x, id=f"{n}-{x}") for n, p in DIFFERENTIABLE.items() if isinstance(p.jvp, dict) for x in p.jvp],
+)
+def test_a_wrong_forward_rule_is_caught(p, x, replace_rule):
+    replace_rule(p, p.jvp, x, scaled(p.jvp[x]))
+    assert "forward mode" in next(verdicts(p), "")
+
+
+def test_a_rule_that_cannot_be_differentiated_again_is_caught(replace_rule):
+    p = PRIMITIVES["sin"]
+    replace_rule(p, p.vjp, "x", lambda g, x: g * np.cos(raw(x)))
+    assert "second order" in next(verdicts(p), "")
+
+
+# ---- the same numbers everywhere
+
+
+def numbers(p, rng, case, kind):
+    """Inputs for the case as arrays of one kind of number."""
+    return [np.where(a, 1, 0).astype(kind) if a.dtype == bool else a.astype(kind) for a in case.draw(rng)]
+
+
+@every_primitive
+@pytest.mark.parametrize("kind", ["bool", "uint8", "int64", *DTYPES])
+def test_the_device_double_answers_as_the_cpu_does(p, kind, strict):
+    if p.name == "scatter_add" and kind in ("bool", "uint8"):
+        pytest.skip("CuPy adds at indices in integers of 4 and 8 bytes and in floats only")
+    for case in cases(p):
+        arrays = numbers(p, np.random.default_rng(1), case, kind)
+        try:
+            with np.errstate(all="ignore"):
+                expected = p.call(*arrays, **case.options)
+        except cr.ChainruleError as error:
+            with pytest.raises(type(error)):
+                p.call(*(cr.tensor(a, device=strict) for a in arrays), **case.options)
+            continue
+        given = p.call(*(cr.tensor(a, device=strict) for a in arrays), **case.options)
+        assert (given.dtype, given.shape) == (expected.dtype, expected.shape), case
+        np.testing.assert_array_equal(given.numpy(), expected, err_msg=str(case))
+
+
+@pytest.mark.gpu
+@every_case
+def test_the_gpu_answers_nearly_as_the_cpu_does(p, case):
+    f, inputs = function_of_reals(p, case, "cpu")
+    g, moved = function_of_reals(p, case, "cuda")
+    np.testing.assert_allclose(g(*moved).numpy(), f(*inputs).numpy(), rtol=1e-13, atol=1e-13)
+
+
+def edges(p):
+    """Every combination of edge values for the inputs of p, one column for each input; conditions are true or false."""
+    return np.array(list(product(*([0.0, 1.0] if x == "condition" else EDGES for x in p.inputs))))
+
+
+def near(given, expected, rtol, atol=0.0):
+    """Whether two numbers agree, infinities and nan included."""
+    return np.isclose(given, expected, rtol=rtol, atol=atol, equal_nan=True)
+
+
+@every_scalar
+def test_numbers_give_what_arrays_give(p):
+    with np.errstate(all="ignore"):
+        expected = p.call(*edges(p).T)
+    for values, there in zip(edges(p), expected, strict=True):
+        here = float(p.call(*map(cr.Value, values)))
+        assert near(here, there, rtol=2e-15), f"{p.name}{values} is {here}, NumPy says {there}"
+
+
+@pytest.mark.parametrize("name", ["floor", "ceil", "rint", "negative", "sqrt", "sin", "multiply"])
+def test_numbers_keep_the_sign_of_zero_as_arrays_do(name):
+    p = SCALAR[name]
+    with np.errstate(all="ignore"):
+        expected = p.call(*edges(p).T)
+    for values, there in zip(edges(p)[expected == 0], expected[expected == 0], strict=True):
+        assert np.signbit(p.call(*map(cr.Value, values)).item()) == np.signbit(there), f"{name}{values}"
+
+
+@every_real_scalar
+def test_gradients_of_numbers_are_those_of_arrays(p):
+    arrays = [cr.tensor(column, requires_grad=True) for column in edges(p).T]
+    with np.errstate(all="ignore"):
+        result = p.call(*arrays)
+        result.backward(cr.ones_like(result))
+    for i, values in enumerate(edges(p)):
+        numbers = [cr.Value(v) for v in values]
+        p.call(*numbers).backward()
+        for x, number, array in zip(p.inputs, numbers, arrays, strict=True):
+            if x in p.vjp:
+                here, there = number.grad, array.grad.numpy()[i]
+                assert near(here, there, 1e-13, 1e-15), f"d{x} of {p.name}{values} is {here}, an array's is {there}"
+
+
+# ---- declarations
+
+
+@every_primitive
+def test_every_primitive_says_what_it_does_in_one_sentence(p):
+    first = cleandoc(p.fn.__doc__).split("\n\n")[0]
+    assert first.endswith(".")
+    assert len(first) > len("Nothing.")
+
+
+@every_primitive
+def test_every_primitive_names_its_inputs_and_options_in_its_signature(p):
+    parameters = signature(p.call).parameters
+    assert list(parameters) == [*p.inputs, *p.options]
+
+
+def double(xp, x):
+    """Twice x."""
+    return 2 * x
+
+
+@pytest.mark.parametrize(
+    ("declaration", "complaint"),
+    [
+        (
+            dict(vjp=dict(x=lambda g: 2 * g), jvp=ELEMENTWISE, samples=None),
+            "primitive double: say where it can be tested",
+        ),
+        (dict(vjp=dict(x=lambda g: 2 * g), samples=reals), "primitive double: say its forward mode"),
+        (dict(vjp=dict(x=lambda g: 2 * g), jvp="linear-ish", samples=reals), "primitive double: jvp is 'linear-ish'"),
+        (dict(vjp=dict(y=lambda g: g), jvp=ELEMENTWISE, samples=reals), "primitive double: vjp has a rule for 'y'"),
+        (dict(vjp=dict(x=lambda g, z: g), jvp=ELEMENTWISE, samples=reals), r"primitive double: .* asks for \['z'\]"),
+        (dict(vjp=dict(x=lambda g: g), jvp=dict(x=lambda t, z: t), samples=reals), r"double: .* asks for \['z'\]"),
+        (dict(vjp=dict(x=lambda g: g), jvp=dict(x=lambda t, x: t), samples=reals), "which vjp does not keep"),
+    ],
+)
+def test_a_wrong_declaration_is_refused_by_name(declaration, complaint):
+    with pytest.raises(cr.RuleError, match=complaint):
+        cr.primitive(**declaration)(double)
+    assert "double" not in REGISTRY
+
+
+def test_a_primitive_must_take_the_namespace_first():
+    with pytest.raises(cr.RuleError, match="primitive double: the first argument must be xp, not x"):
+
+        @cr.primitive(vjp={}, samples=reals)
+        def double(x):
+            return 2 * x
+
+
+def test_a_name_cannot_be_declared_twice():
+    def exp(xp, x):
+        """Not the exponential."""
+        return x
+
+    with pytest.raises(cr.RuleError, match="primitive exp: the name is taken by chainrule.autograd.ops.elementwise"):
+        cr.primitive(vjp={}, samples=reals)(exp)
+
+
+def test_a_declared_primitive_is_tested_by_gradcheck_on_its_cases():
+    cr.primitive(vjp=dict(x=lambda g: 2 * g), jvp=ELEMENTWISE, samples=[on((2, 3))])(double)
+    (case,) = cases(REGISTRY["double"])
+    f, inputs = function_of_reals(REGISTRY["double"], case, "cpu")
+    assert cr.gradcheck(f, *inputs)
