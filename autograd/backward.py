@@ -22,7 +22,8 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
         if sources and node in sources:
             found[node] = g
         if leave_grads and node.result is not None:
-            node.grad = g if node.grad is None else node.grad + g
+            left = g if node.grad is None else node.grad + g
+            node.grad = left if node.dtype is None or create_graph else owner(left).copy(left)
         saved = node.saved
         if saved is None or node.guards or create_graph:
             saved = saved_values(node, create_graph)
@@ -33,7 +34,9 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
                 share = rule(*values) if select is None else rule(*select(values))
             except Exception as error:
                 share = rescue(error, rule, select(values) if select else values, node)
-            if parent.dtype is not None and (share.dtype is not parent.dtype or share.shape != parent.shape):
+            if share.__class__ is not g.__class__ or (
+                parent.dtype is not None and (share.dtype is not parent.dtype or share.shape != parent.shape)
+            ):
                 share = conform(share, parent, node)
             known = grads.get(parent)
             grads[parent] = share if known is None else known + share
@@ -72,7 +75,9 @@ def rescue(error, rule, values, node):
 
 def conform(share, parent, node):
     """A share in its input's own shape and dtype: the one place where broadcasting and promotion are undone."""
-    if share is None or not hasattr(share, "shape"):
+    if parent.dtype is None and isinstance(share, (float, int, Tensor)) and not isinstance(share, bool):
+        return share
+    if not hasattr(share, "shape"):
         raise RuleError(f"{node.label}: the rule returned {share!r}, not an array; called at {node.where}")
     if share.shape != parent.shape:
         if share.ndim < len(parent.shape):
@@ -121,7 +126,8 @@ def written(leaf):
         return None
     copy, line = leaf._access
     backend = owner(copy)
-    return line if (backend.to_numpy(copy) != backend.to_numpy(leaf._data)).any() else None
+    before, now = backend.to_numpy(copy), backend.to_numpy(leaf._data)
+    return None if before.tobytes() == now.tobytes() else line
 
 
 def tensor_backward(self, gradient=None, retain_graph=False, create_graph=False):
@@ -158,6 +164,8 @@ def tensor_backward(self, gradient=None, retain_graph=False, create_graph=False)
             if id(g) in owned or getattr(g, "base", None) is not None:
                 g = backend.copy(g)  # a view, or shared with another leaf: make it this leaf's own
             owned.add(id(g))
+        elif g._node is None:
+            g = g.detach()
         leaf.grad = g
 
 
@@ -172,7 +180,8 @@ def seed_for(tensor, gradient, create_graph=False):
             )
         seed = 1.0 if type(data) is float else owner(data).xp.ones_like(data)
     else:
-        seed = convert("backward", gradient, tensor.dtype, owner(data))
+        backend = owner(data)
+        seed = backend.copy(convert("backward", gradient, tensor.dtype, backend))
         if getattr(seed, "shape", ()) != tensor.shape:
             raise ShapeError(f"backward: gradient must have the tensor's shape {tensor.shape}, not {seed.shape}")
         if isinstance(gradient, Tensor) and gradient.requires_grad and create_graph:

@@ -1,9 +1,11 @@
 """Tensor's operators and methods, bound from the declarations: nothing here names an operation's mathematics."""
 
+import inspect
+
 import numpy as np
 
 from ..backends import get
-from .errors import DtypeError, GraphError
+from .errors import DtypeError, GraphError, ShapeError
 from .ops.creation import dtype_of
 from .ops.index import getitem, unwrapped
 from .ops.shape import astype, reshape, to_device, transpose
@@ -31,7 +33,7 @@ _OPERATORS = {  # (symbol, operands) -> (method, reflected method)
 }
 
 # NumPy's ufunc and function names that differ from ours, for np.sin(tensor) and the like
-_NUMPY_NAMES = {"abs": "absolute", "true_divide": "divide", "amax": "max", "amin": "min", "round": "rint"}
+_NUMPY_NAMES = {"abs": "absolute", "true_divide": "divide", "amax": "max", "amin": "min"}
 
 
 def bind():
@@ -84,7 +86,17 @@ def _setitem(self, index, value):
             "assignment into a tensor that requires grad would change values behind the graph's back; "
             "use chainrule.where(mask, new, x) for a new tensor, or x.assign(values) to replace a leaf's values"
         )
-    self._data[unwrapped(index)] = convert("assignment", value, self.dtype, owner(self._data))
+    if isinstance(value, Tensor) and value.requires_grad:
+        raise GraphError(
+            "assignment: the value requires grad and its gradient would be lost; use chainrule.where, or detach() it"
+        )
+    data = convert("assignment", value, self.dtype, owner(self._data))
+    try:
+        self._data[unwrapped(index)] = data
+    except (ValueError, IndexError, TypeError) as error:
+        raise ShapeError(
+            f"assignment: needs an index inside shape {self.shape} and a value that fits there ({error})"
+        ) from error
     self.mark_changed()
 
 
@@ -118,9 +130,7 @@ def to(self, target):
         return self
     if self.device == "scalar":
         raise DtypeError("to: a Value is always a float64; move it to 'cpu' first")
-    if dtype.kind not in "biuf":
-        raise DtypeError(f"to: tensors hold numbers, {dtype} is not one")
-    return astype(self, dtype=dtype) if dtype.kind == "f" else Tensor(self._data.astype(dtype))
+    return astype(self, dtype=dtype) if dtype.kind == "f" else Tensor._wrap(self._data.astype(dtype))
 
 
 def _names_dtype(text):
@@ -144,15 +154,34 @@ def _array_ufunc(self, ufunc, method, *inputs, out=None, **kwargs):
 
 
 def _array_function(self, function, types, args, kwargs):
-    """np.sum(tensor), np.concatenate([tensor, ...]) and so on: the chainrule function of the same name."""
+    """np.sum(tensor), np.concatenate([tensor, ...]) and so on: the chainrule function of the same name.
+
+    Arguments are matched by NumPy's names for them; one that ours does not know is refused rather than misread.
+    """
     name = _NUMPY_NAMES.get(function.__name__, function.__name__)
     ours = functions().get(name)
+    refusal = DtypeError(
+        f"np.{function.__name__}: has no differentiable form here with these arguments; use a chainrule function, "
+        "or x.detach().numpy() for plain values"
+    )
     if ours is None:
-        raise DtypeError(
-            f"np.{function.__name__}: has no differentiable form here; use a chainrule function, "
-            "or x.detach().numpy() for plain values"
-        )
-    return ours(*args, **kwargs)
+        raise refusal
+    try:
+        theirs = inspect.signature(function)
+    except ValueError:  # made in C
+        return ours(*args, **kwargs)
+    given = theirs.bind(*args, **kwargs).arguments
+    known = [p for p in inspect.signature(ours).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    arrays = [p.name for p in known if p.kind is p.POSITIONAL_OR_KEYWORD]
+    if any(p.kind is p.VAR_POSITIONAL for p in theirs.parameters.values()) or any(
+        p.kind is p.VAR_POSITIONAL for p in known
+    ):
+        return ours(*args, **kwargs)
+    first = len([p for p in known if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD])
+    leading, rest = list(given.items())[:first], dict(list(given.items())[first:])
+    if not rest.keys() <= {p.name for p in known} or len(arrays) < first:
+        raise refusal
+    return ours(*(value for _, value in leading), **rest)
 
 
 Tensor.__getitem__ = _getitem

@@ -11,7 +11,7 @@ from sys import _getframe
 import numpy as np
 
 from ..backends import OWNERS, owner
-from .errors import DeviceError, DtypeError, RuleError, ShapeError
+from .errors import ChainruleError, DeviceError, DtypeError, GraphError, RuleError, ShapeError
 from .tape import INSIDE, SMALL, Node, recording
 from .tensor import KEPT, Tensor, Value
 
@@ -25,7 +25,12 @@ REGISTRY: dict[str, "Primitive"] = {}
 COMPOSED: dict[str, object] = {}  # the public functions made of primitives
 
 # numbers take part on every device; an array scalar of NumPy's is a number too
-_NUMBERS = {bool, int, float, *(t for t in OWNERS if issubclass(t, np.generic))}
+_NUMBERS = {
+    bool,
+    int,
+    float,
+    *(t for t in OWNERS if issubclass(t, np.generic) and not issubclass(t, np.complexfloating)),
+}
 
 
 class Primitive:
@@ -96,8 +101,11 @@ class Primitive:
     def bind(self, args, options):
         """Positional extras become options in their order, as NumPy's callers expect: cr.sum(x, 0)."""
         if self.variadic:
-            if len(args) == 1 and isinstance(args[0], (list, tuple)):
+            if args and isinstance(args[0], (list, tuple)):
+                options = {**dict(zip(self.options, args[1:], strict=False)), **options}
                 args = args[0]
+            if not args:
+                raise ShapeError(f"{self.name}: needs at least one array, was given none")
         elif len(args) < len(self.inputs):
             args = list(args)
             for x in self.inputs[len(args) :]:
@@ -239,7 +247,7 @@ def _public(p):
         elif not options:
             options = p.defaults
         backend = tensor = None
-        arrays, parents, mask, bit = [], [], 0, 1
+        arrays, parents, mask, bit, raws = [], [], 0, 1, False
         for a in args:
             if isinstance(a, Tensor):
                 tensor, node, a = a, a._node, a._data
@@ -257,6 +265,7 @@ def _public(p):
                     home = OWNERS.get(type(a))
                     if home is None:
                         a, home = array_of(p, a, backend)
+                    raws = True
                     if home is not backend:
                         if backend is not None:
                             raise mixed(p, args)
@@ -265,6 +274,11 @@ def _public(p):
             bit <<= 1
         if backend is None:  # numbers only
             backend = OWNERS[np.ndarray if any(isinstance(a, np.generic) for a in arrays) else float]
+        if tensor is not None:
+            if raws:
+                refuse_odd_dtypes(p, arrays)
+            if backend.array_type is float:
+                arrays = [a if type(a) in (float, bool) else float(a) for a in arrays]
         try:
             out = fn(backend.xp, *arrays, **options)
         except (ValueError, TypeError, IndexError, AttributeError) as error:
@@ -275,12 +289,19 @@ def _public(p):
             if type(out) is bool:  # a comparison of Values
                 return out
             out, backend = settle(out, backend)
+        elif getattr(out, "base", None) is not None or any(out is a for a in arrays):
+            # it shares memory with an input: fine with a result of ours, which never changes; not with anything else
+            if any(
+                type(a) not in _NUMBERS and (n is None or n.plan is None) for a, n in zip(arrays, parents, strict=True)
+            ):
+                out = backend.copy(out)
         result = _new_value(Value) if type(out) is float else _new_tensor(Tensor)
         result._data = out
         result._node = result._version = result._access = None
         if mask and recording():
             plan = plans.get(bit + mask) or p.plan(len(args), bit, mask)
             if plan.tracked:
+                options = {name: own(value) for name, value in options.items()}
                 result._node = record(p, plan, args, arrays, parents, out, options)
         return result
 
@@ -306,7 +327,7 @@ def _unary(p, general):
             out = fn(OWNERS[kind].xp, array)
         except (ValueError, TypeError, IndexError, AttributeError):
             return general(x)
-        if type(out) is not kind:
+        if type(out) is not kind or out is array:
             return general(x)
         result = _new_value(Value) if kind is float else _new_tensor(Tensor)
         result._data = out
@@ -345,6 +366,8 @@ def _binary(p, general):
             kind = type(b)
         else:
             return general(x, y)
+        if kind is float:
+            a, b = float(a), float(b)
         try:
             out = fn(OWNERS[kind].xp, a, b)
         except (ValueError, TypeError, IndexError, AttributeError):
@@ -424,8 +447,6 @@ def protect(argument, array, guards):
     if isinstance(argument, Tensor) and (argument._access is None or argument._access is KEPT):
         argument._access = KEPT
         return array, (*guards, (argument, argument._version))
-    if array.dtype.kind not in "biufc":
-        raise DtypeError(f"an array of {array.dtype} has no gradient; use numbers")
     return owner(array).copy(array), guards
 
 
@@ -434,6 +455,10 @@ def array_of(p, data, backend):
     if isinstance(data, (bool, int, float)):
         return data, backend
     if isinstance(data, (list, tuple)):
+        if any(isinstance(x, Tensor) and x.requires_grad for x in data):
+            raise GraphError(
+                f"{p.name}: a list of tensors that require grad would lose its gradient; use chainrule.stack(...)"
+            )
         data = np.asarray([x.numpy() if isinstance(x, Tensor) else x for x in data])
         data = data.astype(np.float32) if data.dtype == np.float64 else data
     if not hasattr(data, "dtype"):
@@ -441,6 +466,25 @@ def array_of(p, data, backend):
             f"{p.symbol or p.name}: needs tensors, arrays or numbers, was given {type(data).__name__} {data!r}"
         )
     return data, owner(data)
+
+
+def refuse_odd_dtypes(p, arrays):
+    """A DtypeError for plain arrays of text, objects or complex numbers."""
+    for a in arrays:
+        if getattr(a, "dtype", _BOOL).kind not in "biuf":
+            raise DtypeError(f"{p.name}: needs real numbers, was given an array of {a.dtype}")
+
+
+_BOOL = np.dtype(bool)
+
+
+def own(value):
+    """An option as the tape may keep it: the caller's lists and arrays are copied, since nobody tells when they change."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(own(v) for v in value)
+    if type(value) in _NUMBERS or type(value) not in OWNERS:
+        return value
+    return OWNERS[type(value)].copy(value)
 
 
 def mixed(p, args):
@@ -456,8 +500,6 @@ def mixed(p, args):
 
 def explain(p, backend, arrays, options, error):
     """The error a failed call raises: operation, what must hold, what was given."""
-    from .errors import ChainruleError
-
     if isinstance(error, ChainruleError):
         return error
     given = ", ".join(
@@ -470,5 +512,8 @@ def explain(p, backend, arrays, options, error):
             f"{p.name}: not an operation on single numbers; use chainrule.tensor(...) for arrays ({given})"
         )
     needs = p.needs or ("shapes that broadcast" if len(arrays) > 1 else "an input that fits its options")
-    kind = DtypeError if isinstance(error, TypeError) else ShapeError
+    wrong_kind = isinstance(error, TypeError) or "integer" in str(
+        error
+    )  # NumPy: "arrays used as indices must be of integer"
+    kind = DtypeError if wrong_kind else ShapeError
     return kind(f"{p.name}: needs {needs}; given {given} ({error})")

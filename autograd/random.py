@@ -123,7 +123,7 @@ class Generator:
             raise ArgumentError(f"integers: [{low}, {high}) must hold 1 to 2^53 numbers of int64")
         backend = _arrays("integers", device)
         values = self._unit(size, backend, 53) * (high - low)
-        return Tensor(backend.asarray(values.astype(np.int64) + low))
+        return Tensor._wrap(backend.asarray(values.astype(np.int64) + low))
 
     def permutation(self, n, device=None):
         """The whole numbers below n in random order; int64.
@@ -135,7 +135,7 @@ class Generator:
             raise ArgumentError(f"permutation: n must be ≥ 0, not {n}")
         backend = _arrays("permutation", device)
         order = backend.xp.argsort(self._words(int(n), backend), kind="stable")
-        return Tensor(order.astype(np.int64))
+        return Tensor._wrap(order.astype(np.int64))
 
 
 def _where(operation, device, dtype, kinds="f"):

@@ -22,7 +22,15 @@ class Tensor:
 
     __slots__ = ("_data", "_node", "_version", "_access", "__weakref__")
 
-    def __init__(self, data, node=None):
+    def __init__(self, data):
+        if owner_or_none(data) is None or not hasattr(data, "shape"):
+            raise DtypeError(
+                f"Tensor: needs an array, not {type(data).__name__}; use chainrule.tensor(...) for other data"
+            )
+        self._set(data, None)
+        self._access = SHARED
+
+    def _set(self, data, node):
         self._data = data
         self._node = node
         self._version = None  # the user's line that last changed the data
@@ -96,7 +104,7 @@ class Tensor:
         node = self._node
         if node is None or node.grad is None or type(node.grad) is float or isinstance(node.grad, Tensor):
             return None if node is None else node.grad
-        node.grad = Tensor(node.grad if node.primitive is None else owner(node.grad).copy(node.grad))
+        node.grad = Tensor._wrap(node.grad)
         return node.grad
 
     def retain_grad(self):
@@ -110,8 +118,9 @@ class Tensor:
     def grad(self, value):
         if self._node is None:
             raise GraphError("grad: this tensor does not require grad; set requires_grad=True first")
-        if value is not None and not (isinstance(value, Tensor) and value.dtype == self.dtype):
-            value = convert("grad", value, self.dtype, owner(self._data))
+        if value is not None and not (isinstance(value, Tensor) and value.dtype == self.dtype and value.ndim):
+            backend = owner(self._data)
+            value = backend.copy(convert("grad", value, self.dtype, backend))
         if value is not None and getattr(value, "shape", ()) != self.shape:
             raise ShapeError(f"grad: must have the tensor's shape {self.shape}, not {value.shape}")
         self._node.grad = value
@@ -186,19 +195,14 @@ class Tensor:
         return self.numpy().tolist()
 
     def detach(self):
-        """A tensor with the same values and no history. It shares memory: changing it under a pending backward raises
-        or is copied around, like every change."""
-        twin = type(self)._wrap(self._data)
-        if self._node is not None:
-            self.data  # noqa: B018  the twin can be written to, so the data now counts as reachable from outside
-            twin._data = owner(self._data).copy(self._data)
-        return twin
+        """A tensor with a copy of the values and no history."""
+        return Tensor._wrap(owner(self._data).copy(self._data))
 
     @classmethod
     def _wrap(cls, data, node=None):
         kind = Value if type(data) is float else Tensor
         twin = kind.__new__(kind)
-        Tensor.__init__(twin, data, node)
+        twin._set(data, node)
         return twin
 
     def __float__(self):
@@ -244,7 +248,8 @@ class Tensor:
 
     def __repr__(self):
         body = np.array2string(self.numpy(), separator=", ", prefix="tensor(", threshold=200)
-        return f"tensor({', '.join([body, *self._traits()])})"
+        shape = [f"shape={self.shape}"] if self.size == 0 and self.ndim > 1 else []
+        return f"tensor({', '.join([body, *shape, *self._traits()])})"
 
     def _traits(self):
         yield f"dtype={self.dtype}"
@@ -277,7 +282,7 @@ class Value(Tensor):
 
     def __init__(self, data, name=None):
         try:
-            Tensor.__init__(self, float(data))
+            self._set(float(data), None)
         except (TypeError, ValueError):
             raise DtypeError(f"Value: needs one number, not {data!r}; for arrays use chainrule.tensor") from None
         self.requires_grad = True
@@ -296,7 +301,7 @@ def _node_dtype(data):
 
 def _rebuild(kind, array, device, requires_grad, name):
     twin = kind.__new__(kind)
-    Tensor.__init__(twin, get(device).from_numpy(array))
+    twin._set(get(device).from_numpy(array), None)
     twin.requires_grad = requires_grad
     if name is not None:
         twin.name = name
@@ -344,10 +349,11 @@ def to_host(operation, data, backend):
     if isinstance(data, (list, tuple)):
         return [to_host(operation, item, backend) for item in data]
     if isinstance(data, Tensor):
+        if data.requires_grad:
+            raise GraphError(
+                f"{operation}: the data holds a tensor that requires grad, whose gradient would be lost; "
+                "use chainrule.stack(...), or detach() it"
+            )
         return data.numpy()
     home = owner_or_none(data)
-    if home is None or home.name in ("cpu", "scalar"):
-        return data
-    if home is not backend:
-        return home.to_numpy(data)
-    return home.to_numpy(data)
+    return data if home is None or home.on_host else home.to_numpy(data)

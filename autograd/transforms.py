@@ -31,8 +31,7 @@ def _variables(name, args, argnums):
                 f"{name}: argnums asks for argument {i}, but {len(args)} positional arguments were given"
             )
         x = asarray(args[i], dtype="float64") if isinstance(args[i], (int, float)) else asarray(args[i])
-        twin = variable(x) if x.requires_grad else Tensor._wrap(x._data)
-        twin._access = x._access
+        twin = variable(x) if x.requires_grad else x.detach()
         twin.requires_grad = True
         args[i] = twin
         chosen.append(twin)
@@ -81,7 +80,7 @@ def _owned(g, x):
 
 def _value(y, again):
     """What a transform returns of y: without the graph, if nobody outside can use it."""
-    return y if again else Tensor._wrap(y._data)
+    return y if again else y.detach()
 
 
 def value_and_grad(f, argnums=0):
@@ -189,12 +188,11 @@ def push(node, incoming):
     if p.jvp == LINEAR and not p.variadic:
         return p.call(*incoming.values(), **node.options)
     if p.jvp == LINEAR:
-        zeros = {i: parent for i, parent in enumerate(node.parents) if i not in incoming}
-        shapes = values[node.plan.slots["xs_shape"] - 1]
+        shapes = values[node.plan.slots[f"{p.inputs[0]}_shape"] - 1]
         like = next(iter(incoming.values()))
-        return p.call(
-            *(_zeros(like, shapes[i]) if i in zeros else incoming[i] for i in range(len(shapes))), **node.options
-        )
+        zeros = owner(like._data).xp.zeros
+        parts = (incoming[i] if i in incoming else zeros(shape, like.dtype) for i, shape in enumerate(shapes))
+        return p.call(*parts, **node.options)
     kept = dict(zip(node.plan.links, values, strict=True))
     total = None
     for i, rule, select in node.plan.pulls if p.jvp == ELEMENTWISE else node.plan.pushes:

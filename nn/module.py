@@ -11,7 +11,7 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data, dtype=None, device=None):
-        Tensor.__init__(self, tensor(data, dtype, device)._data)
+        self._set(tensor(data, dtype, device)._data, None)
         self.requires_grad = True
 
 

@@ -29,5 +29,8 @@ class Adam(Optimizer):
             g = g + self.weight_decay * p
         m = b1 * m + (1 - b1) * g
         v = b2 * v + (1 - b2) * (g * g)
-        c1, c2 = 1 - b1**t, (1 - b2**t) ** 0.5  # both corrections as numbers: two passes over the arrays less (section 2)
+        c1, c2 = (
+            1 - b1**t,
+            (1 - b2**t) ** 0.5,
+        )  # both corrections as numbers: two passes over the arrays less (section 2)
         return p - (self.lr * c2 / c1) * m / (sqrt(v) + self.eps * c2), m, v

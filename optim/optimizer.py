@@ -102,7 +102,9 @@ class Block:
         if self.scalar:
             self.flat[:] = [p._data for p in self.params]
         elif any(p._data is not view for p, view in zip(self.params, self.views, strict=True)):
-            raise GraphError("step: a parameter was moved after the optimiser was made; make the optimiser after model.to(...)")
+            raise GraphError(
+                "step: a parameter was moved after the optimiser was made; make the optimiser after model.to(...)"
+            )
         for first, last, gradients in self._stretches():
             g = gradients[0] if len(gradients) == 1 else self.concatenate(gradients)
             for a in range(first, last, STRETCH):

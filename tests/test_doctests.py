@@ -11,9 +11,12 @@ import chainrule as cr
 
 
 def modules():
-    """The names of all modules under chainrule, by walking the packages."""
-    found = pkgutil.walk_packages(cr.__path__, "chainrule.")
-    return ["chainrule", *(m.name for m in found if m.name.rpartition(".")[2] not in ("gpu", "__main__"))]
+    """The names of all modules under chainrule. (Its folders lie side by side, so each package is walked by itself.)"""
+    names = ["chainrule"]
+    for package in ("autograd", "backends", "nn", "optim"):
+        path = importlib.import_module(f"chainrule.{package}").__path__
+        names += [f"chainrule.{package}", *(m.name for m in pkgutil.walk_packages(path, f"chainrule.{package}."))]
+    return [name for name in names if name.rpartition(".")[2] not in ("gpu", "__main__")]
 
 
 def examples(name):

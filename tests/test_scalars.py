@@ -195,7 +195,9 @@ def test_a_value_takes_part_in_gradients_by_itself():
     assert Value(2.0).requires_grad
 
 
-@pytest.mark.parametrize("number", [2, 2.0, True, np.float32(2), np.float64(2), np.int64(2), np.array(2.0), "2"], ids=repr)
+@pytest.mark.parametrize(
+    "number", [2, 2.0, True, np.float32(2), np.float64(2), np.int64(2), np.array(2.0), "2"], ids=repr
+)
 def test_a_value_holds_a_python_float(number):
     assert type(Value(number).data) is float
 
@@ -305,7 +307,9 @@ def test_values_can_be_summed_by_python():
 # ---- the same functions as arrays have
 
 
-REAL = dict.fromkeys("exp expm1 log log2 log10 log1p sqrt square sin cos tan arctan sinh cosh tanh arcsinh".split(), 0.6)
+REAL = dict.fromkeys(
+    "exp expm1 log log2 log10 log1p sqrt square sin cos tan arctan sinh cosh tanh arcsinh".split(), 0.6
+)
 FUNCTIONS = {
     **REAL,
     **dict.fromkeys(["arcsin", "arccos", "arctanh"], 0.4),
@@ -330,7 +334,9 @@ def test_the_second_derivative_at_a_value_equals_that_at_an_array(name):
     assert second(Value(FUNCTIONS[name])).item() == pytest.approx(second(FUNCTIONS[name]).item(), rel=1e-12, abs=1e-15)
 
 
-@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "arctan2", "logaddexp"])
+@pytest.mark.parametrize(
+    "name", ["add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "arctan2", "logaddexp"]
+)
 def test_a_function_of_two_values_equals_that_of_arrays(name):
     f = getattr(cr, name)
     x, y = Value(0.7), Value(1.9)

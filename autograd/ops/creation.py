@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...backends import default, get, owner
-from ..errors import ArgumentError, DtypeError
+from ..errors import ArgumentError, DtypeError, GraphError
 from ..primitive import composed
 from ..tensor import SHARED, Tensor, convert, owner_or_none, raw
 
@@ -31,9 +31,14 @@ def set_default_dtype(dtype):
 def dtype_of(dtype):
     """A NumPy dtype; DtypeError if there is none of that name."""
     try:
-        return np.dtype(dtype)
+        dtype = np.dtype(dtype)
     except TypeError:
         raise DtypeError(f"unknown dtype {dtype!r}: use a NumPy dtype or its name, such as 'float32'") from None
+    if dtype.kind not in "biuf":
+        raise DtypeError(
+            f"dtype {dtype}: tensors hold real numbers; use a floating, integer or bool dtype such as 'float32'"
+        )
+    return dtype
 
 
 def _natural(data, dtype):
@@ -105,6 +110,8 @@ def asarray(data, dtype=None, device=None, requires_grad=False):
     if isinstance(data, Tensor) and same and data.device == backend.name and not requires_grad:
         return data
     if owner_or_none(raw(data)) is backend and same and hasattr(data, "shape") and not isinstance(data, np.generic):
+        if np.dtype(raw(data).dtype).kind not in "biuf":
+            raise DtypeError(f"asarray: needs numbers, was given an array of {data.dtype}")
         result = Tensor._wrap(raw(data))
         result._access = SHARED
         result.requires_grad = requires_grad
@@ -140,6 +147,10 @@ def ones(shape, dtype=None, device=None, requires_grad=False):
 @composed
 def full(shape, fill_value, dtype=None, device=None, requires_grad=False):
     """A tensor with `fill_value` everywhere."""
+    if isinstance(fill_value, Tensor) and fill_value.requires_grad:
+        raise GraphError(
+            "full: the fill value requires grad, which would be lost; use chainrule.broadcast_to(value, shape)"
+        )
     return _made("full", dtype, device, requires_grad, shape, raw(fill_value))
 
 

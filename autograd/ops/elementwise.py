@@ -3,7 +3,7 @@
 from math import log as _ln
 from math import pi
 
-from ..primitive import ELEMENTWISE, primitive
+from ..primitive import ELEMENTWISE, composed, primitive
 from ..samples import above_one, booleans, positive, reals, unit_open
 from . import special
 
@@ -406,6 +406,18 @@ def where(xp, condition, x, y):
     return xp.where(condition, x, y)
 
 
+@composed
+def clip(x, min=None, max=None):
+    """x kept between `min` and `max`; None leaves that side open.
+
+    Shape: the bounds broadcast with x.
+    Gradient: dx = g where min ≤ x ≤ max, else 0.
+    """
+    if min is not None:
+        x = where(less(x, min), min, x)
+    return x if max is None else where(greater(x, max), max, x)
+
+
 # ---- activation functions with a rule of their own
 
 
@@ -486,22 +498,40 @@ def greater_equal(xp, x, y):
     return xp.greater_equal(x, y)
 
 
-@primitive(symbol="&", samples=booleans, vjp={})
+@primitive(samples=booleans, vjp={})
 def logical_and(xp, x, y):
     """Whether both hold."""
     return xp.logical_and(x, y)
 
 
-@primitive(symbol="|", samples=booleans, vjp={})
+@primitive(samples=booleans, vjp={})
 def logical_or(xp, x, y):
     """Whether at least one holds."""
     return xp.logical_or(x, y)
 
 
-@primitive(symbol="~", samples=booleans, vjp={})
+@primitive(samples=booleans, vjp={})
 def logical_not(xp, x):
     """Whether x does not hold."""
     return xp.logical_not(x)
+
+
+@primitive(symbol="&", samples=booleans, needs="booleans or integers (bool, not floating)", vjp={})
+def bitwise_and(xp, x, y):
+    """x & y: both hold; bit by bit for integers."""
+    return xp.bitwise_and(x, y)
+
+
+@primitive(symbol="|", samples=booleans, needs="booleans or integers (bool, not floating)", vjp={})
+def bitwise_or(xp, x, y):
+    """x | y: at least one holds; bit by bit for integers."""
+    return xp.bitwise_or(x, y)
+
+
+@primitive(symbol="~", samples=booleans, needs="booleans or integers (bool, not floating)", vjp={})
+def invert(xp, x):
+    """~x: does not hold; every bit flipped for integers."""
+    return xp.invert(x)
 
 
 @primitive(samples=reals, vjp={})

@@ -160,4 +160,4 @@ def one_hot(indices, num_classes, dtype=None):
             f"one_hot: indices must lie in [0, {num_classes}); given {int(min_(indices))} to {int(max_(indices))}"
         )
     hits = indices[..., None] == backend.xp.arange(num_classes)
-    return Tensor(hits.astype(np.dtype(dtype) if dtype is not None else default_dtype()))
+    return Tensor._wrap(hits.astype(np.dtype(dtype) if dtype is not None else default_dtype()))
