@@ -23,7 +23,7 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
             found[node] = g
         if leave_grads and node.result is not None:
             left = g if node.grad is None else node.grad + g
-            node.grad = left if node.dtype is None or create_graph else owner(left).copy(left)
+            node.grad = left if node.dtype is None or isinstance(left, Tensor) else owner(left).copy(left)
         saved = node.saved
         if saved is None or node.guards or create_graph:
             saved = saved_values(node, create_graph)
@@ -80,15 +80,17 @@ def conform(share, parent, node):
     if not hasattr(share, "shape"):
         raise RuleError(f"{node.label}: the rule returned {share!r}, not an array; called at {node.where}")
     if share.shape != parent.shape:
-        if share.ndim < len(parent.shape):
-            share = broadcast_to(share, shape=parent.shape)
-        else:
-            share = (unbroadcast if isinstance(share, Tensor) else summed)(share, shape=parent.shape)
-        if share.shape != parent.shape:
+        try:
+            if share.ndim < len(parent.shape):
+                fitted = broadcast_to(share, shape=parent.shape)
+            else:
+                fitted = (unbroadcast if isinstance(share, Tensor) else summed)(share, shape=parent.shape)
+        except ValueError:
             raise RuleError(
                 f"{node.label}: the rule returned a gradient of shape {share.shape} for an input of shape {parent.shape}; "
                 f"called at {node.where}"
-            )
+            ) from None
+        share = fitted
     return share if share.dtype == parent.dtype else astype(share, dtype=parent.dtype)
 
 

@@ -159,18 +159,21 @@ def _array_function(self, function, types, args, kwargs):
     Arguments are matched by NumPy's names for them; one that ours does not know is refused rather than misread.
     """
     name = _NUMPY_NAMES.get(function.__name__, function.__name__)
+    if name in ("shape", "ndim", "size"):
+        return getattr(args[0], name)
     ours = functions().get(name)
     refusal = DtypeError(
         f"np.{function.__name__}: has no differentiable form here with these arguments; use a chainrule function, "
         "or x.detach().numpy() for plain values"
     )
-    if ours is None:
+    if ours is None or function.__module__ == "numpy.linalg":  # whose norm and trace mean other things than ours
         raise refusal
     try:
         theirs = inspect.signature(function)
     except ValueError:  # made in C
         return ours(*args, **kwargs)
     given = theirs.bind(*args, **kwargs).arguments
+    given = {{"a_min": "min", "a_max": "max"}.get(k, k): v for k, v in given.items()}
     known = [p for p in inspect.signature(ours).parameters.values() if p.kind is not p.VAR_KEYWORD]
     arrays = [p.name for p in known if p.kind is p.POSITIONAL_OR_KEYWORD]
     if any(p.kind is p.VAR_POSITIONAL for p in theirs.parameters.values()) or any(

@@ -320,6 +320,8 @@ def convert(operation, data, dtype, backend):
     """
     data = raw(data)
     if not isinstance(data, (bool, int, float, list, tuple)) and owner_or_none(data) is backend:
+        if np.dtype(data.dtype if hasattr(data, "dtype") else float).kind not in "biuf":
+            raise DtypeError(f"{operation}: needs numbers, was given {data.dtype} data")
         return backend.asarray(data, dtype=dtype)
     try:
         host = np.asarray(to_host(operation, data, backend))
@@ -330,7 +332,7 @@ def convert(operation, data, dtype, backend):
             f"{operation}: needs numbers, was given {host.dtype} data such as {host.flat[0] if host.size else host!r}"
         )
     try:
-        return backend.from_numpy(host if dtype is None else host.astype(dtype))
+        return backend.asarray(host, dtype=dtype, copy=True)
     except (TypeError, ValueError) as error:
         if isinstance(error, (DtypeError, ShapeError)):
             raise

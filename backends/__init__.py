@@ -32,11 +32,12 @@ def register(name, backend):
             f"register: {name!r} is the name of a dtype, so x.to({name!r}) would be unclear; choose another"
         )
     for kind in backend.types:
-        if kind in OWNERS:
+        if kind in OWNERS and kind in OWNERS[kind].types:  # other entries were only inferred from a base class
             raise DeviceError(f"register: {kind.__name__} arrays already belong to device {OWNERS[kind].name!r}")
     backend.name = name
     _BACKENDS[name] = backend
-    OWNERS.update(dict.fromkeys(backend.types, backend))
+    inferred = [kind for kind, home in OWNERS.items() if kind not in home.types and issubclass(kind, backend.types)]
+    OWNERS.update(dict.fromkeys([*backend.types, *inferred], backend))
 
 
 def _is_dtype(name):
@@ -88,10 +89,11 @@ def get(name):
 
     Raises: DeviceError if the name is unknown (naming those that exist), or if its library or hardware is missing.
     """
-    backend = _BACKENDS.get(name) if isinstance(name, str) else name
-    if backend is None:
-        backend = _load(name)
-    if not isinstance(backend, Backend):
+    if isinstance(name, str):
+        backend = _BACKENDS.get(name) or _load(name)
+    elif isinstance(name, Backend):
+        backend = name
+    else:
         raise DeviceError(f"device must be a name such as 'cpu', not {name!r}")
     if not backend.available():
         raise DeviceError(f"device {name!r}: the library is installed but no usable device was found; use device='cpu'")

@@ -1,7 +1,7 @@
 """Activation functions, by name. Those with a rule of their own are primitives; the others are made of them."""
 
 from ..autograd.errors import choose
-from ..autograd.ops.elementwise import erf, expm1, minimum, multiply, relu, sigmoid, softplus, tanh, where
+from ..autograd.ops.elementwise import erf, expm1, multiply, relu, sigmoid, softplus, tanh, where
 from ..autograd.ops.reduce import softmax
 from ..autograd.primitive import ELEMENTWISE, composed, primitive
 from ..autograd.samples import reals
@@ -30,9 +30,10 @@ def leaky_relu(x, slope=0.01):
 def elu(x, alpha=1.0):
     """x where x > 0, else alpha · (eˣ - 1).
 
+    Gradient: dx = g where x > 0, else g · alpha · eˣ, also at 0.
     Source: Clevert et al., "Fast and accurate deep network learning by exponential linear units" (2016).
     """
-    return where(x > 0, x, alpha * expm1(minimum(x, 0)))
+    return where(x > 0, x, alpha * expm1(where(x > 0, 0, x)))
 
 
 @composed
@@ -68,3 +69,8 @@ def activation(name):
     if name is None:
         return identity
     return name if callable(name) else choose("activation", name, ACTIVATIONS)
+
+
+def name_of(function):
+    """What a model calls an activation when it is shown."""
+    return getattr(function, "__name__", type(function).__name__)

@@ -17,7 +17,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p=0.5, generator=None):
-        if not 0 <= p < 1:
+        if not isinstance(p, (int, float)) or not 0 <= p < 1:
             raise ArgumentError(f"Dropout: p must be at least 0 and below 1, not {p!r}")
         self.p = p
         self.generator = generator

@@ -2,9 +2,12 @@
 
 from math import sqrt
 
+import numpy as np
+
 from ..autograd import random
-from ..autograd.errors import choose
+from ..autograd.errors import ShapeError, choose
 from ..autograd.ops.creation import ones, zeros
+from ..autograd.tensor import raw
 
 INITIALIZERS = {
     "zeros": lambda shape, fan_in, fan_out: zeros(shape),
@@ -31,7 +34,11 @@ def _uniform(bound, shape):
 def initial(init, shape, fan_in, fan_out):
     """Initial values: `init` is a name, or a function of (shape, fan_in, fan_out).
 
-    Raises: ArgumentError, naming those that exist, if there is no initialiser of that name.
+    Raises: ArgumentError, naming those that exist, if there is no initialiser of that name; ShapeError if a function
+        returns another shape.
     """
     function = init if callable(init) else choose("initialiser", init, INITIALIZERS)
-    return function(shape, fan_in, fan_out)
+    values = function(shape, fan_in, fan_out)
+    if np.shape(raw(values)) != shape:
+        raise ShapeError(f"initialiser: must return the shape {shape} it was given, not {np.shape(raw(values))}")
+    return values

@@ -2,6 +2,7 @@
 
 from ..autograd.errors import ArgumentError
 from .activation import activation as find
+from .activation import name_of
 from .dropout import Dropout
 from .linear import Linear
 from .module import Module
@@ -58,7 +59,7 @@ class MLP(Module):
         if len(sizes) < 2:
             raise ArgumentError(f"MLP: sizes needs at least an input and an output size, was given {sizes}")
         self.activation, self.output = find(activation), find(output)
-        hidden = "he_normal" if self.activation.__name__ in _RECTIFIERS else "xavier_normal"
+        hidden = "he_normal" if name_of(self.activation) in _RECTIFIERS else "xavier_normal"
         inits = [hidden] * (len(sizes) - 2) + ["xavier_normal"]
         self.layers = [Linear(n, m, init=init) for n, m, init in zip(sizes, sizes[1:], inits, strict=False)]
         self.dropout = Dropout(dropout)
@@ -69,4 +70,4 @@ class MLP(Module):
         return self.output(self.layers[-1](x))
 
     def extra_repr(self):
-        return f"activation={self.activation.__name__}, output={self.output.__name__}"
+        return f"activation={name_of(self.activation)}, output={name_of(self.output)}"

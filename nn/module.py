@@ -1,7 +1,10 @@
 """Module: parameters in a tree. A layer is a class with attributes and a `forward`; everything else is found by looking."""
 
-from ..autograd.errors import ArgumentError, CheckpointError
+import numpy as np
+
+from ..autograd.errors import ArgumentError, CheckpointError, DtypeError
 from ..autograd.ops.creation import tensor
+from ..autograd.tape import no_grad
 from ..autograd.tensor import Tensor, raw
 
 
@@ -45,19 +48,11 @@ class Module:
 
     def named_modules(self, prefix=""):
         """(path, module) for this module and all below it, each once."""
-        seen = set()
-        for path, item in _walk(self, prefix):
-            if isinstance(item, Module) and id(item) not in seen:
-                seen.add(id(item))
-                yield path, item
+        return ((path, item) for path, item in _walk(self, prefix, set()) if isinstance(item, Module))
 
     def named_tensors(self):
         """(path, tensor) for all parameters and other tensors: what a state dict holds. A shared one comes once."""
-        seen = set()
-        for path, item in _walk(self, ""):
-            if isinstance(item, Tensor) and id(item) not in seen:
-                seen.add(id(item))
-                yield path, item
+        return ((path, item) for path, item in _walk(self, "", set()) if isinstance(item, Tensor))
 
     def named_parameters(self):
         """(path, parameter) for all parameters; a shared one comes once."""
@@ -76,27 +71,32 @@ class Module:
     def load_state_dict(self, state):
         """Take over the values of a state dict: all of them, or none if anything does not fit.
 
-        Raises: CheckpointError that names every entry that is missing, unexpected, or of another shape.
+        Raises: CheckpointError that names every entry that is missing, unexpected, of another shape, or no numbers.
         """
+        if not isinstance(state, dict):
+            raise CheckpointError(f"load_state_dict: needs a dict of tensors by name, not {type(state).__name__}")
         own = dict(self.named_tensors())
+        state = {name: x.numpy() if isinstance(x, Tensor) else np.asarray(x) for name, x in state.items()}
+        common = [name for name in own if name in state]
         faults = [f"missing: {name} {item.shape}" for name, item in own.items() if name not in state]
-        faults += [f"unexpected: {name} {tuple(item.shape)}" for name, item in state.items() if name not in own]
+        faults += [f"unexpected: {name} {x.shape}" for name, x in state.items() if name not in own]
         faults += [
-            f"of another shape: {name} is {tuple(state[name].shape)}, the model needs {item.shape}"
-            for name, item in own.items()
-            if name in state and tuple(state[name].shape) != item.shape
+            f"of another shape: {name} is {state[name].shape}, the model needs {own[name].shape}"
+            for name in common
+            if state[name].shape != own[name].shape
         ]
+        faults += [f"no numbers: {name} is {state[name].dtype}" for name in common if state[name].dtype.kind not in "biuf"]
         if faults:
             raise CheckpointError("load_state_dict: the state does not fit the model; " + "; ".join(faults))
         for name, item in own.items():
-            value = state[name]
-            item.assign(value.numpy() if isinstance(value, Tensor) else value)
+            item.assign(state[name])
         return self
 
     def zero_grad(self):
         """Forget the gradients of all parameters."""
         for p in self.parameters():
-            p.grad = None
+            if p.requires_grad:
+                p.grad = None
 
     def train(self, mode=True):
         """Switch this module and all below to training."""
@@ -109,11 +109,21 @@ class Module:
         return self.train(False)
 
     def to(self, target):
-        """Move all tensors to a device, or convert them to a floating dtype, in place. Make optimisers afterwards."""
+        """Move all tensors to a device, or convert the floating ones to a floating dtype, in place.
+
+        What moves forgets its gradient. Make optimisers afterwards.
+
+        Raises: DeviceError for an unknown device; DtypeError for a dtype that is unknown or not floating.
+        """
         for _, item in self.named_tensors():
-            item.rehome(raw(item.detach().to(target)))
-            if item.requires_grad:
-                item.grad = None
+            with no_grad():
+                moved = item.to(target)
+            if item.dtype.kind == "f" and moved.dtype.kind != "f":
+                raise DtypeError(f"to: a model computes with a floating dtype such as 'float32', not with {moved.dtype}")
+            if moved is not item and (item.dtype.kind == "f" or moved.dtype == item.dtype):  # whole numbers stay whole
+                item.rehome(raw(moved))
+                if item.requires_grad:
+                    item.grad = None
         return self
 
     # ---- showing it
@@ -136,28 +146,29 @@ def _items(owner):
     return owner.items() if isinstance(owner, dict) else enumerate(owner)
 
 
-def _walk(owner, path):
-    """(path, item) for a module, and for all modules and tensors in it, depth first, in the order of assignment."""
-    if isinstance(owner, Module):
-        yield path, owner
+def _walk(item, path, seen):
+    """(path, item) for a module, tensor or container of them, and for all in it, each once, in the order of assignment."""
+    if id(item) in seen or not isinstance(item, (Module, Tensor, list, tuple, dict)):
+        return
+    seen.add(id(item))
+    if isinstance(item, (Module, Tensor)):
+        yield path, item
+    if not isinstance(item, Tensor):
+        for name, inner in _items(item):
+            yield from _walk(inner, f"{path}.{name}" if path else str(name), seen)
+
+
+def _children(owner, path=""):
+    """(path, module) for the modules that an object holds itself or in lists, tuples and dicts."""
     for name, item in _items(owner):
-        inner = f"{path}.{name}" if path else str(name)
-        if isinstance(item, Tensor):
-            yield inner, item
-        elif isinstance(item, (Module, list, tuple, dict)):
-            yield from _walk(item, inner)
-
-
-def _children(module):
-    for name, item in vars(module).items():
         if isinstance(item, Module):
-            yield name, item
-        elif isinstance(item, (list, tuple)):
-            yield from ((f"{name}.{i}", sub) for i, sub in enumerate(item) if isinstance(sub, Module))
+            yield f"{path}{name}", item
+        elif isinstance(item, (list, tuple, dict)):
+            yield from _children(item, f"{path}{name}.")
 
 
 def positive_int(owner, name, value):
     """`value` if it is a whole number ≥ 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
         raise ArgumentError(f"{owner}: {name} must be a whole number of at least 1, not {value!r}")
     return value

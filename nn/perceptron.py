@@ -3,6 +3,7 @@
 from ..autograd.ops.creation import zeros
 from ..autograd.ops.linalg import matmul
 from .activation import activation as find
+from .activation import name_of
 from .init import initial
 from .module import Module, Parameter, positive_int
 
@@ -35,4 +36,4 @@ class Perceptron(Module):
         return self.activation(matmul(x, self.weights) + self.bias)
 
     def extra_repr(self):
-        return f"{self.weights.shape[0]} inputs, {self.activation.__name__}"
+        return f"{self.weights.shape[0]} inputs, {name_of(self.activation)}"

@@ -31,7 +31,7 @@ def test_an_unknown_device_is_refused_with_those_that_exist():
         cr.backends.get("tpu")
 
 
-@pytest.mark.parametrize("name", [3, None, ("cpu",)])
+@pytest.mark.parametrize("name", [3, ("cpu",)])
 def test_a_device_must_be_given_by_name(name):
     with pytest.raises(cr.DeviceError, match="device must be a name such as 'cpu'"):
         cr.backends.get(name)
@@ -205,7 +205,7 @@ class Entry:
 @pytest.fixture
 def plugin(monkeypatch):
     found = lambda group: [Entry()] if group == "chainrule.backends" else []
-    monkeypatch.setattr(cr.backends.metadata, "entry_points", found)
+    monkeypatch.setattr("importlib.metadata.entry_points", found)
     yield "shelf"
     if "shelf" in cr.backends._BACKENDS:
         cr.backends.unregister("shelf")
@@ -220,14 +220,6 @@ def test_an_installed_plugin_is_loaded_when_first_asked_for(plugin):
     assert cr.zeros(2, device=plugin).device == plugin
 
 
-def test_arrays_of_a_removed_backend_are_no_longer_known():
-    cr.backends.register("shelf", Shelf())
-    x = cr.zeros(2, device="shelf")
-    cr.backends.unregister("shelf")
-    with pytest.raises(cr.DeviceError, match="no backend owns values of type .*Array; known are .*numpy.ndarray"):
-        cr.tensor(x.data)
-
-
 def test_subclasses_of_a_removed_backends_arrays_are_forgotten_too():
     class Special(Shelf.Array):
         pass
@@ -237,6 +229,17 @@ def test_subclasses_of_a_removed_backends_arrays_are_forgotten_too():
     assert cr.backends.owner(special).name == "shelf"
     cr.backends.unregister("shelf")
     assert cr.backends.owner(special).name == "cpu"
+
+
+def test_a_new_backend_takes_over_arrays_that_were_another_ones_as_subclasses():
+    class Special(Shelf.Array):
+        pass
+
+    arrays = [np.zeros(2).view(kind) for kind in (Shelf.Array, Special)]
+    assert [cr.backends.owner(a).name for a in arrays] == ["cpu", "cpu"]
+    cr.backends.register("shelf", Shelf())
+    assert [cr.backends.owner(a).name for a in arrays] == ["shelf", "shelf"]
+    cr.backends.unregister("shelf")
 
 
 @pytest.mark.parametrize(("name", "backend", "complaint"), [
@@ -362,9 +365,13 @@ def test_an_array_does_not_fit_on_the_scalar_device():
         cr.tensor([1.0, 2.0], device="scalar")
 
 
-def test_the_scalar_device_holds_float64_only():
-    with pytest.raises(cr.DtypeError, match="a number on the scalar backend is a float64, not float32"):
-        cr.tensor(1.0, dtype="float32", device="scalar")
+@pytest.mark.parametrize("make", [
+    lambda: cr.tensor(1.0, dtype="float32", device="scalar"), lambda: cr.zeros((), dtype="float32", device="scalar"),
+    lambda: cr.asarray(1, dtype="int64", device="scalar"),
+])  # fmt: skip
+def test_the_scalar_device_holds_float64_only(make):
+    with pytest.raises(cr.DtypeError, match="device 'scalar' holds float64 numbers only, not "):
+        make()
 
 
 # ---- the contract of a backend
@@ -489,7 +496,9 @@ def after_xp(node):
 
 
 def test_names_asked_of_cupy_are_found_in_the_source():
-    text = "xp.add.at(a); backend.xp.zeros(2); xp.exp(x).T; np.sin(x); exp.x; hasattr(xp, 'erf') and xp.erf(x); _made('eye')"
+    text = (
+        "xp.add.at(a); backend.xp.zeros(2); xp.exp(x).T; np.sin(x); exp.x; _made('eye'); hasattr(xp, 'f') and xp.f(x)"
+    )
     assert asked_of_cupy(text) == {"add", "add.at", "zeros", "exp", "eye"}
 
 
@@ -561,6 +570,10 @@ def test_the_kernel_computes_numpys_words(kernel, tmp_path):
 @pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
 def test_the_kernel_compiles_for_the_gpu(kernel, architecture):
     nvrtc = pytest.importorskip("cuda.bindings.nvrtc", reason="the CUDA compiler NVRTC is not installed")
+    try:
+        nvrtc.nvrtcVersion()
+    except RuntimeError as error:
+        pytest.skip(f"the CUDA compiler NVRTC cannot be loaded: {error}")
     code, program = nvrtc.nvrtcCreateProgram(kernel.encode(), b"words.cu", 0, [], [])
     assert code == nvrtc.nvrtcResult.NVRTC_SUCCESS
     options = [f"--gpu-architecture={architecture}".encode()]

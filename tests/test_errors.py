@@ -66,7 +66,7 @@ SHAPES = {
     "moveaxis": (lambda: cr.moveaxis(t(2, 3), (0, 1), (0,)), [r"moveaxis", r"destination"]),
     "sum": (lambda: t(2, 3).sum(axis=2), [r"sum", r"axes that exist", r"\(2, 3\)", r"axis=2"]),
     "mean": (lambda: t(2, 3).mean(axis=-3), [r"mean", r"axes that exist", r"axis=-3"]),
-    "softmax": (lambda: cr.softmax(t(2, 3), axis=4), [r"logsumexp|softmax", r"axis=4"]),
+    "softmax": (lambda: cr.softmax(t(2, 3), axis=4), [r"axes that exist", r"\(2, 3\)", r"axis=4"]),
     "sort": (lambda: cr.sort(t(2, 3), axis=4), [r"sort", r"axis=4"]),
     "cumsum": (lambda: cr.cumsum(t(2, 3), axis=4), [r"cumsum", r"axis=4"]),
     "max of nothing": (lambda: t(0, 3).max(), [r"max", r"at least one element", r"\(0, 3\)"]),
@@ -142,8 +142,8 @@ DTYPES = {
     "tensor as index": (lambda: [1, 2][cr.tensor(1.0)], [r"index", r"float32"]),
     "grad of text": (lambda: setattr(t(1, requires_grad=True), "grad", ["a"]), [r"grad", r"numbers"]),
     "negative whole power": (lambda: cr.tensor([2]) ** -1, [r"power", r"int64"]),
-    "~ of floats": (lambda: ~t(2), [r"logical_not|~", r"bool", r"float64"]),
-    "& of floats": (lambda: t(2) & t(2), [r"logical_and|&", r"bool", r"float64"]),
+    "~ of floats": (lambda: ~t(2), [r"invert", r"bool", r"float64"]),
+    "& of floats": (lambda: t(2) & t(2), [r"bitwise_and", r"bool", r"float64"]),
     "Value of text": (lambda: cr.Value("a"), [r"Value", r"'a'", r"chainrule\.tensor"]),
 }  # fmt: skip
 
@@ -209,7 +209,7 @@ ARGUMENTS = {
     "nan scale": (lambda: cr.random.normal(scale=float("nan")), cr.ArgumentError, r"scale.*nan"),
     "negative seed": (lambda: cr.random.seed(-1), cr.ArgumentError, r"seed.*-1"),
     "floating seed": (lambda: cr.random.seed(1.5), cr.ArgumentError, r"seed.*1\.5"),
-    "empty range": (lambda: cr.random.integers(3, 3), cr.ArgumentError, r"\[3, 3\) is empty"),
+    "empty range": (lambda: cr.random.integers(3, 3), cr.ArgumentError, r"\[3, 3\)"),
     "probability": (lambda: cr.random.bernoulli(1.5), cr.ArgumentError, r"\[0, 1\].*1\.5"),
     "unknown option": (lambda: cr.sum(t(2), axes=0), TypeError, r"sum.*no option axes.*axis, keepdims"),
     "missing option": (lambda: cr.reshape(t(2)), TypeError, r"reshape.*needs shape"),

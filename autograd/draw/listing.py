@@ -18,7 +18,7 @@ def listing(boxes, limit=None):
     if limit is not None and len(lines) > limit:
         gap = (f"… {len(lines) - limit} more values; .save('graph.svg') shows all", "", "", "", "")
         lines[limit // 2 : len(lines) - limit // 2] = [gap]
-    widths = [min(max(map(len, column)), 40) for column in zip(*lines, strict=True)]
+    widths = [min(max(map(len, column)), 60) for column in zip(*lines, strict=True)]
     used = [i for i, width in enumerate(widths) if width]
     return "\n".join("  ".join(line[i].ljust(widths[i]) for i in used).rstrip() for line in lines)
 

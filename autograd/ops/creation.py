@@ -22,10 +22,10 @@ def set_default_dtype(dtype):
 
     Raises: DtypeError unless it is float16, float32 or float64.
     """
-    dtype = dtype_of(dtype)
-    if dtype.name not in _FLOATS:
-        raise DtypeError(f"set_default_dtype: choose one of {', '.join(_FLOATS)}, not {dtype}")
-    _default_dtype[0] = dtype
+    name = getattr(dtype, "__name__", str(dtype))
+    if name not in _FLOATS:
+        raise DtypeError(f"set_default_dtype: choose one of {', '.join(_FLOATS)}, not {name}")
+    _default_dtype[0] = np.dtype(name)
 
 
 def dtype_of(dtype):
@@ -41,10 +41,18 @@ def dtype_of(dtype):
     return dtype
 
 
+def _held(backend, dtype):
+    """`dtype` as NumPy's, or None; DtypeError if the device cannot hold it."""
+    dtype = None if dtype is None else dtype_of(dtype)
+    if backend.array_type is float and dtype not in (None, np.float64):
+        raise DtypeError(f"device {backend.name!r} holds float64 numbers only, not {dtype}; use device='cpu'")
+    return dtype
+
+
 def _natural(data, dtype):
     """The dtype that data from Python numbers takes: whole numbers stay whole, others take the default dtype."""
     if dtype is not None:
-        return dtype_of(dtype)
+        return dtype
     if isinstance(data, (float, list, tuple)) and not isinstance(data, np.generic):
         flat = data
         while isinstance(flat, (list, tuple)) and flat:
@@ -69,8 +77,9 @@ def tensor(data, dtype=None, device=None, requires_grad=False):
         tensor([[1., 2.]], dtype=float32)
     """
     backend = get(device) if device is not None else _home(data)
+    dtype = _held(backend, dtype)
     try:
-        dtype = _natural(data, dtype) if backend.name != "scalar" or dtype is not None else None
+        dtype = _natural(data, dtype) if backend.array_type is not float else None
     except ValueError:
         dtype = None  # ragged: convert says so
     array = convert("tensor", data, dtype, backend)
@@ -122,7 +131,7 @@ def asarray(data, dtype=None, device=None, requires_grad=False):
 def _made(name, dtype, device, requires_grad, *args, **kwargs):
     """A tensor from the array function `name` of the chosen device's namespace."""
     backend = get(device) if device is not None else default()
-    dtype = default_dtype() if dtype is None else dtype_of(dtype)
+    dtype = _held(backend, dtype) or default_dtype()
     if backend.array_type is float:
         data = backend.asarray(getattr(np, name)(*args, **kwargs))
     else:

@@ -425,7 +425,8 @@ def clip(x, min=None, max=None):
 def relu(xp, x):
     """Rectified linear unit max(x, 0).
 
-    Gradient: dx = g where x > 0, else 0, also at the kink x = 0.
+    Gradient: dx = g where x > 0, else 0 · g, also at the kink x = 0 (an infinite g becomes nan there, for 15 times the
+        speed of choosing).
     """
     return xp.maximum(x, 0)
 

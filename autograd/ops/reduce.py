@@ -2,6 +2,7 @@
 
 from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
+from ..tensor import raw
 from .elementwise import exp, logical_or, square
 from .shape import astype, broadcast_to, concatenate, elements, flip, reshape, transpose
 
@@ -200,7 +201,8 @@ def logsumexp(xp, x, *, axis=None, keepdims=False):
 @composed
 def log_softmax(x, axis=-1):
     """Logarithm of softmax, x - log Σ eˣ, without overflow or log 0."""
-    return x - logsumexp(x, axis=axis, keepdims=True)
+    shifted = x - max_(raw(x), axis=axis, keepdims=True)  # changes nothing but rounding, so no gradient flows there
+    return shifted - logsumexp(shifted, axis=axis, keepdims=True)
 
 
 @composed

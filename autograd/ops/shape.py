@@ -8,6 +8,8 @@ from ...backends import get, move
 from ..errors import ShapeError
 from ..primitive import LINEAR, composed, primitive
 from ..samples import on
+from ..tensor import Tensor
+from .creation import asarray
 
 
 @primitive(
@@ -146,8 +148,9 @@ def stack(tensors, axis=0):
 
     Raises: ShapeError if the shapes differ.
     """
-    tensors = list(tensors)
-    shapes = {np.shape(t) if not hasattr(t, "shape") else tuple(t.shape) for t in tensors}
+    tensors = [t if hasattr(t, "shape") else asarray(t) for t in tensors]
+    tensors = [t.to("cpu") if isinstance(t, Tensor) and t.device == "scalar" else t for t in tensors]
+    shapes = {tuple(t.shape) for t in tensors}
     if len(shapes) != 1:
         raise ShapeError(f"stack: needs at least one array, all of one shape; given {sorted(shapes)}")
     return concatenate([expand_dims(t, axis=axis) for t in tensors], axis=axis)
