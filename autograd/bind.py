@@ -6,6 +6,7 @@ import numpy as np
 
 from ..backends import get
 from .errors import DtypeError, GraphError, ShapeError
+from .ops import creation
 from .ops.creation import dtype_of
 from .ops.index import getitem, unwrapped
 from .ops.shape import astype, reshape, to_device, transpose
@@ -166,7 +167,8 @@ def _array_function(self, function, types, args, kwargs):
         f"np.{function.__name__}: has no differentiable form here with these arguments; use a chainrule function, "
         "or x.detach().numpy() for plain values"
     )
-    if ours is None or function.__module__ == "numpy.linalg":  # whose norm and trace mean other things than ours
+    # numpy.linalg means other things by norm and trace; creation functions take no tensors
+    if ours is None or function.__module__ == "numpy.linalg" or ours.__module__ == creation.__name__:
         raise refusal
     try:
         theirs = inspect.signature(function)

@@ -19,6 +19,8 @@ from .tensor import Tensor
 
 __all__ = ["Generator", "bernoulli", "get_state", "integers", "normal", "permutation", "seed", "set_state", "uniform"]
 
+PIECE = 1 << 18  # words made at once
+
 
 class Generator:
     """A stream of random words: a key, and a counter that each draw advances. Safe to share between threads.
@@ -57,19 +59,27 @@ class Generator:
         with self._lock:
             self.key, self.counter = key, counter
 
-    def _words(self, n, backend):
+    def _reserve(self, n):
+        """(key, counter) of the next n words, which nobody else will get."""
         with self._lock:
             key, counter = self.key, self.counter
             self.counter += n
-        return backend.random_bits(key, counter, n)
+        return key, counter
 
-    def _unit(self, size, backend, bits):
-        """Numbers on a grid of 2^bits points in [0, 1): exact, so the same everywhere."""
+    def _draw(self, size, backend, bits, make, dtype, requires_grad=False):
+        """A Tensor of make(unit numbers) in `dtype`, the unit numbers being on a grid of 2^bits points in [0, 1).
+
+        Exact, so the same everywhere. Large arrays are made piece by piece, which keeps temporary arrays small.
+        """
         shape = _shape(size, backend)
-        return ((self._words(prod(shape), backend) >> (64 - bits)).astype(np.float64) * 2.0**-bits).reshape(shape)
-
-    def _give(self, backend, values, dtype, requires_grad):
-        result = Tensor._wrap(backend.asarray(values, dtype=None if backend.array_type is float else dtype))
+        n, pieces = prod(shape), []
+        key, counter = self._reserve(n)
+        for start in range(0, max(n, 1), PIECE):
+            words = backend.random_bits(key, counter + start, min(PIECE, n - start))
+            values = make((words >> (64 - bits)).astype(np.float64) * 2.0**-bits)
+            pieces.append(values if backend.array_type is float else values.astype(dtype))
+        whole = pieces[0] if len(pieces) == 1 else backend.xp.concatenate(pieces)
+        result = Tensor._wrap(backend.asarray(whole.reshape(shape)))
         result.requires_grad = requires_grad
         return result
 
@@ -82,10 +92,11 @@ class Generator:
         if not 0 <= high - low < inf:
             raise ArgumentError(f"uniform: needs low ≤ high, both finite, not {low} and {high}")
         backend, dtype = _where("uniform", device, dtype)
-        values = self._unit(size, backend, {2: 11, 4: 24}.get(dtype.itemsize, 53))  # as many as the dtype can hold
-        last = np.nextafter(dtype.type(high), dtype.type(low))  # rounding to the dtype must not reach high
-        values = _namespace(backend).minimum(values * (high - low) + low, float(last))
-        return self._give(backend, values, dtype, requires_grad)
+        bits = {2: 11, 4: 24}.get(dtype.itemsize, 53)  # as many as the dtype can hold
+        last = float(np.nextafter(dtype.type(high), dtype.type(low)))  # rounding to the dtype must not reach high
+        minimum = _namespace(backend).minimum
+        make = lambda unit: minimum(unit * (high - low) + low, last)
+        return self._draw(size, backend, bits, make, dtype, requires_grad)
 
     def normal(self, loc=0.0, scale=1.0, size=None, dtype=None, device=None, requires_grad=False):
         """Normally distributed numbers with mean `loc` and standard deviation `scale`.
@@ -97,8 +108,9 @@ class Generator:
         if not scale >= 0:
             raise ArgumentError(f"normal: scale must be ≥ 0, not {scale}")
         backend, dtype = _where("normal", device, dtype)
-        p = self._unit(size, backend, 52) + 2.0**-53  # the middle of each cell: never 0 or 1
-        return self._give(backend, normal_quantile(_namespace(backend), p) * scale + loc, dtype, requires_grad)
+        xp = _namespace(backend)
+        make = lambda unit: normal_quantile(xp, unit + 2.0**-53) * scale + loc  # the middle of a cell: never 0 or 1
+        return self._draw(size, backend, 52, make, dtype, requires_grad)
 
     def bernoulli(self, p, size=None, dtype=None, device=None):
         """1 with probability p, else 0; in any dtype.
@@ -108,7 +120,7 @@ class Generator:
         if not 0 <= p <= 1:
             raise ArgumentError(f"bernoulli: p must lie in [0, 1], not {p}")
         backend, dtype = _where("bernoulli", device, dtype, kinds="biuf")
-        return self._give(backend, self._unit(size, backend, 53) < p, dtype, False)
+        return self._draw(size, backend, 53, lambda unit: unit < p, dtype)
 
     def integers(self, low, high=None, size=None, device=None):
         """Whole numbers in [low, high), or [0, low) if only one bound is given; int64.
@@ -122,8 +134,8 @@ class Generator:
         if not -(2**63) <= low < high <= min(low + 2**53, 2**63):
             raise ArgumentError(f"integers: [{low}, {high}) must hold 1 to 2^53 numbers of int64")
         backend = _arrays("integers", device)
-        values = self._unit(size, backend, 53) * (high - low)
-        return Tensor._wrap(backend.asarray(values.astype(np.int64) + low))
+        make = lambda unit: (unit * (high - low)).astype(np.int64) + low
+        return self._draw(size, backend, 53, make, np.int64)
 
     def permutation(self, n, device=None):
         """The whole numbers below n in random order; int64.
@@ -134,7 +146,7 @@ class Generator:
         if _whole("permutation", n) < 0:
             raise ArgumentError(f"permutation: n must be ≥ 0, not {n}")
         backend = _arrays("permutation", device)
-        order = backend.xp.argsort(self._words(int(n), backend), kind="stable")
+        order = backend.xp.argsort(backend.random_bits(*self._reserve(int(n)), int(n)), kind="stable")
         return Tensor._wrap(order.astype(np.int64))
 
 

@@ -1,10 +1,12 @@
 """Losses. Every loss refuses a prediction and a target that only broadcast: that is nearly always a mistake."""
 
+from math import inf, prod
+
 import numpy as np
 
 from ..autograd.errors import ArgumentError, DtypeError, ShapeError, choose
 from ..autograd.ops.creation import asarray
-from ..autograd.ops.elementwise import absolute, exp, log, log1p, softplus, square, where
+from ..autograd.ops.elementwise import absolute, clip, exp, log, logical_and, maximum, softplus, square, where
 from ..autograd.ops.index import take_along_axis
 from ..autograd.ops.reduce import logsumexp, mean, sum_
 from ..autograd.primitive import ELEMENTWISE, primitive
@@ -21,9 +23,9 @@ def _pair(name, prediction, target):
     )
     shapes = tuple(np.shape(raw(prediction))), tuple(np.shape(raw(target)))
     if shapes[0] != shapes[1]:
+        advice = f"; reshape one, e.g. target.reshape{shapes[0]}" if prod(shapes[0]) == prod(shapes[1]) else ""
         raise ShapeError(
-            f"{name}: prediction and target must have the same shape, given {shapes[0]} and {shapes[1]}; "
-            f"reshape one, e.g. target.reshape{shapes[0] if len(shapes[0]) != 1 else shapes[0]}"
+            f"{name}: prediction and target must have the same shape, given {shapes[0]} and {shapes[1]}{advice}"
         )
     if 0 in shapes[0]:
         raise ShapeError(f"{name}: the batch is empty, shape {shapes[0]}")
@@ -31,7 +33,8 @@ def _pair(name, prediction, target):
 
 
 def _reduced(values, reduction):
-    return choose("reduction", reduction, _REDUCTIONS)(values)
+    reduce = choose("reduction", reduction, _REDUCTIONS)
+    return values if isinstance(raw(values), (int, float)) else reduce(values)
 
 
 def mse(prediction, target, reduction="mean"):
@@ -67,25 +70,32 @@ def huber(prediction, target, delta=1.0, reduction="mean"):
     if not delta > 0:
         raise ArgumentError(f"huber: delta must be positive, not {delta!r}")
     prediction, target = _pair("huber", prediction, target)
-    distance = absolute(prediction - target)
-    return _reduced(where(distance <= delta, square(distance) / 2, delta * (distance - delta / 2)), reduction)
+    error = prediction - target
+    inner = clip(error, -delta, delta)  # the error itself up to delta; so nothing is squared that could overflow
+    return _reduced(inner * (error - inner / 2), reduction)
+
+
+def _bounded_log(p):
+    """log p, at least -100."""
+    return maximum(where(p == 0, -100.0, log(where(p == 0, 1, p))), -100.0)
+
+
+def _variance(p):
+    """p (1 - p), at least 1e-12; in float16, which does not go so far, at least its smallest normal number."""
+    return maximum(p * (1 - p), 1e-12 if getattr(p, "dtype", None) != "float16" else 6.104e-5)
 
 
 @primitive(
     jvp=ELEMENTWISE,
     samples=(unit, reals),
-    vjp=dict(
-        p=lambda g, p, y: g * (p - y) / where(p * (1 - p) > 1e-12, p * (1 - p), 1e-12),
-        y=lambda g, p: g * (log1p(-p) - log(p)),
-    ),
+    vjp=dict(p=lambda g, p, y: g * (p - y) / _variance(p), y=lambda g, p: g * (_bounded_log(1 - p) - _bounded_log(p))),
 )
 def binary_entropy(xp, p, y):
     """Cross-entropy -(y log p + (1 - y) log(1 - p)) of a probability p and a truth y, each logarithm at least -100.
 
-    Gradient: dp = g (p - y) / (p (1 - p)), the denominator at least 1e-12.
+    Gradient: dp = g (p - y) / (p (1 - p)), the denominator at least 1e-12 (6.1e-5 in float16); dy = g log((1 - p) / p).
     """
-    floor = lambda a: xp.maximum(xp.log(xp.maximum(a, 1e-44)), -100.0)  # noqa: E731
-    return -(y * floor(p) + (1 - y) * floor(1 - p))
+    return -(y * _bounded_log(p) + (1 - y) * _bounded_log(1 - p))
 
 
 def bce(probability, target, reduction="mean"):
@@ -110,14 +120,15 @@ def bce(probability, target, reduction="mean"):
 
 
 def bce_with_logits(logit, target, reduction="mean"):
-    """Binary cross-entropy of sigmoid(logit), without overflow: mean of softplus(z) - y z.
+    """Binary cross-entropy of sigmoid(logit), without overflow: mean of y softplus(-z) + (1 - y) softplus(z).
 
     Shape: both the same.
     Domain: targets in [0, 1].
     Raises: as `mse`.
     """
     logit, target = _pair("bce_with_logits", logit, target)
-    return _reduced(softplus(logit) - logit * target, reduction)
+    # softplus(z) - y z would be one softplus less, and for y = 1 lose all digits of a small loss
+    return _reduced(target * softplus(-logit) + (1 - target) * softplus(logit), reduction)
 
 
 def cross_entropy(logits, target, reduction="mean"):
@@ -136,15 +147,13 @@ def cross_entropy(logits, target, reduction="mean"):
     if logits.ndim == 0 or 0 in logits.shape:
         raise ShapeError(f"cross_entropy: logits need the shape (…, K) with at least one row, given {logits.shape}")
     if target.shape == logits.shape and target.dtype.kind == "f":
-        _pair("cross_entropy", logits, target)
-        losses = sum_(target, axis=-1) * logsumexp(logits, axis=-1) - sum_(
-            where(target == 0, 0, target * logits), axis=-1
-        )
-        return _reduced(losses, reduction)
+        masked = logical_and(target == 0, logits == -inf)  # 0 · -inf is 0 here
+        chosen = sum_(target * where(masked, 0, logits), axis=-1)
+        return _reduced(sum_(target, axis=-1) * logsumexp(logits, axis=-1) - chosen, reduction)
     if target.shape != logits.shape[:-1]:
         raise ShapeError(
             f"cross_entropy: for logits {logits.shape} the target must be class indices {logits.shape[:-1]} or "
-            f"probabilities {logits.shape}, given {target.dtype} {target.shape}"
+            f"floating probabilities {logits.shape}, given {target.dtype} {target.shape}"
         )
     if target.dtype.kind not in "iu":
         raise DtypeError(f"cross_entropy: class indices must be integers, not {target.dtype}; use target.to('int64')")

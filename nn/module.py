@@ -1,5 +1,7 @@
 """Module: parameters in a tree. A layer is a class with attributes and a `forward`; everything else is found by looking."""
 
+from reprlib import recursive_repr
+
 import numpy as np
 
 from ..autograd.errors import ArgumentError, CheckpointError, DtypeError
@@ -85,7 +87,9 @@ class Module:
             for name in common
             if state[name].shape != own[name].shape
         ]
-        faults += [f"no numbers: {name} is {state[name].dtype}" for name in common if state[name].dtype.kind not in "biuf"]
+        faults += [
+            f"no numbers: {name} is {state[name].dtype}" for name in common if state[name].dtype.kind not in "biuf"
+        ]
         if faults:
             raise CheckpointError("load_state_dict: the state does not fit the model; " + "; ".join(faults))
         for name, item in own.items():
@@ -119,7 +123,9 @@ class Module:
             with no_grad():
                 moved = item.to(target)
             if item.dtype.kind == "f" and moved.dtype.kind != "f":
-                raise DtypeError(f"to: a model computes with a floating dtype such as 'float32', not with {moved.dtype}")
+                raise DtypeError(
+                    f"to: a model computes with a floating dtype such as 'float32', not with {moved.dtype}"
+                )
             if moved is not item and (item.dtype.kind == "f" or moved.dtype == item.dtype):  # whole numbers stay whole
                 item.rehome(raw(moved))
                 if item.requires_grad:
@@ -132,6 +138,7 @@ class Module:
         """What the layer says of itself between the brackets."""
         return ""
 
+    @recursive_repr("...")
     def __repr__(self):
         lines = [f"({name}): " + repr(item).replace("\n", "\n  ") for name, item in _children(self)]
         if not lines:

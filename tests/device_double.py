@@ -322,7 +322,9 @@ def _function(name, numpys, theirs):
         if signature is not None:
             signature.bind(*args, **kwargs)
         operands = [*args, *kwargs.values()]
-        if name not in _FROM_HOST:
+        if name in _FROM_HOST:
+            args = [a.copy() if isinstance(a, np.ndarray) else a for a in args]  # the device has its own memory
+        else:
             refuse_host_arrays(operands)
         if name not in _FROM_NOTHING:
             first = next((x for x in operands if not isinstance(x, str)), None)
@@ -334,7 +336,9 @@ def _function(name, numpys, theirs):
         result = quiet(numpys, *host(args), **{k: host(v) for k, v in kwargs.items()})
         if out is not None:
             return out
-        return args[0] if args and result is host(args[0]) else device(result)  # asarray gives back what it was given
+        if args and isinstance(args[0], ndarray) and result is args[0]._host:
+            return args[0]  # as asarray does
+        return device(result)
 
     call.__name__ = name
     return call

@@ -84,6 +84,17 @@ def test_moving_there_and_back_is_explicit():
     assert back.tolist() == [0, 1, 2]
 
 
+def test_the_device_shares_no_memory_with_the_host():
+    host = np.zeros(3)
+    there = cupy.asarray(host)
+    host[0] = 1
+    assert there.tolist() == [0, 0, 0]
+
+
+def test_an_array_on_the_device_is_kept_as_it_is(x):
+    assert cupy.asarray(x) is x
+
+
 # ---- results stay on the device
 
 

@@ -127,6 +127,14 @@ def test_two_short_draws_are_one_long_draw():
     assert parts == cr.random.Generator(5).uniform(size=7).tolist()
 
 
+@pytest.mark.parametrize("name", DRAWS)
+def test_a_draw_in_many_pieces_is_the_same_as_in_one(name, monkeypatch, device):
+    whole = draw(name, size=(5, 3), device=device)
+    monkeypatch.setattr(cr.random, "PIECE", 4)
+    assert (draw(name, size=(5, 3), device=device) == whole).all()
+    assert cr.random.get_state() == (3, 15)
+
+
 def test_generators_do_not_disturb_each_other():
     state = cr.random.get_state()
     cr.random.Generator(5).uniform(size=3)

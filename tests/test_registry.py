@@ -15,7 +15,10 @@ from chainrule.autograd.tensor import raw
 PRIMITIVES = {p.name: p for p in REGISTRY.values() if p.module.startswith("chainrule.")}
 DIFFERENTIABLE = {name: p for name, p in PRIMITIVES.items() if p.vjp}
 SCALAR = {  # what is done to each element by itself works on single numbers
-    name: p for name, p in PRIMITIVES.items() if not isinstance(p.samples, list) and p.jvp in (ELEMENTWISE, None)
+    name: p
+    for name, p in PRIMITIVES.items()
+    if not isinstance(p.samples, list)
+    and p.jvp in (ELEMENTWISE, None)
     and name not in ("bitwise_and", "bitwise_or", "invert")  # of booleans and integers, which a Value is not
 }
 DTYPES = ["float16", "float32", "float64"]
