@@ -59,6 +59,12 @@ class Generator:
         with self._lock:
             self.key, self.counter = key, counter
 
+    __getstate__ = get_state
+
+    def __setstate__(self, state):  # a copy has a lock of its own
+        self._lock = threading.Lock()
+        self.set_state(state)
+
     def _reserve(self, n):
         """(key, counter) of the next n words, which nobody else will get."""
         with self._lock:

@@ -19,7 +19,8 @@ def save(state, path):
 
     The file appears whole or not at all: it is written beside `path` and then renamed.
 
-    Raises: CheckpointError if something in the dict is not a tensor or an array, or the folder does not exist.
+    Raises: CheckpointError if something in the dict is not a tensor or an array of numbers, or if the file cannot be
+        written, for instance because its folder does not exist.
     Example:
         >>> import chainrule as cr, tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "weights.safetensors"
@@ -36,11 +37,17 @@ def save(state, path):
     for name, value in state.items():
         if not isinstance(name, str) or not isinstance(value, (Tensor, np.ndarray)):
             raise CheckpointError(f"save: every entry must be a name and a tensor, {name!r} is {type(value).__name__}")
+        array = value.numpy() if isinstance(value, Tensor) else value
+        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8 or name == "__metadata__":
+            raise CheckpointError(f"save: the file format cannot hold {name!r} of {array.dtype}")
         # safetensors writes the memory of an array as it lies, so a transposed one must be laid out anew
-        arrays[name] = np.ascontiguousarray(value.numpy() if isinstance(value, Tensor) else value)
+        arrays[name] = np.asarray(array, order="C")
     if not path.parent.is_dir():
         raise CheckpointError(f"save: the folder {path.parent} does not exist; make it first")
-    write_atomically(path, render(arrays))
+    try:
+        write_atomically(path, render(arrays))
+    except OSError as error:
+        raise CheckpointError(f"save: {path} cannot be written: {error}") from error
 
 
 def write_atomically(path, data):

@@ -114,7 +114,8 @@ def bce(probability, target, reduction="mean"):
         low, high = (p, p) if isinstance(p, (int, float)) else (p.min(), p.max())
         if low < 0 or high > 1:
             raise ArgumentError(
-                f"bce: probabilities must lie in [0, 1], given {low:.6g} to {high:.6g}; for raw scores use bce_with_logits"
+                f"bce: probabilities must lie in [0, 1], given {low:.6g} to {high:.6g}; "
+                "for raw scores use bce_with_logits"
             )
     return _reduced(binary_entropy(probability, target), reduction)
 
@@ -182,7 +183,7 @@ def _softmax_less_truth(logits, index, out):
     vjp=dict(logits=lambda g, logits, index, out: g[..., None] * _softmax_less_truth(logits, index, out)),
 )
 def class_entropy(xp, logits, index):
-    """log Σ eᶻ - z[index] along the last axis, in one node: half the time of the same from logsumexp and take_along_axis.
+    """log Σ eᶻ - z[index] along the last axis, in one node: half the time of logsumexp and take_along_axis.
 
     Gradient: dlogits = g · (softmax(logits) - one_hot(index)).
     """

@@ -1,4 +1,4 @@
-"""Module: parameters in a tree. A layer is a class with attributes and a `forward`; everything else is found by looking."""
+"""Module: parameters in a tree. A layer is a class with attributes and a `forward`; the rest is found by looking."""
 
 from reprlib import recursive_repr
 
@@ -154,7 +154,7 @@ def _items(owner):
 
 
 def _walk(item, path, seen):
-    """(path, item) for a module, tensor or container of them, and for all in it, each once, in the order of assignment."""
+    """(path, item) for the modules and tensors in a module or container, each once, in the order of assignment."""
     if id(item) in seen or not isinstance(item, (Module, Tensor, list, tuple, dict)):
         return
     seen.add(id(item))

@@ -1,5 +1,6 @@
 """Adam."""
 
+from ..autograd.errors import ArgumentError
 from ..autograd.ops.elementwise import sqrt
 from .optimizer import Optimizer, fraction, not_negative, positive
 
@@ -18,13 +19,15 @@ class Adam(Optimizer):
     state = ("m", "v")
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise ArgumentError(f"Adam: betas must be two numbers, not {betas!r}")
         self.betas = tuple(fraction("Adam", f"betas[{i}]", b) for i, b in enumerate(betas))
         self.eps = not_negative("Adam", "eps", eps)
         self.weight_decay = not_negative("Adam", "weight_decay", weight_decay)
         super().__init__(params, positive("Adam", "lr", lr))
 
-    def update(self, p, g, m, v):
-        (b1, b2), t = self.betas, self.steps
+    def update(self, t, p, g, m, v):
+        b1, b2 = self.betas
         if self.weight_decay:
             g = g + self.weight_decay * p
         m = b1 * m + (1 - b1) * g

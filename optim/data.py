@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..autograd import random
-from ..autograd.errors import ArgumentError, ShapeError
+from ..autograd.errors import ArgumentError, DeviceError, ShapeError
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.index import getitem
 from ..autograd.tensor import raw
@@ -12,8 +12,11 @@ from ..autograd.tensor import raw
 class Batches:
     """Mini-batches of arrays that belong together: each pass over it visits every example once, in a new random order.
 
+    The order comes from `seed`, or from the global generator if that is None.
+
     Shape: each array (n, …); each batch is a tuple of Tensors (batch_size, …), the last one smaller unless drop_last.
-    Raises: ShapeError if the arrays differ in length or are empty; ArgumentError for a bad batch size.
+    Raises: ShapeError if the arrays differ in length or are empty; DeviceError if they are on several devices;
+        ArgumentError for a bad batch size.
     Example:
         >>> import chainrule as cr
         >>> batches = cr.optim.Batches(cr.arange(5), batch_size=2, shuffle=False)
@@ -28,8 +31,12 @@ class Batches:
         lengths = [a.shape[0] if a.ndim else None for a in self.arrays]
         if None in lengths or len(set(lengths)) > 1:
             raise ShapeError(
-                f"Batches: the arrays must have the same length along axis 0, given shapes {[a.shape for a in self.arrays]}"
+                "Batches: the arrays must have the same length along axis 0, "
+                f"given shapes {[a.shape for a in self.arrays]}"
             )
+        devices = dict.fromkeys(a.device for a in self.arrays)
+        if len(devices) > 1:
+            raise DeviceError(f"Batches: the arrays must be on one device, given {' and '.join(map(repr, devices))}")
         if lengths[0] == 0:
             raise ShapeError("Batches: there are no examples; the arrays have length 0")
         if batch_size is not None and (
@@ -41,7 +48,7 @@ class Batches:
         self.n = lengths[0]
         self.batch_size = min(batch_size or self.n, self.n)
         self.shuffle, self.drop_last = shuffle, drop_last
-        self.generator = random.Generator(seed)
+        self.generator = None if seed is None else random.Generator(seed)
 
     def __len__(self):
         """The number of batches in a pass."""
@@ -49,7 +56,7 @@ class Batches:
 
     def __iter__(self):
         device = self.arrays[0].device
-        order = raw(self.generator.permutation(self.n, device=device)) if self.shuffle else None
+        order = raw((self.generator or random).permutation(self.n, device=device)) if self.shuffle else None
         for i in range(len(self)):
             part = slice(i * self.batch_size, (i + 1) * self.batch_size)
             index = part if order is None else order[part]

@@ -3,7 +3,10 @@
 import sys
 from time import perf_counter
 
-from ..autograd.errors import ArgumentError
+import numpy as np
+
+from ..autograd.errors import ArgumentError, ShapeError
+from ..autograd.ops.creation import asarray
 from ..autograd.tape import no_grad
 from .history import History
 
@@ -14,13 +17,15 @@ def fit(model, loss, optimizer, batches, epochs, validation=None, metrics=None, 
     Shape: `batches` yields (x, y), anew in each epoch; `validation` is one pair (x, y); `metrics` maps names to
         functions of (prediction, y) that return a number.
     Progress is a bar on a terminal and one line for each epoch elsewhere; progress=False is silent. Ctrl-C ends the
-    training after the current batch and returns what there is.
+    training at once and returns the epochs that were finished.
 
     Returns the History: per epoch the mean loss, the seconds it took, and val_loss and val_<metric>.
-    Raises: ArgumentError for a bad number of epochs, or if there are no batches.
+    Raises: ArgumentError for a bad number of epochs, metrics without validation, or if there are no batches.
     """
-    if not isinstance(epochs, int) or epochs < 1:
+    if not isinstance(epochs, (int, np.integer)) or isinstance(epochs, bool) or epochs < 1:
         raise ArgumentError(f"fit: epochs must be a whole number of at least 1, not {epochs!r}")
+    if metrics and validation is None:
+        raise ArgumentError("fit: metrics are measured on validation data; give validation=(x, y)")
     history = History()
     with Progress(epochs, progress) as bar:
         try:
@@ -32,7 +37,7 @@ def fit(model, loss, optimizer, batches, epochs, validation=None, metrics=None, 
                     value = loss(model(x), y)
                     value.backward()
                     optimizer.step()
-                    total, examples = total + value.detach() * len(x), examples + len(x)
+                    total, examples = total + value.detach().to("float64") * len(x), examples + len(x)
                 if not examples:
                     raise ArgumentError("fit: there are no batches; was the data an iterator that is already used up?")
                 row = {"epoch": epoch, "loss": float(total) / examples, "seconds": perf_counter() - start}
@@ -98,11 +103,13 @@ def accuracy(prediction, target):
     """The share of rows whose largest element is at the target's index.
 
     Shape: prediction (n, K), target (n,) of class indices.
+    Raises: ShapeError if the target has another shape.
     Example:
         >>> import chainrule as cr
         >>> cr.optim.accuracy(cr.tensor([[0.1, 0.9], [0.8, 0.2]]), cr.tensor([1, 1]))
         0.5
     """
-    from ..autograd.ops.creation import asarray
-
-    return float((asarray(prediction).argmax(axis=-1) == target).to("float64").mean())
+    chosen, target = asarray(prediction).argmax(axis=-1), asarray(target)
+    if chosen.shape != target.shape:
+        raise ShapeError(f"accuracy: needs one class index for each row, {chosen.shape}, not {target.shape}")
+    return float((chosen == target).to("float64").mean())

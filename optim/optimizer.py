@@ -47,9 +47,12 @@ class Optimizer:
             groups.setdefault((p.device, p.dtype), []).append(p)
         self._blocks = [Block(group, self.state) for group in groups.values()]
 
-    def update(self, p, g, *state):
-        """The rule: new parameters and new state, from parameters, gradients and state (arrays of one shape)."""
-        raise NotImplementedError(f"{type(self).__name__} must define update(self, p, g, ...)")
+    def update(self, t, p, g, *state):
+        """The rule: new parameters and new state, from parameters, gradients and state (arrays of one shape).
+
+        t counts the updates of these parameters, this one included: fewer than `steps` for one that lacked gradients.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define update(self, t, p, g, ...)")
 
     def step(self):
         """Change every parameter that has a gradient.
@@ -57,7 +60,7 @@ class Optimizer:
         Raises: GraphError if none has; ArgumentError if the learning rate is no longer a positive number.
         """
         positive(type(self).__name__, "lr", self.lr)
-        if all(p._node.grad is None for p in self.params):
+        if all(_gradient(p) is None for p in self.params):
             raise GraphError(f"{type(self).__name__}.step: no parameter has a gradient; call loss.backward() first")
         self.steps += 1
         line = user_line()
@@ -68,7 +71,8 @@ class Optimizer:
     def zero_grad(self):
         """Forget the gradients of all parameters."""
         for p in self.params:
-            p._node.grad = None
+            if p._node is not None:
+                p._node.grad = None
 
     def __repr__(self):
         return f"{type(self).__name__}({len(self.params)} parameters, lr={self.lr})"
@@ -80,7 +84,8 @@ class Block:
     Fields:
         params: the parameters; views: the parts of `flat` that are their data.
         flat: all parameters, shape (n,).
-        state: one array like `flat` for each kind of state.
+        state: one array like `flat` for each kind of state; float32 for float16, which cannot hold small squares.
+        updates: for each parameter, how often it was updated.
     """
 
     def __init__(self, params, state):
@@ -91,7 +96,8 @@ class Block:
         xp = np if self.scalar else backend.xp
         self.concatenate = xp.concatenate
         self.flat = xp.concatenate([xp.asarray(p._data).reshape(-1) for p in params])
-        self.state = [xp.zeros_like(self.flat) for _ in state]
+        self.state = [xp.zeros_like(_wide(self.flat)) for _ in state]
+        self.updates = [0] * len(params)
         self.views = [self.flat[a:b].reshape(p.shape) for p, (a, b) in zip(params, self.spans, strict=True)]
         if not self.scalar:
             for p, view in zip(params, self.views, strict=True):
@@ -103,38 +109,52 @@ class Block:
             self.flat[:] = [p._data for p in self.params]
         elif any(p._data is not view for p, view in zip(self.params, self.views, strict=True)):
             raise GraphError(
-                "step: a parameter was moved after the optimiser was made; make the optimiser after model.to(...)"
+                "step: a parameter was moved, or given to another optimiser, after this optimiser was made; "
+                "make the optimiser after model.to(...)"
             )
-        for first, last, gradients in self._stretches():
+        for t, first, last, gradients in self._stretches():
             g = gradients[0] if len(gradients) == 1 else self.concatenate(gradients)
             for a in range(first, last, STRETCH):
                 b = min(a + STRETCH, last)
-                new, *state = update(self.flat[a:b], g[a - first : b - first], *[s[a:b] for s in self.state])
+                p, part = _wide(self.flat[a:b]), _wide(g[a - first : b - first])
+                new, *state = update(t, p, part, *[s[a:b] for s in self.state])
                 self.flat[a:b] = new
                 for whole, part in zip(self.state, state, strict=True):
                     whole[a:b] = part
         for p, (a, _) in zip(self.params, self.spans, strict=True):
-            if p._node.grad is not None:
+            if _gradient(p) is not None:
                 p._version = line
                 if self.scalar:
                     p._data = p._node.result = float(self.flat[a])
 
     def _stretches(self):
-        """(first, last, flat gradients) for runs of neighbours: large parameters alone, small ones packed together."""
-        runs, first, end, gradients = [], 0, 0, []
-        for p, (a, b) in zip(self.params, self.spans, strict=True):
-            g = p._node.grad
-            if gradients and (g is None or b - first > STRETCH):
-                runs.append((first, end, gradients))
+        """(t, first, last, flat gradients) for runs of neighbours: large parameters alone, small ones together."""
+        runs, t, first, end, gradients = [], 0, 0, 0, []
+        for i, (p, (a, b)) in enumerate(zip(self.params, self.spans, strict=True)):
+            g = _gradient(p)
+            if g is not None:
+                self.updates[i] += 1
+            if gradients and (g is None or b - first > STRETCH or self.updates[i] != t):
+                runs.append((t, first, end, gradients))
                 gradients = []
             if g is not None:
                 if not gradients:
-                    first = a
-                gradients.append(np.asarray([g]) if self.scalar else raw(g).reshape(-1))
+                    t, first = self.updates[i], a
+                gradients.append(np.asarray([raw(g)]) if self.scalar else raw(g).reshape(-1))
                 end = b
         if gradients:
-            runs.append((first, end, gradients))
+            runs.append((t, first, end, gradients))
         return runs
+
+
+def _wide(part):
+    """A part of a block in the dtype that updates are computed in."""
+    return part.astype(np.float32) if part.dtype == np.float16 else part
+
+
+def _gradient(p):
+    """The gradient of a parameter; None if it has none, or was frozen with requires_grad=False."""
+    return None if p._node is None else p._node.grad
 
 
 def positive(owner, name, value):

@@ -30,7 +30,7 @@ class SGD(Optimizer):
         self.state = ("velocity",) if momentum else ()
         super().__init__(params, positive("SGD", "lr", lr))
 
-    def update(self, p, g, v=None):
+    def update(self, t, p, g, v=None):
         if self.weight_decay:
             g = g + self.weight_decay * p
         if v is None:

@@ -328,7 +328,7 @@ def _function(name, numpys, theirs):
             refuse_host_arrays(operands)
         if name not in _FROM_NOTHING:
             first = next((x for x in operands if not isinstance(x, str)), None)
-            if not _on_device(first):
+            if not _on_device(first) and not (name == "where" and isinstance(first, np.generic)):
                 raise TypeError(f"{name}: needs a device array, was given {type(first)}")
         if name in _SYNCING or name == "where" and len(operands) == 1:
             _sync(name)

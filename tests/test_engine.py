@@ -224,6 +224,20 @@ def test_a_failed_second_backward_leaves_grad_as_it_was():
     assert x.grad.tolist() == [4.0]
 
 
+def test_a_backward_that_fails_half_way_leaves_the_leaves_as_they_were():
+    def broken(g):
+        raise ZeroDivisionError("in the rule")
+
+    @cr.primitive(jvp=cr.LINEAR, samples=[], vjp=dict(x=broken))
+    def test_engine_broken_rule(xp, x):
+        return x * 1
+
+    x, y = leaf([2.0]), leaf([3.0])
+    with pytest.raises(ZeroDivisionError):
+        (y * 3 + test_engine_broken_rule(x * 2)).backward()
+    assert (x.grad, y.grad) == (None, None)
+
+
 def test_two_losses_over_one_freed_part_raise():
     x = leaf([2.0])
     shared = x * x

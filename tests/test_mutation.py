@@ -150,6 +150,49 @@ def test_higher_order_sees_the_change_too():
         penalty.backward()
 
 
+@pytest.mark.parametrize("change", ["assign", "data"])
+@pytest.mark.parametrize("power", [2, 3, 0.5])
+def test_changing_a_leaf_under_a_gradient_with_history_is_never_silent(power, change):
+    """The gradient's own graph keeps the leaf, where the first graph is not asked again."""
+
+    def penalty():
+        w = leaf()
+        (w**power).sum().backward(create_graph=True)
+        g, w.grad = w.grad, None
+        return w, (g * g).sum()
+
+    untouched, right = penalty()
+    right.backward()
+    w, loss = penalty()
+    CHANGES[change](w)
+    expect_right_or_raises(loss, w, untouched.grad.numpy())
+
+
+def test_changing_a_borrowed_leaf_under_a_gradient_with_history_keeps_the_gradient():
+    a = np.array([1.0, 2.0])
+    w = cr.asarray(a, requires_grad=True)
+    (w**3).sum().backward(create_graph=True)
+    g, w.grad = w.grad, None
+    a[:] = 100
+    (g * g).sum().backward()
+    np.testing.assert_allclose(w.grad.numpy(), [36.0, 288.0])
+
+
+@pytest.mark.parametrize("taken", ["written before", "written after", "taken before the forward pass"])
+def test_moving_a_leaf_into_another_array_does_not_hide_a_change(taken):
+    """What an optimiser does to its parameters."""
+    w = leaf()
+    early = w.data if taken == "taken before the forward pass" else None
+    loss = (w * w).sum()
+    data = w.data if early is None else early
+    if taken == "written before":
+        data[...] = 7
+    w.rehome(w.numpy())
+    if taken != "written before":
+        data[...] = 7
+    expect_right_or_raises(loss, w, [2.0, 4.0])
+
+
 # ---- no false alarms
 
 
@@ -535,6 +578,113 @@ def test_changing_a_detached_twin_is_never_silent(tracked, how, when):
     else:
         twin.data[...] = 100
     expect_right_or_raises(loss, x, SQUARE)
+
+
+def test_changing_a_tensor_that_asarray_shares_is_never_silent():
+    c, x = cr.tensor([3.0, 4.0]), leaf()
+    shared = cr.asarray(c, requires_grad=True)
+    loss = (x * c).sum()
+    shared.assign([100.0, 100.0])
+    expect_right_or_raises(loss, x, [3.0, 4.0])
+
+
+def test_changing_a_tensor_under_a_kept_twin_from_asarray_is_never_silent():
+    c = cr.tensor([3.0, 4.0])
+    x = cr.asarray(c, requires_grad=True)
+    loss = (x * x).sum()
+    c[:] = 100
+    expect_right_or_raises(loss, x, [6.0, 8.0])
+
+
+class Subclass(np.ndarray):
+    """An array type that NumPy does not fold into the base of a view."""
+
+
+@pytest.mark.parametrize("view", ["reshape", "transpose", "slice", "flip", "view of a view"])
+def test_changing_an_array_of_a_subclass_under_a_kept_view_of_it_is_never_silent(view):
+    def f(x, c):
+        return (VIEWS[view](x) * VIEWS[view](c)).sum()
+
+    a = SQUARE.copy().view(Subclass)
+    x = cr.tensor(SQUARE, requires_grad=True)
+    loss = f(x, cr.asarray(a))
+    a[...] = 100
+    expect_right_or_raises(loss, x, right_gradient(lambda x: f(x, cr.tensor(SQUARE))))
+
+
+def test_changing_memory_mapped_data_under_a_kept_view_of_it_is_never_silent(tmp_path):
+    a = np.memmap(tmp_path / "data", dtype="float64", mode="w+", shape=(2,))
+    a[:] = [3.0, 4.0]
+    x = leaf()
+    loss = (x * cr.asarray(a).reshape(-1)).sum()
+    a[:] = 100
+    expect_right_or_raises(loss, x, [3.0, 4.0])
+
+
+def test_changing_a_buffer_under_a_kept_view_of_it_is_never_silent():
+    buffer = bytearray(np.array([3.0, 4.0]).tobytes())
+    a, x = np.frombuffer(buffer), leaf()
+    loss = (x * cr.asarray(a)[::1]).sum()
+    a[:] = 100
+    expect_right_or_raises(loss, x, [3.0, 4.0])
+
+
+@cr.primitive(jvp=cr.LINEAR, samples=[], vjp=dict(x=lambda g: g[::-1]))
+def test_mutation_reversed(xp, x):
+    return x[::-1]
+
+
+@cr.primitive(jvp=cr.LINEAR, samples=[], vjp=dict(x=lambda g: g * 0, y=lambda g: g))
+def test_mutation_second(xp, x, y):
+    return y
+
+
+@cr.primitive(jvp=cr.LINEAR, samples=[], vjp=dict(x=lambda g: g))
+def test_mutation_same(xp, x):
+    return x
+
+
+OWN_VIEWS = {
+    "view": test_mutation_reversed,
+    "second input": lambda x: test_mutation_second(np.zeros(2), x),
+    "second of two tensors": lambda x: test_mutation_second(cr.zeros(2), x),
+    "identity": test_mutation_same,
+}
+test_mutation_reversed.__test__ = test_mutation_second.__test__ = test_mutation_same.__test__ = False
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("name", OWN_VIEWS)
+def test_changing_a_leaf_under_a_view_made_by_the_users_own_primitive_is_never_silent(name, change):
+    def f(x):
+        y = OWN_VIEWS[name](x)
+        return (y * y).sum()
+
+    untouched, x = leaf(), leaf()
+    f(untouched).backward()
+    loss = f(x)
+    CHANGES[change](x)
+    expect_right_or_raises(loss, x, untouched.grad.numpy())
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_kept_view_of_a_leaf_that_nobody_changes_raises_nothing(view):
+    x = cr.tensor(SQUARE, requires_grad=True)
+    y = VIEWS[view](x)
+    loss = (y * y).sum()
+    assert x.data.shape == (2, 2)
+    loss.backward()
+    assert x.grad.shape == (2, 2)
+
+
+def test_a_leaf_frozen_and_thawed_between_forward_and_backward_still_gets_its_gradient():
+    w = leaf()
+    loss = (w * w).sum()
+    w.requires_grad = False
+    w.requires_grad = True
+    loss.backward()
+    assert w.grad is not None
+    assert w.grad.tolist() == [2.0, 4.0]
 
 
 def test_changing_a_detached_result_leaves_the_graph_alone():

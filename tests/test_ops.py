@@ -42,6 +42,45 @@ def test_the_operation_is_there_and_explains_itself(name):
     assert getattr(cr, name).__doc__
 
 
+PLAIN = {
+    "softmax": (), "log_softmax": (), "prod": (), "var": (), "std": (), "clip": (0.3, 0.6), "tile": (2,), "repeat": (2,),
+    "flatten": (), "take": ([0, 1],), "take_along_axis": (np.array([[0], [1]]),), "diagonal": (), "trace": (), "norm": (),
+    "outer": (A[0],), "dot": (A[0].T,), "tensordot": (A[0].T, 1), "sum": (), "sort": (), "reshape": ((4, 3),), "exp": (),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_function_of_a_plain_array_gives_a_plain_array(name):
+    plain = getattr(cr, name)(A[0], *PLAIN[name])
+    assert isinstance(plain, np.ndarray | np.floating)
+    np.testing.assert_array_equal(plain, getattr(cr, name)(cr.tensor(A[0]), *PLAIN[name]).numpy())
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_function_takes_a_list_or_refuses_it_clearly(name):
+    given = A[0, :2, :2].tolist() if name == "take_along_axis" else A[0].tolist()
+    try:
+        result = getattr(cr, name)(given, *PLAIN[name])
+    except cr.ChainruleError as error:
+        assert "list" in str(error)  # noqa: PT017
+    else:
+        expected = getattr(cr, name)(np.array(given), *PLAIN[name])
+        np.testing.assert_allclose(result, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name", ["softmax", "prod", "var", "std", "sum", "mean", "max", "norm", "clip", "trace", "tile"]
+)
+def test_a_function_takes_a_number_or_refuses_it_clearly(name):
+    extra = {"clip": (1.0, 3.0), "tile": (1,)}.get(name, ())
+    try:
+        result = getattr(cr, name)(2.0, *extra)
+    except cr.ChainruleError as error:
+        assert "2.0" in str(error) or "()" in str(error)  # noqa: PT017
+    else:
+        np.testing.assert_allclose(result, getattr(cr, name)(np.float64(2.0), *extra))
+
+
 # ---- one array, element by element
 
 

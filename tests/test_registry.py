@@ -90,6 +90,27 @@ def test_no_derivative_makes_the_host_wait(p, case, strict):
         cr.jvp(f, inputs, [cr.ones_like(x) for x in inputs])
 
 
+@pytest.mark.parametrize(
+    ("p", "x"), [pytest.param(p, x, id=f"{n}-{x}") for n, p in SCALAR.items() if len(p.inputs) > 1 for x in p.inputs]
+)
+def test_a_plain_number_can_take_the_place_of_an_array(p, x, device):
+    def value_and_gradients(device):
+        rng = np.random.default_rng(2)
+        drawn = dict(zip(p.inputs, cases(p)[0].draw(rng), strict=True))
+        drawn[x] = drawn[x].flat[0].item()
+        args = {name: a if name == x else cr.tensor(a, device=device) for name, a in drawn.items()}
+        others = [name for name in p.vjp if name != x]
+        for name in others:
+            args[name].requires_grad = True
+        result = p.call(**args)
+        if others:
+            (result * result).sum().backward()
+        return result.numpy(), *(args[name].grad.numpy() for name in others)
+
+    for there, here in zip(value_and_gradients(device), value_and_gradients("cpu"), strict=True):
+        np.testing.assert_allclose(there, here, rtol=1e-13)
+
+
 @every_differentiable
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_floating_dtypes_are_kept_forward_and_backward(p, dtype, device):

@@ -468,6 +468,12 @@ def test_unary_operators():
     assert ((-x).tolist(), abs(x).tolist()) == ([1.0, -2.0], [1.0, 2.0])
 
 
+def test_unary_plus_is_differentiable():
+    x = cr.tensor([-1.0, 2.0], requires_grad=True)
+    (+x * x).sum().backward()
+    assert x.grad.tolist() == [-2.0, 4.0]
+
+
 def test_logical_operators_on_truth_values():
     a, b = cr.tensor([True, True, False]), np.array([True, False, False])
     assert ((a & b).tolist(), (a | b).tolist(), (~a).tolist()) == (
@@ -780,6 +786,16 @@ def test_repr_shows_values_and_what_matters(tensor, text):
 
 def test_repr_of_a_large_tensor_is_short():
     assert len(repr(cr.zeros((1000, 1000)))) < 1000
+
+
+@pytest.mark.parametrize("one", [cr.tensor(2.345), cr.tensor([[2.345]]), cr.Value(2.345)], ids=["0-d", "2-d", "Value"])
+def test_one_element_can_be_formatted_as_a_number(one):
+    assert f"{one:.2f}" == "2.35" or f"{one:.2f}" == "2.34"
+
+
+def test_formatting_without_a_form_is_str():
+    x = cr.tensor([1.0, 2.0])
+    assert f"{x}" == str(x)
 
 
 def test_repr_lines_up_the_rows():

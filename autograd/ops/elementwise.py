@@ -403,7 +403,7 @@ def where(xp, condition, x, y):
     Gradient: g goes to the value that was taken. A branch that is not taken gets 0, but its own rule may turn that
         into nan (0 · inf): make the argument of the untaken branch harmless with a second `where`.
     """
-    return xp.where(condition, x, y)
+    return xp.where(condition if hasattr(condition, "astype") else xp.asarray(condition), x, y)
 
 
 @composed
