@@ -289,12 +289,8 @@ def _public(p):
             if type(out) is bool:  # a comparison of Values
                 return out
             out, backend = settle(out, backend)
-        elif getattr(out, "base", None) is not None or any(out is a for a in arrays):
-            # it shares memory with an input: fine with a result of ours, which never changes; not with anything else
-            if any(
-                type(a) not in _NUMBERS and (n is None or n.plan is None) for a, n in zip(arrays, parents, strict=True)
-            ):
-                out = backend.copy(out)
+        elif (getattr(out, "base", None) is not None or any(out is a for a in arrays)) and may_change(arrays, parents):
+            out = backend.copy(out)
         result = _new_value(Value) if type(out) is float else _new_tensor(Tensor)
         result._data = out
         result._node = result._version = result._access = None
@@ -466,6 +462,11 @@ def array_of(p, data, backend):
             f"{p.symbol or p.name}: needs tensors, arrays or numbers, was given {type(data).__name__} {data!r}"
         )
     return data, owner(data)
+
+
+def may_change(arrays, parents):
+    """Whether one of the operands is no recorded result of ours, so that sharing its memory would not be safe."""
+    return any(type(a) not in _NUMBERS and (n is None or n.plan is None) for a, n in zip(arrays, parents, strict=True))
 
 
 def refuse_odd_dtypes(p, arrays):

@@ -1,5 +1,6 @@
 """Tensor: an array (or a number) that remembers how it was computed. No mathematics: ops/ binds that."""
 
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
@@ -21,6 +22,35 @@ class Tensor:
     """
 
     __slots__ = ("_data", "_node", "_version", "_access", "__weakref__")
+
+    if TYPE_CHECKING:  # what bind.py adds at import, from the declarations: operators, and a method for each operation
+        __add__: Any
+        __radd__: Any
+        __sub__: Any
+        __rsub__: Any
+        __mul__: Any
+        __rmul__: Any
+        __truediv__: Any
+        __rtruediv__: Any
+        __pow__: Any
+        __rpow__: Any
+        __matmul__: Any
+        __rmatmul__: Any
+        __neg__: Any
+        __abs__: Any
+        __lt__: Any
+        __le__: Any
+        __gt__: Any
+        __ge__: Any
+        __and__: Any
+        __rand__: Any
+        __or__: Any
+        __ror__: Any
+        __invert__: Any
+        __getitem__: Any
+        __setitem__: Any
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init__(self, data):
         if owner_or_none(data) is None or not hasattr(data, "shape"):
@@ -107,13 +137,6 @@ class Tensor:
         node.grad = Tensor._wrap(node.grad)
         return node.grad
 
-    def retain_grad(self):
-        """Keep the gradient of this recorded result when backward passes it; small results and leaves keep it anyway."""
-        if self._node is None:
-            raise GraphError("retain_grad: this tensor does not require grad")
-        if self._node.result is None:
-            self._node.result = ref(self)
-
     @grad.setter
     def grad(self, value):
         if self._node is None:
@@ -124,6 +147,13 @@ class Tensor:
         if value is not None and getattr(value, "shape", ()) != self.shape:
             raise ShapeError(f"grad: must have the tensor's shape {self.shape}, not {value.shape}")
         self._node.grad = value
+
+    def retain_grad(self):
+        """Keep the gradient of this recorded result when backward passes it; small results and leaves keep it anyway."""
+        if self._node is None:
+            raise GraphError("retain_grad: this tensor does not require grad")
+        if self._node.result is None:
+            self._node.result = ref(self)
 
     @property
     def requires_grad(self):
@@ -292,7 +322,7 @@ class Value(Tensor):
     def __repr__(self):
         return f"Value(data={self._data}, grad={self.grad})"
 
-    _repr_html_ = None
+    _repr_html_ = None  # type: ignore[assignment]  # a number needs no table
 
 
 def _node_dtype(data):

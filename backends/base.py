@@ -1,5 +1,7 @@
 """What chainrule asks of the owner of arrays: the whole contract of a backend."""
 
+from typing import Any
+
 import numpy as np
 
 
@@ -24,11 +26,11 @@ class Backend:
     """
 
     name: str = ""
-    xp = None
+    xp: Any = None
     array_type: type = object
     types: tuple = ()
     on_host = False
-    compile = None
+    compile: Any = None
 
     def asarray(self, data, dtype=None, copy=False):
         """An array of this backend holding `data`; shares memory where it can, unless `copy`."""

@@ -7,6 +7,8 @@
 tensor([2., 4., 6.], dtype=float32)
 """
 
+from typing import TYPE_CHECKING
+
 from . import backends, nn, optim
 from .autograd import random
 from .autograd.bind import bind as _bind
@@ -30,13 +32,19 @@ from .autograd.tape import enable_grad, no_grad
 from .autograd.tensor import Tensor, Value
 from .autograd.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    def __getattr__(name: str) -> Any: ...  # the operations, which are named where they are declared
+
+
 __version__ = "0.1.0"
 
 _bind()  # operators and methods of Tensor, from the declarations
 globals().update(_functions())  # every operation under the name it was declared with: exp, sum, matmul, ...
-abs = absolute  # noqa: A001, F821
+abs = globals()["absolute"]
 
-__all__ = [  # noqa: PLE0604
+__all__ = [
     "ELEMENTWISE",
     "LINEAR",
     "MULTILINEAR",

@@ -82,7 +82,9 @@ def write(model, history, test):
         figure.savefig(OUT / "learning_curves.png", dpi=120)
         plt.close(figure)
     x, y = test
+    model.zero_grad()
     loss = cr.nn.cross_entropy(model(x[:8]), y[:8])
+    loss.backward()
     picture = cr.draw(loss, names={**dict(model.named_parameters()), "loss": loss})
     try:
         picture.save(OUT / "graph.svg")

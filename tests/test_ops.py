@@ -31,10 +31,11 @@ def gradient(f, *args):
 # ---- nothing of the list is missing
 
 
-LISTED = """abs sign maximum minimum clip where exp expm1 log log1p sqrt square sin cos tan arcsin arccos arctan sinh cosh tanh
-arcsinh arccosh arctanh sigmoid relu softplus logsumexp softmax log_softmax erf sum mean prod max min var std cumsum argmax argmin
-reshape transpose swapaxes moveaxis broadcast_to squeeze expand_dims concatenate stack split flip roll pad tile repeat matmul dot
-outer tensordot einsum trace diagonal tril triu norm take take_along_axis one_hot sort power"""
+LISTED = """abs sign maximum minimum clip where exp expm1 log log1p sqrt square sin cos tan arcsin arccos arctan sinh
+cosh tanh arcsinh arccosh arctanh sigmoid relu softplus logsumexp softmax log_softmax erf sum mean prod max min var
+std cumsum argmax argmin reshape transpose swapaxes moveaxis broadcast_to squeeze expand_dims concatenate stack split
+flip roll pad tile repeat matmul dot outer tensordot einsum trace diagonal tril triu norm take take_along_axis one_hot
+sort power"""
 
 
 @pytest.mark.parametrize("name", LISTED.split())
@@ -43,9 +44,10 @@ def test_the_operation_is_there_and_explains_itself(name):
 
 
 PLAIN = {
-    "softmax": (), "log_softmax": (), "prod": (), "var": (), "std": (), "clip": (0.3, 0.6), "tile": (2,), "repeat": (2,),
-    "flatten": (), "take": ([0, 1],), "take_along_axis": (np.array([[0], [1]]),), "diagonal": (), "trace": (), "norm": (),
-    "outer": (A[0],), "dot": (A[0].T,), "tensordot": (A[0].T, 1), "sum": (), "sort": (), "reshape": ((4, 3),), "exp": (),
+    "softmax": (), "log_softmax": (), "prod": (), "var": (), "std": (), "clip": (0.3, 0.6), "tile": (2,),
+    "repeat": (2,), "flatten": (), "take": ([0, 1],), "take_along_axis": (np.array([[0], [1]]),), "diagonal": (),
+    "trace": (), "norm": (), "outer": (A[0],), "dot": (A[0].T,), "tensordot": (A[0].T, 1), "sum": (), "sort": (),
+    "reshape": ((4, 3),), "exp": (),
 }  # fmt: skip
 
 
@@ -76,7 +78,7 @@ def test_a_function_takes_a_number_or_refuses_it_clearly(name):
     try:
         result = getattr(cr, name)(2.0, *extra)
     except cr.ChainruleError as error:
-        assert "2.0" in str(error) or "()" in str(error)  # noqa: PT017
+        assert "2.0" in str(error) or "ax" in str(error)  # noqa: PT017
     else:
         np.testing.assert_allclose(result, getattr(cr, name)(np.float64(2.0), *extra))
 
@@ -84,8 +86,8 @@ def test_a_function_takes_a_number_or_refuses_it_clearly(name):
 # ---- one array, element by element
 
 
-ELEMENTWISE = """abs absolute sign exp expm1 log log2 log10 log1p sqrt square sin cos tan arcsin arccos arctan sinh cosh tanh
-arcsinh arctanh negative floor ceil rint isnan isfinite""".split()
+ELEMENTWISE = """abs absolute sign exp expm1 log log2 log10 log1p sqrt square sin cos tan arcsin arccos arctan sinh cosh
+tanh arcsinh arctanh negative floor ceil rint isnan isfinite""".split()
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (), (0, 3), (1, 1, 2)], ids=str)

@@ -145,7 +145,7 @@ def test_a_micrograd_program_gives_micrograds_numbers(program):
 
 
 def test_the_readme_of_micrograd_gives_the_numbers_it_prints():
-    assert ["%.4f" % number for number in readme_program(Value)] == ["24.7041", "138.8338", "645.5773"]
+    assert [f"{number:.4f}" for number in readme_program(Value)] == ["24.7041", "138.8338", "645.5773"]
 
 
 def test_the_sanity_program_gives_what_pen_and_paper_give():
@@ -233,10 +233,13 @@ def test_grad_may_be_set_to_zero_in_the_manner_of_micrograd():
     assert (x.grad, type(x.grad)) == (6.0, float)
 
 
-@pytest.mark.parametrize("grad", [2, 2.0, np.float64(2), Value(2.0), cr.tensor(2.0)], ids=["int", "float", "numpy", "Value", "tensor"])  # fmt: skip
-def test_grad_set_from_any_number_is_a_float(grad):
+SETTABLE = {"int": 2, "float": 2.0, "numpy": np.float64(2), "Value": Value(2.0), "tensor": cr.tensor(2.0)}
+
+
+@pytest.mark.parametrize("kind", SETTABLE)
+def test_grad_set_from_any_number_is_a_float(kind):
     x = Value(3.0)
-    x.grad = grad
+    x.grad = SETTABLE[kind]
     assert (x.grad, type(x.grad)) == (2.0, float)
 
 

@@ -1,0 +1,947 @@
+"""Modules, layers, activations and initialisers."""
+
+import copy
+import math
+import pickle
+import re
+import warnings
+from functools import partial
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import nn
+
+
+class Tree(nn.Module):
+    """Parameters wherever a model may keep them."""
+
+    def __init__(self):
+        self.scale = nn.Parameter([2.0])
+        self.stack = [nn.Linear(2, 3), (nn.Linear(3, 3, bias=False), "text")]
+        self.heads = {"a": nn.Linear(3, 1), "b": nn.Parameter([[1.0]])}
+        self.running = cr.tensor([5.0])
+        self.steps = cr.tensor([7])
+        self.rate = 0.5
+
+    def forward(self, x):
+        return self.heads["a"](self.stack[1][0](self.stack[0](x))) * self.scale
+
+
+NAMES = ["scale", "stack.0.weight", "stack.0.bias", "stack.1.0.weight", "heads.a.weight", "heads.a.bias", "heads.b"]
+
+
+def values(model):
+    return {name: p.numpy() for name, p in model.named_parameters()}
+
+
+def assert_equal_values(a, b):
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+# ---- Module: what it is made of
+
+
+def test_parameters_are_found_in_attributes_lists_tuples_and_dicts():
+    assert [name for name, _ in Tree().named_parameters()] == NAMES
+
+
+def test_parameters_are_listed_in_the_order_of_their_names():
+    tree = Tree()
+    assert [id(p) for p in tree.parameters()] == [id(p) for _, p in tree.named_parameters()]
+
+
+def test_a_plain_tensor_is_no_parameter():
+    tree = Tree()
+    assert all(p is not tree.running for p in tree.parameters())
+
+
+def test_a_parameter_requires_grad():
+    assert nn.Parameter([1.0, 2.0]).requires_grad
+
+
+def test_a_parameter_copies_its_data():
+    data = np.ones(3)
+    p = nn.Parameter(data)
+    data[0] = 9
+    assert p.tolist() == [1, 1, 1]
+
+
+def test_a_parameter_of_whole_numbers_is_refused():
+    with pytest.raises(cr.DtypeError, match="only floating tensors have gradients"):
+        nn.Parameter([1, 2])
+
+
+def test_a_shared_parameter_comes_once_under_its_first_name():
+    a, b = nn.Linear(2, 2), nn.Linear(2, 2)
+    b.weight = a.weight
+    assert [name for name, _ in nn.Sequential(a, b).named_parameters()] == [
+        "layers.0.weight",
+        "layers.0.bias",
+        "layers.1.bias",
+    ]
+
+
+def test_a_shared_module_comes_once():
+    layer = nn.Linear(2, 2)
+    model = nn.Sequential(layer, layer)
+    assert [name for name, _ in model.named_modules()] == ["", "layers.0"]
+
+
+def test_a_shared_parameter_gets_the_gradients_of_all_its_uses():
+    layer = nn.Linear(1, 1, bias=False, init="ones")
+    layer.weight.assign([[3.0]])
+    nn.Sequential(layer, layer)(cr.ones((1, 1))).sum().backward()
+    assert layer.weight.grad.tolist() == [[6.0]]
+
+
+def test_modules_are_named_by_their_paths():
+    assert [name for name, _ in Tree().named_modules()] == ["", "stack.0", "stack.1.0", "heads.a"]
+
+
+def test_a_module_that_knows_its_parent_is_walked_once():
+    parent = nn.Sequential(nn.Linear(2, 2))
+    parent.layers[0].parent = parent
+    assert [name for name, _ in parent.named_parameters()] == ["layers.0.weight", "layers.0.bias"]
+
+
+def test_a_parameter_added_later_is_found():
+    layer = nn.Linear(2, 2, bias=False)
+    layer.gain = nn.Parameter([1.0])
+    assert [name for name, _ in layer.named_parameters()] == ["weight", "gain"]
+
+
+def test_a_parameter_set_to_none_is_gone():
+    layer = nn.Linear(2, 2)
+    layer.bias = None
+    assert [name for name, _ in layer.named_parameters()] == ["weight"]
+
+
+def test_calling_a_module_passes_arguments_and_options_to_forward():
+    class Sum(nn.Module):
+        def forward(self, x, y, scale=1):
+            return (x + y) * scale
+
+    assert Sum()(cr.ones(1), 2.0, scale=10).tolist() == [30.0]
+
+
+def test_a_module_without_forward_says_so():
+    class Empty(nn.Module):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Empty must define forward"):
+        Empty()(1.0)
+
+
+def test_a_module_of_ones_own_learns():
+    class Line(nn.Module):
+        def __init__(self):
+            self.slope = nn.Parameter(0.0)
+            self.offset = nn.Parameter(0.0)
+
+        def forward(self, x):
+            return self.slope * x + self.offset
+
+    x = np.linspace(-1, 1, 20, dtype=np.float32)
+    model = Line()
+    optimizer = cr.optim.SGD(model.parameters(), lr=0.3)
+    for _ in range(100):
+        optimizer.zero_grad()
+        nn.mse(model(x), 3 * x - 1).backward()
+        optimizer.step()
+    assert [model.slope.item(), model.offset.item()] == pytest.approx([3, -1], abs=1e-3)
+
+
+# ---- state
+
+
+def test_a_state_dict_holds_parameters_and_other_tensors():
+    assert sorted(Tree().state_dict()) == sorted([*NAMES, "running", "steps"])
+
+
+def test_a_state_dict_does_not_change_with_the_model():
+    model = nn.Linear(2, 1, init="ones")
+    state = model.state_dict()
+    model.weight.assign([[5.0], [5.0]])
+    assert state["weight"].tolist() == [[1.0], [1.0]]
+
+
+def test_a_model_does_not_change_with_its_state_dict():
+    model = nn.Linear(2, 1, init="ones")
+    model.state_dict()["weight"][...] = 5.0
+    assert model.weight.tolist() == [[1.0], [1.0]]
+
+
+def test_a_state_dict_needs_no_gradients():
+    assert not any(x.requires_grad for x in Tree().state_dict().values())
+
+
+def test_a_loaded_model_computes_the_same():
+    model, other, x = Tree(), Tree(), cr.ones((4, 2))
+    other.load_state_dict(model.state_dict())
+    assert other(x).tolist() == model(x).tolist()
+
+
+def test_loading_returns_the_model():
+    model = nn.Linear(2, 1)
+    assert model.load_state_dict(model.state_dict()) is model
+
+
+def test_loading_keeps_the_parameters_themselves():
+    model = nn.Linear(2, 1)
+    before = model.parameters()
+    model.load_state_dict(nn.Linear(2, 1).state_dict())
+    assert all(a is b for a, b in zip(before, model.parameters(), strict=True))
+
+
+def test_loading_keeps_the_dtype_of_the_model():
+    model = nn.Linear(2, 1)
+    model.load_state_dict({"weight": np.ones((2, 1)), "bias": np.ones(1, dtype="int64")})
+    assert {p.dtype.name for p in model.parameters()} == {"float32"}
+
+
+def test_lists_and_numbers_can_be_loaded():
+    neuron = nn.Perceptron(2).load_state_dict({"weights": [1.0, 2.0], "bias": 0.5})
+    assert (neuron.weights.tolist(), neuron.bias.item()) == ([1.0, 2.0], 0.5)
+
+
+def test_a_state_that_does_not_fit_names_every_fault():
+    state = Tree().state_dict()
+    del state["scale"], state["heads.b"]
+    state |= {"stack.0.bias": cr.zeros(4), "stack.0.weight": cr.zeros((2, 1)), "extra": cr.zeros(2), "more": [1.0]}
+    state["running"] = np.array(["five"])
+    with pytest.raises(cr.CheckpointError) as error:
+        Tree().load_state_dict(state)
+    for fault in (
+        "missing: scale (1,)", "missing: heads.b (1, 1)", "unexpected: extra (2,)", "unexpected: more (1,)",
+        "stack.0.bias is (4,), the model needs (3,)", "stack.0.weight is (2, 1), the model needs (2, 3)",
+        "no numbers: running is <U4",
+    ):  # fmt: skip
+        assert fault in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"bias": None}, {"bias": np.zeros(4)}, {"bias": np.array(["a", "b"])}, {"extra": np.zeros(1)}],
+    ids=["missing", "shape", "text", "unexpected"],
+)
+def test_a_state_that_does_not_fit_changes_nothing(fault):
+    model = nn.Linear(3, 2)
+    before = values(model)
+    state = {"weight": np.ones((3, 2)), "bias": np.ones(2)} | fault
+    with pytest.raises(cr.CheckpointError):
+        model.load_state_dict({name: x for name, x in state.items() if x is not None})
+    assert_equal_values(values(model), before)
+
+
+@pytest.mark.parametrize("state", [None, [("weight", 1)], "weights.safetensors"])
+def test_a_state_that_is_no_dict_is_refused(state):
+    with pytest.raises(cr.CheckpointError, match="needs a dict of tensors"):
+        nn.Linear(2, 1).load_state_dict(state)
+
+
+def test_zero_grad_forgets_all_gradients():
+    model = nn.MLP([2, 3, 1])
+    model(cr.ones((1, 2))).sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+    model.zero_grad()
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_zero_grad_passes_over_frozen_parameters():
+    model = nn.Linear(2, 1)
+    model.weight.requires_grad = False
+    model(cr.ones((1, 2))).sum().backward()
+    model.zero_grad()
+    assert model.bias.grad is None
+
+
+def test_a_model_starts_in_training():
+    assert all(m.training for _, m in Tree().named_modules())
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_train_and_eval_reach_every_module_below(mode):
+    model = nn.Sequential(nn.Sequential(nn.Dropout(), cr.tanh), Tree()).train(not mode)
+    assert (model.train() if mode else model.eval()) is model
+    assert [m.training for _, m in model.named_modules()] == [mode] * 7
+
+
+# ---- moving
+
+
+def test_to_a_dtype_converts_every_floating_tensor():
+    tree = Tree().to("float64")
+    assert {x.dtype.name for _, x in tree.named_parameters()} | {tree.running.dtype.name} == {"float64"}
+
+
+def test_to_a_dtype_leaves_whole_numbers_alone():
+    assert Tree().to("float16").steps.dtype == "int64"
+
+
+def test_to_a_dtype_keeps_the_values():
+    model = nn.Linear(3, 2)
+    before = values(model)
+    assert_equal_values(values(model.to("float64")), before)
+
+
+def test_a_converted_model_computes_in_its_dtype():
+    model = nn.MLP([2, 3, 1]).to("float64")
+    y = model(cr.ones((1, 2), dtype="float64"))
+    y.sum().backward()
+    assert {y.dtype.name, *(p.grad.dtype.name for p in model.parameters())} == {"float64"}
+
+
+def test_to_keeps_the_parameters_themselves():
+    model = nn.Linear(2, 1)
+    before = model.parameters()
+    assert all(a is b for a, b in zip(before, model.to("float64").parameters(), strict=True))
+
+
+def test_to_forgets_the_gradients_of_what_it_moves():
+    model = nn.Linear(2, 1)
+    model(cr.ones((1, 2))).sum().backward()
+    assert model.to("float64").weight.grad is None
+
+
+@pytest.mark.parametrize("target", ["cpu", "float32"])
+def test_to_where_the_model_is_already_changes_nothing(target):
+    model = nn.Linear(2, 1)
+    optimizer = cr.optim.SGD(model.parameters(), lr=1.0)
+    model(cr.ones((1, 2))).sum().backward()
+    model.to(target)
+    optimizer.step()
+    assert model.bias.tolist() == [-1.0]
+
+
+@pytest.mark.parametrize("dtype", ["int64", "bool"])
+def test_to_a_dtype_that_is_not_floating_is_refused(dtype):
+    model = nn.Linear(2, 1)
+    with pytest.raises(cr.DtypeError, match=f"floating dtype such as 'float32', not with {dtype}"):
+        model.to(dtype)
+    assert model.weight.dtype == "float32"
+
+
+def test_to_an_unknown_device_names_those_that_exist():
+    with pytest.raises(cr.DeviceError, match="unknown device 'gpu'.*'cpu'"):
+        nn.Linear(2, 1).to("gpu")
+
+
+def test_to_a_device_moves_every_tensor(strict):
+    tree = Tree().to(strict)
+    assert {x.device for _, x in tree.named_tensors()} == {"strict"}
+
+
+def test_to_a_device_and_back_keeps_the_values(strict):
+    model = nn.MLP([2, 3, 1])
+    before = values(model)
+    assert_equal_values(values(model.to(strict).to("cpu")), before)
+
+
+@pytest.mark.parametrize("target", ["float64", "strict"])
+@pytest.mark.usefixtures("strict")
+def test_an_optimiser_made_before_the_model_moved_says_so(target):
+    model = nn.Linear(2, 1)
+    optimizer = cr.optim.Adam(model.parameters())
+    model.to(target)
+    x = cr.ones((1, 2), dtype=model.weight.dtype, device=model.weight.device)
+    model(x).sum().backward()
+    with pytest.raises(cr.GraphError, match="moved.*make the optimiser after model.to"):
+        optimizer.step()
+
+
+# ---- showing, copying, storing
+
+
+def test_the_repr_shows_the_layers_and_their_sizes():
+    assert repr(nn.MLP([4, 3, 2], activation="tanh", dropout=0.25)) == (
+        "MLP(activation=tanh, output=identity\n"
+        "  (layers.0): Linear(4 → 3)\n"
+        "  (layers.1): Linear(3 → 2)\n"
+        "  (dropout): Dropout(p=0.25)\n"
+        ")"
+    )
+
+
+def test_the_repr_shows_layers_in_dicts_and_nested_lists():
+    shown = repr(Tree())
+    assert [name for name in ("stack.0", "stack.1.0", "heads.a") if f"({name}): Linear" not in shown] == []
+
+
+def test_the_repr_indents_what_lies_deeper():
+    assert "\n    (layers.0): Linear(1 → 1, no bias)" in repr(nn.Sequential(nn.Sequential(nn.Linear(1, 1, bias=False))))
+
+
+def test_the_repr_of_a_module_that_knows_its_parent_ends():
+    parent = nn.Sequential(nn.Linear(2, 2))
+    parent.layers[0].parent = parent
+    assert "(parent): ..." in repr(parent)
+
+
+COPIES = {"deepcopy": copy.deepcopy, "pickle": lambda model: pickle.loads(pickle.dumps(model))}
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_copied_model_computes_the_same(how):
+    model, x = nn.MLP([2, 3, 1], activation="gelu", dropout=0.5).eval(), cr.ones((4, 2))
+    assert COPIES[how](model)(x).tolist() == model(x).tolist()
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_copied_model_has_its_own_parameters(how):
+    model = nn.Linear(2, 1, init="ones")
+    COPIES[how](model).weight.assign([[5.0], [5.0]])
+    assert model.weight.tolist() == [[1.0], [1.0]]
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_copied_model_keeps_its_parameters_parameters(how):
+    twin = COPIES[how](nn.MLP([2, 3, 1]))
+    assert [type(p) for p in twin.parameters()] == [nn.Parameter] * 4
+    assert all(p.requires_grad for p in twin.parameters())
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_copied_model_shares_what_was_shared(how):
+    layer = nn.Linear(2, 2)
+    twin = COPIES[how](nn.Sequential(layer, layer))
+    assert twin[0] is twin[1]
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_copied_model_keeps_frozen_parameters_frozen(how):
+    layer = nn.Linear(2, 2)
+    layer.weight.requires_grad = False
+    assert [p.requires_grad for p in COPIES[how](layer).parameters()] == [False, True]
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_copied_model_goes_on_drawing_the_same_masks(how):
+    layer = nn.Dropout(0.5, cr.random.Generator(3))
+    layer(cr.ones(20))
+    twin = COPIES[how](layer)
+    assert twin(cr.ones(20)).tolist() == layer(cr.ones(20)).tolist()
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_model_in_training_can_be_copied(how):
+    model = nn.Linear(2, 1)
+    optimizer = cr.optim.Adam(model.parameters())
+    model(cr.ones((1, 2))).sum().backward()
+    optimizer.step()
+    twin = COPIES[how](model)
+    assert_equal_values(values(twin), values(model))
+
+
+# ---- Linear
+
+
+def test_linear_is_x_times_weight_plus_bias():
+    layer = nn.Linear(3, 2)
+    layer.bias.assign([0.5, -0.5])
+    x = np.arange(12, dtype=np.float32).reshape(4, 3)
+    np.testing.assert_allclose(layer(x).numpy(), x @ layer.weight.numpy() + layer.bias.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [(), (5,), (0,), (2, 5), (2, 1, 5)])
+def test_linear_keeps_the_batch_axes(batch):
+    assert nn.Linear(3, 2)(cr.zeros((*batch, 3))).shape == (*batch, 2)
+
+
+def test_linear_without_bias_has_none():
+    layer = nn.Linear(3, 2, bias=False, init="ones")
+    assert [name for name, _ in layer.named_parameters()] == ["weight"]
+    assert layer(cr.ones((1, 3))).tolist() == [[3.0, 3.0]]
+
+
+def test_linear_starts_with_a_bias_of_zeros():
+    assert nn.Linear(3, 2).bias.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_linear_has_the_right_gradients(bias):
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    shapes = [(3, 2), (2,)][: 1 + bias]
+    inputs = [np.random.default_rng(1).normal(size=shape) for shape in shapes]
+
+    def f(x, weight, bias=None):
+        layer = nn.Linear(3, 2, bias=bias is not None)
+        layer.weight, layer.bias = weight, bias
+        return layer(x)
+
+    assert cr.gradcheck(f, x, *inputs)
+
+
+def test_linear_refuses_another_width_and_names_both():
+    with pytest.raises(cr.ShapeError, match=r"\(4, 5\).*\(2, 3\)"):
+        nn.Linear(2, 3)(cr.zeros((4, 5)))
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.0, "3", None, True])
+@pytest.mark.parametrize("which", ["n_in", "n_out"])
+def test_linear_refuses_bad_sizes_and_names_them(which, size):
+    with pytest.raises(cr.ArgumentError, match=f"Linear: {which} must be a whole number of at least 1"):
+        nn.Linear(**({"n_in": 2, "n_out": 2} | {which: size}))
+
+
+def test_sizes_may_be_numpys_whole_numbers():
+    assert nn.Linear(np.int64(2), np.int32(3)).weight.shape == (2, 3)
+
+
+# ---- Perceptron
+
+
+def test_a_perceptron_is_an_activation_of_a_weighted_sum_and_a_bias():
+    neuron = nn.Perceptron(3, "tanh")
+    neuron.bias.assign(0.25)
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    np.testing.assert_allclose(neuron(x).numpy(), np.tanh(x @ neuron.weights.numpy() + 0.25), rtol=1e-5)
+
+
+def test_a_perceptron_has_weights_and_a_bias():
+    assert [(name, p.shape) for name, p in nn.Perceptron(3).named_parameters()] == [("weights", (3,)), ("bias", ())]
+
+
+def test_a_perceptron_is_a_sigmoid_unless_told_otherwise():
+    neuron = nn.Perceptron(2, init="zeros")
+    assert neuron(cr.ones(2)).item() == 0.5
+
+
+@pytest.mark.parametrize("batch", [(), (5,), (2, 5)])
+def test_a_perceptron_answers_one_number_for_each_example(batch):
+    assert nn.Perceptron(3)(cr.zeros((*batch, 3))).shape == batch
+
+
+@pytest.mark.parametrize(
+    ("weights", "bias", "truth"),
+    [([1, 1], -1.5, [0, 0, 0, 1]), ([1, 1], -0.5, [0, 1, 1, 1]), ([-1, -1], 1.5, [1, 1, 1, 0])],
+    ids=["AND", "OR", "NAND"],
+)
+def test_a_perceptron_of_steps_computes_a_gate(weights, bias, truth):
+    neuron = nn.Perceptron(2, "step").load_state_dict({"weights": np.array(weights), "bias": np.array(bias)})
+    assert neuron(cr.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])).tolist() == truth
+
+
+def test_a_perceptron_learns_or():
+    cr.random.seed(1)
+    x, y = cr.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), cr.tensor([0.0, 1.0, 1.0, 1.0])
+    neuron = nn.Perceptron(2)
+    optimizer = cr.optim.SGD(neuron.parameters(), lr=2.0)
+    for _ in range(200):
+        optimizer.zero_grad()
+        nn.bce(neuron(x), y).backward()
+        optimizer.step()
+    assert (neuron(x) > 0.5).tolist() == [False, True, True, True]
+
+
+def test_a_perceptron_refuses_another_width_and_names_both():
+    with pytest.raises(cr.ShapeError, match=r"\(4, 5\).*\(2,\)"):
+        nn.Perceptron(2)(cr.zeros((4, 5)))
+
+
+def test_a_perceptron_refuses_bad_sizes():
+    with pytest.raises(cr.ArgumentError, match="Perceptron: n_inputs must be a whole number of at least 1, not 0"):
+        nn.Perceptron(0)
+
+
+# ---- Sequential and MLP
+
+
+def test_sequential_applies_modules_and_functions_in_order():
+    model = nn.Sequential(lambda x: x + 1, lambda x: x * 10, nn.Linear(1, 1, init="ones"))
+    assert model(cr.tensor([[2.0]])).tolist() == [[30.0]]
+
+
+def test_sequential_of_nothing_is_the_identity():
+    x = cr.ones(3)
+    assert nn.Sequential()(x) is x
+
+
+def test_sequential_has_a_length_and_items():
+    layer = nn.Linear(1, 1)
+    model = nn.Sequential(cr.tanh, layer)
+    assert (len(model), model[1]) == (2, layer)
+
+
+@pytest.mark.parametrize("layer", [3, "relu", [nn.Linear(1, 1)], None])
+def test_sequential_refuses_what_cannot_be_called(layer):
+    with pytest.raises(cr.ArgumentError, match="Sequential: a layer must be a module or a function"):
+        nn.Sequential(cr.tanh, layer)
+
+
+def test_an_mlp_is_affine_layers_with_an_activation_after_each_but_the_last():
+    model = nn.MLP([3, 4, 5, 2], activation="tanh")
+    x = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    h = x
+    for i, layer in enumerate(model.layers):
+        h = h @ layer.weight.numpy() + layer.bias.numpy()
+        h = np.tanh(h) if i < 2 else h
+    np.testing.assert_allclose(model(x).numpy(), h, rtol=1e-5, atol=1e-6)
+
+
+def test_an_mlp_applies_its_output_activation_last():
+    model, x = nn.MLP([3, 4, 2], output="sigmoid"), cr.ones((2, 3))
+    plain = nn.MLP([3, 4, 2]).load_state_dict(model.state_dict())
+    assert model(x).tolist() == cr.sigmoid(plain(x)).tolist()
+
+
+def test_an_mlp_without_hidden_layers_is_affine():
+    model, x = nn.MLP([3, 2], activation="relu"), cr.ones((1, 3))
+    assert model(-x).tolist() == (-model(x)).tolist()
+
+
+def test_an_mlp_counts_its_parameters():
+    assert sum(p.size for p in nn.MLP([64, 32, 10]).parameters()) == 64 * 32 + 32 + 32 * 10 + 10
+
+
+@pytest.mark.parametrize("sizes", [[], [3]])
+def test_an_mlp_needs_two_sizes(sizes):
+    with pytest.raises(cr.ArgumentError, match="MLP: sizes needs at least an input and an output size"):
+        nn.MLP(sizes)
+
+
+def test_an_mlp_refuses_bad_sizes():
+    with pytest.raises(cr.ArgumentError, match="n_out must be a whole number of at least 1, not 0"):
+        nn.MLP([3, 0, 2])
+
+
+def test_an_mlp_takes_functions_and_modules_as_activation():
+    slope = nn.Perceptron(1)
+    model = nn.MLP([2, 3, 1], activation=slope, output=partial(nn.leaky_relu, slope=0.5))
+    assert "activation.weights" in dict(model.named_parameters())
+    assert repr(model).startswith("MLP(activation=Perceptron, output=partial")
+
+
+@pytest.mark.parametrize(("activation", "variance"), [("relu", 2 / 400), ("tanh", 2 / (400 + 300))])
+def test_an_mlp_starts_from_the_initialiser_that_fits_its_activation(activation, variance):
+    weight = nn.MLP([400, 300, 1], activation).layers[0].weight.numpy()
+    assert weight.var() == pytest.approx(variance, rel=0.02)
+
+
+def test_an_mlp_has_the_right_gradients():
+    shapes = [(3, 4), (4,), (4, 2), (2,)]
+    rng = np.random.default_rng(0)
+
+    def f(x, *parameters):
+        model = nn.MLP([3, 4, 2], activation="silu")
+        for layer, weight, bias in zip(model.layers, parameters[::2], parameters[1::2], strict=True):
+            layer.weight, layer.bias = weight, bias
+        return model(x)
+
+    assert cr.gradcheck(f, rng.normal(size=(5, 3)), *(rng.normal(size=s) for s in shapes))
+
+
+def test_the_same_seed_gives_the_same_model():
+    models = []
+    for _ in range(2):
+        cr.random.seed(5)
+        models.append(values(nn.MLP([3, 4, 2])))
+    assert_equal_values(*models)
+
+
+def test_another_seed_gives_another_model():
+    assert not np.array_equal(nn.Linear(3, 2).weight.numpy(), nn.Linear(3, 2).weight.numpy())
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+def test_models_start_in_the_default_dtype(dtype):
+    cr.set_default_dtype(dtype)
+    try:
+        model = nn.Sequential(nn.Linear(2, 2), nn.Perceptron(2))
+    finally:
+        cr.set_default_dtype("float32")
+    assert {p.dtype.name for p in model.parameters()} == {dtype}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_models_keep_the_dtype_of_their_parameters(dtype):
+    model = nn.MLP([2, 3, 1], dropout=0.5).to(dtype)
+    assert model(cr.ones((4, 2), dtype=dtype)).dtype == dtype
+
+
+# ---- Dropout
+
+
+def test_dropout_keeps_the_shape():
+    assert nn.Dropout()(cr.ones((3, 4))).shape == (3, 4)
+
+
+def test_dropout_keeps_an_element_scaled_or_makes_it_zero():
+    assert set(nn.Dropout(0.75)(cr.ones(1000)).tolist()) == {0.0, 4.0}
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_dropout_drops_the_share_it_is_told_to(p):
+    y = nn.Dropout(p)(cr.ones(100_000)).numpy()
+    assert (y == 0).mean() == pytest.approx(p, abs=0.005)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_dropout_keeps_the_mean(p):
+    y = nn.Dropout(p)(cr.ones(100_000)).numpy()
+    assert y.mean() == pytest.approx(1, abs=0.03)
+
+
+def test_dropout_sends_gradients_through_the_elements_it_kept():
+    x = cr.ones(50, requires_grad=True)
+    y = nn.Dropout(0.5)(x)
+    y.sum().backward()
+    assert x.grad.tolist() == y.tolist()
+
+
+def test_dropout_in_evaluation_is_the_identity():
+    x = cr.ones(50)
+    assert nn.Dropout(0.5).eval()(x) is x
+
+
+def test_dropout_of_nothing_is_the_identity():
+    x = cr.ones(50)
+    assert nn.Dropout(0)(x) is x
+
+
+def test_dropout_draws_a_new_mask_at_each_call():
+    layer, x = nn.Dropout(0.5), cr.ones(50)
+    assert layer(x).tolist() != layer(x).tolist()
+
+
+def test_the_same_seed_gives_the_same_mask():
+    x, masks = cr.ones(50), []
+    for _ in range(2):
+        cr.random.seed(11)
+        masks.append(nn.Dropout(0.5)(x).tolist())
+    assert masks[0] == masks[1]
+
+
+def test_a_generator_of_its_own_gives_the_same_mask_and_leaves_the_global_one_alone():
+    x, state = cr.ones(50), cr.random.get_state()
+    a, b = (nn.Dropout(0.5, cr.random.Generator(2))(x) for _ in range(2))
+    assert a.tolist() == b.tolist()
+    assert cr.random.get_state() == state
+
+
+def test_dropout_does_not_change_its_input():
+    x = np.ones(50)
+    nn.Dropout(0.5)(x)
+    assert (x == 1).all()
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.0, 1.5, math.nan, "0.5", None])
+def test_dropout_refuses_what_is_no_probability_below_one(p):
+    with pytest.raises(cr.ArgumentError, match="Dropout: p must be at least 0 and below 1, not " + re.escape(repr(p))):
+        nn.Dropout(p)
+
+
+def test_an_mlp_drops_after_each_hidden_activation_only():
+    model = nn.MLP([4, 100, 100, 3], activation=lambda x: x * 0 + 1, dropout=0.5)
+    seen = []
+    model.dropout.forward = lambda x: seen.append(x.shape) or x
+    model(cr.ones((2, 4)))
+    assert seen == [(2, 100), (2, 100)]
+
+
+# ---- activations
+
+X = [-30.0, -3.0, -1.0, -0.3, 0.0, 0.3, 1.0, 3.0, 30.0]
+CLOSED = {
+    "identity": lambda x: x,
+    "step": lambda x: 1.0 if x >= 0 else 0.0,
+    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
+    "tanh": math.tanh,
+    "relu": lambda x: max(x, 0.0),
+    "leaky_relu": lambda x: x if x > 0 else 0.01 * x,
+    "elu": lambda x: x if x > 0 else math.expm1(x),
+    "softplus": lambda x: math.log1p(math.exp(x)),
+    "gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
+    "silu": lambda x: x / (1 + math.exp(-x)),
+}
+SLOPES = {
+    "identity": lambda x: 1.0,
+    "step": lambda x: 0.0,
+    "sigmoid": lambda x: math.exp(-abs(x)) / (1 + math.exp(-abs(x))) ** 2,
+    "tanh": lambda x: 1 - math.tanh(x) ** 2,
+    "relu": lambda x: float(x > 0),
+    "leaky_relu": lambda x: 1.0 if x > 0 else 0.01,
+    "elu": lambda x: 1.0 if x > 0 else math.exp(x),
+    "softplus": lambda x: 1 / (1 + math.exp(-x)),
+    "gelu": lambda x: (1 + math.erf(x / math.sqrt(2))) / 2 + x * math.exp(-x * x / 2) / math.sqrt(2 * math.pi),
+    "silu": lambda x: (1 + math.exp(-x) * (1 + x)) / (1 + math.exp(-x)) ** 2,
+}
+ENDS = {  # at -e and e, far out
+    "identity": lambda e: (-e, e), "step": lambda e: (0, 1), "sigmoid": lambda e: (0, 1), "tanh": lambda e: (-1, 1),
+    "relu": lambda e: (0, e), "leaky_relu": lambda e: (-0.01 * e, e), "elu": lambda e: (-1, e),
+    "softplus": lambda e: (0, e), "gelu": lambda e: (0, e), "silu": lambda e: (0, e),
+}  # fmt: skip
+END_SLOPES = {
+    "identity": (1, 1), "step": (0, 0), "sigmoid": (0, 0), "tanh": (0, 0), "relu": (0, 1), "leaky_relu": (0.01, 1),
+    "elu": (0, 1), "softplus": (0, 1), "gelu": (0, 1), "silu": (0, 1),
+}  # fmt: skip
+
+
+def test_every_activation_is_in_the_tables_of_this_file():
+    assert {*CLOSED, "softmax"} == set(nn.ACTIVATIONS)
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_an_activation_is_its_closed_form(name):
+    y = nn.activation(name)(cr.tensor(X, dtype="float64")).numpy()
+    np.testing.assert_allclose(y, [CLOSED[name](x) for x in X], rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_an_activation_of_a_value_is_its_closed_form(name):
+    y = [float(nn.activation(name)(cr.Value(x))) for x in X]
+    assert y == pytest.approx([CLOSED[name](x) for x in X], rel=1e-13, abs=1e-15)
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_the_slope_of_an_activation_is_its_closed_form_also_at_a_kink(name):
+    x = cr.tensor(X, dtype="float64", requires_grad=True)
+    (nn.activation(name)(x) * 1.0).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), [SLOPES[name](v) for v in X], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", nn.ACTIVATIONS)
+def test_the_gradients_of_an_activation_are_right_to_second_order(name):
+    x = np.array([[-2.3, -0.7, -0.2], [0.4, 1.1, 2.9]])
+    assert cr.gradcheck(lambda x: nn.activation(name)(x) * 1.0, x)
+
+
+@pytest.mark.parametrize(("dtype", "end"), [("float16", 200.0), ("float32", 1e4), ("float64", 1e4)])
+@pytest.mark.parametrize("name", CLOSED)
+def test_an_activation_reaches_its_ends_without_a_warning(name, dtype, end):
+    x = cr.tensor([-end, end], dtype=dtype, requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        y = nn.activation(name)(x)
+        (y * 1.0).sum().backward()
+    assert y.dtype == x.grad.dtype == dtype
+    assert y.tolist() == pytest.approx(ENDS[name](end), abs=1e-6)
+    assert x.grad.tolist() == pytest.approx(END_SLOPES[name], rel=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_softmax_of_extremes_is_finite_and_adds_up_to_one(dtype):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        y = nn.softmax(cr.tensor([[-1e4, 0.0, 1e4], [1e4, 1e4, -1e4]], dtype=dtype))
+    assert y.tolist() == [[0, 0, 1], [0.5, 0.5, 0]]
+
+
+def test_softmax_is_its_closed_form_along_the_last_axis():
+    x = np.random.default_rng(0).normal(size=(2, 3, 4))
+    expected = np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(nn.softmax(cr.tensor(x)).numpy(), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", [n for n in CLOSED if n not in ("identity", "step")])
+def test_an_activation_agrees_with_pytorch(name):
+    torch = pytest.importorskip("torch")
+    theirs = getattr(torch.nn.functional, name, None) or getattr(torch, name)
+    x = np.random.default_rng(0).normal(size=50) * 3
+    t = torch.tensor(x, requires_grad=True)
+    theirs(t).sum().backward()
+    ours = cr.tensor(x, requires_grad=True)
+    y = nn.activation(name)(ours)
+    y.sum().backward()
+    np.testing.assert_allclose(y.numpy(), theirs(t).detach().numpy(), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(ours.grad.numpy(), t.grad.numpy(), rtol=1e-10, atol=1e-13)
+
+
+def test_the_slope_of_leaky_relu_can_be_chosen():
+    assert nn.leaky_relu(cr.tensor([-2.0, 2.0]), slope=0.5).tolist() == [-1.0, 2.0]
+
+
+def test_the_depth_of_elu_can_be_chosen():
+    assert nn.elu(cr.tensor([-1e4, 2.0]), alpha=3.0).tolist() == [-3.0, 2.0]
+
+
+def test_activations_take_arrays_and_numbers():
+    assert nn.relu(np.array([-1.0, 1.0])).tolist() == [0.0, 1.0]
+    assert nn.leaky_relu(-2.0) == -0.02
+
+
+def test_no_activation_is_the_identity():
+    assert nn.activation(None) is nn.identity
+
+
+def test_a_function_passes_as_an_activation():
+    assert nn.activation(math.cos) is math.cos
+
+
+UNKNOWN = {
+    "activation": (lambda: nn.MLP([2, 3, 1], activation="rleu"), "'rleu'", nn.ACTIVATIONS),
+    "output": (lambda: nn.MLP([2, 3, 1], output="sotfmax"), "'sotfmax'", nn.ACTIVATIONS),
+    "of a perceptron": (lambda: nn.Perceptron(2, "rleu"), "'rleu'", nn.ACTIVATIONS),
+    "no name": (lambda: nn.activation(["relu"]), r"\['relu'\]", nn.ACTIVATIONS),
+    "initialiser": (lambda: nn.Linear(2, 3, init="xavier"), "'xavier'", nn.INITIALIZERS),
+    "initialiser of a perceptron": (lambda: nn.Perceptron(2, init="he"), "'he'", nn.INITIALIZERS),
+    "loss": (lambda: nn.loss("msee"), "'msee'", nn.LOSSES),
+}
+
+
+@pytest.mark.parametrize("what", UNKNOWN)
+def test_an_unknown_name_lists_those_that_exist(what):
+    make, name, known = UNKNOWN[what]
+    with pytest.raises(cr.ArgumentError, match=f"unknown .* {name}: choose one of") as error:
+        make()
+    assert [n for n in known if repr(n) not in str(error.value)] == []
+
+
+# ---- initialisers
+
+FAN_IN, FAN_OUT = 300, 200
+VARIANCES = {
+    "zeros": 0, "ones": 0, "normal": 0.01**2, "uniform": 0.1**2 / 12,
+    "xavier_normal": 2 / (FAN_IN + FAN_OUT), "xavier_uniform": 2 / (FAN_IN + FAN_OUT),
+    "he_normal": 2 / FAN_IN, "he_uniform": 2 / FAN_IN, "lecun_normal": 1 / FAN_IN, "lecun_uniform": 1 / FAN_IN,
+}  # fmt: skip
+
+
+def test_every_initialiser_is_in_the_table_of_this_file():
+    assert set(VARIANCES) == set(nn.INITIALIZERS)
+
+
+def weights(name):
+    return nn.Linear(FAN_IN, FAN_OUT, init=name).weight.numpy().astype(float)
+
+
+@pytest.mark.parametrize("name", VARIANCES)
+def test_an_initialiser_has_its_variance(name):
+    assert weights(name).var() == pytest.approx(VARIANCES[name], rel=0.02)
+
+
+@pytest.mark.parametrize("name", VARIANCES)
+def test_an_initialiser_has_its_mean(name):
+    expected = 1 if name == "ones" else 0
+    assert weights(name).mean() == pytest.approx(expected, abs=4 * (VARIANCES[name] / (FAN_IN * FAN_OUT)) ** 0.5)
+
+
+@pytest.mark.parametrize("name", [n for n in VARIANCES if "uniform" in n])
+def test_a_uniform_initialiser_fills_its_interval_and_no_more(name):
+    bound = (3 * VARIANCES[name]) ** 0.5
+    assert np.abs(weights(name)).max() == pytest.approx(bound, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", [n for n in VARIANCES if "normal" in n])
+def test_a_normal_initialiser_has_the_kurtosis_of_a_normal_variable(name):
+    w = weights(name)
+    assert (w**4).mean() / (w**2).mean() ** 2 == pytest.approx(3, rel=0.05)
+
+
+def test_an_initialiser_can_be_a_function():
+    seen = []
+
+    def init(shape, fan_in, fan_out):
+        seen.append((shape, fan_in, fan_out))
+        return np.full(shape, 7.0)
+
+    assert nn.Linear(2, 3, init=init).weight.tolist() == [[7.0] * 3] * 2
+    assert seen == [((2, 3), 2, 3)]
+
+
+def test_an_initialiser_that_returns_another_shape_is_refused():
+    with pytest.raises(cr.ShapeError, match=r"initialiser: must return the shape \(2, 3\).*not \(4,\)"):
+        nn.Linear(2, 3, init=lambda shape, fan_in, fan_out: cr.zeros(4))
