@@ -75,8 +75,8 @@ def rescue(error, rule, values, node):
 
 def conform(share, parent, node):
     """A share in its input's own shape and dtype: the one place where broadcasting and promotion are undone."""
-    if parent.dtype is None and isinstance(share, (float, int, Tensor)) and not isinstance(share, bool):
-        return share
+    if parent.dtype is None and isinstance(share, (float, int, Tensor)):
+        return float(share) if isinstance(share, int) else share
     if not hasattr(share, "shape"):
         raise RuleError(f"{node.label}: the rule returned {share!r}, not an array; called at {node.where}")
     if share.shape != parent.shape:

@@ -8,7 +8,7 @@ from ..autograd.errors import ArgumentError, DtypeError, ShapeError, choose
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.elementwise import absolute, clip, exp, log, logical_and, maximum, softplus, square, where
 from ..autograd.ops.index import take_along_axis
-from ..autograd.ops.reduce import logsumexp, mean, sum_
+from ..autograd.ops.reduce import log_softmax, mean, sum_
 from ..autograd.primitive import ELEMENTWISE, primitive
 from ..autograd.samples import indices, on, reals, unit
 from ..autograd.tensor import owner, raw
@@ -149,8 +149,7 @@ def cross_entropy(logits, target, reduction="mean"):
         raise ShapeError(f"cross_entropy: logits need the shape (…, K) with at least one row, given {logits.shape}")
     if target.shape == logits.shape and target.dtype.kind == "f":
         masked = logical_and(target == 0, logits == -inf)  # 0 · -inf is 0 here
-        chosen = sum_(target * where(masked, 0, logits), axis=-1)
-        return _reduced(sum_(target, axis=-1) * logsumexp(logits, axis=-1) - chosen, reduction)
+        return _reduced(-sum_(target * where(masked, 0, log_softmax(logits)), axis=-1), reduction)
     if target.shape != logits.shape[:-1]:
         raise ShapeError(
             f"cross_entropy: for logits {logits.shape} the target must be class indices {logits.shape[:-1]} or "
