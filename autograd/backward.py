@@ -111,12 +111,16 @@ def saved_values(node, create_graph=False):
     if not create_graph or node.saved == ():
         return node.saved
 
+    leaves = {leaf._node: leaf for leaf, _ in node.guards}  # in the new graph too, a leaf stands under its own guard
+
     def linked(value, link):
         if link is None:
             return value
         if link == "all":
             return tuple(linked(v, i) for i, v in enumerate(value))
         origin = node if link == "out" else node.parents[link]
+        if origin in leaves if type(origin) is Node else False:
+            return leaves[origin]
         return Tensor._wrap(value, origin) if type(origin) is Node else value
 
     return [linked(value, link) for value, link in zip(node.saved, node.plan.links, strict=True)]

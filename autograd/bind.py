@@ -20,6 +20,7 @@ _OPERATORS = {  # (symbol, operands) -> (method, reflected method)
     ("/", 2): ("__truediv__", "__rtruediv__"),
     ("**", 2): ("__pow__", "__rpow__"),
     ("@", 2): ("__matmul__", "__rmatmul__"),
+    ("+", 1): ("__pos__", None),
     ("-", 1): ("__neg__", None),
     ("abs", 1): ("__abs__", None),
     ("==", 2): ("__eq__", None),

@@ -5,6 +5,7 @@ path: find the backend that owns the inputs, run plain array code there, and lea
 """
 
 import inspect
+from functools import wraps
 from operator import itemgetter
 from sys import _getframe
 
@@ -232,8 +233,30 @@ def primitive(*, vjp, samples, jvp=None, symbol=None, needs=None):
 
 def composed(fn):
     """Enter a function made of primitives into the list of public functions."""
+    if fn.__code__.co_varnames[:1] == ("x",):
+        fn = _taking_lists(fn)
     COMPOSED[fn.__name__.rstrip("_")] = fn
     return fn
+
+
+def _taking_lists(fn):
+    """`fn(x, ...)` with lists as NumPy arrays, and a clear refusal of numbers where an array is needed."""
+
+    @wraps(fn)
+    def call(x, *args, **kwargs):
+        if isinstance(x, (list, tuple)):
+            x = array_of(fn, x, None)[0]
+        try:
+            return fn(x, *args, **kwargs)
+        except AttributeError as error:
+            plain = [a for a in (x, *args) if isinstance(a, (int, float, list, tuple))]
+            if not plain:
+                raise
+            raise DtypeError(
+                f"{fn.__name__}: needs tensors or arrays, was given {plain[0]!r}; try chainrule.tensor(...)"
+            ) from error
+
+    return call
 
 
 def _public(p):
@@ -289,7 +312,7 @@ def _public(p):
             if type(out) is bool:  # a comparison of Values
                 return out
             out, backend = settle(out, backend)
-        elif (getattr(out, "base", None) is not None or any(out is a for a in arrays)) and may_change(arrays, parents):
+        if (getattr(out, "base", None) is not None or any(out is a for a in arrays)) and may_change(arrays, parents):
             out = backend.copy(out)
         result = _new_value(Value) if type(out) is float else _new_tensor(Tensor)
         result._data = out
@@ -301,7 +324,8 @@ def _public(p):
                 result._node = record(p, plan, args, arrays, parents, out, options)
         return result
 
-    if not p.options and p.inputs in (["x"], ["x", "y"]):  # the names of the unrolled calls
+    # the unrolled calls have these names, and trust our own elementwise code to return new arrays
+    if p.inputs in (["x"], ["x", "y"]) and not p.options and p.jvp != LINEAR and p.module.startswith("chainrule."):
         call = (_unary if arity == 1 else _binary)(p, call)
     call.__name__ = call.__qualname__ = p.name
     call.__doc__, call.__module__, call.primitive = fn.__doc__, fn.__module__, p
@@ -448,12 +472,13 @@ def protect(argument, array, guards):
 
 def array_of(p, data, backend):
     """A plain argument of an unusual type as (array, backend): a list becomes a NumPy array, the rest must be known."""
+    label = getattr(p, "symbol", None) or getattr(p, "name", None) or p.__name__
     if isinstance(data, (bool, int, float)):
         return data, backend
     if isinstance(data, (list, tuple)):
         if any(isinstance(x, Tensor) and x.requires_grad for x in data):
             raise GraphError(
-                f"{p.name}: a list of tensors that require grad would lose its gradient; use chainrule.stack(...)"
+                f"{label}: a list of tensors that require grad would lose its gradient; use chainrule.stack(...)"
             )
         data = np.asarray([x.numpy() if isinstance(x, Tensor) else x for x in data])
         data = data.astype(np.float32) if data.dtype == np.float64 else data

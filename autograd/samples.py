@@ -15,7 +15,7 @@ def reals(rng, shape):
     return x * rng.choice([-1.0, 1.0], shape)
 
 
-def positive(rng, shape):
+def above_zero(rng, shape):
     return rng.uniform(0.3, 2.5, shape)
 
 

@@ -124,6 +124,10 @@ class Tensor:
 
         A graph that waits keeps the old array, which nobody changes any more.
         """
+        if isinstance(
+            self._access, tuple
+        ):  # someone can write to the old array that the tape keeps: better no gradient
+            self._version = self._access[1]
         self._data, self._access = data, None
         if self._node is not None:
             self._node.dtype = _node_dtype(data)
@@ -258,6 +262,9 @@ class Tensor:
 
     def __iter__(self):
         return (self[i] for i in range(len(self)))
+
+    def __format__(self, form):
+        return format(self.item(), form) if form else str(self)
 
     __hash__ = object.__hash__
 

@@ -1,103 +1,352 @@
-"""Saving and loading: whole or not at all."""
+"""Checkpoints: what goes in comes out, all at once or not at all."""
 
+import errno
 import os
+import stat
+import struct
 
 import numpy as np
 import pytest
+from safetensors.numpy import load as parse
+from safetensors.numpy import save as render
 
 import chainrule as cr
 
-ARRAYS = {
-    "half": np.array([1.5, -2.0], np.float16),
-    "single": np.linspace(0, 1, 6, dtype=np.float32).reshape(2, 3),
-    "double": np.array(3.25),
-    "whole": np.array([[1, -2]], np.int64),
-    "truth": np.array([True, False]),
-    "empty": np.zeros((0, 3), np.float32),
-    "turned": np.arange(6.0).reshape(2, 3).T,
+DTYPES = [
+    "bool",
+    "int8",
+    "uint8",
+    "int16",
+    "uint16",
+    "int32",
+    "uint32",
+    "int64",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "weights.safetensors"
+
+
+def there_and_back(value, path):
+    cr.save({"x": value}, path)
+    loaded = cr.load(path)
+    assert list(loaded) == ["x"]
+    return loaded["x"]
+
+
+# ---- round trips
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("make", [cr.tensor, np.array], ids=["tensor", "array"])
+def test_every_dtype_comes_back(make, dtype, path):
+    data = np.array([[0, 1, 2], [3, 100, 5]]).astype(dtype)
+    x = there_and_back(make(data), path)
+    assert (type(x), x.dtype) == (cr.Tensor, dtype)
+    np.testing.assert_array_equal(x.numpy(), data)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (0,), (0, 3), (3, 0, 2), (1, 1, 1), (2, 3, 4, 5)])
+def test_every_shape_comes_back(shape, path):
+    data = np.random.default_rng(0).normal(size=shape)
+    x = there_and_back(cr.tensor(data), path)
+    assert x.shape == shape
+    np.testing.assert_array_equal(x.numpy(), data)
+
+
+LAYOUTS = {
+    "transposed": lambda a: a.T,
+    "every other": lambda a: a[:, ::2],
+    "backwards": lambda a: a[::-1],
+    "broadcast": lambda a: np.broadcast_to(a[0], (4, 6)),
+    "column by column": np.asfortranarray,
+    "other byte order": lambda a: a.astype(">f8"),
 }
 
 
-@pytest.mark.parametrize("name", ARRAYS)
-def test_a_tensor_comes_back_as_it_was(name, tmp_path):
-    cr.save({"x": cr.tensor(ARRAYS[name])}, tmp_path / "x.safetensors")
-    np.testing.assert_array_equal(cr.load(tmp_path / "x.safetensors")["x"].numpy(), ARRAYS[name], strict=True)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("make", [cr.asarray, np.asarray], ids=["tensor", "array"])
+def test_every_memory_layout_comes_back(make, layout, path):
+    data = LAYOUTS[layout](np.arange(24.0).reshape(4, 6))
+    np.testing.assert_array_equal(there_and_back(make(data), path).numpy(), data)
 
 
-def test_a_transposed_array_is_not_scrambled(tmp_path):
-    cr.save({"x": ARRAYS["turned"]}, tmp_path / "x.safetensors")
-    np.testing.assert_array_equal(cr.load(tmp_path / "x.safetensors")["x"].numpy(), ARRAYS["turned"])
+def test_special_numbers_come_back_to_the_bit(path):
+    data = np.array([np.nan, -np.nan, np.inf, -np.inf, -0.0, 5e-324, 1.7e308])
+    assert there_and_back(data, path).numpy().tobytes() == data.tobytes()
 
 
-def test_a_model_comes_back(tmp_path):
-    first, second = cr.nn.MLP([2, 3, 1]), cr.nn.MLP([2, 3, 1])
-    cr.save(first.state_dict(), tmp_path / "m.safetensors")
-    second.load_state_dict(cr.load(tmp_path / "m.safetensors"))
-    assert (first(cr.ones((1, 2))) == second(cr.ones((1, 2)))).all()
+def test_a_value_comes_back_as_a_number(path):
+    x = there_and_back(cr.Value(0.1), path)
+    assert (x.shape, x.dtype, x.item()) == ((), "float64", 0.1)
 
 
-@pytest.mark.parametrize("step", ["fsync", "replace"])
-def test_an_interrupted_save_leaves_the_old_file_and_nothing_else(step, tmp_path, monkeypatch):
-    path = tmp_path / "x.safetensors"
-    cr.save({"x": cr.ones(2)}, path)
+def test_a_tensor_that_requires_grad_comes_back_without(path):
+    assert not there_and_back(cr.ones(2, requires_grad=True), path).requires_grad
+
+
+def test_the_result_of_a_recorded_call_can_be_saved(path):
+    assert there_and_back(cr.ones(2, requires_grad=True) * 3, path).tolist() == [3, 3]
+
+
+def test_an_empty_dict_comes_back(path):
+    cr.save({}, path)
+    assert cr.load(path) == {}
+
+
+@pytest.mark.parametrize("name", ["", "layers.0.weight", "größe", "a b", "x" * 300, "\n", "🙂"])
+def test_any_name_comes_back(name, path):
+    cr.save({name: np.ones(1)}, path)
+    assert list(cr.load(path)) == [name]
+
+
+def test_what_was_loaded_can_be_changed(path):
+    x = there_and_back(np.zeros(2), path)
+    x.assign([1.0, 2.0])
+    assert x.tolist() == [1, 2]
+
+
+def test_saving_changes_nothing(path):
+    x = cr.asarray(np.arange(6.0).reshape(2, 3).T)
+    cr.save({"x": x}, path)
+    assert x.tolist() == np.arange(6.0).reshape(2, 3).T.tolist()
+
+
+def test_paths_may_be_text(path):
+    cr.save({"x": np.ones(1)}, str(path))
+    assert cr.load(str(path))["x"].tolist() == [1]
+
+
+def test_the_file_is_a_safetensors_file(path):
+    cr.save({"x": cr.tensor([1.5, 2.5])}, path)
+    np.testing.assert_array_equal(parse(path.read_bytes())["x"], np.array([1.5, 2.5], dtype="f"))
+
+
+def test_files_of_others_can_be_loaded(path):
+    path.write_bytes(render({"x": np.arange(3)}, metadata={"format": "pt"}))
+    assert cr.load(path)["x"].tolist() == [0, 1, 2]
+
+
+def test_tensors_are_loaded_onto_the_device_asked_for(strict, path):
+    cr.save({"x": cr.tensor([1.0, 2.0], device=strict)}, path)
+    x = cr.load(path, device=strict)["x"]
+    assert (x.device, x.tolist()) == (strict, [1, 2])
+
+
+def test_tensors_are_loaded_onto_the_cpu_if_no_device_is_asked_for(strict, path):
+    cr.save({"x": cr.tensor([1.0, 2.0], device=strict)}, path)
+    with cr.backends.use(strict):
+        assert cr.load(path)["x"].device == "cpu"
+
+
+def test_a_model_comes_back(path):
+    model, other = (cr.nn.Sequential(cr.nn.MLP([3, 4, 2]), cr.nn.Perceptron(2)) for _ in range(2))
+    cr.save(model.state_dict(), path)
+    other.load_state_dict(cr.load(path))
+    x = cr.ones((5, 3))
+    assert other(x).tolist() == model(x).tolist()
+
+
+def test_a_trained_model_comes_back(path):
+    model = cr.nn.MLP([3, 4, 2])
+    optimizer = cr.optim.Adam(model.parameters())  # parameters are now parts of one array
+    model(cr.ones((1, 3))).sum().backward()
+    optimizer.step()
+    cr.save(model.state_dict(), path)
+    for name, x in cr.load(path).items():
+        np.testing.assert_array_equal(x.numpy(), dict(model.named_parameters())[name].numpy())
+
+
+# ---- all at once or not at all
+
+
+@pytest.mark.parametrize("fails", ["replace", "fsync", "chmod"])
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()], ids=["full", "Ctrl-C"]
+)
+def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(fails, error, path, monkeypatch):
+    cr.save({"x": np.ones(1)}, path)
 
     def fail(*args):
-        raise OSError("no space left")
+        raise error
 
-    monkeypatch.setattr(os, step, fail)
-    with pytest.raises(cr.CheckpointError, match="no space"):
-        cr.save({"x": cr.zeros(2)}, path)
-    assert (cr.load(path)["x"].tolist(), os.listdir(tmp_path)) == ([1.0, 1.0], ["x.safetensors"])
-
-
-def test_the_file_has_the_usual_permissions(tmp_path):
-    old = os.umask(0o022)
-    try:
-        cr.save({"x": cr.ones(2)}, tmp_path / "x.safetensors")
-    finally:
-        os.umask(old)
-    assert (tmp_path / "x.safetensors").stat().st_mode & 0o777 == 0o644
+    monkeypatch.setattr(os, fails, fail)
+    with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else cr.CheckpointError):
+        cr.save({"x": np.zeros(1)}, path)
+    assert cr.load(path)["x"].tolist() == [1]
+    assert os.listdir(path.parent) == [path.name]
 
 
-def write(path, data):
-    path.write_bytes(data)
-    return path
+def test_an_error_while_writing_is_named_with_the_file(path, monkeypatch):
+    def fail(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(cr.CheckpointError, match="save: .*weights.safetensors cannot be written: .*No space left"):
+        cr.save({"x": np.zeros(1)}, path)
 
 
-def whole(folder):
-    cr.save({"x": cr.ones(20)}, folder / "whole.safetensors")
-    return (folder / "whole.safetensors").read_bytes()
+def test_the_data_is_on_the_disk_before_the_old_file_is_replaced(path, monkeypatch):
+    calls, fsync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda *args: calls.append("fsync") or fsync(*args))
+    monkeypatch.setattr(os, "replace", lambda *args: calls.append("replace") or replace(*args))
+    cr.save({"x": np.zeros(1)}, path)
+    assert calls == ["fsync", "replace"]
 
 
-BAD_FILES = {
-    "missing": (lambda folder: folder / "nothing", "there is no file"),
-    "empty": (lambda folder: write(folder / "x", b""), "not a whole safetensors file"),
-    "text": (lambda folder: write(folder / "x", b"hello, this is some text"), "not a whole safetensors file"),
-    "picture": (lambda folder: write(folder / "x", b"\x89PNG\r\n\x1a\n" + b"0" * 50), "not a whole safetensors file"),
-    "truncated": (lambda folder: write(folder / "x", whole(folder)[:-7]), "not a whole safetensors file"),
-    "header only": (lambda folder: write(folder / "x", whole(folder)[:12]), "not a whole safetensors file"),
-    "folder": (lambda folder: folder, "cannot be read"),
-}
+@pytest.mark.parametrize("bad", [None, [1.0], "text", np.ones(2, dtype=complex), np.array(["a"]), np.array([None])])
+def test_an_entry_that_cannot_be_saved_is_named_and_leaves_the_old_file(bad, path):
+    cr.save({"x": np.ones(1)}, path)
+    with pytest.raises(cr.CheckpointError, match="'bad'"):
+        cr.save({"x": np.zeros(1), "bad": bad}, path)
+    assert cr.load(path)["x"].tolist() == [1]
+    assert os.listdir(path.parent) == [path.name]
 
 
-@pytest.mark.parametrize("name", BAD_FILES)
-def test_a_bad_file_is_a_checkpoint_error_with_its_path(name, tmp_path):
-    make, message = BAD_FILES[name]
-    path = make(tmp_path)
-    with pytest.raises(cr.CheckpointError, match=message) as caught:
-        cr.load(path)
-    assert str(path) in str(caught.value)
+@pytest.mark.parametrize("name", [3, None, ("a",), "__metadata__"])
+def test_a_name_that_cannot_be_saved_is_refused(name, path):
+    with pytest.raises(cr.CheckpointError, match="save: "):
+        cr.save({name: np.zeros(1)}, path)
+    assert not path.exists()
 
 
-@pytest.mark.parametrize(("state", "message"), [
-    ([1], "needs a dict"), ({"x": "text"}, "'x' is str"), ({1: np.ones(1)}, "1 is ndarray"),
-])  # fmt: skip
-def test_what_is_no_dict_of_tensors_is_refused(state, message, tmp_path):
-    with pytest.raises(cr.CheckpointError, match=message):
-        cr.save(state, tmp_path / "x")
+@pytest.mark.parametrize("state", [None, [np.ones(1)], np.ones(1), cr.nn.Linear])
+def test_only_a_dict_can_be_saved(state, path):
+    with pytest.raises(cr.CheckpointError, match="save: needs a dict of tensors such as model.state_dict"):
+        cr.save(state, path)
+    assert not path.exists()
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(cr.CheckpointError, match="save: the folder .*runs does not exist; make it first"):
+        cr.save({"x": np.ones(1)}, tmp_path / "runs" / "x.safetensors")
     assert os.listdir(tmp_path) == []
 
 
-def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(cr.CheckpointError, match=r"nowhere does not exist"):
-        cr.save({"x": cr.ones(1)}, tmp_path / "nowhere" / "x")
+def test_a_folder_is_not_overwritten(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(cr.CheckpointError, match="save: .*folder cannot be written"):
+        cr.save({"x": np.ones(1)}, tmp_path / "folder")
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_the_mode_of_the_file_follows_the_umask(umask, mode, path):
+    before = os.umask(umask)
+    try:
+        cr.save({"x": np.ones(1)}, path)
+        assert os.umask(umask) == umask
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+# ---- files that are none
+
+
+def whole():
+    return render({"w": np.arange(12.0).reshape(3, 4), "b": np.ones(4, dtype="f")})
+
+
+def with_header(text, data=b""):
+    return struct.pack("<Q", len(text)) + text + data
+
+
+FOREIGN = {
+    "nothing": b"",
+    "a few bytes": b"abc",
+    "text": b"epoch,loss\n1,0.5\n" * 10,
+    "PNG": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(100),
+    "NumPy": b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }" + bytes(100),
+    "zip": b"PK\x03\x04" + bytes(100),
+    "zeros": bytes(1000),
+    "a huge header": struct.pack("<Q", 2**63) + b"{}",
+    "JSON that is no dict": with_header(b"[1, 2]"),
+    "no JSON": with_header(b'{"w": '),
+    "an unknown dtype": with_header(b'{"w":{"dtype":"F99","shape":[1],"data_offsets":[0,8]}}', bytes(8)),
+    "offsets beyond the end": with_header(b'{"w":{"dtype":"F64","shape":[9],"data_offsets":[0,72]}}', bytes(8)),
+    "a shape that does not fit": with_header(b'{"w":{"dtype":"F64","shape":[2],"data_offsets":[0,8]}}', bytes(8)),
+    "bytes too many": whole() + b"x",
+    "header not in UTF-8": with_header(b'{"\xff\xfe":{}}'),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_foreign_file_is_refused_by_name(kind, path):
+    path.write_bytes(FOREIGN[kind])
+    with pytest.raises(cr.CheckpointError, match="load: .*weights.safetensors is not a whole safetensors file"):
+        cr.load(path)
+
+
+def test_a_file_cut_off_anywhere_is_refused(path):
+    data = whole()
+    for length in range(len(data)):
+        path.write_bytes(data[:length])
+        with pytest.raises(cr.CheckpointError, match="is not a whole safetensors file"):
+            cr.load(path)
+
+
+def test_a_file_with_a_damaged_header_is_refused_or_read_but_never_fails_otherwise(path):
+    data = whole()
+    header = 8 + struct.unpack("<Q", data[:8])[0]
+    refused = 0
+    for i in range(header):
+        path.write_bytes(data[:i] + bytes([data[i] ^ 0x15]) + data[i + 1 :])
+        try:
+            cr.load(path)
+        except cr.ChainruleError:
+            refused += 1
+    assert refused > header / 2
+
+
+def test_numbers_that_tensors_cannot_hold_are_refused(path):
+    path.write_bytes(render({"w": np.ones(2, dtype="complex64")}))
+    with pytest.raises(cr.ChainruleError, match="complex64"):
+        cr.load(path)
+
+
+def test_a_missing_file_is_named(path):
+    with pytest.raises(cr.CheckpointError, match="load: there is no file .*weights.safetensors"):
+        cr.load(path)
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(cr.CheckpointError, match="load: .* cannot be read"):
+        cr.load(tmp_path)
+
+
+def test_a_path_through_a_file_is_no_path(path):
+    path.write_bytes(whole())
+    with pytest.raises(cr.CheckpointError, match="load: .* cannot be read"):
+        cr.load(path / "more")
+
+
+def test_an_unknown_device_names_those_that_exist(path):
+    path.write_bytes(whole())
+    with pytest.raises(cr.DeviceError, match="unknown device 'gpu'.*'cpu'"):
+        cr.load(path, device="gpu")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "foreign", "missing", "of another model"])
+def test_nothing_of_a_bad_file_gets_into_a_model(damage, path):
+    model = cr.nn.Linear(3, 4)
+    before = model.state_dict()
+    if damage == "of another model":
+        path.write_bytes(render({"weight": np.zeros((3, 4), "f"), "bias": np.zeros(5, "f")}))
+    elif damage != "missing":
+        path.write_bytes(
+            render({"weight": np.zeros((3, 4), "f"), "bias": np.zeros(4, "f")})[:-1]
+            if damage == "truncated"
+            else b"text"
+        )
+    with pytest.raises(cr.CheckpointError):
+        model.load_state_dict(cr.load(path))
+    for name, x in model.state_dict().items():
+        np.testing.assert_array_equal(x.numpy(), before[name].numpy())

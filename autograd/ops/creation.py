@@ -121,7 +121,8 @@ def asarray(data, dtype=None, device=None, requires_grad=False):
     if owner_or_none(raw(data)) is backend and same and hasattr(data, "shape") and not isinstance(data, np.generic):
         if np.dtype(raw(data).dtype).kind not in "biuf":
             raise DtypeError(f"asarray: needs numbers, was given an array of {data.dtype}")
-        result = Tensor._wrap(raw(data))
+        array = data if not isinstance(data, Tensor) else data.detach()._data if data.requires_grad else data.data
+        result = Tensor._wrap(array)
         result._access = SHARED
         result.requires_grad = requires_grad
         return result

@@ -4,7 +4,7 @@ from math import log as _ln
 from math import pi
 
 from ..primitive import ELEMENTWISE, composed, primitive
-from ..samples import above_one, booleans, positive, reals, unit_open
+from ..samples import above_one, above_zero, booleans, reals, unit_open
 from . import special
 
 # ---- arithmetic
@@ -62,7 +62,7 @@ def _power_y(g, x, out):
     return g * where(x >= 0, slope, float("nan"))
 
 
-@primitive(symbol="**", jvp=ELEMENTWISE, samples=(positive, reals), vjp=dict(x=_power_x, y=_power_y))
+@primitive(symbol="**", jvp=ELEMENTWISE, samples=(above_zero, reals), vjp=dict(x=_power_x, y=_power_y))
 def power(xp, x, y):
     """Power xʸ.
 
@@ -71,6 +71,12 @@ def power(xp, x, y):
     Gradient: dx = g · y · xʸ⁻¹ (0 where y = 0); dy = g · xʸ · log x (0 where x = 0, nan where x < 0).
     """
     return xp.power(x, y)
+
+
+@primitive(symbol="+", jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g))
+def positive(xp, x):
+    """x itself: unary plus."""
+    return xp.positive(x)
 
 
 @primitive(symbol="-", jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: -g))
@@ -115,7 +121,7 @@ def ceil(xp, x):
     return xp.ceil(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=positive, vjp=dict(x=lambda g: g * 0))
+@primitive(jvp=ELEMENTWISE, samples=above_zero, vjp=dict(x=lambda g: g * 0))
 def rint(xp, x):
     """Nearest whole number; halves go to the even one.
 
@@ -154,7 +160,7 @@ def expm1(xp, x):
     return xp.expm1(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=positive, vjp=dict(x=lambda g, x: g / x))
+@primitive(jvp=ELEMENTWISE, samples=above_zero, vjp=dict(x=lambda g, x: g / x))
 def log(xp, x):
     """Natural logarithm of x.
 
@@ -164,7 +170,7 @@ def log(xp, x):
     return xp.log(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=positive, vjp=dict(x=lambda g, x: g / (x * _ln(2))))
+@primitive(jvp=ELEMENTWISE, samples=above_zero, vjp=dict(x=lambda g, x: g / (x * _ln(2))))
 def log2(xp, x):
     """Logarithm of x to base 2.
 
@@ -174,7 +180,7 @@ def log2(xp, x):
     return xp.log2(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=positive, vjp=dict(x=lambda g, x: g / (x * _ln(10))))
+@primitive(jvp=ELEMENTWISE, samples=above_zero, vjp=dict(x=lambda g, x: g / (x * _ln(10))))
 def log10(xp, x):
     """Logarithm of x to base 10.
 
@@ -184,7 +190,7 @@ def log10(xp, x):
     return xp.log10(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=positive, vjp=dict(x=lambda g, x: g / (1 + x)))
+@primitive(jvp=ELEMENTWISE, samples=above_zero, vjp=dict(x=lambda g, x: g / (1 + x)))
 def log1p(xp, x):
     """log(1 + x), accurate near 0.
 
@@ -206,7 +212,7 @@ def logaddexp(xp, x, y):
     return xp.logaddexp(x, y)
 
 
-@primitive(jvp=ELEMENTWISE, samples=positive, vjp=dict(x=lambda g, out: g / (2 * out)))
+@primitive(jvp=ELEMENTWISE, samples=above_zero, vjp=dict(x=lambda g, out: g / (2 * out)))
 def sqrt(xp, x):
     """Square root √x.
 

@@ -8,7 +8,7 @@ from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
 from ..tensor import Tensor, raw
 from .reduce import max_, min_
-from .shape import reshape
+from .shape import place, reshape
 
 
 def _prepared(xp, index):
@@ -95,7 +95,7 @@ def take(x, indices, axis=None):
     indices = unwrapped(indices)
     if axis is None:
         return reshape(x, shape=(-1,))[indices]
-    return x[(*(slice(None),) * (axis % len(x.shape)), indices)]
+    return x[(*(slice(None),) * place("take", axis, len(x.shape)), indices)]
 
 
 @composed
@@ -108,7 +108,7 @@ def take_along_axis(x, indices, axis=-1):
     if len(indices.shape) != len(x.shape):
         raise ShapeError(f"take_along_axis: indices need {len(x.shape)} axes like x, were given shape {indices.shape}")
     xp = owner(indices).xp
-    axis %= len(x.shape)
+    axis = place("take_along_axis", axis, len(x.shape))
     grid = [xp.arange(n).reshape((-1,) + (1,) * (len(x.shape) - i - 1)) for i, n in enumerate(indices.shape)]
     grid[axis] = indices
     return getitem(x, index=tuple(grid))

@@ -9,7 +9,7 @@ from ..primitive import LINEAR, MULTILINEAR, composed, primitive
 from ..samples import on
 from .elementwise import absolute, power, where
 from .reduce import kept, max_, sum_
-from .shape import broadcast_to, expand_dims, reshape, transpose
+from .shape import broadcast_to, expand_dims, place, reshape, transpose
 
 
 def _matmul_x(g, y, x_shape):
@@ -216,7 +216,8 @@ def tensordot(x, y, axes=2):
         first, second = list(range(len(x.shape) - axes, len(x.shape))), list(range(axes))
     else:
         first, second = ([a] if isinstance(a, int) else list(a) for a in axes)
-    first, second = [a % len(x.shape) for a in first], [a % len(y.shape) for a in second]
+    first = [place("tensordot", a, len(x.shape)) for a in first]
+    second = [place("tensordot", a, len(y.shape)) for a in second]
     if [x.shape[a] for a in first] != [y.shape[a] for a in second]:
         raise ShapeError(
             f"tensordot: axes {first} of {tuple(x.shape)} and {second} of {tuple(y.shape)} differ in length"
@@ -247,7 +248,11 @@ def triu(xp, x, *, k=0):
 @composed
 def diagonal(x, offset=0, axis1=0, axis2=1):
     """The diagonal of the planes spanned by two axes, as a new last axis."""
-    axis1, axis2 = axis1 % len(x.shape), axis2 % len(x.shape)
+    if len(x.shape) < 2:
+        raise ShapeError(f"diagonal: needs at least two axes, given shape {tuple(x.shape)}")
+    axis1, axis2 = (place("diagonal", a, len(x.shape)) for a in (axis1, axis2))
+    if axis1 == axis2:
+        raise ShapeError(f"diagonal: axis1 and axis2 must differ, both are {axis1}")
     others = tuple(i for i in range(len(x.shape)) if i not in (axis1, axis2))
     x = transpose(x, axes=(*others, axis1, axis2))
     rows, columns = x.shape[-2:]

@@ -4,7 +4,7 @@ from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
 from ..tensor import raw
 from .elementwise import exp, logical_or, square
-from .shape import astype, broadcast_to, concatenate, elements, flip, reshape, transpose
+from .shape import astype, broadcast_to, concatenate, elements, flip, place, reshape, transpose
 
 _AXES = [on((3, 4)), on((3, 4), axis=1), on((2, 3, 4), axis=(0, -1)), on((3, 4), axis=0, keepdims=True), on(())]
 _ORDERED = [on(*case.shapes, domain=distinct, **case.options) for case in _AXES]
@@ -104,7 +104,7 @@ def prod(x, axis=None, keepdims=False):
     """
     shape = x.shape
     axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
-    axes = tuple(a % len(shape) for a in axes)
+    axes = tuple(place("prod", a, len(shape)) for a in axes)
     others = tuple(i for i in range(len(shape)) if i not in axes)
     x = reshape(transpose(x, axes=(*others, *axes)), shape=(*(shape[i] for i in others), elements(shape, axes)))
     while x.shape[-1] > 1:

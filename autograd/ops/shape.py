@@ -162,6 +162,7 @@ def split(x, sections, axis=0):
 
     Raises: ShapeError if the axis cannot be divided equally.
     """
+    axis = place("split", axis, len(x.shape))
     length = x.shape[axis]
     if isinstance(sections, int):
         if sections < 1 or length % sections:
@@ -169,7 +170,7 @@ def split(x, sections, axis=0):
         cuts = [length // sections * i for i in range(sections + 1)]
     else:
         cuts = [0, *sections, length]
-    before = (slice(None),) * (axis % len(x.shape))
+    before = (slice(None),) * axis
     return [x[(*before, slice(a, b))] for a, b in zip(cuts, cuts[1:], strict=False)]
 
 
@@ -255,11 +256,12 @@ def repeat(x, repeats, axis=None):
     """
     if axis is None:
         x, axis = reshape(x, shape=(-1,)), 0
+    axis = place("repeat", axis, len(x.shape))
     try:
         positions = np.repeat(np.arange(x.shape[axis]), repeats)
     except ValueError as error:
         raise ShapeError(f"repeat: {error}; axis {axis} has length {x.shape[axis]}, repeats is {repeats}") from None
-    return x[(*(slice(None),) * (axis % len(x.shape)), positions)]
+    return x[(*(slice(None),) * axis, positions)]
 
 
 @composed
@@ -284,7 +286,14 @@ def to_device(xp, x, *, source, target):
     return move(x, get(source), get(target))
 
 
-def elements(shape, axis):
+def place(operation, axis, ndim):
+    """`axis` counted from the front, if an array with `ndim` axes has it."""
+    if not -ndim <= axis < ndim:
+        raise ShapeError(f"{operation}: axis {axis} does not exist in an array with {ndim} axes")
+    return axis % ndim
+
+
+def elements(shape, axis, operation="reduction"):
     """How many elements of an array of `shape` one sum along `axis` adds up."""
     axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
-    return prod(shape[a] for a in axes)
+    return prod(shape[place(operation, a, len(shape))] for a in axes)
