@@ -9,6 +9,7 @@ from ..backends import get, owner
 from .errors import DtypeError, GraphError, ShapeError
 from .tape import SMALL, Node, user_line
 
+UNMASK = "a masked array would lose its mask; use x.filled(value), or chainrule.where with the mask"
 KEPT, SHARED = "kept by a pending backward", "reachable from outside"
 
 
@@ -107,7 +108,12 @@ class Tensor:
             shape = getattr(value, "shape", ())
             if shape not in (self.shape, ()):
                 raise ShapeError(f"assign: the new value must have shape {self.shape}, not {shape}")
-            self._data = backend.assign(self._data, value)
+            try:
+                self._data = backend.assign(self._data, value)
+            except ValueError as error:
+                raise GraphError(
+                    f"assign: {error}: this memory was borrowed; copy it with chainrule.tensor(...)"
+                ) from error
         self.mark_changed()
         return self
 
@@ -356,6 +362,8 @@ def convert(operation, data, dtype, backend):
     Raises: DtypeError for text, objects and ragged lists; DeviceError for a Tensor of another device.
     """
     data = raw(data)
+    if hasattr(data, "mask"):
+        raise DtypeError(f"{operation}: {UNMASK}")
     if not isinstance(data, (bool, int, float, list, tuple)) and owner_or_none(data) is backend:
         if np.dtype(data.dtype if hasattr(data, "dtype") else float).kind not in "biuf":
             raise DtypeError(f"{operation}: needs numbers, was given {data.dtype} data")

@@ -36,11 +36,13 @@ def main():
         cr.backends.get(device)
     except cr.DeviceError as error:
         sys.exit(f"DEVICE={device}: {error}")
+    if device == "scalar":
+        sys.exit("DEVICE=scalar: device 'scalar' holds single numbers, not arrays; use DEVICE=cpu or DEVICE=cuda")
     cr.random.seed(0)
     train, test = data(device)
-    model = cr.nn.MLP([64, 256, 128, 10], activation="relu", dropout=0.4).to(device)
+    model = cr.nn.MLP([64, 128, 64, 10], activation="relu", dropout=0.2).to(device)
     optimizer = cr.optim.Adam(model.parameters(), lr=1e-3)
-    batches = cr.optim.Batches(*train, batch_size=32, seed=0)
+    batches = cr.optim.Batches(*train, batch_size=64, seed=0)
     print(f"{model}\n{sum(p.size for p in model.parameters()):,} parameters on {device!r}; "
           f"{len(train[0])} images to learn from, {len(test[0])} to be tested on")  # fmt: skip
 

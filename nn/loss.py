@@ -5,8 +5,9 @@ from math import inf, prod
 import numpy as np
 
 from ..autograd.errors import ArgumentError, DtypeError, ShapeError, choose
+from ..autograd.ops.compare import logical_and
 from ..autograd.ops.creation import asarray
-from ..autograd.ops.elementwise import absolute, clip, exp, log, logical_and, maximum, softplus, square, where
+from ..autograd.ops.elementwise import absolute, clip, exp, log, maximum, softplus, square, where
 from ..autograd.ops.index import take_along_axis
 from ..autograd.ops.reduce import log_softmax, mean, sum_
 from ..autograd.primitive import ELEMENTWISE, primitive

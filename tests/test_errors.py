@@ -209,6 +209,26 @@ def test_data_of_the_wrong_kind_is_a_dtype_error_with_what_was_given(name):
     assert_says(caught.value, parts)
 
 
+MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [lambda: cr.tensor(MASKED), lambda: cr.asarray(MASKED), lambda: t(2) * MASKED],
+    ids=["tensor", "asarray", "operand"],
+)
+def test_a_masked_array_is_refused_rather_than_lose_its_mask(call):
+    with pytest.raises(cr.DtypeError, match="mask"):
+        call()
+
+
+def test_assigning_to_a_leaf_over_read_only_memory_says_what_to_do():
+    a = np.ones(2)
+    a.flags.writeable = False
+    with pytest.raises(cr.ChainruleError, match=r"read-only.*chainrule\.tensor"):
+        cr.asarray(a, requires_grad=True).assign([1.0, 2.0])
+
+
 # ---- devices
 
 

@@ -360,6 +360,14 @@ def test_a_step_between_forward_and_backward_is_noticed():
         loss.backward()
 
 
+def test_a_loss_computed_before_the_optimiser_was_made_still_has_the_right_gradient():
+    p = cr.tensor([2.0, 3.0], requires_grad=True)
+    loss = (p * p).sum()
+    optim.SGD([p], lr=1.0)
+    loss.backward()
+    assert p.grad.tolist() == [4, 6]
+
+
 def test_a_step_is_not_recorded():
     (p,) = leaves([np.ones(2)])
     optimizer = optim.Adam([p])
@@ -428,6 +436,17 @@ def test_an_optimiser_finds_the_bottom_of_a_bowl(name):
 def test_a_bad_learning_rate_is_refused(make, lr):
     with pytest.raises(cr.ArgumentError, match=f"{make.__name__}: lr must be a finite number above 0, not {lr!r}"):
         make(leaves(start()), lr=lr)
+
+
+def test_a_refused_optimiser_leaves_the_parameters_alone():
+    (p,) = leaves([np.ones(2)])
+    good = optim.SGD([p], lr=1.0)
+    for bad in (lambda: optim.SGD([p], lr=0), lambda: optim.Adam([p, p]), lambda: optim.Adam([p, 1.0])):
+        with pytest.raises(cr.ArgumentError):
+            bad()
+    p.grad = [1.0, 1.0]
+    good.step()
+    assert p.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("lr", [0, math.nan])

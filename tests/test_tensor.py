@@ -59,6 +59,12 @@ def test_asarray_converts_where_the_dtype_differs():
     assert (t.dtype, t.tolist()) == (np.float32, [1.0, 2.0])
 
 
+def test_asarray_takes_an_array_of_a_subclass_as_a_plain_array():
+    x = cr.asarray(np.array([[1.0, 2.0], [3.0, 4.0]]).view(np.matrix), requires_grad=True)
+    (x * x).sum().backward()
+    assert x.grad.tolist() == [[2.0, 4.0], [6.0, 8.0]]
+
+
 def test_asarray_of_an_array_can_require_grad():
     x = cr.asarray(np.array([1.0, 2.0]), requires_grad=True)
     (x * x).sum().backward()

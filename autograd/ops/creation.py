@@ -118,11 +118,12 @@ def asarray(data, dtype=None, device=None, requires_grad=False):
     same = dtype is None or getattr(data, "dtype", None) == dtype_of(dtype)
     if isinstance(data, Tensor) and same and data.device == backend.name and not requires_grad:
         return data
-    if owner_or_none(raw(data)) is backend and same and hasattr(data, "shape") and not isinstance(data, np.generic):
+    plain = hasattr(data, "shape") and not hasattr(data, "mask") and not isinstance(data, np.generic)
+    if owner_or_none(raw(data)) is backend and same and plain:
         if np.dtype(raw(data).dtype).kind not in "biuf":
             raise DtypeError(f"asarray: needs numbers, was given an array of {data.dtype}")
         array = data if not isinstance(data, Tensor) else data.detach()._data if data.requires_grad else data.data
-        result = Tensor._wrap(array)
+        result = Tensor._wrap(backend.asarray(array))
         result._access = SHARED
         result.requires_grad = requires_grad
         return result

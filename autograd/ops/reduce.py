@@ -3,7 +3,8 @@
 from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
 from ..tensor import raw
-from .elementwise import exp, logical_or, square
+from .compare import logical_or
+from .elementwise import exp, square
 from .shape import astype, broadcast_to, concatenate, elements, flip, place, reshape, transpose
 
 _AXES = [on((3, 4)), on((3, 4), axis=1), on((2, 3, 4), axis=(0, -1)), on((3, 4), axis=0, keepdims=True), on(())]
