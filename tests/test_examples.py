@@ -130,7 +130,8 @@ def test_the_graph_of_the_digits_shows_every_parameter(digits):
 def test_ctrl_c_ends_the_digits_early_but_well(tmp_path):
     for library in NEEDS[DIGITS.name]:
         pytest.importorskip(library)
-    process = subprocess.Popen(
+    lines = []
+    with subprocess.Popen(
         [sys.executable, DIGITS],
         cwd=tmp_path,
         env=environment(),
@@ -138,13 +139,12 @@ def test_ctrl_c_ends_the_digits_early_but_well(tmp_path):
         stderr=subprocess.STDOUT,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore Ctrl-C
-    )
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if line.startswith("epoch   2/"):
-            process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 0, "".join(lines)
+    ) as process:
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("epoch   2/"):
+                process.send_signal(signal.SIGINT)
+    assert process.returncode == 0, "".join(lines)
     assert any("stopped in epoch" in line for line in lines)
     assert (tmp_path / "runs/digits/weights.safetensors").exists()
 
