@@ -6,6 +6,7 @@ __all__ = [
     "ArgumentError",
     "ChainruleError",
     "CheckpointError",
+    "DataError",
     "DeviceError",
     "DtypeError",
     "GradcheckError",
@@ -38,6 +39,10 @@ class GradcheckError(ChainruleError, AssertionError):
 
 class CheckpointError(ChainruleError, ValueError):
     """A checkpoint file is missing, truncated, foreign, or does not match the model."""
+
+
+class DataError(ChainruleError, ValueError):
+    """A data file is missing, damaged, or not in the format that it was read as."""
 
 
 class ArgumentError(ChainruleError, ValueError):

@@ -1,5 +1,6 @@
-"""Saving and loading tensors by name: safetensors files, written all at once or not at all."""
+"""Saving and loading tensors by name, and nested state: safetensors files, written all at once or not at all."""
 
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -13,20 +14,26 @@ from .errors import CheckpointError
 from .ops.creation import tensor
 from .tensor import Tensor
 
+_TREE, _LEAF = "chainrule", "$tensor"  # the metadata entry with the nesting, and what stands in it for a tensor
+
 
 def save(state, path):
     """Write a dict of tensors (such as `model.state_dict()`) to a safetensors file.
 
+    The dict may also hold dicts, lists, strings, numbers, truth values and None, nested in any way (such as
+    `optimizer.state_dict()`): they are kept as JSON in the same file. Tuples come back as lists.
+
     The file appears whole or not at all: it is written beside `path` and then renamed.
 
-    Raises: CheckpointError if something in the dict is not a tensor or an array of numbers, or if the file cannot be
-        written, for instance because its folder does not exist.
+    Raises: CheckpointError if something in the dict is none of these, or if the file cannot be written, for instance
+        because its folder does not exist.
     Example:
         >>> import chainrule as cr, tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "weights.safetensors"
-        >>> cr.save({"w": cr.ones(2)}, path)
-        >>> cr.load(path)["w"].tolist()
-        [1.0, 1.0]
+        >>> cr.save({"w": cr.ones(2), "epoch": 3}, path)
+        >>> state = cr.load(path)
+        >>> state["w"].tolist(), state["epoch"]
+        ([1.0, 1.0], 3)
     """
     path = Path(path)
     if not isinstance(state, dict):
@@ -34,20 +41,41 @@ def save(state, path):
             f"save: needs a dict of tensors such as model.state_dict(), was given {type(state).__name__}"
         )
     arrays = {}
-    for name, value in state.items():
-        if not isinstance(name, str) or not isinstance(value, (Tensor, np.ndarray)):
-            raise CheckpointError(f"save: every entry must be a name and a tensor, {name!r} is {type(value).__name__}")
-        array = value.numpy() if isinstance(value, Tensor) else value
-        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8 or name == "__metadata__":
-            raise CheckpointError(f"save: the file format cannot hold {name!r} of {array.dtype}")
-        # safetensors writes the memory of an array as it lies, so a transposed one must be laid out anew
-        arrays[name] = np.asarray(array, order="C")
+    tree = _plain(state, "", arrays)
+    flat = all(isinstance(value, dict) and value == {_LEAF: name} for name, value in tree.items())
     if not path.parent.is_dir():
         raise CheckpointError(f"save: the folder {path.parent} does not exist; make it first")
     try:
-        write_atomically(path, render(arrays))
+        write_atomically(path, render(arrays, None if flat else {_TREE: json.dumps(tree)}))
     except OSError as error:
         raise CheckpointError(f"save: {path} cannot be written: {error}") from error
+
+
+def _plain(value, path, arrays):
+    """`value` as JSON can hold it; its tensors go into `arrays`, each under its path."""
+    if isinstance(value, (Tensor, np.ndarray)):
+        array = value.numpy() if isinstance(value, Tensor) else value
+        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8 or path == "__metadata__":
+            raise CheckpointError(f"save: the file format cannot hold {path!r} of {array.dtype}")
+        while path in arrays:  # {"a.b": …, "a": {"b": …}}
+            path += "'"
+        # safetensors writes the memory of an array as it lies, so a transposed one must be laid out anew
+        arrays[path] = np.asarray(array, order="C")
+        return {_LEAF: path}
+    if isinstance(value, dict):
+        for name in value:
+            if not isinstance(name, str) or name == _LEAF:
+                raise CheckpointError(f"save: every entry must have a name, not {name!r}, in {path or 'the state'}")
+        return {name: _plain(v, f"{path}.{name}" if path else name, arrays) for name, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v, f"{path}.{i}", arrays) for i, v in enumerate(value)]
+    if isinstance(value, np.generic) and value.dtype.kind in "biuf":
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise CheckpointError(
+        f"save: {path!r} is of type {type(value).__name__}; a file can hold tensors, numbers, strings, lists and dicts"
+    )
 
 
 def write_atomically(path, data):
@@ -68,17 +96,34 @@ def write_atomically(path, data):
 
 
 def load(path, device=None):
-    """The dict of tensors in a safetensors file, on `device` (default: the CPU).
+    """What `save` wrote to a file: the dict of its tensors, on `device` (default: the CPU), and the rest of the state.
 
     Raises: CheckpointError if the file is missing, truncated, or no safetensors file.
     """
     path = Path(path)
     try:
-        arrays = parse(path.read_bytes())
+        data = path.read_bytes()
+        arrays = parse(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        tree = json.loads(header.get("__metadata__", {}).get(_TREE, "null"))
     except FileNotFoundError:
         raise CheckpointError(f"load: there is no file {path}") from None
     except OSError as error:
         raise CheckpointError(f"load: {path} cannot be read: {error}") from error
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise CheckpointError(f"load: {path} is not a whole safetensors file ({error})") from error
-    return {name: tensor(array, device=device or "cpu") for name, array in arrays.items()}
+    tensors = {name: tensor(array, device=device or "cpu") for name, array in arrays.items()}
+    if tree is None:
+        return tensors
+    try:
+        return _nested(tree, tensors)
+    except KeyError as error:
+        raise CheckpointError(f"load: {path} names a tensor {error} that it does not hold") from None
+
+
+def _nested(value, tensors):
+    if isinstance(value, list):
+        return [_nested(v, tensors) for v in value]
+    if isinstance(value, dict):
+        return tensors[value[_LEAF]] if _LEAF in value else {k: _nested(v, tensors) for k, v in value.items()}
+    return value

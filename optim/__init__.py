@@ -1,10 +1,18 @@
 """Training: optimisers, mini-batches, and fit."""
 
-from .adam import Adam
+from .adagrad import Adadelta, Adagrad, RMSprop
+from .adam import Adam, Adamax, AdamW, Lion, NAdam, RAdam
+from .callback import Callback
+from .checkpoint import Checkpoint
+from .clip import clip_grad_norm, clip_grad_value, grad_norm
 from .data import Batches
-from .fit import accuracy, evaluate, fit
+from .early_stopping import EarlyStopping
+from .fit import fit
 from .history import History
+from .lr_find import lr_find
+from .metrics import accuracy
 from .optimizer import Optimizer
+from .penalty import l1_penalty, l2_penalty, max_norm
+from .run import Run, evaluate
+from .sanity import sanity_check
 from .sgd import SGD
-
-__all__ = ["SGD", "Adam", "Batches", "History", "Optimizer", "accuracy", "evaluate", "fit"]

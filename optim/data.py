@@ -61,3 +61,7 @@ class Batches:
             part = slice(i * self.batch_size, (i + 1) * self.batch_size)
             index = part if order is None else order[part]
             yield tuple(getitem(a, index=index) for a in self.arrays)
+
+
+def refuse_nonfinite(name, array):
+    """Temporary."""

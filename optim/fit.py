@@ -1,115 +1,104 @@
 """fit: the definition of training."""
 
-import sys
-from time import perf_counter
+from .interrupt import DeferredInterrupt
+from .options import whole
+from .prepare import (
+    all_callbacks,
+    batches_of,
+    checkpoint_at,
+    clips,
+    named_metrics,
+    refuse_misfits,
+    validation_parts,
+)
+from .run import Run
 
-import numpy as np
 
-from ..autograd.errors import ArgumentError, ShapeError
-from ..autograd.ops.creation import asarray
-from ..autograd.tape import no_grad
-from .history import History
-
-
-def fit(model, loss, optimizer, batches, epochs, validation=None, metrics=None, progress=True):
+def fit(
+    model,
+    loss,
+    optimizer,
+    data,
+    epochs,
+    validation=None,
+    metrics=None,
+    *,
+    batch_size=32,
+    clip_norm=None,
+    clip_value=None,
+    penalty=None,
+    early_stopping=None,
+    callbacks=(),
+    checkpoint=None,
+    resume=False,
+    verbose=1,
+):
     """Train `model`: for each batch forward, loss, backward, step; after each epoch validate.
 
-    Shape: `batches` yields (x, y), anew in each epoch; `validation` is one pair (x, y); `metrics` maps names to
-        functions of (prediction, y) that return a number.
-    Progress is a bar on a terminal and one line for each epoch elsewhere; progress=False is silent. Ctrl-C ends the
-    training at once and returns the epochs that were finished.
+    Fields:
+        data: Batches, or a pair of arrays (x, y), which is then shuffled into batches of `batch_size` (None: all at
+            once; 1: stochastic), or anything that yields (x, y) anew in each epoch.
+        validation: a pair (x, y), or several by name: {"train": (x, y), "val": (x, y)}.
+        metrics: what to measure on the validation data: names from chainrule.metrics, functions of (prediction, y), or
+            a dict of functions by name.
+        clip_norm, clip_value: bounds on the norm of all gradients together, and on each of their elements.
+        penalty: a function of the model whose value is added to the loss, such as a weight penalty.
+        early_stopping: an EarlyStopping, or its patience.
+        callbacks: Callbacks, or functions of the run that are called after each epoch.
+        checkpoint: a path, or a Checkpoint: where to write all that it takes to go on; resume=True goes on from there.
+        verbose: 0 is silent; 1 shows a bar on a terminal and a line for each epoch elsewhere; n a line for every n.
 
-    Returns the History: per epoch the mean loss, the seconds it took, and val_loss and val_<metric>.
-    Raises: ArgumentError for a bad number of epochs, metrics without validation, or if there are no batches.
-    """
-    if not isinstance(epochs, (int, np.integer)) or isinstance(epochs, bool) or epochs < 1:
-        raise ArgumentError(f"fit: epochs must be a whole number of at least 1, not {epochs!r}")
-    if metrics and validation is None:
-        raise ArgumentError("fit: metrics are measured on validation data; give validation=(x, y)")
-    history = History()
-    with Progress(epochs, progress) as bar:
-        try:
-            for epoch in range(1, epochs + 1):
-                start, total, examples = perf_counter(), 0.0, 0
-                model.train()
-                for x, y in batches:
-                    optimizer.zero_grad()
-                    value = loss(model(x), y)
-                    value.backward()
-                    optimizer.step()
-                    total, examples = total + value.detach().to("float64") * len(x), examples + len(x)
-                if not examples:
-                    raise ArgumentError("fit: there are no batches; was the data an iterator that is already used up?")
-                row = {"epoch": epoch, "loss": float(total) / examples, "seconds": perf_counter() - start}
-                if validation is not None:
-                    row |= evaluate(model, loss, *validation, metrics)
-                history.append(row)
-                bar.show(row)
-        except KeyboardInterrupt:
-            bar.say(f"stopped in epoch {epoch}; the history so far is returned")
-    return history
+    Ctrl-C ends the training after the current step, a second one at once; the History of the finished epochs is
+    returned, and with early stopping the model has its best weights.
 
-
-@no_grad()
-def evaluate(model, loss, x, y, metrics=None):
-    """The loss and the metrics of `model` on (x, y), with dropout and the like switched off, as a dict of numbers."""
-    mode = model.training
-    model.eval()
-    try:
-        prediction = model(x)
-        scores = {"val_loss": float(loss(prediction, y))}
-        return scores | {f"val_{name}": float(metric(prediction, y)) for name, metric in (metrics or {}).items()}
-    finally:
-        model.train(mode)
-
-
-class Progress:
-    """A bar on a terminal, plain lines elsewhere, nothing if not wanted."""
-
-    def __init__(self, epochs, wanted):
-        self.epochs, self.wanted = epochs, wanted
-        self.bar = None
-        if wanted and sys.stderr.isatty():
-            from tqdm import tqdm  # only where there is a terminal to draw on
-
-            self.bar = tqdm(total=epochs, unit="epoch", leave=True)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        if self.bar is not None:
-            self.bar.close()
-
-    def show(self, row):
-        facts = {k: f"{v:.4f}" for k, v in row.items() if k not in ("epoch", "seconds")}
-        if self.bar is not None:
-            self.bar.set_postfix(facts)
-            self.bar.update()
-        elif self.wanted:
-            self.say(
-                f"epoch {row['epoch']:>{len(str(self.epochs))}}/{self.epochs}  "
-                + "  ".join(f"{k} {v}" for k, v in facts.items())
-            )
-
-    def say(self, text):
-        if self.bar is not None:
-            self.bar.write(text, file=sys.stderr)
-        elif self.wanted:
-            print(text, flush=True)
-
-
-def accuracy(prediction, target):
-    """The share of rows whose largest element is at the target's index.
-
-    Shape: prediction (n, K), target (n,) of class indices.
-    Raises: ShapeError if the target has another shape.
+    Returns the History: per epoch the mean loss (penalty included), val_loss and val_<metric>, the learning rate, the
+    mean norm of the gradients, and the seconds that training took. Its best_epoch and best_weights are those of the
+    lowest val_loss, or of what early stopping monitors.
+    Raises: ArgumentError, ShapeError or CheckpointError, before anything has changed, for options and data that do not
+        fit; GraphError if a loss or a gradient is nan or infinite.
     Example:
         >>> import chainrule as cr
-        >>> cr.optim.accuracy(cr.tensor([[0.1, 0.9], [0.8, 0.2]]), cr.tensor([1, 1]))
-        0.5
+        >>> x = cr.linspace(-1, 1, 50).reshape(50, 1)
+        >>> model = cr.nn.Linear(1, 1)
+        >>> history = cr.optim.fit(model, cr.nn.mse, cr.optim.SGD(model.parameters(), lr=0.1), (x, 3 * x), 50, verbose=0)
+        >>> history[-1]["loss"] < 1e-4
+        True
     """
-    chosen, target = asarray(prediction).argmax(axis=-1), asarray(target)
-    if chosen.shape != target.shape:
-        raise ShapeError(f"accuracy: needs one class index for each row, {chosen.shape}, not {target.shape}")
-    return float((chosen == target).to("float64").mean())
+    whole("fit", "epochs", epochs)
+    verbose = whole("fit", "verbose", int(verbose) if isinstance(verbose, bool) else verbose, least=0)
+    data, validation = batches_of(data, batch_size), validation_parts(validation)
+    metrics, clip = named_metrics(metrics, validation), clips(clip_norm, clip_value)
+    checkpoint = checkpoint_at(checkpoint, resume)
+    callbacks = all_callbacks(early_stopping, validation, callbacks, epochs, verbose, checkpoint)
+    run = Run(model, loss, optimizer, data, validation, metrics, callbacks)
+    refuse_misfits(run)
+    if checkpoint is not None:
+        checkpoint.refuse(resume)
+    try:
+        run.call("on_start")
+        if checkpoint is not None:
+            checkpoint.take_up(run)
+        with DeferredInterrupt(run.interrupt):
+            while run.goes_on(epochs):
+                for x, y in run.rest_of_epoch():
+
+                    def closure(x=x, y=y):
+                        optimizer.zero_grad()
+                        value = loss(model(x), y)
+                        if penalty is not None:
+                            value = value + penalty(model)
+                        value.backward()
+                        for bound in clip:
+                            bound(optimizer.params)
+                        return value
+
+                    run.count(optimizer.step(closure), len(x))
+                    if run.stop:
+                        break
+                else:
+                    run.finish_epoch()
+    except KeyboardInterrupt:
+        run.stop = "Ctrl-C"
+    finally:
+        run.call("on_end")
+    return run.history

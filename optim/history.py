@@ -1,18 +1,30 @@
 """What a training run leaves behind."""
 
-import csv
 from pathlib import Path
 
 
 class History(list):
-    """One dict for each epoch: `epoch`, `loss`, and what was measured on the validation data.
+    """One dict for each epoch: `epoch`, `loss`, what was measured on the validation data, `lr`, `grad_norm`, `seconds`.
+
+    Fields:
+        best_epoch: the epoch with the best monitored value; None without validation data.
+        best_weights: the model's state dict after that epoch.
+        stopped: why the run ended before its last epoch, in words; None if it did not.
 
     Example:
         >>> import chainrule as cr
         >>> history = cr.optim.History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
         >>> history["loss"]
         [0.5, 0.25]
+        >>> history
+        epoch  loss
+            1   0.5
+            2  0.25
     """
+
+    def __init__(self, rows=()):
+        super().__init__(rows)
+        self.best_epoch = self.best_weights = self.stopped = None
 
     def __getitem__(self, key):
         """A column by its name, or an epoch by its position."""
@@ -23,13 +35,47 @@ class History(list):
         return list(dict.fromkeys(name for row in self for name in row))
 
     def to_csv(self, path):
-        """Write one line for each epoch under a line of names; an existing file is replaced."""
-        with Path(path).open("w", newline="") as file:
-            writer = csv.DictWriter(file, self.columns)
-            writer.writeheader()
-            writer.writerows(self)
+        """Write one line for each epoch under a line of names; an existing file is replaced, as a whole."""
+        import csv
+        import io
+
+        from ..autograd.serialize import write_atomically
+
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self.columns)
+        writer.writeheader()
+        writer.writerows(self)
+        write_atomically(Path(path), text.getvalue().encode())
+
+    def plot(self, ax=None, **options):
+        """Draw the learning curves; see chainrule.plot.learning_curves. Returns the Axes."""
+        from .plot import learning_curves
+
+        return learning_curves(self, ax=ax, **options)
+
+    def _cells(self):
+        """The table as text: the names, and a row for each epoch."""
+        show = lambda v: f"{v:.4g}" if isinstance(v, float) else str(v)
+        return [self.columns, *([show(row.get(name, "")) for name in self.columns] for row in self)]
 
     def __repr__(self):
-        rows = [self.columns] + [[f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()] for row in self]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=False)]
-        return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=False)) for row in rows)
+        cells = self._cells()
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in cells)
+
+    def _repr_html_(self):
+        """A table for notebooks, the best epoch in bold."""
+        from html import escape
+
+        names, *rows = self._cells()
+        style = "text-align:right;padding:.1rem .6rem"
+        head = "".join(f"<th style='{style}'>{escape(name)}</th>" for name in names)
+        body = []
+        for epoch, row in zip(self, rows, strict=True):
+            best = self.best_epoch is not None and epoch.get("epoch") == self.best_epoch
+            cells = "".join(f"<td style='{style}'>{escape(cell)}</td>" for cell in row)
+            body.append(f"<tr style='font-weight:bold' title='best epoch'>{cells}</tr>" if best else f"<tr>{cells}</tr>")
+        facts = [f"best: epoch {self.best_epoch}"] if self.best_epoch is not None else []
+        facts += [f"stopped: {self.stopped}"] if self.stopped else []
+        caption = f"<p>{escape(' · '.join(facts))}</p>" if facts else ""
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>{caption}"

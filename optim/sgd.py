@@ -1,7 +1,7 @@
 """Stochastic gradient descent."""
 
 from ..autograd.errors import ArgumentError
-from .optimizer import Optimizer, fraction, not_negative, positive
+from .optimizer import Optimizer
 
 
 class SGD(Optimizer):
@@ -22,18 +22,19 @@ class SGD(Optimizer):
     """
 
     def __init__(self, params, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
-        self.momentum = fraction("SGD", "momentum", momentum)
-        self.weight_decay = not_negative("SGD", "weight_decay", weight_decay)
-        if nesterov and not momentum:
+        super().__init__(params, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+        if any(group["nesterov"] and not group["momentum"] for group in self.groups):
             raise ArgumentError("SGD: nesterov=True needs a momentum above 0")
-        self.nesterov = nesterov
-        self.state = ("velocity",) if momentum else ()
-        super().__init__(params, positive("SGD", "lr", lr))
 
-    def update(self, t, p, g, v=None):
-        if self.weight_decay:
-            g = g + self.weight_decay * p
+    @staticmethod
+    def state(momentum, **_):
+        return {"velocity": 0.0} if momentum else {}
+
+    @staticmethod
+    def update(p, g, v=None, *, lr, momentum, nesterov, weight_decay):
+        if weight_decay:
+            g = g + weight_decay * p
         if v is None:
-            return (p - self.lr * g,)
-        v = self.momentum * v + g
-        return p - self.lr * (g + self.momentum * v if self.nesterov else v), v
+            return (p - lr * g,)
+        v = momentum * v + g
+        return p - lr * (g + momentum * v if nesterov else v), v

@@ -21,14 +21,14 @@ def data(n=40):
     return x, (x[:, 0] * x[:, 1] > 0).astype(int)
 
 
-def train(epochs=2, *, seed=0, batches=None, loss=nn.cross_entropy, progress=False, dropout=0.2, **options):
+def train(epochs=2, *, seed=0, batches=None, loss=nn.cross_entropy, verbose=0, dropout=0.2, **options):
     """A short training run: (model, history)."""
     cr.random.seed(seed)
     model = nn.MLP([2, 8, 2], dropout=dropout)
     if batches is None:
         batches = optim.Batches(*data(), batch_size=16, seed=seed)
     history = optim.fit(
-        model, loss, optim.Adam(model.parameters(), lr=0.01), batches, epochs, progress=progress, **options
+        model, loss, optim.Adam(model.parameters(), lr=0.01), batches, epochs, verbose=verbose, **options
     )
     return model, history
 
@@ -50,7 +50,7 @@ def test_an_mlp_learns_xor():
     cr.random.seed(0)
     model = nn.MLP([2, 8, 2], activation="tanh")
     optimizer = optim.Adam(model.parameters(), lr=0.05)
-    optim.fit(model, nn.cross_entropy, optimizer, optim.Batches(X, XOR, batch_size=4, seed=0), 200, progress=False)
+    optim.fit(model, nn.cross_entropy, optimizer, optim.Batches(X, XOR, batch_size=4, seed=0), 200, verbose=0)
     assert model(X).argmax(axis=-1).tolist() == XOR.tolist()
 
 
@@ -58,14 +58,14 @@ def test_a_perceptron_cannot_learn_xor():
     cr.random.seed(0)
     model = nn.Perceptron(2)
     optimizer = optim.Adam(model.parameters(), lr=0.05)
-    optim.fit(model, nn.bce, optimizer, optim.Batches(X, XOR.astype("f"), seed=0), 200, progress=False)
+    optim.fit(model, nn.bce, optimizer, optim.Batches(X, XOR.astype("f"), seed=0), 200, verbose=0)
     assert (model(X) > 0.5).tolist() != XOR.tolist()
 
 
 def test_each_batch_is_one_step_down_the_gradient_of_the_loss():
     model, batches = Line(), [(cr.tensor([1.0, 2.0]), cr.tensor([3.0, 6.0])), (cr.tensor([2.0]), cr.tensor([2.0]))]
     optimizer = optim.SGD(model.parameters(), lr=0.1)
-    optim.fit(model, nn.mse, optimizer, batches, 1, progress=False)
+    optim.fit(model, nn.mse, optimizer, batches, 1, verbose=0)
     slope = 1.0
     for x, y in (([1, 2], [3, 6]), ([2], [2])):
         slope -= 0.1 * np.mean([2 * (slope * a - b) * a for a, b in zip(x, y, strict=True)])
@@ -84,7 +84,7 @@ def test_gradients_left_over_from_before_take_no_part():
             optim.SGD(model.parameters(), lr=0.1),
             [(np.ones(2, "f"), np.zeros(2, "f"))],
             1,
-            progress=False,
+            verbose=0,
         )
         models.append(model.slope.item())
     assert models[0] == models[1]
@@ -102,7 +102,7 @@ def test_the_global_seed_is_enough_for_the_same_weights():
         cr.random.seed(4)
         model = nn.MLP([2, 8, 2], dropout=0.3)
         batches = optim.Batches(*data(), batch_size=16)
-        optim.fit(model, nn.cross_entropy, optim.SGD(model.parameters(), lr=0.1), batches, 2, progress=False)
+        optim.fit(model, nn.cross_entropy, optim.SGD(model.parameters(), lr=0.1), batches, 2, verbose=0)
         weights.append(model.layers[0].weight.numpy().tobytes())
     assert weights[0] == weights[1]
 
@@ -139,7 +139,7 @@ def test_values_can_be_trained():
             return x[0] * self.slope
 
     model = Line()
-    optim.fit(model, nn.mse, optim.SGD([model.slope], lr=0.1), [([2.0], 6.0)], 100, progress=False)
+    optim.fit(model, nn.mse, optim.SGD([model.slope], lr=0.1), [([2.0], 6.0)], 100, verbose=0)
     assert model.slope.data == pytest.approx(3.0)
 
 
@@ -166,14 +166,14 @@ def test_the_loss_of_an_epoch_is_the_mean_over_examples_not_batches():
     model = Line()
     optimizer = optim.SGD(model.parameters(), lr=1e-12)
     batches = [(np.ones(3, "f"), np.ones(3, "f")), (np.ones(1, "f"), np.full(1, 3.0, "f"))]
-    history = optim.fit(model, nn.mse, optimizer, batches, 1, progress=False)
+    history = optim.fit(model, nn.mse, optimizer, batches, 1, verbose=0)
     assert history["loss"] == [pytest.approx((3 * 0 + 4) / 4)]
 
 
 def test_the_loss_of_an_epoch_in_float16_does_not_overflow():
     model = Line().to("float16")
     batches = [(np.ones(100, "e"), np.full(100, 101.0, "e"))] * 10
-    history = optim.fit(model, nn.mse, optim.SGD(model.parameters(), lr=1e-9), batches, 1, progress=False)
+    history = optim.fit(model, nn.mse, optim.SGD(model.parameters(), lr=1e-9), batches, 1, verbose=0)
     assert history["loss"] == [10_000]
 
 
@@ -286,13 +286,13 @@ def test_training_goes_on_with_dropout_after_validation():
 
     model = nn.MLP([2, 8, 2], dropout=0.5)
     optimizer = optim.SGD(model.parameters(), lr=0.1)
-    optim.fit(model, loss, optimizer, [data()], 2, validation=data(), progress=False)
+    optim.fit(model, loss, optimizer, [data()], 2, validation=data(), verbose=0)
     assert modes == [(True, True), (False, False)] * 2
 
 
 def test_fit_switches_a_model_in_evaluation_to_training():
     model = nn.MLP([2, 8, 2], dropout=0.5).eval()
-    optim.fit(model, nn.cross_entropy, optim.SGD(model.parameters(), lr=0.1), [data()], 1, progress=False)
+    optim.fit(model, nn.cross_entropy, optim.SGD(model.parameters(), lr=0.1), [data()], 1, verbose=0)
     assert model.dropout.training
 
 
@@ -323,7 +323,7 @@ class Terminal(io.StringIO):
 
 
 def test_progress_is_one_line_for_each_epoch_where_there_is_no_terminal(capsys):
-    _, history = train(2, progress=True, validation=data(), metrics={"accuracy": optim.accuracy})
+    _, history = train(2, verbose=1, validation=data(), metrics={"accuracy": optim.accuracy})
     out, err = capsys.readouterr()
     assert err == ""
     lines = out.splitlines()
@@ -336,7 +336,7 @@ def test_progress_is_one_line_for_each_epoch_where_there_is_no_terminal(capsys):
 
 
 def test_progress_lines_are_aligned(capsys):
-    train(10, progress=True)
+    train(10, verbose=1)
     lines = capsys.readouterr().out.splitlines()
     assert (lines[0][:12], lines[9][:12]) == ("epoch  1/10 ", "epoch 10/10 ")
 
@@ -344,7 +344,7 @@ def test_progress_lines_are_aligned(capsys):
 def test_progress_is_a_bar_on_a_terminal(monkeypatch, capsys):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    train(3, progress=True)
+    train(3, verbose=1)
     assert re.search(r"100%.*3/3.*loss=\d\.\d{4}", terminal.getvalue())
     assert capsys.readouterr().out == ""
 
@@ -353,7 +353,7 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch, capsys):
 def test_without_progress_fit_is_silent(terminal, monkeypatch, capsys):
     stderr = Terminal() if terminal else io.StringIO()
     monkeypatch.setattr(sys, "stderr", stderr)
-    train(progress=False)
+    train(verbose=0)
     assert (stderr.getvalue(), capsys.readouterr().out) == ("", "")
 
 
@@ -395,7 +395,7 @@ def test_ctrl_c_during_validation_returns_the_epochs_before_and_leaves_the_mode_
 def test_ctrl_c_is_reported(terminal, monkeypatch, capsys):
     stderr = Terminal() if terminal else io.StringIO()
     monkeypatch.setattr(sys, "stderr", stderr)
-    train(5, loss=interrupted(4), progress=True)
+    train(5, loss=interrupted(4), verbose=1)
     said = stderr.getvalue() if terminal else capsys.readouterr().out
     assert "stopped in epoch 2; the history so far is returned" in said
 

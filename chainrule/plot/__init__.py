@@ -1,0 +1,26 @@
+"""Pictures of training: curves, boundaries, surfaces, gradients. They need matplotlib: pip install 'chainrule[plot]'.
+
+Each function draws on the Axes that it is given, or on those of a new figure, and returns them; nothing is shown, and no
+global setting of matplotlib is read or changed beyond the choice of a backend. Save with ax.figure.savefig("name.png").
+"""
+
+from .activations import activations
+from .boundary import decision_boundary
+from .curves import learning_curves, lr_finder, schedule
+from .gradients import gradient_flow
+from .landscape import landscape, loss_landscape
+from .matrix import confusion_matrix
+from .surface import loss_surface
+
+__all__ = [
+    "activations",
+    "confusion_matrix",
+    "decision_boundary",
+    "gradient_flow",
+    "landscape",
+    "learning_curves",
+    "loss_landscape",
+    "loss_surface",
+    "lr_finder",
+    "schedule",
+]

@@ -1,0 +1,83 @@
+"""Activation functions with their derivatives."""
+
+import numpy as np
+
+import chainrule as cr
+from chainrule.nn.activation import activation, name_of
+
+from .inputs import finite
+from .style import BLUE, MUTED, VERMILLION, axes, dress, legend, pyplot
+
+POINTS = 801
+
+
+def activations(names=None, ax=None, low=-4.0, high=4.0):
+    """Activation functions (solid) with their derivatives (dashed), which the engine computes. A jump leaves a gap.
+
+    `names` is a name from chainrule.nn.ACTIVATIONS, a function of a Tensor, or a list of such; if None, all that work
+    element by element. One function takes one Axes; several take an array of as many, and return it.
+
+    Raises: ArgumentError for an unknown name, a function that does not work element by element (softmax), an empty
+        range, or a wrong number of Axes.
+    Example:
+        >>> import chainrule as cr
+        >>> from matplotlib.figure import Figure
+        >>> ax = cr.plot.activations("tanh", ax=Figure().subplots(), low=-1, high=1)
+        >>> slope = ax.lines[1]
+        >>> round(slope.get_ydata().max(), 3)  # at 0
+        1.0
+    """
+    low, high = finite("activations", "low", low), finite("activations", "high", high)
+    if not low < high:
+        raise cr.ArgumentError(f"activations: low must be below high, given {low} and {high}")
+    if names is None:
+        names = [name for name in cr.nn.ACTIVATIONS if name != "softmax"]
+    single = isinstance(names, str) or callable(names)
+    functions = [activation(name) for name in ([names] if single else names)]
+    if not functions:
+        raise cr.ArgumentError("activations: the list of names is empty")
+    x = np.linspace(low, high, POINTS)
+    curves = [_curves(f, x) for f in functions]
+    places = [axes("activations", ax)] if single else _grid(len(functions), ax)
+    for i, (f, pair, place) in enumerate(zip(functions, curves, np.ravel(places), strict=True)):
+        dress(place, title=name_of(f))
+        place.axhline(0, color=MUTED, linewidth=0.8, zorder=1)
+        place.axvline(0, color=MUTED, linewidth=0.8, zorder=1)
+        for values, color, line, label in zip(pair, (BLUE, VERMILLION), ("-", "--"), ("f", "f′"), strict=True):
+            place.plot(*_broken(x, values), color=color, linestyle=line, linewidth=2, label=label)
+        if i == 0:
+            legend(place)
+    return places[0] if single else places
+
+
+def _curves(f, x):
+    """f and its derivative at each x.
+
+    Raises: ArgumentError if f does not work element by element.
+    """
+    y, pull = cr.vjp(f, x)
+    if y.shape != x.shape or not np.allclose(f(cr.tensor(x[:, None])).numpy()[:, 0], y.numpy(), equal_nan=True):
+        raise cr.ArgumentError(
+            f"activations: {name_of(f)} does not work element by element, so it is no curve; leave it out"
+        )
+    return y.numpy(), pull(np.ones_like(x)).numpy()
+
+
+def _broken(x, y):
+    """The curve with a gap wherever it jumps by a tenth of its height between two neighbouring points."""
+    least = 1e-9 * np.abs(y).max()  # less is rounding
+    jumps = np.flatnonzero(np.abs(np.diff(y)) > max(0.1 * np.ptp(y), least)) + 1
+    return np.insert(x, jumps, np.nan), np.insert(y, jumps, np.nan)
+
+
+def _grid(n, ax):
+    """The array of n Axes that was given, or a new one."""
+    if ax is not None:
+        places = np.array([axes("activations", place) for place in np.ravel(ax)])
+        if len(places) != n:
+            raise cr.ArgumentError(f"activations: {n} functions need {n} Axes, was given {len(places)}")
+        return places
+    columns = n if n <= 3 else 2 if n == 4 else 3
+    rows = -(-n // columns)
+    figure = pyplot().figure(figsize=(2.3 * columns, 1.9 * rows), layout="constrained")
+    return np.array([figure.add_subplot(rows, columns, i + 1) for i in range(n)])

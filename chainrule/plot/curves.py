@@ -1,0 +1,157 @@
+"""One quantity over another: learning curves, the learning-rate finder, schedules."""
+
+from math import inf
+
+import numpy as np
+
+import chainrule as cr
+from chainrule.autograd.errors import choose
+
+from .inputs import finite, host, whole
+from .style import BLUE, INK, MUTED, VERMILLION, axes, count, dress, legend, series
+
+FEW = 25  # up to so many points each gets a marker
+
+
+def learning_curves(history, ax=None, columns=None, log=False):
+    """Columns of a History over the epochs, with the best epoch marked if the history knows it.
+
+    `history` is what `fit` returns, or any list with one dict for each epoch. `columns` are the names of those to draw, or
+    one name; if None, every loss. An epoch that lacks a value leaves a gap. log=True gives a logarithmic axis.
+
+    Raises: ArgumentError if the history is empty, or if a column does not exist or has no number in it.
+    Example:
+        >>> import chainrule as cr
+        >>> from matplotlib.figure import Figure
+        >>> ax = cr.plot.learning_curves([{"loss": 0.9}, {"loss": 0.4}], ax=Figure().subplots())
+        >>> ax.lines[0].get_ydata().tolist()
+        [0.9, 0.4]
+    """
+    rows = list(history)
+    if not rows:
+        raise cr.ArgumentError("learning_curves: the history is empty: no epoch was finished")
+    known = {name: name for row in rows for name in row}
+    if columns is None:
+        columns = [name for name in known if _meaning(name)[1] == "loss"] or [name for name in known if name != "epoch"]
+    columns = [columns] if isinstance(columns, str) else list(columns)
+    curves = {name: _column(rows, choose("column of the history", name, known)) for name in columns}
+    if not curves:
+        raise cr.ArgumentError("learning_curves: columns must name at least one column, or be None for the losses")
+    epochs = np.array([row.get("epoch", i) for i, row in enumerate(rows, start=1)], dtype=float)
+
+    meanings = [_meaning(name) for name in curves]
+    shared = meanings[0][1] if len({quantity for _, quantity in meanings}) == 1 else None
+    ax = axes("learning_curves", ax)
+    dress(ax, "epoch", shared or "")
+    ax.set_yscale("log" if log else "linear")
+    for i, ((part, quantity), values) in enumerate(zip(meanings, curves.values(), strict=True)):
+        label = part if shared else f"{part} {quantity}".strip()
+        ax.plot(epochs, values, label=label or quantity, **_marked(series(i), len(rows)))
+    best = getattr(history, "best_epoch", None)
+    if best is not None and best in epochs:
+        chosen = next((name for name in ("val_loss", *reversed(columns)) if name in curves), None)
+        ax.axvline(best, color=MUTED, linewidth=1, linestyle=":", zorder=1)
+        ax.plot(
+            best, curves[chosen][epochs == best][-1], label=f"best: epoch {best}", linestyle="none", marker="o",
+            markersize=9, markerfacecolor="white", markeredgecolor=INK, markeredgewidth=2, zorder=5,
+        )  # fmt: skip
+    count(ax.xaxis)
+    legend(ax)
+    return ax
+
+
+def lr_finder(result, ax=None):
+    """The loss against the learning rate, with the suggested rate marked.
+
+    `result` is what `chainrule.optim.lr_find` returns: anything with `lrs`, `losses` and `suggestion`. The axis ends a
+    little above the loss before the fall, so that the divergence behind it does not flatten the curve.
+
+    Shape: lrs and losses (n,).
+    Raises: ShapeError if they are empty or of different lengths; ArgumentError if no loss is finite.
+    """
+    lrs, losses = host(result.lrs).astype(float), host(result.losses).astype(float)
+    if lrs.ndim != 1 or lrs.shape != losses.shape or not lrs.size:
+        raise cr.ShapeError(f"lr_finder: needs as many learning rates as losses, given {lrs.shape} and {losses.shape}")
+    if not np.isfinite(losses).any():
+        raise cr.ArgumentError("lr_finder: no loss is finite; start from a smaller learning rate")
+    ax = axes("lr_finder", ax)
+    dress(ax, "learning rate", "loss")
+    ax.set_xscale("log")
+    ax.plot(lrs, losses, color=BLUE, linewidth=2)
+    lowest = int(np.nanargmin(np.where(np.isfinite(losses), losses, inf)))
+    bottom, top = losses[lowest], np.nanmax(losses[: lowest + 1])
+    room = (top - bottom) or abs(bottom) or 1.0
+    ax.set_ylim(bottom - 0.1 * room, top + 0.5 * room)
+    if result.suggestion is not None:
+        rate = float(result.suggestion)
+        height = np.interp(np.log(rate), np.log(lrs), losses)
+        ax.axvline(rate, color=MUTED, linewidth=1, linestyle=":", zorder=1)
+        ax.plot(
+            rate, height, label=f"suggestion: {rate:.2g}", linestyle="none", marker="o", markersize=9,
+            markerfacecolor="white", markeredgecolor=VERMILLION, markeredgewidth=2, zorder=5,
+        )  # fmt: skip
+        legend(ax)
+    return ax
+
+
+def schedule(function, steps, ax=None):
+    """The learning rate over `steps` steps of one schedule, or of several: {label: schedule}.
+
+    A schedule is a function of the step, which counts from 0.
+
+    Raises: ArgumentError if steps is no whole number ≥ 1, or if a schedule is no function or returns no finite number.
+    Example:
+        >>> import chainrule as cr
+        >>> from matplotlib.figure import Figure
+        >>> ax = cr.plot.schedule(lambda step: 0.1 / (1 + step), 3, ax=Figure().subplots())
+        >>> ax.lines[0].get_ydata().round(3).tolist()
+        [0.1, 0.05, 0.033]
+    """
+    steps = whole("schedule", "steps", steps, 1)
+    several = isinstance(function, dict)
+    schedules = function if several else {"learning rate": function}
+    if not schedules:
+        raise cr.ArgumentError("schedule: the dict of schedules is empty")
+    rates = {}
+    for label, rate in schedules.items():
+        if not callable(rate):
+            raise cr.ArgumentError(f"schedule: {label!r} must be a function of the step, not {rate!r}")
+        rates[label] = np.array([finite("schedule", f"{label!r} at step {step}", rate(step)) for step in range(steps)])
+    ax = axes("schedule", ax)
+    dress(ax, "step", "learning rate")
+    for i, (label, values) in enumerate(rates.items()):
+        ax.plot(values, label=label, **_marked(series(i), steps))
+    ax.set_ylim(bottom=min(0, min(values.min() for values in rates.values())))
+    count(ax.xaxis)
+    if several:
+        legend(ax)
+    return ax
+
+
+def _meaning(column):
+    """(part of the data, quantity) of a column's name: ("validation", "accuracy") of "val_accuracy"."""
+    if column == "loss":
+        return "training", "loss"
+    if column.startswith("val_"):
+        return "validation", column.removeprefix("val_").replace("_", " ")
+    if column.endswith("_loss"):
+        return column.removesuffix("_loss").replace("_", " "), "loss"
+    return "", {"lr": "learning rate", "grad_norm": "norm of the gradient"}.get(column, column.replace("_", " "))
+
+
+def _column(rows, name):
+    """A column as floats, nan where an epoch has no value."""
+    try:
+        values = np.array([np.nan if row.get(name) is None else float(row[name]) for row in rows])
+    except (TypeError, ValueError):
+        raise cr.ArgumentError(
+            f"learning_curves: column {name!r} must hold numbers, not {rows[0].get(name)!r}"
+        ) from None
+    if not np.isfinite(values).any():
+        raise cr.ArgumentError(f"learning_curves: column {name!r} has no finite number in it")
+    return values
+
+
+def _marked(style, n):
+    """Markers on every point where there are few, on about ten where there are many."""
+    return style | {"markevery": 1 if n <= FEW else (0, max(1, n // 10))}

@@ -1,0 +1,66 @@
+"""How large the gradients of a model's parameters are, from the first layer to the last."""
+
+import numpy as np
+
+import chainrule as cr
+
+from .style import BLUE, GRID, MUTED, VERMILLION, axes, dress, legend
+
+VANISHING, EXPLODING = 1e-6, 1e2  # where a mean gradient is usually too small to learn from, or too large
+
+
+def gradient_flow(model, ax=None):
+    """The mean and the largest absolute gradient of each parameter after a backward pass, in the order of the model.
+
+    A parameter that backward did not reach says "none", one whose gradient is 0 everywhere "0", one with a nan or an
+    infinity in it "not finite". Grey bands, where the axis reaches them, are means below 1e-6 and above 100.
+
+    Raises: GraphError if no parameter has a gradient; ArgumentError if `model` is not a Module with parameters.
+    Example:
+        >>> import chainrule as cr
+        >>> from matplotlib.figure import Figure
+        >>> model = cr.nn.Linear(2, 1)
+        >>> model(cr.ones((3, 2))).sum().backward()
+        >>> ax = cr.plot.gradient_flow(model, ax=Figure().subplots())
+        >>> [text.get_text() for text in ax.get_yticklabels()]
+        ['weight', 'bias']
+    """
+    named = list(model.named_parameters()) if isinstance(model, cr.nn.Module) else []
+    if not named:
+        raise cr.ArgumentError(f"gradient_flow: needs a Module with parameters, not {type(model).__name__}")
+    sizes = [_size(p) for _, p in named]
+    if all(size == "none" for size in sizes):
+        raise cr.GraphError("gradient_flow: no parameter has a gradient; call loss.backward() first")
+
+    ax = axes("gradient_flow", ax, size=(6.4, 1.3 + 0.3 * len(named)))
+    dress(ax, "absolute value of the gradient")
+    ax.set_xscale("log")
+    drawn = {row: size for row, size in enumerate(sizes) if not isinstance(size, str)}
+    rows, (means, peaks) = list(drawn), np.array(list(drawn.values())).T if drawn else ([], [])
+    ax.hlines(rows, means, peaks, color=MUTED, linewidth=1.5, zorder=2)
+    points = {"linestyle": "none", "markersize": 8, "markeredgecolor": "white", "zorder": 3}
+    ax.plot(means, rows, marker="o", color=BLUE, label="mean", **points)
+    ax.plot(peaks, rows, marker="D", color=VERMILLION, label="largest", **points)
+    low, high = (min(means) / 4, max(peaks) * 4) if drawn else (VANISHING, EXPLODING)
+    for start, end, name in ((low, VANISHING, "vanishing"), (EXPLODING, high, "exploding")):
+        if start < end:
+            ax.axvspan(start, end, color=GRID, zorder=0, linewidth=0)
+            ax.text((start * end) ** 0.5, 1.01, name, transform=ax.get_xaxis_transform(), fontsize=9, color=MUTED,
+                    ha="center", va="bottom")  # fmt: skip
+    for row, size in enumerate(sizes):
+        if isinstance(size, str):
+            ax.text(0.02, row, size, transform=ax.get_yaxis_transform(), fontsize=9, color=VERMILLION, va="center")
+    ax.set_yticks(range(len(named)), [name for name, _ in named])
+    ax.set(xlim=(low, high), ylim=(len(named) - 0.5, -0.5))
+    legend(ax)
+    return ax
+
+
+def _size(parameter):
+    """(mean, largest) absolute value of the gradient, or the word for one that has no place on a logarithmic axis."""
+    if parameter.grad is None:
+        return "none"
+    gradient = np.abs(parameter.grad.numpy().astype(float))
+    if not np.isfinite(gradient).all():
+        return "not finite"
+    return (gradient.mean(), gradient.max()) if gradient.any() else "0"

@@ -1,0 +1,54 @@
+"""What plots are given: arrays of any kind as NumPy arrays, and models that are asked without being changed."""
+
+from contextlib import contextmanager
+
+import numpy as np
+
+import chainrule as cr
+
+
+def host(data):
+    """Tensors, arrays, numbers and lists of them as one NumPy array."""
+    if isinstance(data, (list, tuple)):
+        parts = [host(item) for item in data]
+        if len({part.shape for part in parts}) > 1:
+            raise cr.ShapeError(
+                f"plot: nested lists must be rectangular, given parts of shapes {[p.shape for p in parts]}"
+            )
+        return np.array(parts)
+    if isinstance(data, (bool, int, float, np.generic, np.ndarray)):
+        return np.asarray(data)
+    return cr.asarray(data).numpy()
+
+
+@contextmanager
+def asked(model):
+    """Within it nothing is recorded and `model`, if it is a Module, is in eval mode; afterwards each layer is as it was."""
+    modules = [m for _, m in model.named_modules()] if isinstance(model, cr.nn.Module) else []
+    modes = [m.training for m in modules]
+    try:
+        for module in modules:
+            module.training = False
+        with cr.no_grad():
+            yield
+    finally:
+        for module, mode in zip(modules, modes, strict=True):
+            module.training = mode
+
+
+def whole(name, what, value, least):
+    """`value` if it is a whole number of at least `least`."""
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise cr.ArgumentError(f"{name}: {what} must be a whole number of at least {least}, not {value!r}")
+    return int(value)
+
+
+def finite(name, what, value):
+    """`value` as a float, if it is one finite number."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not np.isfinite(number):
+        raise cr.ArgumentError(f"{name}: {what} must be a finite number, not {value!r}")
+    return number

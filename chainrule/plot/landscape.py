@@ -1,0 +1,180 @@
+"""The loss of a whole network over a plane through its weights.
+
+Source: Li, Xu, Taylor, Studer and Goldstein, "Visualizing the loss landscape of neural nets" (2018), sections 4 and 7.
+"""
+
+import numpy as np
+
+import chainrule as cr
+from chainrule.autograd.errors import choose
+
+from .inputs import asked, finite, host, whole
+from .style import axes, dress, pyplot
+from .surface import PROJECTIONS, Scale, contours, relief
+
+
+def loss_landscape(
+    model,
+    loss,
+    x,
+    y,
+    trajectory=None,
+    span=1.0,
+    resolution=25,
+    ax=None,
+    seed=0,
+    projection="contour",
+    levels=12,
+    log=False,
+):
+    """The loss of `model` on (x, y) over a plane through its weights: see `landscape`.
+
+    With a trajectory its path is drawn too, each state where it stands above the plane, and the axes say which share of
+    the movement they hold; the loss of a state off the plane differs from that under it.
+
+    Shape, Raises: as `landscape`; further options as `loss_surface`.
+    Example:
+        >>> import chainrule as cr
+        >>> from matplotlib.figure import Figure
+        >>> model, x, y = cr.nn.Linear(2, 1), cr.ones((3, 2)), cr.zeros((3, 1))
+        >>> ax = cr.plot.loss_landscape(model, cr.nn.mse, x, y, resolution=5, ax=Figure().subplots())
+    """
+    kind = choose("projection", projection, PROJECTIONS)
+    pyplot()  # if matplotlib is missing, say so before the long computation
+    plane = Plane(model, trajectory, span, resolution, seed)
+    losses = plane.grid(loss, x, y)
+    paths = {} if plane.path is None else {"training": plane.path}
+    heights = {label: plane.at(loss, x, y, path) for label, path in paths.items()} if kind else {}
+    scale = Scale("loss_landscape", losses, levels, log)
+    ax = axes("loss_landscape", ax, size=(6.0, 4.6), projection=kind)
+    dress(ax, *plane.labels, grid=False)
+    (relief if kind else contours)(ax, plane.alphas, plane.betas, losses, scale, paths, heights)
+    return ax
+
+
+def landscape(model, loss, x, y, trajectory=None, span=1.0, resolution=25, seed=0):
+    """The losses of `model` at weights + alpha · first + beta · second direction: (alphas, betas, losses).
+
+    Without a trajectory the directions are random and filter-normalised: what feeds one unit, a column of a weight
+    (n_in, n_out), has in the direction the norm that it has in the weights, so that networks of different scales compare;
+    parameters of one axis (biases, norm layers) stay. alpha and beta go from -span to span.
+    With a trajectory, a list of state dicts in the order of training, the directions are its two principal components
+    over all parameters, and the plane covers the path. The model's own weights are at (0, 0) in both cases.
+
+    The model is asked in eval mode. Its weights are changed on the way and restored to the bit, whatever happens; a graph
+    recorded before that still waits for backward notices it.
+
+    Shape: loss(model(x), y) is one number; alphas, betas (resolution,), an odd one has the model itself in its middle;
+        losses (resolution, resolution), losses[i, j] at betas[i] and alphas[j].
+    Raises: ArgumentError for a model without weights, a bad span or resolution, or fewer than three different states;
+        CheckpointError if a state does not fit the model; ShapeError if the loss is not one number.
+    Source: Li et al., "Visualizing the loss landscape of neural nets" (2018), sections 4 and 7.
+    """
+    plane = Plane(model, trajectory, span, resolution, seed)
+    return plane.alphas, plane.betas, plane.grid(loss, x, y)
+
+
+class Plane:
+    """A plane through the weights of a model, with the model at (0, 0).
+
+    Fields:
+        directions: {path of a parameter: (first, second)}, Tensors like the parameter; those that stay are left out.
+        alphas, betas: the points of the grid along the two directions.
+        path: (n, 2), the states of a trajectory projected on the plane; None without one.
+        labels: what the axes are called.
+    """
+
+    def __init__(self, model, trajectory, span, resolution, seed):
+        self.model = model
+        self.parameters = dict(model.named_parameters()) if isinstance(model, cr.nn.Module) else {}
+        if not any(p.ndim > 1 or trajectory is not None for p in self.parameters.values()):
+            raise cr.ArgumentError("landscape: needs a Module with weights, parameters of two or more axes, to vary")
+        n = whole("landscape", "resolution", resolution, 2)
+        if finite("landscape", "span", span) <= 0:
+            raise cr.ArgumentError(f"landscape: span must be above 0, not {span!r}")
+        if trajectory is None:
+            generator = cr.random.Generator(seed)
+            pair = [_random(self.parameters, generator) for _ in range(2)]
+            self.directions = {name: (pair[0][name], pair[1][name]) for name in pair[0]}
+            self.alphas = self.betas = span * (2 * np.arange(n) / (n - 1) - 1)  # exactly 0 in the middle
+            self.path, self.labels = None, ("random direction 1", "random direction 2")
+        else:
+            self.directions, self.path, shares = _principal(self.parameters, list(trajectory))
+            self.labels = [
+                f"principal direction {i} ({share:.0%} of the movement)" for i, share in enumerate(shares, 1)
+            ]
+            low, high = np.minimum(self.path.min(axis=0), 0), np.maximum(self.path.max(axis=0), 0)
+            room = np.maximum(0.3 * (high - low), 0.1 * (high - low).max())
+            self.alphas, self.betas = np.linspace(low - room, high + room, n).T
+
+    def grid(self, loss, x, y):
+        """The losses on the grid, (betas, alphas)."""
+        points = np.stack(np.meshgrid(self.alphas, self.betas), axis=-1)
+        return self.at(loss, x, y, points.reshape(-1, 2)).reshape(points.shape[:2])
+
+    def at(self, loss, x, y, points):
+        """The loss at each point (alpha, beta) of the plane, with the weights put back afterwards."""
+        weights = {name: self.parameters[name].detach() for name in self.directions}
+        with asked(self.model), np.errstate(over="ignore", invalid="ignore"):  # far out a loss may well be infinite
+            try:
+                return np.array([self._at(weights, a, b, loss, x, y) for a, b in points.tolist()])
+            finally:
+                for name, weight in weights.items():
+                    self.parameters[name].assign(weight)
+
+    def _at(self, weights, a, b, loss, x, y):
+        for name, (first, second) in self.directions.items():
+            self.parameters[name].assign(weights[name] + a * first + b * second)
+        value = loss(self.model(x), y)
+        if np.shape(value) != ():
+            raise cr.ShapeError(f"landscape: the loss must be one number, not shape {np.shape(value)}; take its mean")
+        return float(value)
+
+
+def _random(parameters, generator):
+    """A random direction in which each column of a weight has the norm that it has in the weight."""
+    direction = {}
+    for name, p in parameters.items():
+        if p.ndim > 1:
+            weight, d = p.detach(), generator.normal(size=p.shape, dtype=p.dtype, device=p.device)
+            direction[name] = d * (_norms(weight) / _norms(d))
+    return direction
+
+
+def _norms(x):
+    """The norm of each column."""
+    return cr.sqrt((x * x).sum(axis=tuple(range(x.ndim - 1)), keepdims=True))
+
+
+def _principal(parameters, states):
+    """The two principal directions of the states, the states in their coordinates, and each one's share of the variance."""
+    if len(states) < 3:
+        raise cr.ArgumentError(f"landscape: a trajectory needs three or more states, was given {len(states)}")
+    flat = np.array([_flat(i, state, parameters) for i, state in enumerate(states)])
+    if flat.shape[1] < 2:
+        raise cr.ArgumentError("landscape: a model with one number to learn has no plane of weights")
+    _, sizes, directions = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
+    if not sizes[0] > 0:
+        raise cr.ArgumentError(
+            "landscape: the states of the trajectory are all the same; record model.state_dict(), which copies, as it learns"
+        )
+    path = (flat - _flat("of the model", parameters, parameters)) @ directions[:2].T
+    signs = np.where(path[0] > 0, -1, 1)  # the path comes from the lower left; the sign of a component means nothing
+    pieces = {}
+    for direction in directions[:2] * signs[:, None]:
+        start = 0
+        for name, p in parameters.items():
+            part = direction[start : start + p.size].reshape(p.shape)
+            pieces.setdefault(name, []).append(cr.tensor(part, dtype=p.dtype, device=p.device))
+            start += p.size
+    return pieces, path * signs, sizes[:2] ** 2 / (sizes**2).sum()
+
+
+def _flat(i, state, parameters):
+    """The parameters in a state as one vector."""
+    faults = [name for name, p in parameters.items() if name not in state or np.shape(host(state[name])) != p.shape]
+    if faults:
+        raise cr.CheckpointError(
+            f"landscape: state {i} of the trajectory does not fit the model: {', '.join(faults)} missing or of another shape"
+        )
+    return np.concatenate([host(state[name]).astype(float).ravel() for name in parameters])

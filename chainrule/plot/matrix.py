@@ -1,0 +1,86 @@
+"""The confusion matrix."""
+
+import numpy as np
+
+import chainrule as cr
+
+from .inputs import host
+from .style import BLUE, INK, MUTED, VERMILLION, axes, dress
+
+MOST = 40  # classes whose cells still have room for a number
+
+
+def confusion_matrix(prediction, target=None, ax=None, labels=None, normalize=False):
+    """How often each true class (row) was predicted as each class (column): right in blue, wrong in red.
+
+    `prediction` and `target` are what chainrule.metrics.confusion_matrix takes; without a target, `prediction` is the
+    ready matrix. The stronger the colour, the larger the share of the row. normalize=True writes the shares, in percent;
+    rows of classes that do not occur stay empty. `labels` are the names of the classes.
+
+    Raises: ShapeError if the ready matrix is not square; ArgumentError if it has negative or no counts, or for a wrong
+        number of labels.
+    Example:
+        >>> import chainrule as cr
+        >>> from matplotlib.figure import Figure
+        >>> ax = cr.plot.confusion_matrix([[8, 2], [1, 9]], ax=Figure().subplots(), labels=["cat", "dog"])
+        >>> [text.get_text() for text in ax.texts]
+        ['8', '2', '1', '9']
+    """
+    counts = host(prediction if target is None else cr.metrics.confusion_matrix(prediction, target))
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not counts.size:
+        raise cr.ShapeError(
+            f"confusion_matrix: the matrix must be square, not {counts.shape}; to have it counted, give prediction and target"
+        )
+    if not (counts >= 0).all() or not counts.sum() > 0:
+        raise cr.ArgumentError(
+            "confusion_matrix: the matrix must hold counts, at least one of them above 0, none below"
+        )
+    n = len(counts)
+    labels = [str(k) for k in range(n)] if labels is None else [str(label) for label in labels]
+    if len(labels) != n:
+        raise cr.ArgumentError(f"confusion_matrix: needs {n} labels, one for each class, was given {labels}")
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+
+    side = min(max(3.2, 1.4 + 0.42 * n), 9)
+    ax = axes("confusion_matrix", ax, size=(side, side))
+    dress(ax, "predicted class", "true class", grid=False)
+    image = _tint(shares)
+    ax.imshow(image, aspect="equal")
+    ax.set_xticks(range(n), labels, rotation=0 if max(map(len, labels)) * n < 50 else 90)
+    ax.set_yticks(range(n), labels)
+    ax.tick_params(length=0)
+    for edge in np.arange(n + 1) - 0.5:
+        ax.axhline(edge, color="white", linewidth=1.2)
+        ax.axvline(edge, color="white", linewidth=1.2)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    size = max(4.5, min(11, 90 / n))
+    for (i, j), count in np.ndenumerate(counts if n <= MOST else np.empty((0, 0))):
+        ax.text(
+            j, i, _number(count, shares[i, j], totals[i, 0], normalize), ha="center", va="center", fontsize=size,
+            color=MUTED if not count else "white" if _luminance(image[i, j]) < 0.35 else INK,
+        )  # fmt: skip
+    return ax
+
+
+def _number(count, share, total, normalize):
+    """What a cell says."""
+    if normalize:
+        return f"{100 * share:.0f}%" if total else ""
+    return f"{count:.0f}" if float(count).is_integer() else f"{count:.2g}"
+
+
+def _tint(shares):
+    """The cells' colours: from nearly white at 0 to the full colour at 1; small shares are raised to be seen."""
+    from matplotlib.colors import to_rgb
+
+    right = np.eye(len(shares), dtype=bool)[..., None]
+    full = np.where(right, to_rgb(BLUE), to_rgb(VERMILLION))
+    return 1 - (0.04 + 0.96 * shares[..., None] ** 0.7) * (1 - full)
+
+
+def _luminance(rgb):
+    """Relative luminance of an sRGB colour, 0 to 1, as contrast is defined by (WCAG 2)."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]

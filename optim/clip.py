@@ -1,0 +1,143 @@
+"""Bounds on gradients, between backward and the optimiser's step."""
+
+import numpy as np
+
+from ..autograd.errors import ArgumentError, DeviceError, GraphError
+from ..autograd.tensor import Tensor, owner, raw
+from .block import STRETCH, gradient
+from .options import positive
+
+
+def grad_norm(params):
+    """The 2-norm of all gradients together, √Σ g².
+
+    The squares are added up in float64, in which those of float32 and float16 can neither overflow nor vanish.
+
+    Shape: params are tensors or (name, tensor) pairs, all on one device; those without gradient are passed over. The
+        result is a float64 of shape () on that device; no value is read on the host.
+    Raises: GraphError if no parameter has a gradient; DeviceError if they are on several devices.
+    Example:
+        >>> import chainrule as cr
+        >>> w = cr.tensor([3.0, 4.0], requires_grad=True)
+        >>> (w * w).sum().backward()
+        >>> cr.optim.grad_norm([w]).item()
+        10.0
+    """
+    backend, found = _gradients("grad_norm", params)
+    return Tensor._wrap(backend.asarray(_norm(backend, found)))
+
+
+def clip_grad_norm(params, max_norm):
+    """Scale all gradients by min(1, max_norm / norm), where norm is that of all of them together; returns norm.
+
+    A clipped gradient is a new tensor without history: whoever holds the old one keeps it as it was.
+
+    Shape: as in grad_norm.
+    Raises: ArgumentError if max_norm is no finite number above 0; GraphError if no parameter has a gradient, or if one
+        is nan or infinite, naming the parameter (where values can be read for free; on a GPU nan spreads to all);
+        DeviceError if they are on several devices. Nothing has changed then.
+    Source: Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013), algorithm 1.
+    Example:
+        >>> import chainrule as cr
+        >>> w = cr.tensor([3.0, 4.0], requires_grad=True)
+        >>> (w * w).sum().backward()
+        >>> cr.optim.clip_grad_norm([w], max_norm=5.0).item(), w.grad.tolist()
+        (10.0, [3.0, 4.0])
+    """
+    positive("clip_grad_norm", "max_norm", max_norm)
+    backend, found = _gradients("clip_grad_norm", params)
+    norm = _norm(backend, found)
+    if backend.on_host and not np.isfinite(norm):
+        refuse_nonfinite("clip_grad_norm", found)
+        raise GraphError("clip_grad_norm: the gradients are so large that their norm overflows; scale the loss down")
+    if not backend.on_host or norm > max_norm:  # on a device a factor of 1 costs less than to look
+        scale = max_norm / norm if backend.on_host else backend.xp.minimum(max_norm / norm, 1.0)
+        for _, p, g in found:
+            wide = np.promote_types(g.dtype, np.float32)  # the factor may be too small for float16
+            clipped = g.astype(wide, copy=False) * scale.astype(wide)
+            p._node.grad = backend.asarray(clipped, dtype=g.dtype)
+    return Tensor._wrap(backend.asarray(norm))
+
+
+def clip_grad_value(params, limit):
+    """Bound each element of the gradients to [-limit, limit].
+
+    A clipped gradient is a new tensor without history, as in clip_grad_norm.
+
+    Shape: as in grad_norm.
+    Raises: as clip_grad_norm.
+    Example:
+        >>> import chainrule as cr
+        >>> w = cr.tensor([0.25, 4.0], requires_grad=True)
+        >>> (w * w).sum().backward()
+        >>> cr.optim.clip_grad_value([w], limit=1.0)
+        >>> w.grad.tolist()
+        [0.5, 1.0]
+    """
+    positive("clip_grad_value", "limit", limit)
+    backend, found = _gradients("clip_grad_value", params)
+    if backend.on_host:
+        refuse_nonfinite("clip_grad_value", found)
+    for _, p, g in found:
+        p._node.grad = backend.asarray(g.clip(-limit, limit))
+
+
+def refuse_nonfinite(operation, found):
+    """A GraphError that names the first of (label, parameter, gradient) whose gradient is nan or infinite.
+
+    It reads the values, so the gradients must be on the host.
+    """
+    for label, _, g in found:
+        if not np.isfinite(g).all():
+            nans, infs = int(np.isnan(g).sum()), int(np.isinf(g).sum())
+            raise GraphError(
+                f"{operation}: the gradient of parameter {label} has {nans} nan and {infs} infinite of {g.size} "
+                "elements; nothing was changed. Look for log or division at 0 and overflow in the loss; a lower "
+                "learning rate or scaled inputs often help"
+            )
+
+
+def named(operation, params):
+    """(label for messages, tensor) for tensors or (name, tensor) pairs.
+
+    Raises: ArgumentError for anything else.
+    """
+    if isinstance(params, (Tensor, str, dict)) or not hasattr(params, "__iter__"):
+        raise ArgumentError(
+            f"{operation}: needs a list of parameters such as model.parameters(), not {type(params).__name__}"
+        )
+    for i, p in enumerate(params):
+        name, p = p if isinstance(p, (tuple, list)) and len(p) == 2 else (None, p)
+        if not isinstance(p, Tensor):
+            raise ArgumentError(f"{operation}: parameter {i} must be a tensor, it is {p!r:.80}")
+        name = name or p.name
+        yield f"{name!r} {p.shape}" if name else f"{i} of shape {p.shape}", p
+
+
+def _gradients(operation, params):
+    """(backend, [(label, parameter, gradient array)]) of the parameters that have a gradient."""
+    found = [(label, p, raw(gradient(p))) for label, p in named(operation, params) if gradient(p) is not None]
+    if not found:
+        raise GraphError(f"{operation}: no parameter has a gradient; call loss.backward() first")
+    backend = owner(found[0][2])
+    devices = {owner(g).name for _, _, g in found}
+    if len(devices) > 1:
+        raise DeviceError(
+            f"{operation}: the parameters must be on one device, these are on {', '.join(map(repr, sorted(devices)))}"
+        )
+    if backend.array_type is float:
+        found = [(label, p, np.asarray(g)) for label, p, g in found]
+    return backend, found
+
+
+def _norm(backend, found):
+    """√Σ g² in float64, of shape (); on the host stretch by stretch, which a core's cache holds."""
+    xp = np if backend.array_type is float else backend.xp
+    total = xp.zeros((), np.float64)
+    for _, _, g in found:
+        flat = g.reshape(-1)
+        length = STRETCH if backend.on_host else max(g.size, 1)
+        for a in range(0, g.size, length):
+            part = flat[a : a + length].astype(np.float64, copy=False)
+            total = total + xp.dot(part, part)
+    return xp.sqrt(total)

@@ -1,0 +1,129 @@
+"""Keeping the best weights of a run, and ending it when it no longer gets better."""
+
+from math import inf
+
+from ..autograd.errors import ArgumentError, choose
+from .callback import Callback
+from .metrics import METRICS
+from .options import not_negative, whole
+
+_MODES = {"min": 1, "max": -1}
+
+
+def direction(owner, monitor, mode="auto"):
+    """1 if less of `monitor` is better, -1 if more is; "auto" knows losses and the metrics of chainrule.metrics.
+
+    Raises: ArgumentError for another mode, or where "auto" cannot tell.
+    """
+    if mode != "auto":
+        return choose("mode", mode, _MODES)
+    name = monitor.removeprefix("val_")
+    if name in METRICS or any(name.endswith(f"_{metric}") for metric in METRICS):
+        return _MODES["max"]
+    if any(word in name for word in ("loss", "error", "mse", "mae", "l1")):
+        return _MODES["min"]
+    raise ArgumentError(f'{owner}: is more or less of {monitor!r} better? Say mode="max" or mode="min"')
+
+
+class Best(Callback):
+    """Keeps a copy of the weights of the best epoch so far.
+
+    Fields:
+        monitor: the column of the history that is compared.
+        epoch: the best epoch; None before the first.
+        value: its value in that column.
+        weights: its state dict.
+    """
+
+    def __init__(self, monitor="val_loss", mode="auto", min_delta=0.0):
+        if not isinstance(monitor, str):
+            raise ArgumentError(f"{type(self).__name__}: monitor must be the name of a column, not {monitor!r}")
+        self.monitor = monitor
+        self.sign = direction(type(self).__name__, monitor, mode)
+        self.min_delta = not_negative(type(self).__name__, "min_delta", min_delta)
+        self._reset()
+
+    def _reset(self):
+        self.epoch, self.value, self.weights = None, self.sign * inf, None
+
+    def on_start(self, run):
+        if self.monitor not in run.columns:
+            raise ArgumentError(
+                f"{type(self).__name__}: there is no column {self.monitor!r} to monitor; choose among "
+                f"{', '.join(map(repr, run.columns))}" + ("" if run.validation else ", or give fit validation data")
+            )
+        self._reset()
+
+    def on_epoch(self, run):
+        value = run.history[-1][self.monitor]
+        if self.sign * (self.value - value) > self.min_delta:  # never true of nan
+            self.epoch, self.value, self.weights = run.epoch, value, run.model.state_dict()
+            self.improved(run)
+        else:
+            self.waited(run)
+
+    def improved(self, run):
+        """After an epoch better than all before by more than min_delta."""
+
+    def waited(self, run):
+        """After any other epoch."""
+
+    def on_end(self, run):
+        run.history.best_epoch, run.history.best_weights = self.epoch, self.weights
+
+    def state_dict(self):
+        return {"epoch": self.epoch, "value": self.value, "weights": self.weights}
+
+    def load_state_dict(self, state):
+        self.epoch, self.value, self.weights = state["epoch"], state["value"], state["weights"]
+
+
+class EarlyStopping(Best):
+    """Ends a run when `monitor` has not improved for `patience` epochs, and gives the model its best weights.
+
+    The best weights are restored whatever ended the run: patience, the last epoch, Ctrl-C or an error.
+    `history.best_epoch` says which epoch they are from.
+
+    An epoch is better if it improves on the best so far by more than `min_delta`. mode is "min", "max", or "auto", which
+    knows losses and the metrics of chainrule.metrics.
+
+    Raises: ArgumentError for a bad patience or min_delta, or a column that the run does not have.
+    Source: Prechelt, "Early stopping - but when?" (1998).
+    Example:
+        >>> import chainrule as cr
+        >>> cr.optim.EarlyStopping(patience=5, monitor="val_accuracy")
+        EarlyStopping(patience=5, min_delta=0.0, monitor='val_accuracy')
+    """
+
+    def __init__(self, patience=10, min_delta=0.0, monitor="val_loss", mode="auto"):
+        super().__init__(monitor, mode, min_delta)
+        self.patience = whole("EarlyStopping", "patience", patience)
+
+    def _reset(self):
+        super()._reset()
+        self.waiting = 0
+
+    def improved(self, run):
+        self.waiting = 0
+
+    def waited(self, run):
+        self.waiting += 1
+        if self.waiting >= self.patience and not run.stop:
+            epochs = "epoch" if self.patience == 1 else "epochs"
+            run.stop = f"{self.monitor} has not improved for {self.patience} {epochs}"
+
+    def on_end(self, run):
+        super().on_end(run)
+        if self.weights is not None:
+            run.model.load_state_dict(self.weights)
+            run.say(f"the weights are those of epoch {self.epoch}, {self.monitor} {self.value:.4g}")
+
+    def state_dict(self):
+        return super().state_dict() | {"waiting": self.waiting}
+
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        self.waiting = state["waiting"]
+
+    def __repr__(self):
+        return f"EarlyStopping(patience={self.patience}, min_delta={self.min_delta}, monitor={self.monitor!r})"

@@ -1,0 +1,88 @@
+"""Penalties on large parameters: terms to add to a loss, and a bound to project on after a step."""
+
+import numpy as np
+
+from ..autograd.errors import ArgumentError, GraphError
+from ..autograd.ops.elementwise import absolute, square
+from ..autograd.ops.reduce import sum_
+from ..autograd.tensor import owner
+from .clip import named
+from .options import flag, positive
+
+
+def l1_penalty(params, biases=True):
+    """The sum of absolute values Σ |p|, to be added to a loss with a factor: it makes parameters exactly 0.
+
+    Shape: params are tensors or (name, tensor) pairs, of any shapes; biases=False leaves out those with fewer than two
+        axes, that is biases and the gains of norms. The result has shape ().
+    Gradient: sign(p), and 0 at the kink p = 0.
+    Raises: ArgumentError if there is nothing to sum.
+    Source: Tibshirani, "Regression shrinkage and selection via the lasso" (1996).
+    Example:
+        >>> import chainrule as cr
+        >>> cr.optim.l1_penalty([cr.tensor([1.0, -2.0]), cr.tensor([[3.0]])]).item()
+        6.0
+    """
+    return _total("l1_penalty", params, biases, absolute)
+
+
+def l2_penalty(params, biases=True):
+    """Half the sum of squares ½ Σ p², to be added to a loss with a factor: weight decay.
+
+    Its gradient is p, so λ · l2_penalty(params) does in SGD what weight_decay=λ does, on the same parameters.
+
+    Shape: as in l1_penalty.
+    Gradient: p.
+    Raises: ArgumentError if there is nothing to sum.
+    Source: Krogh and Hertz, "A simple weight decay can improve generalization" (1991), equation 2.
+    Example:
+        >>> import chainrule as cr
+        >>> cr.optim.l2_penalty([cr.tensor([1.0, -2.0]), cr.tensor([[3.0]])]).item()
+        7.0
+    """
+    return 0.5 * _total("l2_penalty", params, biases, square)
+
+
+def max_norm(params, limit, axis=0):
+    """Scale each neuron's incoming weights down to the norm `limit` if theirs is larger, in place: after each step.
+
+    w ← w · min(1, limit / ‖w‖), with the norm along `axis`: of the columns of a layer's weight (n_in, n_out).
+
+    Shape: params are tensors or (name, tensor) pairs; those with fewer than two axes are left as they are.
+    Raises: ArgumentError if limit is no finite number above 0, or if no tensor has two axes; GraphError if one is not
+        a leaf. Nothing has changed then.
+    Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014), section 5.1.
+    Example:
+        >>> import chainrule as cr
+        >>> w = cr.tensor([[3.0, 0.5], [4.0, 0.5]])
+        >>> cr.optim.max_norm([w], limit=2.5)
+        >>> w.tolist()
+        [[1.5, 0.5], [2.0, 0.5]]
+    """
+    positive("max_norm", "limit", limit)
+    found = _weights("max_norm", params)
+    for label, w in found:
+        if w._node is not None and w._node.primitive is not None:
+            raise GraphError(f"max_norm: {label} is the result of a recorded call; only leaves can be changed in place")
+    for _, w in found:
+        xp, wide = owner(w._data).xp, w._data.astype(np.promote_types(w.dtype, np.float32), copy=False)
+        norms = xp.sqrt(xp.sum(wide * wide, axis=axis, keepdims=True))
+        w.assign(wide * (limit / xp.maximum(norms, limit)))  # exactly 1 for those within the limit, 0 included
+
+
+def _weights(operation, params):
+    """The tensors with at least two axes."""
+    found = [(label, p) for label, p in named(operation, params) if p.ndim >= 2]
+    if not found:
+        raise ArgumentError(
+            f"{operation}: no tensor has at least two axes, as weights have; was the model's list empty?"
+        )
+    return found
+
+
+def _total(operation, params, biases, size):
+    found = list(named(operation, params)) if flag(operation, "biases", biases) else _weights(operation, params)
+    if not found:
+        raise ArgumentError(f"{operation}: needs at least one parameter; was the model's list empty?")
+    first, *rest = [sum_(size(p)) for _, p in found]
+    return sum(rest, start=first)

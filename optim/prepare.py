@@ -1,0 +1,145 @@
+"""What fit does before the first step: put the options into one form, and refuse what cannot work."""
+
+from os import PathLike
+
+import numpy as np
+
+from ..autograd.errors import ArgumentError, ShapeError
+from ..autograd.ops.creation import asarray
+from ..autograd.tape import no_grad
+from ..autograd.tensor import Tensor
+from .callback import Callback, EachEpoch
+from .checkpoint import Checkpoint
+from .clip import clip_grad_norm, clip_grad_value
+from .data import Batches, refuse_nonfinite
+from .early_stopping import Best, EarlyStopping
+from .metrics import metric
+from .options import positive
+from .progress import Progress
+
+
+def batches_of(data, batch_size):
+    """A pair of arrays as Batches; anything else as it is."""
+    if isinstance(data, (tuple, list)) and len(data) == 2 and all(_is_array(a) for a in data):
+        return Batches(*data, batch_size=batch_size)
+    if not hasattr(data, "__iter__"):
+        raise ArgumentError(f"fit: data must be a pair (x, y), Batches, or something that yields (x, y), not {data!r:.80}")
+    return data
+
+
+def _is_array(a):
+    return isinstance(a, Tensor) or (hasattr(a, "shape") and hasattr(a, "dtype"))
+
+
+def validation_parts(validation):
+    """{name: (x, y)}, however it was given."""
+    if validation is None:
+        return {}
+    parts = validation if isinstance(validation, dict) else {"val": validation}
+    for name, pair in parts.items():
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise ArgumentError(f"fit: validation data {name!r} must be a pair (x, y), not {pair!r:.80}")
+    return {name: tuple(a if hasattr(a, "shape") else asarray(a) for a in pair) for name, pair in parts.items()}
+
+
+def named_metrics(metrics, validation):
+    """{name: function}, from names, functions or a dict."""
+    if not metrics:
+        return {}
+    if not validation:
+        raise ArgumentError("fit: metrics are measured on validation data; give validation=(x, y)")
+    if not isinstance(metrics, dict):
+        metrics = [metrics] if isinstance(metrics, str) or callable(metrics) else metrics
+        metrics = {m if isinstance(m, str) else m.__name__: m for m in metrics}
+    return {name: m if callable(m) else metric(m) for name, m in metrics.items()}
+
+
+def clips(clip_norm, clip_value):
+    """What to do to the gradients before each step: functions of the parameters."""
+    wanted = ((clip_grad_norm, "clip_norm", clip_norm), (clip_grad_value, "clip_value", clip_value))
+    wanted = [(clip, positive("fit", name, bound)) for clip, name, bound in wanted if bound is not None]
+    return [lambda params, clip=clip, bound=bound: clip(params, bound) for clip, bound in wanted]
+
+
+def all_callbacks(early_stopping, validation, callbacks, epochs, verbose, checkpoint):
+    """Everything that takes part, in the order in which it is called: what is saved last knows what the others did."""
+    if isinstance(early_stopping, (int, np.integer)) and not isinstance(early_stopping, bool):
+        early_stopping = EarlyStopping(patience=early_stopping)
+    if early_stopping is not None and not isinstance(early_stopping, Best):
+        raise ArgumentError(f"fit: early_stopping must be an EarlyStopping or its patience, not {early_stopping!r}")
+    if early_stopping is None and validation:
+        early_stopping = Best(f"{next(iter(validation))}_loss")
+    if isinstance(callbacks, Callback) or callable(callbacks):
+        callbacks = [callbacks]
+    for callback in callbacks:
+        if not isinstance(callback, Callback) and not callable(callback):
+            raise ArgumentError(f"fit: a callback must be a Callback or a function of the run, not {callback!r}")
+    callbacks = [c if isinstance(c, Callback) else EachEpoch(c) for c in callbacks]
+    best = [] if early_stopping is None else [early_stopping]
+    last = [] if checkpoint is None else [checkpoint]
+    return [*best, *callbacks, Progress(epochs, verbose), *last]
+
+
+def checkpoint_at(checkpoint, resume):
+    """A path as a Checkpoint."""
+    if checkpoint is None and resume:
+        raise ArgumentError("fit: resume=True needs checkpoint=, the file to go on from")
+    if checkpoint is None or isinstance(checkpoint, Checkpoint):
+        return checkpoint
+    if not isinstance(checkpoint, (str, PathLike)):
+        raise ArgumentError(f"fit: checkpoint must be a path or a Checkpoint, not {checkpoint!r}")
+    return Checkpoint(checkpoint)
+
+
+def refuse_misfits(run):
+    """Raise if the data holds nan, has another width than the model or the training data, or labels beyond its outputs.
+
+    Data that only yields batches is not looked at: it may be an iterator.
+    """
+    arrays = getattr(run.batches, "arrays", None)
+    parts = {}
+    if arrays is not None:
+        if len(arrays) != 2:
+            raise ArgumentError(f"fit: batches must be pairs (x, y); these hold {len(arrays)} arrays")
+        parts["training data"] = tuple(arrays)
+    parts |= {f"validation data {name!r}": pair for name, pair in run.validation.items()}
+    widths = {}
+    for name, (x, y) in parts.items():
+        if not len(x.shape) or not len(y.shape) or x.shape[0] != y.shape[0] or not x.shape[0]:
+            raise ShapeError(f"fit: {name} must be x and y of one length, at least 1, given {x.shape} and {y.shape}")
+        for label, a in (("x", x), ("y", y)):
+            refuse_nonfinite(f"fit: {label} of the {name}", a)
+        widths[name] = tuple(x.shape[1:])
+    (first, width), *others = widths.items() if widths else [("", ())]
+    for name, other in others:
+        if other != width:
+            raise ShapeError(f"fit: the examples of the {name} have shape {other}, those of the {first} {width}")
+    for name, (x, y) in parts.items():
+        _refuse_labels(run, name, _try(run, x), y)
+
+
+@no_grad()
+def _try(run, x):
+    """The model's output for one example; nothing is left changed."""
+    mode, state = run.model.training, run.random_state()
+    run.model.eval()
+    try:
+        return run.model(x[:1])
+    finally:
+        run.model.train(mode)
+        run.set_random_state(state)
+
+
+def _refuse_labels(run, name, output, y):
+    """Raise if labels are outside what the model's outputs, or the loss, can express."""
+    shape, kind = getattr(output, "shape", ()), np.dtype(y.dtype).kind
+    if kind in "iu" and len(shape) == len(y.shape) + 1:
+        bounds, advice = (0, shape[-1] - 1), f"class indices 0 to {shape[-1] - 1}: the model has {shape[-1]} outputs"
+    elif hasattr(run.loss, "target_range"):
+        bounds = run.loss.target_range
+        advice = f"targets in {list(bounds)}: that is what {run.loss.__name__} compares with"
+    else:
+        return
+    low, high = float(y.min()), float(y.max())
+    if low < bounds[0] or high > bounds[1]:
+        raise ArgumentError(f"fit: the {name} must have {advice}, but y goes from {low:g} to {high:g}")

@@ -1,0 +1,204 @@
+"""A training run: what fit keeps in mind between steps, and how it is saved and taken up again."""
+
+from itertools import islice
+from time import perf_counter
+
+from ..autograd import random
+from ..autograd.errors import ArgumentError, CheckpointError, GraphError
+from ..autograd.ops.shape import concatenate
+from ..autograd.random import Generator
+from ..autograd.tape import no_grad
+from .history import History
+
+VERSION = 1  # of the checkpoint's contents
+
+
+class Run:
+    """The state of one call of fit, as callbacks see it.
+
+    Fields:
+        model, loss, optimizer, batches, validation: as given to fit; validation as {name: (x, y)}.
+        columns: the names of what each epoch's row of the history holds.
+        history: the rows so far.
+        epoch: the number of the current epoch, from 1; 0 before the first.
+        step: how many steps of this epoch were taken.
+        stop: None, or why the run ends after this step; interrupted: whether that is Ctrl-C.
+    """
+
+    def __init__(self, model, loss, optimizer, batches, validation, metrics, callbacks):
+        self.model, self.loss, self.optimizer, self.batches = model, loss, optimizer, batches
+        self.validation, self.metrics, self.callbacks = validation, metrics, callbacks
+        scores = [f"{part}_{name}" for part in validation for name in ("loss", *metrics)]
+        self.columns = ["epoch", "loss", *scores, "lr", "grad_norm", "seconds"]
+        self.history = History()
+        self.epoch, self.step, self.stop, self.interrupted = 0, 0, None, False
+        self._sums = {"loss": 0.0, "examples": 0, "grad_norm": 0.0, "seconds": 0.0}
+        self._resumed, self._order = False, None  # in the middle of an epoch; the generators at the epoch's start
+
+    def call(self, moment):
+        """Tell all callbacks; at the end in reverse, as with-blocks inside one another would end."""
+        for callback in self.callbacks if moment != "on_end" else reversed(self.callbacks):
+            getattr(callback, moment)(self)
+        self.history.stopped = self.stop
+
+    def interrupt(self):
+        """What Ctrl-C does."""
+        self.interrupted, self.stop = True, "Ctrl-C"
+
+    def say(self, text):
+        """Show a line where the progress is shown, if it is."""
+        for callback in self.callbacks:
+            if hasattr(callback, "say"):
+                callback.say(text)
+
+    # ---- an epoch
+
+    def goes_on(self, epochs):
+        """Whether there is something left to do."""
+        return not self.stop and (self._resumed or self.epoch < epochs)
+
+    def rest_of_epoch(self):
+        """The batches of the next epoch, or those that remain of the one that was taken up."""
+        if not self._resumed:
+            self.epoch, self.step = self.epoch + 1, 0
+            self._sums = dict.fromkeys(self._sums, 0.0) | {"examples": 0}
+            self._order = self.random_state()
+        self.model.train()
+        now = self.random_state()
+        if self._resumed:  # the same order of the data as in the epoch that was interrupted
+            self.set_random_state(self._order)
+        if hasattr(self.batches, "iterate"):
+            batches = self.batches.iterate(self.step)
+        else:
+            batches = iter(self.batches)
+            next(islice(batches, self.step, self.step), None)  # pass over those that were seen
+        if self._resumed:
+            self.set_random_state(now)
+        self._resumed = False
+        self._started = perf_counter() - self._sums["seconds"]
+        return batches
+
+    def count(self, value, examples):
+        """Note the loss of a batch and the gradients of its step."""
+        self.step += 1
+        sums = self._sums
+        sums["loss"] = sums["loss"] + value.detach().to("float64") * examples
+        sums["examples"] += examples
+        sums["grad_norm"] = sums["grad_norm"] + self.optimizer.grad_norm
+        self.call("on_step")
+
+    def finish_epoch(self):
+        """Validate, and put the epoch's row into the history."""
+        sums = self._sums
+        if not sums["examples"]:
+            raise ArgumentError("fit: there are no batches; was the data an iterator that is already used up?")
+        row = {"epoch": self.epoch, "loss": float(sums["loss"]) / sums["examples"]}
+        seconds = perf_counter() - self._started
+        if row["loss"] != row["loss"]:
+            raise GraphError(
+                f"fit: the loss of epoch {self.epoch} is nan. Look for nan in the data and log or division at 0 in the "
+                "loss; a lower learning rate, clipping or scaled inputs often help"
+            )
+        for name, (x, y) in self.validation.items():
+            row |= evaluate(self.model, self.loss, x, y, self.metrics, name)
+        row |= {"lr": self.optimizer.last_lr, "grad_norm": float(sums["grad_norm"]) / self.step, "seconds": seconds}
+        self.history.append(row)
+        self.optimizer.observe(row)
+        self.call("on_epoch")
+
+    # ---- saving
+
+    def state_dict(self):
+        """All that it takes to go on, as nested dicts and lists that chainrule.save can write."""
+        self._sums["seconds"] = perf_counter() - self._started
+        return {
+            "version": VERSION,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "batches": _length(self.batches),
+            "finished": len(self.history) == self.epoch,
+            "stop": None if self.interrupted else self.stop,
+            "sums": dict(self._sums),
+            "history": list(self.history),
+            "random": {"now": self.random_state(), "order": self._order},
+            "callbacks": [{"kind": type(c).__name__, "state": c.state_dict()} for c in self.callbacks],
+        }
+
+    def load_state_dict(self, state):
+        """Go on from what state_dict() returned; nothing changes if it does not fit.
+
+        Raises: CheckpointError that says what does not fit.
+        """
+        self._refuse_misfit(state)
+        backup = self.model.state_dict()
+        self.model.load_state_dict(state["model"])
+        try:
+            self.optimizer.load_state_dict(state["optimizer"])
+        except CheckpointError:
+            self.model.load_state_dict(backup)
+            raise
+        self.set_random_state(state["random"]["now"])
+        self._order = state["random"]["order"]
+        for callback, saved in zip(self.callbacks, state["callbacks"], strict=True):
+            callback.load_state_dict(saved["state"])
+        self.history[:] = state["history"]
+        self.epoch, self.step, self.stop, self._sums = state["epoch"], state["step"], state["stop"], state["sums"]
+        self._resumed = not state["finished"]
+
+    def _refuse_misfit(self, state):
+        if not isinstance(state, dict) or state.get("version") != VERSION:
+            raise CheckpointError("fit: the checkpoint is not one of a training run of this version of chainrule")
+        if state["batches"] != _length(self.batches):
+            raise CheckpointError(
+                f"fit: the checkpoint is of a run with {state['batches']} batches in an epoch, and this data has "
+                f"{_length(self.batches)}; resume with the data and the batch size of the interrupted run"
+            )
+        kinds = [c["kind"] for c in state["callbacks"]], [type(c).__name__ for c in self.callbacks]
+        if kinds[0] != kinds[1]:
+            raise CheckpointError(f"fit: the checkpoint is of a run with the callbacks {kinds[0]}, not {kinds[1]}")
+        if state["random"]["now"].keys() != self.random_state().keys():
+            raise CheckpointError("fit: the checkpoint is of a run with other random generators in data or model")
+
+    def _generators(self):
+        """Every stream of random numbers that training draws from, by where it was found."""
+        found = {"": random, "data": getattr(self.batches, "generator", None)}
+        if hasattr(self.model, "named_modules"):
+            for path, module in self.model.named_modules():
+                found |= {f"model.{path}.{k}": v for k, v in vars(module).items() if isinstance(v, Generator)}
+        return {name: generator for name, generator in found.items() if generator is not None}
+
+    def random_state(self):
+        return {name: list(generator.get_state()) for name, generator in self._generators().items()}
+
+    def set_random_state(self, state):
+        for name, generator in self._generators().items():
+            generator.set_state(state[name])
+
+
+def _length(batches):
+    return len(batches) if hasattr(batches, "__len__") else None
+
+
+@no_grad()
+def evaluate(model, loss, x, y, metrics=None, name="val", batch_size=4096):
+    """The loss and the metrics of `model` on (x, y), with dropout and the like switched off, as a dict of numbers.
+
+    More than `batch_size` examples are passed through the model in parts.
+    """
+    mode = model.training
+    model.eval()
+    try:
+        if len(x) <= batch_size:
+            prediction = model(x)
+            value = float(loss(prediction, y))
+        else:
+            parts = [slice(i, i + batch_size) for i in range(0, len(x), batch_size)]
+            prediction = concatenate([model(x[part]) for part in parts])
+            losses = [float(loss(prediction[part], y[part])) * len(x[part]) for part in parts]
+            value = sum(losses) / len(x)
+        scores = {f"{name}_{k}": float(metric(prediction, y)) for k, metric in (metrics or {}).items()}
+        return {f"{name}_loss": value} | scores
+    finally:
+        model.train(mode)
