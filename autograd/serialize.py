@@ -91,7 +91,7 @@ def write_atomically(path, data):
         os.chmod(temporary, 0o666 & ~umask)  # mkstemp keeps files to their owner
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        Path(temporary).unlink(missing_ok=True)  # Ctrl-C may come right after the renaming
         raise
 
 

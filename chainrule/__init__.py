@@ -31,11 +31,22 @@ from .autograd.serialize import load, save
 from .autograd.tape import enable_grad, no_grad
 from .autograd.tensor import Tensor, Value
 from .autograd.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .optim import data, metrics
 
 if TYPE_CHECKING:
     from typing import Any
 
     def __getattr__(name: str) -> Any: ...  # the operations, which are named where they are declared
+
+else:
+
+    def __getattr__(name):
+        """plot and sklearn, loaded when they are first asked for."""
+        if name in ("plot", "sklearn"):
+            from importlib import import_module
+
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __version__ = "0.1.0"
@@ -60,6 +71,7 @@ __all__ = [
     "Tensor",
     "Value",
     "backends",
+    "data",
     "draw",
     "enable_grad",
     "grad",
@@ -69,6 +81,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "load",
+    "metrics",
     "nn",
     "no_grad",
     "optim",

@@ -1,6 +1,6 @@
 """Adam and its relatives: steps along the mean gradient m, scaled by what v says of the gradient's size."""
 
-from ..autograd.ops.elementwise import absolute, maximum, sign, sqrt, where
+from ..autograd.ops.elementwise import absolute, maximum, sign, sqrt
 from .optimizer import Optimizer
 
 
@@ -138,10 +138,10 @@ class RAdam(Optimizer):
         v = b2 * v + (1 - b2) * (g * g)
         top = 2 / (1 - b2) - 1
         rho = top - 2 * t * b2**t / (1 - b2**t)
-        steady = maximum(rho, 5.0)  # keeps the root real where it is not used
-        r = ((steady - 4) * (steady - 2) * top / ((top - 4) * (top - 2) * steady)) ** 0.5
-        scale = where(rho > 5, r * (1 - b2**t) ** 0.5 / (sqrt(v) + eps), 1.0)
-        return p - lr / (1 - b1**t) * m * scale, m, v
+        if rho <= 5:  # a number, like t
+            return p - lr / (1 - b1**t) * m, m, v
+        r = ((rho - 4) * (rho - 2) * top / ((top - 4) * (top - 2) * rho)) ** 0.5
+        return p - lr / (1 - b1**t) * m * (r * (1 - b2**t) ** 0.5 / (sqrt(v) + eps)), m, v
 
 
 class Lion(Optimizer):

@@ -4,6 +4,7 @@ The parameters of one device and dtype become views of one flat array, and so do
 runs over stretches of the block that fit the processor's cache, whatever the shapes of the tensors in them.
 """
 
+from copy import deepcopy
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +51,12 @@ class Block:
         if not self.scalar:
             for p, view in zip(params, self.views, strict=True):
                 p.rehome(view)
+
+    def __deepcopy__(self, memo):
+        twin = Block(deepcopy(self.params, memo), {})
+        twin.state = {kind: s.copy() for kind, s in self.state.items()}
+        twin.updates = list(self.updates)
+        return twin
 
     def runs(self):
         """What there is to do: large parameters alone, small neighbours together."""
@@ -102,14 +109,14 @@ class Block:
                 if self.scalar:
                     p._data = p._node.result = float(self.flat[a])
 
-    def state_dict(self):
+    def entries(self):
         """For each parameter its state, as copies in its own shape, and its count of updates."""
         for p, (a, b), updates in zip(self.params, self.spans, self.updates, strict=True):
             entry = {kind: Tensor._wrap(s[a:b].reshape(p.shape).copy()) for kind, s in self.state.items()}
             yield entry | {"updates": updates}
 
-    def load_state_dict(self, entries):
-        """Take over the entries of state_dict(), whose shapes fit."""
+    def take_over(self, entries):
+        """Take over what entries() returned, of the same shapes."""
         for i, ((a, b), entry) in enumerate(zip(self.spans, entries, strict=True)):
             for kind, s in self.state.items():
                 value = entry[kind].numpy() if isinstance(entry[kind], Tensor) else np.asarray(entry[kind])

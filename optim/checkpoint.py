@@ -46,5 +46,5 @@ class Checkpoint(Callback):
         save(run.state_dict(), self.path)
 
     def on_end(self, run):
-        if run.interrupted:  # between two steps: nothing is half done
+        if run.interrupted and not run.halfway:  # between two steps: nothing is half done
             save(run.state_dict(), self.path)

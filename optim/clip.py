@@ -82,7 +82,7 @@ def clip_grad_value(params, limit):
         p._node.grad = backend.asarray(g.clip(-limit, limit))
 
 
-def refuse_nonfinite(operation, found):
+def refuse_nonfinite(operation, found, now="nothing was changed"):
     """A GraphError that names the first of (label, parameter, gradient) whose gradient is nan or infinite.
 
     It reads the values, so the gradients must be on the host.
@@ -92,8 +92,8 @@ def refuse_nonfinite(operation, found):
             nans, infs = int(np.isnan(g).sum()), int(np.isinf(g).sum())
             raise GraphError(
                 f"{operation}: the gradient of parameter {label} has {nans} nan and {infs} infinite of {g.size} "
-                "elements; nothing was changed. Look for log or division at 0 and overflow in the loss; a lower "
-                "learning rate or scaled inputs often help"
+                f"elements; {now}. Look for log or division at 0 and overflow in the loss; a lower learning rate or "
+                "scaled inputs often help"
             )
 
 

@@ -9,6 +9,7 @@ from .prepare import (
     clips,
     named_metrics,
     refuse_misfits,
+    refuse_wrong_kinds,
     validation_parts,
 )
 from .run import Run
@@ -66,6 +67,7 @@ def fit(
     """
     whole("fit", "epochs", epochs)
     verbose = whole("fit", "verbose", int(verbose) if isinstance(verbose, bool) else verbose, least=0)
+    refuse_wrong_kinds(model, loss, optimizer, penalty)
     data, validation = batches_of(data, batch_size), validation_parts(validation)
     metrics, clip = named_metrics(metrics, validation), clips(clip_norm, clip_value)
     checkpoint = checkpoint_at(checkpoint, resume)
@@ -74,11 +76,10 @@ def fit(
     refuse_misfits(run)
     if checkpoint is not None:
         checkpoint.refuse(resume)
-    try:
-        run.call("on_start")
+    with run.started():
         if checkpoint is not None:
             checkpoint.take_up(run)
-        with DeferredInterrupt(run.interrupt):
+        with DeferredInterrupt(run):
             while run.goes_on(epochs):
                 for x, y in run.rest_of_epoch():
 
@@ -93,12 +94,8 @@ def fit(
                         return value
 
                     run.count(optimizer.step(closure), len(x))
-                    if run.stop:
+                    if run.ending:
                         break
                 else:
                     run.finish_epoch()
-    except KeyboardInterrupt:
-        run.stop = "Ctrl-C"
-    finally:
-        run.call("on_end")
     return run.history

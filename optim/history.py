@@ -49,7 +49,7 @@ class History(list):
 
     def plot(self, ax=None, **options):
         """Draw the learning curves; see chainrule.plot.learning_curves. Returns the Axes."""
-        from .plot import learning_curves
+        from chainrule.plot import learning_curves  # it stands above us, so only when asked for
 
         return learning_curves(self, ax=ax, **options)
 

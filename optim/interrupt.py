@@ -5,14 +5,15 @@ import threading
 
 
 class DeferredInterrupt:
-    """Inside the with-block the first Ctrl-C calls `note`; another one raises KeyboardInterrupt, as usual.
+    """Inside the with-block the first Ctrl-C sets run.interrupted; another one ends the block at once.
 
-    Where Python's own handler is not in place (another library has set one, or this is not the main thread), nothing
-    is changed, and KeyboardInterrupt comes whenever it comes.
+    Where Python's own handler is not in place (another library has set one, or this is not the main thread), it is left
+    as it is, and the first one ends the block, whenever it comes. Either way the run goes on after the block, and
+    run.halfway says whether a step was cut off.
     """
 
-    def __init__(self, note):
-        self.note = note
+    def __init__(self, run):
+        self.run = run
         self.before = None
 
     def __enter__(self):
@@ -25,8 +26,12 @@ class DeferredInterrupt:
 
     def _first(self, number, frame):
         signal.signal(signal.SIGINT, self.before)
-        self.note()
+        self.run.interrupted = True
 
-    def __exit__(self, *error):
+    def __exit__(self, kind, error, traceback):
         if self.before is not None:
             signal.signal(signal.SIGINT, self.before)
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self.run.interrupted = self.run.halfway = True
+            return True
+        return False

@@ -1,6 +1,5 @@
 """The learning rate range test: a short run whose rate grows until the loss explodes, and which is then undone."""
 
-from itertools import chain, islice, repeat
 from math import isfinite
 
 import numpy as np
@@ -26,7 +25,7 @@ class LRFind:
 
     def plot(self, ax=None, **options):
         """Draw the loss over the learning rate; see chainrule.plot.lr_finder. Returns the Axes."""
-        from .plot import lr_finder
+        from chainrule.plot import lr_finder  # it stands above us, so only when asked for
 
         return lr_finder(self, ax=ax, **options)
 
@@ -73,14 +72,15 @@ def lr_find(model, loss, optimizer, data, start=1e-7, end=10.0, steps=100, *, ba
 def _sweep(run, lrs, diverged):
     """The loss at each rate, until it explodes."""
     run.model.train()
-    batches = chain.from_iterable(iter(data) for data in repeat(run.batches))
     smoothed = lowest = None
-    for lr, (x, y) in zip(lrs, islice(batches, len(lrs)), strict=False):
+    for lr, (x, y) in zip(lrs, _endless(run.batches), strict=False):
         run.optimizer.lr = lr
         run.optimizer.zero_grad()
         value = run.loss(run.model(x), y)
         number = float(value)
-        if not isfinite(number) and smoothed is not None:
+        if not isfinite(number):
+            if smoothed is None:
+                raise GraphError(f"lr_find: the loss of the first batch is {number}, before any step; look at the data")
             return
         yield number
         smoothed = number if smoothed is None else 0.9 * smoothed + 0.1 * number
@@ -94,6 +94,17 @@ def _sweep(run, lrs, diverged):
             if lr == lrs[0]:
                 raise
             return
+
+
+def _endless(data):
+    """The batches, from the start again whenever they end."""
+    while True:
+        empty = True
+        for batch in data:
+            empty = False
+            yield batch
+        if empty:
+            raise ArgumentError("lr_find: there are no batches")
 
 
 def _judged(lrs, losses):

@@ -84,5 +84,5 @@ def _total(operation, params, biases, size):
     found = list(named(operation, params)) if flag(operation, "biases", biases) else _weights(operation, params)
     if not found:
         raise ArgumentError(f"{operation}: needs at least one parameter; was the model's list empty?")
-    first, *rest = [sum_(size(p)) for _, p in found]
+    first, *rest = [sum_(size(p)) if p.ndim else size(p) for _, p in found]
     return sum(rest, start=first)

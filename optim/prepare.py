@@ -14,21 +14,32 @@ from .clip import clip_grad_norm, clip_grad_value
 from .data import Batches, refuse_nonfinite
 from .early_stopping import Best, EarlyStopping
 from .metrics import metric
+from .optimizer import Optimizer
 from .options import positive
 from .progress import Progress
 
 
 def batches_of(data, batch_size):
-    """A pair of arrays as Batches; anything else as it is."""
-    if isinstance(data, (tuple, list)) and len(data) == 2 and all(_is_array(a) for a in data):
+    """A pair of arrays, or of lists of numbers, as Batches; what yields pairs as it is."""
+    wanted = "fit: data must be a pair (x, y), Batches, or something that yields pairs (x, y)"
+    if _is_array(data) or isinstance(data, (str, bytes, dict)) or not hasattr(data, "__iter__"):
+        raise ArgumentError(f"{wanted}, not {type(data).__name__}")
+    if isinstance(data, (tuple, list)) and data and all(_is_array(a) or _is_numbers(a) for a in data):
+        if len(data) != 2:
+            raise ArgumentError(f"{wanted}, not {len(data)} arrays")
         return Batches(*data, batch_size=batch_size)
-    if not hasattr(data, "__iter__"):
-        raise ArgumentError(f"fit: data must be a pair (x, y), Batches, or something that yields (x, y), not {data!r:.80}")
     return data
 
 
 def _is_array(a):
     return isinstance(a, Tensor) or (hasattr(a, "shape") and hasattr(a, "dtype"))
+
+
+def _is_numbers(a):
+    """Whether `a` is a nested list of numbers (and no batch, which holds arrays)."""
+    while isinstance(a, (list, tuple)) and a:
+        a = a[0]
+    return isinstance(a, (int, float))
 
 
 def validation_parts(validation):
@@ -50,7 +61,13 @@ def named_metrics(metrics, validation):
         raise ArgumentError("fit: metrics are measured on validation data; give validation=(x, y)")
     if not isinstance(metrics, dict):
         metrics = [metrics] if isinstance(metrics, str) or callable(metrics) else metrics
-        metrics = {m if isinstance(m, str) else m.__name__: m for m in metrics}
+        if not hasattr(metrics, "__iter__"):
+            raise ArgumentError(f"fit: metrics must be names, functions, or a dict of functions, not {metrics!r}")
+        pairs = [(m if isinstance(m, str) else getattr(m, "__name__", None), m) for m in metrics]
+        names = [name for name, _ in pairs]
+        if None in names or len(set(names)) < len(names) or "<lambda>" in names:
+            raise ArgumentError(f"fit: metrics need names, each once, but have {names}; give a dict of functions by name")
+        metrics = dict(pairs)
     return {name: m if callable(m) else metric(m) for name, m in metrics.items()}
 
 
@@ -68,11 +85,10 @@ def all_callbacks(early_stopping, validation, callbacks, epochs, verbose, checkp
     if early_stopping is not None and not isinstance(early_stopping, Best):
         raise ArgumentError(f"fit: early_stopping must be an EarlyStopping or its patience, not {early_stopping!r}")
     if early_stopping is None and validation:
-        early_stopping = Best(f"{next(iter(validation))}_loss")
-    if isinstance(callbacks, Callback) or callable(callbacks):
-        callbacks = [callbacks]
+        early_stopping = Best(f"{'val' if 'val' in validation else next(iter(validation))}_loss")
+    callbacks = [callbacks] if isinstance(callbacks, Callback) or not hasattr(callbacks, "__iter__") else callbacks
     for callback in callbacks:
-        if not isinstance(callback, Callback) and not callable(callback):
+        if isinstance(callback, type) or not (isinstance(callback, Callback) or callable(callback)):
             raise ArgumentError(f"fit: a callback must be a Callback or a function of the run, not {callback!r}")
     callbacks = [c if isinstance(c, Callback) else EachEpoch(c) for c in callbacks]
     best = [] if early_stopping is None else [early_stopping]
@@ -89,6 +105,16 @@ def checkpoint_at(checkpoint, resume):
     if not isinstance(checkpoint, (str, PathLike)):
         raise ArgumentError(f"fit: checkpoint must be a path or a Checkpoint, not {checkpoint!r}")
     return Checkpoint(checkpoint)
+
+
+def refuse_wrong_kinds(model, loss, optimizer, penalty):
+    """Raise for what cannot take part at all."""
+    for name, value in (("model", model), ("loss", loss), ("penalty", penalty)):
+        if not callable(value) and not (value is None and name == "penalty"):
+            raise ArgumentError(f"fit: {name} must be callable, not {value!r:.80}")
+    if not isinstance(optimizer, Optimizer):
+        advice = f"; make one: {optimizer.__name__}(model.parameters(), ...)" if isinstance(optimizer, type) else ""
+        raise ArgumentError(f"fit: optimizer must be an Optimizer, not {optimizer!r:.80}{advice}")
 
 
 def refuse_misfits(run):

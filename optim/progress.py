@@ -25,13 +25,13 @@ class Progress(Callback):
         if self.bar is not None:
             self.bar.set_postfix(facts)
             self.bar.update(run.epoch - self.bar.n)  # more than 1 where a run was taken up
-        elif self.verbose and (run.epoch % self.verbose == 0 or run.epoch in (1, self.epochs) or run.stop):
+        elif self.verbose and (run.epoch % self.verbose == 0 or run.epoch in (1, self.epochs) or run.ending):
             width = len(str(self.epochs))
             self.say(f"epoch {run.epoch:>{width}}/{self.epochs}  " + "  ".join(f"{k} {v}" for k, v in facts.items()))
 
     def on_end(self, run):
-        if run.stop:
-            self.say(f"stopped in epoch {run.epoch}: {run.stop}")
+        if run.ending:
+            self.say(f"stopped in epoch {run.epoch}: {run.ending}")
         if self.bar is not None:
             self.bar.close()
             self.bar = None

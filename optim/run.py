@@ -1,5 +1,6 @@
 """A training run: what fit keeps in mind between steps, and how it is saved and taken up again."""
 
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from time import perf_counter
 
@@ -22,7 +23,8 @@ class Run:
         history: the rows so far.
         epoch: the number of the current epoch, from 1; 0 before the first.
         step: how many steps of this epoch were taken.
-        stop: None, or why the run ends after this step; interrupted: whether that is Ctrl-C.
+        stop: None, or why the run shall end after this step; interrupted: whether it ends for Ctrl-C;
+            halfway: whether that cut off a step.
     """
 
     def __init__(self, model, loss, optimizer, batches, validation, metrics, callbacks):
@@ -31,19 +33,30 @@ class Run:
         scores = [f"{part}_{name}" for part in validation for name in ("loss", *metrics)]
         self.columns = ["epoch", "loss", *scores, "lr", "grad_norm", "seconds"]
         self.history = History()
-        self.epoch, self.step, self.stop, self.interrupted = 0, 0, None, False
+        self.epoch, self.step, self.stop = 0, 0, None
+        self.interrupted = self.halfway = False
         self._sums = {"loss": 0.0, "examples": 0, "grad_norm": 0.0, "seconds": 0.0}
         self._resumed, self._order = False, None  # in the middle of an epoch; the generators at the epoch's start
 
     def call(self, moment):
-        """Tell all callbacks; at the end in reverse, as with-blocks inside one another would end."""
-        for callback in self.callbacks if moment != "on_end" else reversed(self.callbacks):
+        """Tell all callbacks."""
+        for callback in self.callbacks:
             getattr(callback, moment)(self)
-        self.history.stopped = self.stop
 
-    def interrupt(self):
-        """What Ctrl-C does."""
-        self.interrupted, self.stop = True, "Ctrl-C"
+    @contextmanager
+    def started(self):
+        """The callbacks' on_start before the with-block, their on_end after it, as with-blocks inside one another."""
+        with ExitStack() as ends:
+            ends.callback(lambda: setattr(self.history, "stopped", self.ending))
+            for callback in self.callbacks:
+                callback.on_start(self)
+                ends.callback(callback.on_end, self)
+            yield
+
+    @property
+    def ending(self):
+        """Why the run ends after this step, in words; None if it does not."""
+        return "Ctrl-C" if self.interrupted else self.stop
 
     def say(self, text):
         """Show a line where the progress is shown, if it is."""
@@ -55,7 +68,7 @@ class Run:
 
     def goes_on(self, epochs):
         """Whether there is something left to do."""
-        return not self.stop and (self._resumed or self.epoch < epochs)
+        return not self.ending and (self._resumed or self.epoch < epochs)
 
     def rest_of_epoch(self):
         """The batches of the next epoch, or those that remain of the one that was taken up."""
@@ -119,8 +132,8 @@ class Run:
             "step": self.step,
             "batches": _length(self.batches),
             "finished": len(self.history) == self.epoch,
-            "stop": None if self.interrupted else self.stop,
-            "sums": dict(self._sums),
+            "stop": self.stop,
+            "sums": {k: v if k == "examples" else float(v) for k, v in self._sums.items()},
             "history": list(self.history),
             "random": {"now": self.random_state(), "order": self._order},
             "callbacks": [{"kind": type(c).__name__, "state": c.state_dict()} for c in self.callbacks],

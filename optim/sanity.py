@@ -113,6 +113,8 @@ def _start(output, y, start):
 def _gradients(model, loss, x, y, named):
     """Does every parameter get a gradient?"""
     check = "every parameter gets a gradient"
+    if not named:
+        return Finding(check, False, "no parameter requires grad")
     for p in named.values():
         p.grad = None
     model.train()
@@ -151,6 +153,8 @@ def _dependence(model, x, output):
 def _by_heart(model, loss, x, y, start, parameters, steps, lr):
     """Can the batch be learned by heart?"""
     check = "one batch can be learned by heart"
+    if not parameters:
+        return Finding(check, False, "no parameter requires grad")
     optimizer, value = Adam(parameters, lr=lr), start
     for step in range(1, steps + 1):
         optimizer.zero_grad()

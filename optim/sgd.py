@@ -23,7 +23,10 @@ class SGD(Optimizer):
 
     def __init__(self, params, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
         super().__init__(params, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
-        if any(group["nesterov"] and not group["momentum"] for group in self.groups):
+
+    @staticmethod
+    def check(momentum, nesterov, **_):
+        if nesterov and not momentum:
             raise ArgumentError("SGD: nesterov=True needs a momentum above 0")
 
     @staticmethod

@@ -11,20 +11,21 @@ def untouched(run):
     every random generator are as before, also after an error or Ctrl-C.
     """
     model, optimizer = run.model, run.optimizer
-    weights, numbers = model.state_dict(), run.random_state()
+    numbers = run.random_state()
     modes = [(module, module.training) for _, module in model.named_modules()]
-    homes = [(item, item._data) for _, item in model.named_tensors()]
-    gradients = [(p, p.grad) for p in model.parameters() if p.requires_grad]
+    items = {id(item): item for _, item in model.named_tensors()}
+    items |= {id(p): p for p in (optimizer.params if optimizer is not None else [])}
+    homes = [(item, item._data, item.detach()) for item in items.values()]
+    gradients = [(p, p.grad) for p in items.values() if p.requires_grad]
     state = optimizer.state_dict() if optimizer is not None else None
-    last_lr = optimizer.last_lr if optimizer is not None else None
-    options = [dict(group) for group in optimizer.groups] if optimizer is not None else []
+    options = [group.options for group in optimizer.groups] if optimizer is not None else []
     try:
         yield
     finally:
-        for item, home in homes:  # another optimiser may have moved them
-            if item._data is not home:
+        for item, home, values in homes:
+            if item._data is not home:  # another optimiser has moved it
                 item.rehome(home)
-        model.load_state_dict(weights)
+            item.assign(values)
         for module, mode in modes:
             module.training = mode
         for p, g in gradients:
@@ -33,5 +34,4 @@ def untouched(run):
             for group, before in zip(optimizer.groups, options, strict=True):
                 group.update(before)
             optimizer.load_state_dict(state)
-            optimizer.last_lr = last_lr
         run.set_random_state(numbers)

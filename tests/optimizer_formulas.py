@@ -221,3 +221,24 @@ def expected(name, steps=200, shapes=SHAPES, dtype="float64"):
             p = rule.send((p.astype("float64"), g.astype("float64"))).astype(dtype)
         ends.append(p)
     return ends
+
+
+def made(name, params, **more):
+    """The optimiser of a case, with some options changed."""
+    make, _, options = CASES[name]
+    return make(params, **options | more)
+
+
+def snapshot(optimizer):
+    """Everything that a step may change, as plain numbers."""
+    state = optimizer.state_dict()
+    state["state"] = [{k: getattr(v, "tolist", lambda v=v: v)() for k, v in entry.items()} for entry in state["state"]]
+    norm = optimizer.grad_norm
+    return [p.tolist() for p in optimizer.params], state, optimizer.steps, None if norm is None else norm.item()
+
+
+def one(value=0.0, **options):
+    """An SGD with one parameter, whose gradient is 1."""
+    (p,) = leaves([np.array([value])])
+    p.grad = [1.0]
+    return p, optim.SGD([p], **{"lr": 1.0, **options})

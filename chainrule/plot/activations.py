@@ -6,7 +6,7 @@ import chainrule as cr
 from chainrule.nn.activation import activation, name_of
 
 from .inputs import finite
-from .style import BLUE, MUTED, VERMILLION, axes, dress, legend, pyplot
+from .style import BLUE, MUTED, VERMILLION, axes, count, dress, legend, pyplot
 
 POINTS = 801
 
@@ -41,9 +41,12 @@ def activations(names=None, ax=None, low=-4.0, high=4.0):
     places = [axes("activations", ax)] if single else _grid(len(functions), ax)
     for i, (f, pair, place) in enumerate(zip(functions, curves, np.ravel(places), strict=True)):
         dress(place, title=name_of(f))
+        count(place.xaxis)
         place.axhline(0, color=MUTED, linewidth=0.8, zorder=1)
         place.axvline(0, color=MUTED, linewidth=0.8, zorder=1)
-        for values, color, line, label in zip(pair, (BLUE, VERMILLION), ("-", "--"), ("f", "f′"), strict=True):
+        for values, color, line, label in zip(
+            pair, (BLUE, VERMILLION), ("-", "--"), ("$f(x)$", "$f'(x)$"), strict=True
+        ):
             place.plot(*_broken(x, values), color=color, linestyle=line, linewidth=2, label=label)
         if i == 0:
             legend(place)

@@ -5,9 +5,9 @@ import numpy as np
 import chainrule as cr
 
 from .inputs import asked, host, whole
-from .style import COLORS, INK, MARKERS, axes, colorbar, colormap, dress, legend
+from .style import COLORS, INK, MARKERS, axes, colorbar, colormap, dress, legend, pixels
 
-STRENGTH = 0.5  # of a region's colour where the class is certain; it fades to white where it is not
+STRENGTH = 0.42  # of a region's colour where the class is certain; it fades to white where it is not
 
 
 def decision_boundary(predict, x, y, ax=None, resolution=200, scores=None, labels=None):
@@ -15,12 +15,12 @@ def decision_boundary(predict, x, y, ax=None, resolution=200, scores=None, label
 
     `predict` is a model, which is asked in eval mode, or a function that is given points of the kind of `x` (Tensor or
     array). One column of scores is for class 1 against class 0, K columns are for K classes, whose largest wins.
-    scores="logit" or "probability" says what they are; if None, they are taken for probabilities where all of them could
-    be. `labels` are the names of the classes; `resolution` is the number of points along each axis.
+    scores="logit" or "probability" says what they are; if None, they are taken for probabilities where all could be.
+    `labels` are the names of the classes; `resolution` is the number of points along each axis.
 
     Shape: x (n, 2); y (n,) or (n, 1), class indices, or -1 and 1 for two classes; scores (m,), (m, 1) or (m, K).
-    Raises: ShapeError if x, y or the scores have another shape; ArgumentError for classes without a score, an unknown kind
-        of score, scores that are not finite, or a wrong number of labels.
+    Raises: ShapeError if x, y or the scores have another shape; ArgumentError for classes without a score, an unknown
+        kind of score, scores that are not finite, or a wrong number of labels.
     Example:
         >>> import chainrule as cr
         >>> from matplotlib.figure import Figure
@@ -52,20 +52,15 @@ def decision_boundary(predict, x, y, ax=None, resolution=200, scores=None, label
 
     ax = axes("decision_boundary", ax)
     dress(ax, "$x_1$", "$x_2$", grid=False)
-    half = [(axis[1] - axis[0]) / 2 for axis in (across, up)]  # a pixel's middle is at the point it was computed for
-    place = {
-        "extent": (across[0] - half[0], across[-1] + half[0], up[0] - half[1], up[-1] + half[1]),
-        "origin": "lower", "aspect": "auto", "interpolation": "bilinear", "zorder": 0,
-    }  # fmt: skip
     probability = probability.reshape(*grid.shape[:2], n_classes)
     if n_classes == 2:
         colors = colormap([_pale(0, 1), "#ffffff", _pale(1, 1)])
-        image = ax.imshow(probability[..., 1], cmap=colors, vmin=0, vmax=1, **place)
+        image = ax.imshow(probability[..., 1], cmap=colors, vmin=0, vmax=1, **pixels(across, up))
         bar = colorbar(image, ax, f"probability of {labels[1]}", ticks=[0, 0.25, 0.5, 0.75, 1])
         bar.ax.axhline(0.5, color=INK, linewidth=1.6)
     else:
         winner, certainty = probability.argmax(-1), (probability.max(-1) * n_classes - 1) / (n_classes - 1)
-        ax.imshow(_pale(winner, 0.3 + 0.7 * certainty[..., None]), **place)
+        ax.imshow(_pale(winner, 0.3 + 0.7 * certainty[..., None]), **pixels(across, up))
     for level in margin.T:
         if level.min() < 0 < level.max():
             ax.contour(across, up, level.reshape(grid.shape[:2]), levels=[0], colors=INK, linewidths=1.6)

@@ -1,14 +1,12 @@
 """One quantity over another: learning curves, the learning-rate finder, schedules."""
 
-from math import inf
-
 import numpy as np
 
 import chainrule as cr
 from chainrule.autograd.errors import choose
 
 from .inputs import finite, host, whole
-from .style import BLUE, INK, MUTED, VERMILLION, axes, count, dress, legend, series
+from .style import BLUE, COLORS, INK, MUTED, axes, count, decades, dress, legend, series
 
 FEW = 25  # up to so many points each gets a marker
 
@@ -16,8 +14,8 @@ FEW = 25  # up to so many points each gets a marker
 def learning_curves(history, ax=None, columns=None, log=False):
     """Columns of a History over the epochs, with the best epoch marked if the history knows it.
 
-    `history` is what `fit` returns, or any list with one dict for each epoch. `columns` are the names of those to draw, or
-    one name; if None, every loss. An epoch that lacks a value leaves a gap. log=True gives a logarithmic axis.
+    `history` is what `fit` returns, or any list with one dict for each epoch. `columns` are the names of those to draw,
+    or one name; if None, every loss. An epoch that lacks a value leaves a gap. log=True gives a logarithmic axis.
 
     Raises: ArgumentError if the history is empty, or if a column does not exist or has no number in it.
     Example:
@@ -30,6 +28,8 @@ def learning_curves(history, ax=None, columns=None, log=False):
     rows = list(history)
     if not rows:
         raise cr.ArgumentError("learning_curves: the history is empty: no epoch was finished")
+    if not all(isinstance(row, dict) for row in rows):
+        raise cr.ArgumentError("learning_curves: the history must be a list with one dict of numbers for each epoch")
     known = {name: name for row in rows for name in row}
     if columns is None:
         columns = [name for name in known if _meaning(name)[1] == "loss"] or [name for name in known if name != "epoch"]
@@ -43,7 +43,9 @@ def learning_curves(history, ax=None, columns=None, log=False):
     shared = meanings[0][1] if len({quantity for _, quantity in meanings}) == 1 else None
     ax = axes("learning_curves", ax)
     dress(ax, "epoch", shared or "")
-    ax.set_yscale("log" if log else "linear")
+    if log:
+        ax.set_yscale("log")
+        decades(ax.yaxis)
     for i, ((part, quantity), values) in enumerate(zip(meanings, curves.values(), strict=True)):
         label = part if shared else f"{part} {quantity}".strip()
         ax.plot(epochs, values, label=label or quantity, **_marked(series(i), len(rows)))
@@ -55,6 +57,8 @@ def learning_curves(history, ax=None, columns=None, log=False):
             best, curves[chosen][epochs == best][-1], label=f"best: epoch {best}", linestyle="none", marker="o",
             markersize=9, markerfacecolor="white", markeredgecolor=INK, markeredgewidth=2, zorder=5,
         )  # fmt: skip
+    if len(rows) == 1:
+        ax.set_xlim(epochs[0] - 1, epochs[0] + 1)
     count(ax.xaxis)
     legend(ax)
     return ax
@@ -63,33 +67,37 @@ def learning_curves(history, ax=None, columns=None, log=False):
 def lr_finder(result, ax=None):
     """The loss against the learning rate, with the suggested rate marked.
 
-    `result` is what `chainrule.optim.lr_find` returns: anything with `lrs`, `losses` and `suggestion`. The axis ends a
-    little above the loss before the fall, so that the divergence behind it does not flatten the curve.
+    `result` is what `chainrule.optim.lr_find` returns: anything with `lrs`, `losses` and `suggestion`, and with
+    `smoothed` losses where the suggestion was made from them. The axis ends a little above the loss before the fall, so
+    that the divergence behind it does not flatten the curve.
 
-    Shape: lrs and losses (n,).
+    Shape: lrs, losses, smoothed (n,).
     Raises: ShapeError if they are empty or of different lengths; ArgumentError if no loss is finite.
     """
     lrs, losses = host(result.lrs).astype(float), host(result.losses).astype(float)
-    if lrs.ndim != 1 or lrs.shape != losses.shape or not lrs.size:
+    smoothed = host(getattr(result, "smoothed", losses)).astype(float)
+    if lrs.ndim != 1 or not lrs.shape == losses.shape == smoothed.shape or not lrs.size:
         raise cr.ShapeError(f"lr_finder: needs as many learning rates as losses, given {lrs.shape} and {losses.shape}")
-    if not np.isfinite(losses).any():
+    if not np.isfinite(smoothed).any():
         raise cr.ArgumentError("lr_finder: no loss is finite; start from a smaller learning rate")
     ax = axes("lr_finder", ax)
     dress(ax, "learning rate", "loss")
     ax.set_xscale("log")
-    ax.plot(lrs, losses, color=BLUE, linewidth=2)
-    lowest = int(np.nanargmin(np.where(np.isfinite(losses), losses, inf)))
-    bottom, top = losses[lowest], np.nanmax(losses[: lowest + 1])
+    if hasattr(result, "smoothed"):
+        ax.plot(lrs, losses, color=COLORS[5], linewidth=1, label="of each batch")
+    ax.plot(lrs, smoothed, color=BLUE, linewidth=2, label="smoothed" if hasattr(result, "smoothed") else None)
+    lowest = int(np.nanargmin(np.where(np.isfinite(smoothed), smoothed, np.nan)))
+    bottom, top = smoothed[lowest], np.nanmax(smoothed[: lowest + 1])
     room = (top - bottom) or abs(bottom) or 1.0
-    ax.set_ylim(bottom - 0.1 * room, top + 0.5 * room)
+    ax.set_ylim(bottom - 0.2 * room, top + 0.5 * room)
     if result.suggestion is not None:
         rate = float(result.suggestion)
-        height = np.interp(np.log(rate), np.log(lrs), losses)
         ax.axvline(rate, color=MUTED, linewidth=1, linestyle=":", zorder=1)
         ax.plot(
-            rate, height, label=f"suggestion: {rate:.2g}", linestyle="none", marker="o", markersize=9,
-            markerfacecolor="white", markeredgecolor=VERMILLION, markeredgewidth=2, zorder=5,
+            rate, np.interp(np.log(rate), np.log(lrs), smoothed), label=f"suggestion: {rate:.2g}", linestyle="none",
+            marker="o", markersize=9, markerfacecolor="white", markeredgecolor=INK, markeredgewidth=2, zorder=5,
         )  # fmt: skip
+    if ax.get_legend_handles_labels()[0]:
         legend(ax)
     return ax
 

@@ -4,8 +4,9 @@ import numpy as np
 
 import chainrule as cr
 
-from .style import BLUE, GRID, MUTED, VERMILLION, axes, dress, legend
+from .style import BLUE, MUTED, VERMILLION, axes, dress, legend
 
+BAND = "#f0f0f0"
 VANISHING, EXPLODING = 1e-6, 1e2  # where a mean gradient is usually too small to learn from, or too large
 
 
@@ -33,7 +34,7 @@ def gradient_flow(model, ax=None):
         raise cr.GraphError("gradient_flow: no parameter has a gradient; call loss.backward() first")
 
     ax = axes("gradient_flow", ax, size=(6.4, 1.3 + 0.3 * len(named)))
-    dress(ax, "absolute value of the gradient")
+    dress(ax, "absolute gradient")
     ax.set_xscale("log")
     drawn = {row: size for row, size in enumerate(sizes) if not isinstance(size, str)}
     rows, (means, peaks) = list(drawn), np.array(list(drawn.values())).T if drawn else ([], [])
@@ -44,7 +45,7 @@ def gradient_flow(model, ax=None):
     low, high = (min(means) / 4, max(peaks) * 4) if drawn else (VANISHING, EXPLODING)
     for start, end, name in ((low, VANISHING, "vanishing"), (EXPLODING, high, "exploding")):
         if start < end:
-            ax.axvspan(start, end, color=GRID, zorder=0, linewidth=0)
+            ax.axvspan(start, end, color=BAND, zorder=0, linewidth=0)
             ax.text((start * end) ** 0.5, 1.01, name, transform=ax.get_xaxis_transform(), fontsize=9, color=MUTED,
                     ha="center", va="bottom")  # fmt: skip
     for row, size in enumerate(sizes):

@@ -9,8 +9,8 @@ import chainrule as cr
 from chainrule.autograd.errors import choose
 
 from .inputs import asked, finite, host, whole
-from .style import axes, dress, pyplot
-from .surface import PROJECTIONS, Scale, contours, relief
+from .style import pyplot
+from .surface import PROJECTIONS, draw
 
 
 def loss_landscape(
@@ -39,30 +39,27 @@ def loss_landscape(
         >>> model, x, y = cr.nn.Linear(2, 1), cr.ones((3, 2)), cr.zeros((3, 1))
         >>> ax = cr.plot.loss_landscape(model, cr.nn.mse, x, y, resolution=5, ax=Figure().subplots())
     """
-    kind = choose("projection", projection, PROJECTIONS)
+    choose("projection", projection, PROJECTIONS)
     pyplot()  # if matplotlib is missing, say so before the long computation
     plane = Plane(model, trajectory, span, resolution, seed)
     losses = plane.grid(loss, x, y)
-    paths = {} if plane.path is None else {"training": plane.path}
-    heights = {label: plane.at(loss, x, y, path) for label, path in paths.items()} if kind else {}
-    scale = Scale("loss_landscape", losses, levels, log)
-    ax = axes("loss_landscape", ax, size=(6.0, 4.6), projection=kind)
-    dress(ax, *plane.labels, grid=False)
-    (relief if kind else contours)(ax, plane.alphas, plane.betas, losses, scale, paths, heights)
-    return ax
+    paths = {"the model": np.zeros((1, 2))} if plane.path is None else {"training": plane.path}
+    at = lambda points: plane.at(loss, x, y, points)
+    surface = plane.alphas, plane.betas, losses
+    return draw("loss_landscape", ax, surface, plane.labels, paths, at, projection, levels, log)
 
 
 def landscape(model, loss, x, y, trajectory=None, span=1.0, resolution=25, seed=0):
     """The losses of `model` at weights + alpha · first + beta · second direction: (alphas, betas, losses).
 
     Without a trajectory the directions are random and filter-normalised: what feeds one unit, a column of a weight
-    (n_in, n_out), has in the direction the norm that it has in the weights, so that networks of different scales compare;
-    parameters of one axis (biases, norm layers) stay. alpha and beta go from -span to span.
+    (n_in, n_out), has in the direction the norm that it has in the weights, so that networks of different scales can be
+    compared; parameters of one axis (biases, norm layers) stay. alpha and beta go from -span to span.
     With a trajectory, a list of state dicts in the order of training, the directions are its two principal components
     over all parameters, and the plane covers the path. The model's own weights are at (0, 0) in both cases.
 
-    The model is asked in eval mode. Its weights are changed on the way and restored to the bit, whatever happens; a graph
-    recorded before that still waits for backward notices it.
+    The model is asked in eval mode. Its weights are changed on the way and restored to the bit, whatever happens; a
+    graph that still waits for its backward pass notices it.
 
     Shape: loss(model(x), y) is one number; alphas, betas (resolution,), an odd one has the model itself in its middle;
         losses (resolution, resolution), losses[i, j] at betas[i] and alphas[j].
@@ -100,9 +97,7 @@ class Plane:
             self.path, self.labels = None, ("random direction 1", "random direction 2")
         else:
             self.directions, self.path, shares = _principal(self.parameters, list(trajectory))
-            self.labels = [
-                f"principal direction {i} ({share:.0%} of the movement)" for i, share in enumerate(shares, 1)
-            ]
+            self.labels = [f"component {i} ({share:.0%})" for i, share in enumerate(shares, 1)]
             low, high = np.minimum(self.path.min(axis=0), 0), np.maximum(self.path.max(axis=0), 0)
             room = np.maximum(0.3 * (high - low), 0.1 * (high - low).max())
             self.alphas, self.betas = np.linspace(low - room, high + room, n).T
@@ -147,7 +142,7 @@ def _norms(x):
 
 
 def _principal(parameters, states):
-    """The two principal directions of the states, the states in their coordinates, and each one's share of the variance."""
+    """The two principal directions of the states, the states in their coordinates, and the shares of the variance."""
     if len(states) < 3:
         raise cr.ArgumentError(f"landscape: a trajectory needs three or more states, was given {len(states)}")
     flat = np.array([_flat(i, state, parameters) for i, state in enumerate(states)])
@@ -156,7 +151,7 @@ def _principal(parameters, states):
     _, sizes, directions = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
     if not sizes[0] > 0:
         raise cr.ArgumentError(
-            "landscape: the states of the trajectory are all the same; record model.state_dict(), which copies, as it learns"
+            "landscape: the states of the trajectory are all the same; record model.state_dict() during training"
         )
     path = (flat - _flat("of the model", parameters, parameters)) @ directions[:2].T
     signs = np.where(path[0] > 0, -1, 1)  # the path comes from the lower left; the sign of a component means nothing
@@ -175,6 +170,6 @@ def _flat(i, state, parameters):
     faults = [name for name, p in parameters.items() if name not in state or np.shape(host(state[name])) != p.shape]
     if faults:
         raise cr.CheckpointError(
-            f"landscape: state {i} of the trajectory does not fit the model: {', '.join(faults)} missing or of another shape"
+            f"landscape: state {i} of the trajectory does not fit the model; missing or of another shape: {', '.join(faults)}"
         )
     return np.concatenate([host(state[name]).astype(float).ravel() for name in parameters])

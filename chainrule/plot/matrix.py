@@ -7,18 +7,20 @@ import chainrule as cr
 from .inputs import host
 from .style import BLUE, INK, MUTED, VERMILLION, axes, dress
 
-MOST = 40  # classes whose cells still have room for a number
+DEPTH = 0.8  # the colours at full strength are darkened by this, so that white stands out from them
+TURN = 0.22  # the luminance at which white and ink have the same contrast
+SMALLEST = 4  # points; cells without room for that stay without a number
 
 
-def confusion_matrix(prediction, target=None, ax=None, labels=None, normalize=False):
+def confusion_matrix(prediction, target=None, ax=None, labels=None, normalize=False, threshold=None):
     """How often each true class (row) was predicted as each class (column): right in blue, wrong in red.
 
-    `prediction` and `target` are what chainrule.metrics.confusion_matrix takes; without a target, `prediction` is the
-    ready matrix. The stronger the colour, the larger the share of the row. normalize=True writes the shares, in percent;
-    rows of classes that do not occur stay empty. `labels` are the names of the classes.
+    `prediction`, `target` and `threshold` are what chainrule.metrics.confusion_matrix takes; without a target,
+    `prediction` is the ready matrix. The stronger the colour, the larger the share of the row. normalize=True writes
+    the shares, in percent; rows of classes that do not occur stay empty. `labels` are the names of all classes.
 
-    Raises: ShapeError if the ready matrix is not square; ArgumentError if it has negative or no counts, or for a wrong
-        number of labels.
+    Raises: as chainrule.metrics.confusion_matrix; ShapeError if the ready matrix is not square; ArgumentError if it has
+        negative or no counts, or for a wrong number of labels.
     Example:
         >>> import chainrule as cr
         >>> from matplotlib.figure import Figure
@@ -26,24 +28,29 @@ def confusion_matrix(prediction, target=None, ax=None, labels=None, normalize=Fa
         >>> [text.get_text() for text in ax.texts]
         ['8', '2', '1', '9']
     """
-    counts = host(prediction if target is None else cr.metrics.confusion_matrix(prediction, target))
+    labels = None if labels is None else [str(label) for label in labels]
+    if target is None:
+        counts = host(prediction)
+    else:
+        classes = None if labels is None else len(labels)
+        counts = cr.metrics.confusion_matrix(prediction, target, classes, threshold)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not counts.size:
         raise cr.ShapeError(
-            f"confusion_matrix: the matrix must be square, not {counts.shape}; to have it counted, give prediction and target"
+            f"confusion_matrix: the matrix must be square, not {counts.shape}; to have it counted, give a target too"
         )
     if not (counts >= 0).all() or not counts.sum() > 0:
         raise cr.ArgumentError(
             "confusion_matrix: the matrix must hold counts, at least one of them above 0, none below"
         )
     n = len(counts)
-    labels = [str(k) for k in range(n)] if labels is None else [str(label) for label in labels]
+    labels = [str(k) for k in range(n)] if labels is None else labels
     if len(labels) != n:
         raise cr.ArgumentError(f"confusion_matrix: needs {n} labels, one for each class, was given {labels}")
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
 
     side = min(max(3.2, 1.4 + 0.42 * n), 9)
-    ax = axes("confusion_matrix", ax, size=(side, side))
+    ax = axes("confusion_matrix", ax, size=(side + 0.07 * max(map(len, labels)), side))
     dress(ax, "predicted class", "true class", grid=False)
     image = _tint(shares)
     ax.imshow(image, aspect="equal")
@@ -55,12 +62,12 @@ def confusion_matrix(prediction, target=None, ax=None, labels=None, normalize=Fa
         ax.axvline(edge, color="white", linewidth=1.2)
     for spine in ax.spines.values():
         spine.set_visible(False)
-    size = max(4.5, min(11, 90 / n))
-    for (i, j), count in np.ndenumerate(counts if n <= MOST else np.empty((0, 0))):
-        ax.text(
-            j, i, _number(count, shares[i, j], totals[i, 0], normalize), ha="center", va="center", fontsize=size,
-            color=MUTED if not count else "white" if _luminance(image[i, j]) < 0.35 else INK,
-        )  # fmt: skip
+    texts = [[_number(counts[i, j], shares[i, j], totals[i, 0], normalize) for j in range(n)] for i in range(n)]
+    cell = 72 / ax.figure.dpi * min(ax.bbox.width, ax.bbox.height) / n  # in points
+    size = min(11, 0.5 * cell, 1.3 * cell / max(len(text) for row in texts for text in row))
+    for (i, j), count in np.ndenumerate(counts if size >= SMALLEST else np.empty((0, 0))):
+        color = MUTED if not count else "white" if _luminance(image[i, j]) < TURN else INK
+        ax.text(j, i, texts[i][j], ha="center", va="center", fontsize=size, color=color)
     return ax
 
 
@@ -76,7 +83,7 @@ def _tint(shares):
     from matplotlib.colors import to_rgb
 
     right = np.eye(len(shares), dtype=bool)[..., None]
-    full = np.where(right, to_rgb(BLUE), to_rgb(VERMILLION))
+    full = DEPTH * np.where(right, to_rgb(BLUE), to_rgb(VERMILLION))
     return 1 - (0.04 + 0.96 * shares[..., None] ** 0.7) * (1 - full)
 
 

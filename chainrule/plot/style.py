@@ -1,14 +1,14 @@
-"""How pictures look: colours, markers, lines, and the few helpers that every plot uses. matplotlib is imported inside."""
+"""How pictures look: colours, markers, lines, and what every plot does. matplotlib is imported where it is used."""
 
 from chainrule.autograd.errors import ArgumentError
 
-# Okabe and Ito, "Color universal design" (2008): told apart with any colour vision. Yellow is left out: too pale on white
+# Okabe and Ito, "Color universal design" (2008): told apart with any colour vision. Yellow is too pale on white
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 BLUE, VERMILLION = COLORS[:2]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]  # as many as make each pair of colour and marker new for 56 series
 LINES = ["-", "--", "-.", ":", (0, (7, 1.5)), (0, (4, 1, 1, 1, 1, 1)), (0, (1, 2.5))]
 INK, MUTED, GRID = "#262626", "#6b6b6b", "#e3e3e3"
-LOW_TO_HIGH = ["#f7fbff", "#c9dff0", "#8dbfe0", "#4292c6", "#0b4f8a", "#08305c"]  # pale where the loss is low
+LOW_TO_HIGH = ["#fcfdff", "#dceaf6", "#b3d3ea", "#7fb6dc", "#4a93c6", "#2370ab"]  # pale where the loss is low
 
 
 def pyplot():
@@ -68,7 +68,16 @@ def count(axis):
     """Ticks at whole numbers only."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
+
+
+def decades(axis):
+    """Ticks of a logarithmic axis as plain numbers, also between the powers of ten where there is room."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def series(i):
@@ -94,6 +103,15 @@ def colormap(colors):
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("chainrule", colors)
+
+
+def pixels(across, up):
+    """Options of imshow that put the middle of each pixel at the point it was computed for, under everything else."""
+    x, y = (across[1] - across[0]) / 2, (up[1] - up[0]) / 2
+    return {
+        "extent": (across[0] - x, across[-1] + x, up[0] - y, up[-1] + y),
+        "origin": "lower", "aspect": "auto", "interpolation": "bilinear", "zorder": 0,
+    }  # fmt: skip
 
 
 def outlined():

@@ -8,7 +8,6 @@ from chainrule.autograd.errors import choose
 from .inputs import finite, host, whole
 from .style import (
     COLORS,
-    GRID,
     INK,
     LINES,
     LOW_TO_HIGH,
@@ -17,22 +16,26 @@ from .style import (
     axes,
     colorbar,
     colormap,
+    decades,
     dress,
     legend,
     outlined,
+    pixels,
 )
 
 PROJECTIONS = {"contour": None, "3d": "3d"}  # -> matplotlib's
+FACES = 101  # along each side of a surface in three dimensions, at most
 PATHS = [COLORS[1], COLORS[6], COLORS[2], COLORS[3]]  # those that stand out from the blue of the surface
-DECADES = 1e-6  # a logarithmic picture goes down to this share of the highest loss; lower ones look the same
+LOWEST = 0.01  # a logarithmic picture shows this share of the losses as one, or a valley would be a row of pits
 
 
 def loss_surface(f, x_range, y_range, ax=None, path=None, projection="contour", levels=12, log=False, resolution=101):
     """The loss f(w1, w2) of two weights over a rectangle, with the path of a descent over it, start and end marked.
 
     `f` takes two float64 Tensors of one shape and returns the loss of each pair. `path` is one descent, its points in
-    order, or {label: points}. projection="contour" or "3d". `levels` is a number of contour lines, which lie closer where
-    the loss is low, or the list of them. log=True is for losses over several decades.
+    order, or {label: points}. projection="contour" or "3d". `levels` is a number of contour lines, which lie closer
+    where the loss is low, or the list of them. log=True is for losses over several decades; it shows the lowest
+    hundredth of the losses as one.
 
     Shape: x_range, y_range (low, high); path (n, 2).
     Raises: ShapeError if f or a path has another shape; ArgumentError for an empty range, an unknown projection, levels
@@ -43,17 +46,29 @@ def loss_surface(f, x_range, y_range, ax=None, path=None, projection="contour", 
         >>> bowl = lambda w1, w2: w1**2 + 4 * w2**2
         >>> ax = cr.plot.loss_surface(bowl, (-2, 2), (-1, 1), Figure().subplots(), path=[(2, 1), (1, 0.1), (0, 0)])
     """
-    kind = choose("projection", projection, PROJECTIONS)
+    choose("projection", projection, PROJECTIONS)
     n = whole("loss_surface", "resolution", resolution, 2)
     across, up = np.linspace(*_bounds("x_range", x_range), n), np.linspace(*_bounds("y_range", y_range), n)
     given = path if isinstance(path, dict) else {} if path is None else {"descent": path}
     paths = {label: _path(label, points) for label, points in given.items()}
     losses = _losses(f, *np.meshgrid(across, up))
-    heights = {label: _losses(f, *points.T) for label, points in paths.items()} if kind else {}
-    scale = Scale("loss_surface", losses, levels, log)
-    ax = axes("loss_surface", ax, size=(6.0, 4.6), projection=kind)
-    dress(ax, "$w_1$", "$w_2$", grid=False)
-    return (relief if kind else contours)(ax, across, up, losses, scale, paths, heights)
+    at = lambda points: _losses(f, *points.T)
+    return draw("loss_surface", ax, (across, up, losses), ("$w_1$", "$w_2$"), paths, at, projection, levels, log)
+
+
+def draw(name, ax, surface, labels, paths, at, projection, levels, log):
+    """The picture of a surface (across, up, losses) and of paths {label: points}; `at` gives the losses on points."""
+    kind, scale = PROJECTIONS[projection], Scale(name, surface[-1], levels, log)
+    heights = {label: scale.height(at(points)) for label, points in paths.items()} if kind else {}
+    ax = axes(name, ax, size=(6.0, 4.6), projection=kind)
+    dress(ax, *labels, grid=False)
+    if kind:
+        _relief(ax, *surface, scale, paths, heights)
+    else:
+        _contours(ax, *surface, scale, paths)
+    ax.set(xlim=surface[0][[0, -1]], ylim=surface[1][[0, -1]])
+    _explain(ax, paths)
+    return ax
 
 
 class Scale:
@@ -62,7 +77,6 @@ class Scale:
     Fields:
         low, high: the range of finite losses; low is positive if log.
         levels: the losses on contour lines, increasing.
-        norm: matplotlib's map from loss to colour; spread towards the low losses, where a descent ends.
     """
 
     def __init__(self, name, losses, levels, log):
@@ -74,7 +88,7 @@ class Scale:
             raise cr.ArgumentError(f"{name}: log=True needs losses above 0, the lowest here is {self.low:g}")
         if log:
             positive = finite_ones[finite_ones > 0]
-            self.low = max(float(positive.min()), self.high * DECADES)
+            self.low = float(np.quantile(positive, LOWEST))
         if isinstance(levels, (int, np.integer)):
             shares = np.linspace(0, 1, whole(name, "levels", levels, 1) + 2)[1:-1]
             levels = (
@@ -82,88 +96,105 @@ class Scale:
             )
         self.levels = np.unique([finite(name, "a level", level) for level in host(levels).ravel()])
 
-    @property
     def norm(self):
+        """matplotlib's map from loss to colour, spread towards the low losses, where a descent ends."""
         from matplotlib.colors import LogNorm, PowerNorm
 
         high = self.high if self.high > self.low else self.low + 1
         return LogNorm(self.low, high) if self.log else PowerNorm(0.5, self.low, high)
 
+    def inside(self):
+        """The levels that the surface reaches."""
+        return self.levels[(self.levels > self.low) & (self.levels < self.high)]
+
+    def clip(self, losses):
+        """The losses that are shown: infinite ones masked, and none below a logarithmic scale."""
+        return np.ma.masked_invalid(np.maximum(losses, self.low) if self.log else losses)
+
     def height(self, losses):
-        """Where a loss stands on the vertical axis."""
-        return np.log10(np.maximum(losses, self.low)) if self.log else losses
+        """Where losses stand on a vertical axis."""
+        return np.log10(self.clip(losses)) if self.log else self.clip(losses)
 
 
-def contours(ax, across, up, losses, scale, paths, heights=None):
+def _contours(ax, across, up, losses, scale, paths):
     """The surface from above: shaded, with contour lines."""
-    half = [(axis[1] - axis[0]) / 2 for axis in (across, up)]  # a pixel's middle is at the point it was computed for
-    colors = colormap(LOW_TO_HIGH)
-    colors.set_bad(MUTED)
-    shown = np.ma.masked_invalid(np.maximum(losses, scale.low) if scale.log else losses)
-    image = ax.imshow(
-        shown, cmap=colors, norm=scale.norm, origin="lower", aspect="auto", interpolation="bilinear", zorder=0,
-        extent=(across[0] - half[0], across[-1] + half[0], up[0] - half[1], up[-1] + half[1]),
-    )  # fmt: skip
-    bar = colorbar(image, ax, "loss")
-    inside = scale.levels[(scale.levels > scale.low) & (scale.levels < scale.high)]
-    if inside.size:
-        lines = ax.contour(across, up, shown, levels=inside, colors=INK, linewidths=0.6, alpha=0.6)
-        bar.add_lines(lines)
+    colors = colormap(LOW_TO_HIGH).with_extremes(bad=MUTED)
+    image = ax.imshow(scale.clip(losses), cmap=colors, norm=scale.norm(), **pixels(across, up))
+    bar = colorbar(image, ax, "loss", extend="min" if scale.log else "neither")
+    if scale.log:
+        decades(bar.ax.yaxis)
+    if scale.inside().size:
+        style = {"colors": INK, "linewidths": 0.6, "linestyles": "solid", "alpha": 0.55}
+        ax.contour(across, up, scale.clip(losses), levels=scale.inside(), **style)
     for i, (label, points) in enumerate(paths.items()):
-        _trace(ax, i, label, points)
-    ax.set(xlim=across[[0, -1]], ylim=up[[0, -1]])
-    if paths:
-        legend(ax)
-    return ax
+        _trace(ax, i, label, points.T)
 
 
-def relief(ax, across, up, losses, scale, paths, heights):
+def _relief(ax, across, up, losses, scale, paths, heights):
     """The surface in three dimensions, its contour lines on the floor; paths are drawn over it, never hidden by it."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     ax.computed_zorder = False
-    z = np.ma.masked_invalid(scale.height(losses))
+    z = scale.height(losses)
     floor = z.min() - 0.35 * (np.ptp(z) or 1.0)
     colors = colormap(LOW_TO_HIGH[1:])
     grid = np.meshgrid(across, up)
-    tints = colors(scale.norm(np.clip(np.nan_to_num(losses, nan=scale.high, posinf=scale.high), scale.low, scale.high)))
-    ax.plot_surface(*grid, z.filled(np.nan), facecolors=tints, rcount=60, ccount=60, linewidth=0, shade=False, zorder=2)
-    inside = scale.levels[(scale.levels > scale.low) & (scale.levels < scale.high)]
-    if inside.size:
-        ax.contour(
-            *grid, z, levels=scale.height(inside), zdir="z", offset=floor, colors=MUTED, linewidths=0.7, zorder=1
-        )
+    tints = colors(scale.norm()(scale.clip(losses).filled(scale.high)))
+    ax.plot_surface(
+        *grid, z.filled(np.nan), facecolors=tints, rcount=FACES, ccount=FACES, linewidth=0, shade=False, zorder=2
+    )
+    if scale.inside().size:
+        lines = scale.height(scale.inside())
+        style = {"colors": MUTED, "linewidths": 0.7, "linestyles": "solid", "zorder": 1}
+        ax.contour(*grid, z, levels=lines, zdir="z", offset=floor, **style)
     for i, (label, points) in enumerate(paths.items()):
         seen = (points >= (across[0], up[0])).all(1) & (points <= (across[-1], up[-1])).all(1)
-        _trace(ax, i, label, np.where(seen[:, None], points, np.nan), scale.height(heights[label]))
-    ax.set(xlim=across[[0, -1]], ylim=up[[0, -1]], zlim=(floor, z.max()))
+        line = [*points.T, heights[label].filled(np.nan)]
+        _trace(ax, i, label, np.where(seen, line, np.nan))
+    ax.set_zlim(floor, z.max())
     ax.set_zlabel("loss", fontsize=10, color=INK)
-    ax.zaxis.set_major_locator(MaxNLocator(5, integer=scale.log))
+    ticks = MaxNLocator(5, integer=scale.log).tick_values(z.min(), z.max())
+    ax.set_zticks(ticks[(ticks >= z.min()) & (ticks <= z.max())])
     if scale.log:
         ax.zaxis.set_major_formatter(FuncFormatter(lambda value, _: f"$10^{{{value:.0f}}}$"))
     ax.view_init(elev=32, azim=-58)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(6, prune="both"))  # the ends of two axes meet in one corner
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.set_pane_color("white")
-        axis._axinfo["grid"]["color"] = GRID
-    if paths:
-        legend(ax)
-    return ax
+    ax.set_box_aspect((4, 4, 2.6), zoom=1.06)
 
 
-def _trace(ax, i, label, points, heights=None):
-    """One path with its start (hollow) and its end (filled)."""
-    color, marker = PATHS[i % len(PATHS)], MARKERS[i % len(MARKERS)]
-    line = [*points.T] if heights is None else [*points.T, heights]
-    dots = {"marker": ".", "markersize": 5} if len(points) <= 60 else {}
-    ax.plot(
-        *line, color=color, linestyle=LINES[i % len(LINES)], linewidth=1.8, label=label, zorder=10 + i,
-        path_effects=outlined(), **dots,
-    )  # fmt: skip
-    for place, face in ((0, "white"), (-1, color)):
+def _trace(ax, i, label, line):
+    """One path, `line` holding its coordinates, its start hollow and its end filled; of one point only the end."""
+    color, marker, n = PATHS[i % len(PATHS)], MARKERS[i % len(MARKERS)], len(line[0])
+    if n > 1:
+        dots = {"marker": ".", "markersize": 5} if n <= 60 else {}
+        ax.plot(
+            *line, color=color, linestyle=LINES[i % len(LINES)], linewidth=1.8, label=label, zorder=10 + i,
+            path_effects=outlined(), **dots,
+        )  # fmt: skip
+    for place, face, edge in ((0, "white", color), (-1, color, "white"))[n == 1 :]:
         ax.plot(
             *[[values[place]] for values in line], linestyle="none", marker=marker, markersize=8, zorder=20 + i,
-            color=color, markerfacecolor=face, markeredgecolor=color if place == 0 else "white", markeredgewidth=1.5,
+            markerfacecolor=face, markeredgecolor=edge, markeredgewidth=1.5, label=label if n == 1 else None,
         )  # fmt: skip
+
+
+def _explain(ax, paths):
+    """The legend of the paths, and which end is which."""
+    from matplotlib.lines import Line2D
+
+    if not paths:
+        return
+    handles, _ = ax.get_legend_handles_labels()
+    if any(len(points) > 1 for points in paths.values()):
+        dot = {"linestyle": "none", "marker": "o", "markersize": 7, "markeredgecolor": MUTED, "markeredgewidth": 1.5}
+        handles += [
+            Line2D([], [], markerfacecolor=f, label=label, **dot) for f, label in (("white", "start"), (MUTED, "end"))
+        ]
+    above = {"loc": "lower center", "bbox_to_anchor": (0.5, 0.97), "ncols": 2} if ax.name == "3d" else {}
+    legend(ax, handles=handles, **above)
 
 
 def _bounds(name, bounds):
@@ -193,6 +224,6 @@ def _losses(f, w1, w2):
     if losses.shape != w1.shape:
         raise cr.ShapeError(
             f"loss_surface: f must return one loss for each pair, shape {w1.shape}, it returned {losses.shape}; if it "
-            "averages over data, put the data on an axis of its own: ((w1[..., None] * x + w2[..., None] - y) ** 2).mean(-1)"
+            "averages over data, give them an axis of their own: ((w1[..., None] * x + w2[..., None] - y) ** 2).mean(-1)"
         )
     return losses

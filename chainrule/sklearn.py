@@ -1,0 +1,383 @@
+"""Multi-layer perceptrons as scikit-learn estimators. They need scikit-learn 1.6: pip install 'chainrule[sklearn]'.
+
+They are trained by chainrule.optim.fit, and work in pipelines, grid searches and wherever else scikit-learn takes an
+estimator. This module is loaded only when it is asked for.
+"""
+
+from copy import deepcopy
+from inspect import signature
+from itertools import pairwise
+from math import sqrt
+
+import numpy as np
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
+    from sklearn.utils import check_random_state
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError(
+        f"chainrule.sklearn: needs scikit-learn 1.6 or newer ({error}); install it with: pip install 'chainrule[sklearn]'"
+    ) from error
+
+from . import nn, optim
+from .autograd.errors import ArgumentError, ShapeError, choose
+from .autograd.ops.creation import asarray
+from .autograd.ops.reduce import log_softmax, softmax
+from .autograd.random import Generator
+from .autograd.tape import no_grad
+from .backends import get
+from .optim.data import split
+
+__all__ = ["MLPClassifier", "MLPRegressor"]
+
+DTYPES = {"float64": np.float64, "float32": np.float32}
+PART = 4096  # examples that pass through the model at once in a prediction
+
+
+class _MLP(BaseEstimator):
+    """What both estimators share. A subclass defines `predict`, the attributes below, and two methods.
+
+    _read_targets(y) learns what there is to predict, n_outputs_ included; _encode(y, dtype) gives y as the loss compares
+    it, or raises if it is not of that kind.
+    """
+
+    _loss, _metrics, _stratified, _target_checks = None, None, False, {}
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        dropout=0.0,
+        input_dropout=0.0,
+        loss=None,
+        optimizer="adam",
+        learning_rate=None,
+        optimizer_options=None,
+        weight_decay=None,
+        batch_size="auto",
+        max_epochs=200,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=0.0,
+        fit_options=None,
+        device="cpu",
+        dtype=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.optimizer_options = optimizer_options
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.fit_options = fit_options
+        self.device = device
+        self.dtype = dtype
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y, validation_data=None):
+        """Train a new network on X (n, features) and y; returns the estimator.
+
+        `validation_data` is a pair (X, y): the loss on it is measured after each epoch, and watched by early stopping in
+        place of a held-out part of X.
+        """
+        X, y = self._checked(X, y, self._dtype_choice(), reset=True)
+        self._read_targets(y)
+        generator, data, validation = self._new_generator(), (X, self._encode(y, X.dtype)), None
+        if validation_data is not None:
+            if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+                raise ArgumentError(f"fit: validation_data must be a pair (X, y), not {validation_data!r:.80}")
+            X, y = self._checked(*validation_data, X.dtype)
+            validation = X, self._encode(y, X.dtype)
+        elif self.early_stopping:
+            data, validation = self._held_out(data, generator)
+        stopping = optim.EarlyStopping(self.n_iter_no_change, self.tol) if self.early_stopping else None
+        optimizer = self._start(generator, X.dtype)
+        self.history_ = self._train(optimizer, data, self.max_epochs, validation, stopping)
+        return self
+
+    def partial_fit(self, X, y):
+        """Train for one more epoch, on X and y; the first call makes the network, unless `fit` did.
+
+        early_stopping plays no part here.
+        """
+        return self._partial_fit(X, y, targets=y)
+
+    def _partial_fit(self, X, y, targets):
+        first = not hasattr(self, "model_")
+        X, y = self._checked(X, y, self._dtype_choice() if first else self._home().dtype, reset=first)
+        if first:
+            self._read_targets(np.asarray(targets))
+        data = X, self._encode(y, X.dtype)
+        if first:
+            optimizer, self.history_ = self._start(self._new_generator(), X.dtype), optim.History()
+        else:
+            optimizer = self._new_optimizer(self.model_)
+            optimizer.load_state_dict(self._optimizer_state)
+        epoch = len(self.history_) + 1
+        self.history_ += [row | {"epoch": epoch} for row in self._train(optimizer, data, 1)]
+        return self
+
+    @property
+    def n_iter_(self):
+        """How many epochs the training took."""
+        return len(self.history_)
+
+    @property
+    def best_epoch_(self):
+        """The epoch with the lowest loss on the validation data, from 1; None without such data."""
+        return self.history_.best_epoch
+
+    @property
+    def loss_curve_(self):
+        """The training loss of each epoch."""
+        return self.history_["loss"]
+
+    # ---- data
+
+    def _dtype_choice(self):
+        """The dtype to train in; without one, that of X if it is among these, else the first."""
+        if self.dtype is None:
+            return list(DTYPES.values())
+        return choose("dtype", getattr(self.dtype, "__name__", str(self.dtype)), DTYPES)
+
+    def _checked(self, X, y, dtype, reset=False):
+        """X and y as scikit-learn checks them. With reset, the features are counted and their names learned."""
+        return validate_data(self, X, y, reset=reset, dtype=dtype, order="C", **self._target_checks)
+
+    def _held_out(self, data, generator):
+        """The data as (training part, validation part)."""
+        fraction, n = self.validation_fraction, len(data[0])
+        if not isinstance(fraction, (float, np.floating)) or not 0 < fraction < 1:
+            raise ArgumentError(f"fit: validation_fraction must be above 0 and below 1, not {fraction!r}")
+        held_out = max(round(fraction * n), self.n_outputs_ if self._stratified else 1)  # at least one of each class
+        if held_out >= n:
+            raise ArgumentError(
+                f"fit: early stopping would hold {held_out} examples out, but n_samples = {n}; give validation_data, or "
+                "set early_stopping=False"
+            )
+        seed = generator.integers(2**53, device="cpu").item()
+        return split(
+            *data, parts=(n - held_out, held_out), stratify=data[1] if self._stratified else None, seed=int(seed)
+        )
+
+    # ---- training
+
+    def _new_generator(self):
+        """The one source of randomness of this estimator: no global generator is touched, so threads may train."""
+        seed = None if self.random_state is None else check_random_state(self.random_state).randint(2**31 - 1)
+        return Generator(seed)
+
+    def _start(self, generator, dtype):
+        """Make the network; returns its optimiser."""
+        device = get(self.device).name
+
+        def glorot(shape, fan_in, fan_out):
+            bound = sqrt(6 / (fan_in + fan_out))
+            return generator.uniform(-bound, bound, shape, dtype, device)
+
+        drop = lambda p: [nn.Dropout(p, generator)] if p else []
+        activation = deepcopy(nn.activation(self.activation))
+        sizes = [self.n_features_in_, *np.atleast_1d(self.hidden_layer_sizes).tolist(), self.n_outputs_]
+        layers = drop(self.input_dropout)
+        for n_in, n_out in pairwise(sizes):
+            layers += [nn.Linear(n_in, n_out, init=glorot), activation, *drop(self.dropout)]
+        del layers[-1 - len(drop(self.dropout)) :]  # after the last layer there is nothing
+        model = nn.Sequential(*layers).to(dtype).to(device)
+        optimizer = self._new_optimizer(model)
+        self.model_, self._generator = model, generator
+        return optimizer
+
+    def _new_optimizer(self, model):
+        name = self.optimizer.lower() if isinstance(self.optimizer, str) else self.optimizer
+        make = name if callable(name) else choose("optimizer", name, optim.OPTIMIZERS)
+        options = {} if self.learning_rate is None else {"lr": self.learning_rate}
+        options = deepcopy(options | (self.optimizer_options or {}))  # a schedule may remember what it observes
+        params = list(model.named_parameters())
+        if self.weight_decay is not None:
+            weights, biases = ([(name, p) for name, p in params if (p.ndim > 1) is wanted] for wanted in (True, False))
+            params = [
+                {"params": weights, "weight_decay": self.weight_decay},
+                {"params": biases, "weight_decay": 0.0},
+            ]
+        try:
+            signature(make).bind(params, **options)
+        except TypeError as error:
+            raise ArgumentError(
+                f"optimizer {self.optimizer!r}: {error}; options come from learning_rate (as lr) and optimizer_options"
+            ) from None
+        return make(params, **options)
+
+    def _train(self, optimizer, data, epochs, validation=None, early_stopping=None):
+        """Run fit; returns the History."""
+        device = self._home().device
+        tensors = lambda pair: pair and tuple(asarray(a, device=device) for a in pair)
+        size = min(200, len(data[0])) if self.batch_size == "auto" else self.batch_size
+        batches = optim.Batches(*tensors(data), batch_size=size)
+        batches.generator = self._generator
+        history = optim.fit(
+            self.model_,
+            nn.loss(self._loss if self.loss is None else self.loss),
+            optimizer,
+            batches,
+            epochs,
+            tensors(validation),
+            early_stopping=early_stopping,
+            verbose=self.verbose,
+            **{"metrics": validation and self._metrics} | (self.fit_options or {}),
+        )
+        self.model_.eval()
+        self._optimizer_state = optimizer.state_dict()  # rather than the optimiser, whose memory is the model's
+        return history
+
+    # ---- predicting
+
+    def _home(self):
+        """A parameter: it has the device and the dtype of the network."""
+        return self.model_.parameters()[0]
+
+    def _forward(self, X, function):
+        """function(outputs of the network) for the examples X, as an array."""
+        check_is_fitted(self)
+        home = self._home()
+        X = validate_data(self, X, reset=False, dtype=home.dtype, order="C")
+        parts = (asarray(X[i : i + PART], device=home.device) for i in range(0, len(X), PART))
+        with no_grad():
+            return np.concatenate([function(self.model_(part)).numpy() for part in parts])
+
+
+class MLPClassifier(ClassifierMixin, _MLP):
+    """A multi-layer perceptron that predicts classes: softmax outputs, trained on cross-entropy.
+
+    X is taken as it is; scale it first, e.g. with scikit-learn's StandardScaler in a pipeline. Labels may be of any kind.
+
+    Fields:
+        hidden_layer_sizes: the number of neurons in each hidden layer: (), (64,), (128, 64), …
+        activation: after each hidden layer; a name among chainrule.nn.ACTIVATIONS, or a function.
+        dropout, input_dropout: the share of hidden neurons, and of features, that is left out in each training step.
+        loss: a name among chainrule.nn.LOSSES, or a function of (outputs (n, classes), indices of the true classes).
+        optimizer: a name among chainrule.optim.OPTIMIZERS, a class, or a function from parameters to an optimiser.
+        learning_rate: a number, or a schedule: a function of the step. None: the optimiser's default.
+        optimizer_options: a dict of the optimiser's other options, e.g. {"betas": (0.8, 0.99)}.
+        weight_decay: the optimiser's, for weights but not for biases. None: the optimiser's default, for both.
+            (scikit-learn's alpha is divided by the batch size: weight_decay = alpha / batch_size does the same.)
+        batch_size: examples in a step; "auto": 200 or all, if fewer; None: all.
+        max_epochs: how often to go through the data; all of them are trained unless early_stopping ends it.
+        early_stopping: end when the validation loss has not fallen by more than `tol` for `n_iter_no_change` epochs,
+            and take the weights of the best one. The validation data are those given to `fit`, or a part
+            `validation_fraction` of the training data, with each class's share.
+        fit_options: a dict of other options of chainrule.optim.fit, e.g. {"clip_norm": 1.0, "callbacks": [...]}.
+        device: where to train, "cpu" or "cuda"; predictions are NumPy arrays in any case.
+        dtype: "float32" or "float64"; None: that of X if it is one of these, else float64. float32 takes half the time.
+        random_state: a whole number, or a RandomState to draw one from: for the same result each time.
+        verbose: as in chainrule.optim.fit; 0 is silent.
+
+        classes_: the labels, sorted; the columns of predict_proba are in this order.
+        n_features_in_, feature_names_in_: of the X in `fit`; names if its columns have them.
+        model_: the network, a chainrule Module.
+        history_: the chainrule History: per epoch loss, val_loss, val_accuracy, lr, grad_norm, seconds.
+        n_iter_, best_epoch_, loss_curve_: read from it.
+
+    Raises: ArgumentError from `fit` for parameters outside their ranges, naming what exists where they are names;
+        ValueError for X and y that scikit-learn refuses, such as NaN.
+    Example:
+        >>> from chainrule.sklearn import MLPClassifier
+        >>> from sklearn.datasets import make_moons
+        >>> X, y = make_moons(200, noise=0.1, random_state=0)
+        >>> model = MLPClassifier((32, 32), learning_rate=0.01, early_stopping=True, random_state=0).fit(X, y)
+        >>> model.score(X, y) > 0.95
+        True
+        >>> model.predict_proba(X[:5]).shape
+        (5, 2)
+    """
+
+    _loss, _metrics, _stratified = "cross_entropy", ["accuracy"], True
+
+    def partial_fit(self, X, y, classes=None):
+        """Train for one more epoch, on X and y; the first call makes the network, unless `fit` did.
+
+        The first call needs `classes`: all labels that will ever occur.
+        """
+        first = not hasattr(self, "model_")
+        if first and classes is None:
+            raise ArgumentError("partial_fit: the first call needs classes, all labels that will ever occur")
+        if not first and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ArgumentError(
+                f"partial_fit: classes must stay those of the first call, {self.classes_.tolist()}, not {classes!r}"
+            )
+        return self._partial_fit(X, y, targets=classes)
+
+    def predict(self, X):
+        """The most probable class of each example: (n,)."""
+        index = self._forward(X, lambda outputs: outputs.argmax(axis=-1))
+        return self.classes_[index]
+
+    def predict_proba(self, X):
+        """The probability of each class: (n, classes)."""
+        return self._forward(X, softmax)
+
+    def predict_log_proba(self, X):
+        """The logarithms of predict_proba, exact also where that rounds to 0."""
+        return self._forward(X, log_softmax)
+
+    def _read_targets(self, y):
+        check_classification_targets(y)
+        self.classes_ = np.unique(y)
+        self.n_outputs_ = len(self.classes_)
+
+    def _encode(self, y, dtype):
+        unknown = np.setdiff1d(y, self.classes_)
+        if unknown.size:
+            raise ArgumentError(f"y: labels must be among {self.classes_.tolist()}, given {unknown.tolist()} too")
+        return np.searchsorted(self.classes_, y)
+
+
+class MLPRegressor(RegressorMixin, MultiOutputMixin, _MLP):
+    """A multi-layer perceptron that predicts numbers, one or several for each example, trained on squared errors.
+
+    X and y are taken as they are; scale X first, and y if its values are far from 1 (TransformedTargetRegressor).
+
+    Fields: as in MLPClassifier, except
+        loss: None is "mse"; "l1" and "huber" mind outliers less; or a function of (outputs, y), both (n, outputs).
+        n_outputs_: how many numbers are predicted for each example.
+
+    Raises: as MLPClassifier.
+    Example:
+        >>> from chainrule.sklearn import MLPRegressor
+        >>> import numpy as np
+        >>> X = np.linspace(-3, 3, 100).reshape(-1, 1)
+        >>> model = MLPRegressor((32,), activation="tanh", learning_rate=0.03, random_state=0).fit(X, np.sin(X[:, 0]))
+        >>> model.score(X, np.sin(X[:, 0])) > 0.99
+        True
+    """
+
+    _loss, _target_checks = "mse", {"multi_output": True, "y_numeric": True}
+
+    def predict(self, X):
+        """The predicted numbers: (n,), or (n, outputs) if there are several."""
+        outputs = self._forward(X, lambda outputs: outputs)
+        return outputs[:, 0] if self.n_outputs_ == 1 else outputs
+
+    def _read_targets(self, y):
+        self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
+
+    def _encode(self, y, dtype):
+        y = y.reshape(len(y), -1)
+        if y.shape[1] != self.n_outputs_:
+            raise ShapeError(f"y: needs {self.n_outputs_} numbers for each example, as in the fit, given {y.shape[1]}")
+        return y.astype(dtype)

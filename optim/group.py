@@ -1,0 +1,93 @@
+"""Groups of parameters, each with options of its own."""
+
+from copy import deepcopy
+
+from ..autograd.errors import ArgumentError
+from ..autograd.tensor import Tensor
+from .options import checked
+
+
+class Group(dict):
+    """A group's "params" and options by name; every option is checked when it is set.
+
+    Raises: ArgumentError for an option that does not exist, is outside its range, does not go with the others, or would
+        change what the optimiser keeps.
+    """
+
+    def __init__(self, optimizer, params, options):
+        self._optimizer = optimizer
+        super().__init__(params=params, **self._valid(options))
+
+    def __deepcopy__(self, memo):
+        return Group(deepcopy(self._optimizer, memo), deepcopy(self["params"], memo), deepcopy(self.options, memo))
+
+    @property
+    def options(self):
+        return {name: value for name, value in self.items() if name != "params"}
+
+    def _valid(self, options):
+        kind = type(self._optimizer).__name__
+        options = checked(kind, options)
+        self._optimizer.check(**options)
+        return options
+
+    def __setitem__(self, name, value):
+        kind = type(self._optimizer).__name__
+        if name not in self or name == "params":
+            raise ArgumentError(f"{kind}: {name!r} is no option that can be set; choose among {', '.join(self.options)}")
+        new, kinds = self._valid(self.options | {name: value}), self._optimizer.state
+        if kinds(**new).keys() != kinds(**self.options).keys():
+            raise ArgumentError(
+                f"{kind}: {name} decides what the optimiser keeps from step to step, so it cannot go from "
+                f"{self[name]!r} to {value!r}; make a new optimiser"
+            )
+        super().__setitem__(name, new[name])
+
+    def update(self, options):
+        for name, value in options.items():
+            self[name] = value
+
+
+def groups_of(optimizer, params, options):
+    """([Group, …], {position of a parameter: its name}) from parameters, (name, parameter) pairs, or dicts.
+
+    Raises: ArgumentError for anything else.
+    """
+    kind = type(optimizer).__name__
+    entries = _listed(kind, params)
+    if not entries or not all(isinstance(entry, dict) for entry in entries):
+        entries = [{"params": entries}]
+    groups, names, count = [], {}, 0
+    for i, entry in enumerate(entries):
+        if "params" not in entry:
+            raise ArgumentError(f'{kind}: group {i} has no "params"; give each group as {{"params": [...], ...}}')
+        unknown = entry.keys() - options.keys() - {"params"}
+        if unknown:
+            raise ArgumentError(
+                f"{kind}: group {i} has no option {', '.join(map(repr, sorted(unknown)))}; "
+                f"choose among {', '.join(options)}"
+            )
+        members = [entry["params"]] if isinstance(entry["params"], Tensor) else _listed(kind, entry["params"])
+        if not members:
+            where = f"group {i}" if len(entries) > 1 else "the list"
+            raise ArgumentError(f"{kind}: needs at least one parameter, but {where} is empty; was the model's list empty?")
+        for j, member in enumerate(members):
+            if isinstance(member, (tuple, list)) and len(member) == 2 and isinstance(member[0], str):
+                names[count + j], members[j] = member
+        count += len(members)
+        groups.append(Group(optimizer, members, options | {k: v for k, v in entry.items() if k != "params"}))
+    return groups, names
+
+
+def _listed(kind, params):
+    if isinstance(params, (Tensor, str, dict)) or not hasattr(params, "__iter__"):
+        raise ArgumentError(f"{kind}: params must be a list of parameters such as model.parameters(), not {params!r:.80}")
+    return list(params)
+
+
+def by_home(params):
+    """The parameters by device and dtype: those of one home make a block."""
+    homes = {}
+    for p in params:
+        homes.setdefault((p.device, p.dtype), []).append(p)
+    return homes.values()

@@ -1,0 +1,310 @@
+"""L-BFGS, a quasi-Newton method: for smooth losses over all the data it needs far fewer steps than descent."""
+
+from collections import deque
+from functools import partial
+from math import isfinite, sqrt
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..autograd.errors import ArgumentError, GraphError
+from ..autograd.tape import enable_grad, user_line
+from ..autograd.tensor import Tensor, raw
+from .block import gradient
+from .clip import refuse_nonfinite
+from .optimizer import Optimizer
+from .options import not_negative, whole
+
+ENOUGH, FLAT = 1e-4, 0.9  # c₁ and c₂ of the Wolfe conditions, as Nocedal and Wright advise for quasi-Newton methods
+TRIES = 25  # how many points a line search looks at after the first
+CURVED = 1e-10  # the least s · y of a move that is remembered: below 0, H would not be positive definite
+
+RESTORED = "the parameters are those of the last point where all was finite"
+
+
+class Point(NamedTuple):
+    """Where the loss was evaluated, at distance t along a direction d.
+
+    Fields:
+        x, g: all parameters in a row, and their gradients, (n,).
+        slope: g · d.
+        steepest: the largest element of |g|.
+    """
+
+    t: float
+    x: Any
+    loss: float
+    g: Any
+    slope: float
+    steepest: float
+
+    @property
+    def finite(self):
+        return isfinite(self.loss) and isfinite(self.steepest)
+
+
+class LBFGS(Optimizer):
+    """Limited-memory BFGS: p ← p - t H g, where H, an estimate of the inverse Hessian, comes from the latest moves.
+
+    A step makes up to `max_iter` such moves, for which it evaluates the loss anew: step(closure), where closure() calls
+    zero_grad, computes the loss, calls backward and returns the loss. It must be the same function of the parameters
+    each time: give it all the data, and no dropout.
+
+    Without a line search, t is lr (in the very first move min(1, 1 / Σ |g|) · lr), which suits losses that are nearly
+    quadratic. With line_search="strong_wolfe", t meets the strong Wolfe conditions; the search starts at lr. A step
+    ends early when no |g| is above tolerance_grad, when a move changed no parameter by more than tolerance_change, or
+    the loss by less, or after max_eval evaluations (None: 5/4 max_iter).
+
+    The host decides, so every evaluation makes it wait for a GPU. The parameters are one group of one device and dtype.
+
+    Fields:
+        evaluations: how often closures were called.
+
+    Raises: ArgumentError for several groups, devices or dtypes, or an option outside its range.
+    Source: Nocedal and Wright, "Numerical optimization" (2006), algorithms 7.4 and 7.5; 3.5 and 3.6 for the line search.
+    Example:
+        >>> import chainrule as cr
+        >>> w = cr.tensor([-1.0, 1.0], dtype="float64", requires_grad=True)
+        >>> optimizer = cr.optim.LBFGS([w], max_iter=100, line_search="strong_wolfe")
+        >>> def closure():
+        ...     optimizer.zero_grad()
+        ...     loss = (1 - w[0]) ** 2 + 100 * (w[1] - w[0] ** 2) ** 2
+        ...     loss.backward()
+        ...     return loss
+        >>> optimizer.step(closure).item(), [round(x, 6) for x in w.tolist()]
+        (4.0, [1.0, 1.0])
+    """
+
+    def __init__(
+        self, params, lr=1.0, max_iter=20, max_eval=None, tolerance_grad=1e-7, tolerance_change=1e-9, history_size=100,
+        line_search=None,
+    ):  # fmt: skip
+        for name, value in (("max_iter", max_iter), ("max_eval", max_eval or 1), ("history_size", history_size)):
+            whole("LBFGS", name, value)
+        for name, value in (("tolerance_grad", tolerance_grad), ("tolerance_change", tolerance_change)):
+            not_negative("LBFGS", name, value)
+        if line_search not in (None, "strong_wolfe"):
+            raise ArgumentError(f"LBFGS: line_search must be None or 'strong_wolfe', not {line_search!r}")
+        super().__init__(
+            params, lr, max_iter=max_iter, max_eval=max_eval, tolerance_grad=tolerance_grad,
+            tolerance_change=tolerance_change, history_size=history_size, line_search=line_search,
+        )  # fmt: skip
+        if len(self._blocks) > 1:
+            kinds = ", ".join(sorted({f"{p.dtype} on {p.device!r}" for p in self.params}))
+            raise ArgumentError(
+                f"LBFGS: needs one group of one device and dtype, was given {len(self.groups)} of {kinds}"
+            )
+        self._block = self._blocks[0][1]
+        self._dtype = np.promote_types(self._block.flat.dtype, np.float32)
+        self._pairs = (
+            deque()
+        )  # (s, y, s · y) of the latest moves, the newest last: s changed x, and y is what g changed
+        self._last = None  # (x, g) at the start of the last move
+        self.evaluations = 0
+
+    def step(self, closure=None):
+        """Make up to max_iter moves; returns the loss at the start, as closure() gave it.
+
+        Raises: ArgumentError without a closure; GraphError if the loss or a gradient is nan or infinite, naming the
+            parameter. The parameters are then those of the last point where all was finite.
+        """
+        if not callable(closure):
+            raise ArgumentError(
+                "LBFGS.step: needs a closure, a function that calls optimizer.zero_grad(), computes the loss, calls "
+                f"loss.backward() and returns the loss: step(closure), not step({closure!r})"
+            )
+        options, lr, before = self.groups[0], self.lr, self.evaluations
+        most, change = options["max_eval"] or options["max_iter"] * 5 // 4, options["tolerance_change"]
+        value, at = self._evaluate(closure)
+        if not at.finite and self._last is not None:
+            self._move(self._last[0])
+        self._refuse_bad(at)
+        try:
+            for i in range(options["max_iter"]):
+                good = at
+                if at.steepest <= options["tolerance_grad"]:
+                    break
+                t = lr if self._last else min(1.0, 1.0 / self._number(abs(at.g).sum())) * lr
+                direction = self._direction(at)
+                self._last = at.x, at.g
+                start = at._replace(t=0.0, slope=self._number(self._block.xp.dot(at.g, direction)))
+                if start.slope > -change or t == 0:
+                    break
+                phi, longest = partial(self._try, closure, start.x, direction), self._number(abs(direction).max())
+                if options["line_search"]:
+                    at = strong_wolfe(phi, start, t, change / longest)
+                elif i + 1 < options["max_iter"]:
+                    at = phi(t)
+                else:  # where the next step will look
+                    self._move(start.x + t * direction)
+                    break
+                self._refuse_bad(at)
+                self._move(at.x)  # a line search may have looked elsewhere last
+                spent = self.evaluations - before >= most
+                if spent or at.t * longest <= change or abs(at.loss - start.loss) < change:
+                    break
+        except BaseException:
+            self._move(good.x)
+            raise
+        self._squares = [self._block.xp.dot(at.g, at.g)]
+        self.steps, self.last_lr = self.steps + 1, lr
+        return value
+
+    # ---- saving
+
+    def state_dict(self):
+        memory = [self._last or (), *((s, y) for s, y, _ in self._pairs)]
+        memory = [[Tensor._wrap(a.copy()) for a in entry] for entry in memory]
+        return super().state_dict() | {"evaluations": self.evaluations, "last": memory[0], "pairs": memory[1:]}
+
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        xp, self.evaluations = self._block.xp, state["evaluations"]
+        last, *pairs = [[xp.asarray(_host(a), self._dtype) for a in e] for e in (state["last"], *state["pairs"])]
+        self._last = tuple(last) or None
+        self._pairs = deque((s, y, xp.dot(s, y)) for s, y in pairs)
+
+    def _misfits(self, state):
+        faults = super()._misfits(state)
+        if faults or not {"evaluations", "last", "pairs"} <= state.keys():
+            return faults or ["it lacks the latest moves"]
+        sizes = {_host(a).shape for entry in (state["last"], *state["pairs"]) for a in entry}
+        n = self._block.flat.size
+        return [f"its moves are of shapes {sorted(sizes)}, the parameters of {(n,)}"] if sizes - {(n,)} else []
+
+    # ---- how
+
+    def _evaluate(self, closure, direction=None, t=0.0):
+        """(what closure returned, the Point where the parameters are now)"""
+        with enable_grad():
+            value = closure()
+        self.evaluations += 1
+        try:
+            loss = float(value)
+        except (TypeError, ValueError):
+            raise ArgumentError(
+                f"LBFGS.step: the closure must return the loss, one number, not {value!r:.80}"
+            ) from None
+        self._refuse_missing_gradients()
+        xp, flat = self._block.xp, self._block.flat
+        g = xp.zeros(flat.shape, self._dtype)
+        for run in self._block.runs():
+            g[run.first : run.last] = run.gradient
+        slope = 0.0 if direction is None else self._number(xp.dot(g, direction))
+        return value, Point(t, flat.astype(self._dtype), loss, g, slope, self._number(abs(g).max()))
+
+    def _try(self, closure, x, direction, t):
+        """The Point at distance t from x."""
+        self._move(x + t * direction)
+        return self._evaluate(closure, direction, t)[1]
+
+    def _move(self, x):
+        """Make x the parameters."""
+        block, line = self._block, user_line()
+        block.flat[:] = x
+        for p, (a, _) in zip(block.params, block.spans, strict=True):
+            p._version = line
+            if block.scalar:
+                p._data = p._node.result = float(block.flat[a])
+
+    def _direction(self, at):
+        """-H g by the two loops of algorithm 7.4, with the last move among the pairs."""
+        dot = self._block.xp.dot
+        if self._last is not None:
+            s, y = at.x - self._last[0], at.g - self._last[1]
+            if self._number(dot(s, y)) > CURVED:
+                self._pairs.append((s, y, dot(s, y)))
+        while len(self._pairs) > self.groups[0]["history_size"]:
+            self._pairs.popleft()
+        d, shares = -at.g, []
+        for s, y, sy in reversed(self._pairs):
+            shares.append(dot(s, d) / sy)
+            d -= shares[-1] * y
+        if self._pairs:
+            _, y, sy = self._pairs[-1]
+            d *= sy / dot(y, y)
+        for s, y, sy in self._pairs:
+            d += (shares.pop() - dot(y, d) / sy) * s
+        return d
+
+    def _refuse_bad(self, at):
+        if at.finite:
+            return
+        to_numpy = self._block.backend.to_numpy
+        held = [
+            (self._label(i), p, to_numpy(raw(g))) for i, p in enumerate(self.params) if (g := gradient(p)) is not None
+        ]
+        refuse_nonfinite("LBFGS.step", held, RESTORED)
+        raise GraphError(f"LBFGS.step: the loss is {at.loss}; {RESTORED}. A lower lr or a line search often helps")
+
+    def _number(self, value):
+        """A number of the device, read on the host."""
+        return float(self._block.backend.to_numpy(value))
+
+
+def _host(a):
+    return a.numpy() if isinstance(a, Tensor) else np.asarray(a)
+
+
+def strong_wolfe(phi, start, t, resolution):
+    """A point on a line where the loss is low and flat enough: the strong Wolfe conditions.
+
+    loss(t) ≤ loss(0) + c₁ t slope(0) and |slope(t)| ≤ c₂ |slope(0)|. If they cannot be met within TRIES points or
+    `resolution` in t, the lowest point of the last interval; one that is not finite only if none but `start` is.
+
+    Shape: phi maps t to a Point; start is that at t = 0, with a slope below 0.
+    Source: Nocedal and Wright, "Numerical optimization" (2006), algorithms 3.5 and 3.6.
+    """
+
+    def high(p):
+        return not p.finite or p.loss > start.loss + ENOUGH * p.t * start.slope
+
+    def flat(p):
+        return abs(p.slope) <= -FLAT * start.slope
+
+    low, p, tries = start, phi(t), iter(range(TRIES))
+    for _ in tries:  # outwards, until a minimum lies between `low` and p
+        if not p.finite:
+            p = phi((low.t + p.t) / 2)
+        elif high(p) or (low is not start and p.loss >= low.loss):
+            other = p
+            break
+        elif flat(p):
+            return p
+        elif p.slope >= 0:
+            low, other = p, low
+            break
+        else:
+            low, p = p, phi(cubic_minimum(low, p, p.t + 0.01 * (p.t - low.t), 10 * p.t))
+    else:
+        return p
+    for _ in tries:  # inwards, with the lower end of the interval at `low`
+        width = abs(other.t - low.t)
+        if width < resolution:
+            break
+        left = min(low.t, other.t)
+        p = phi(cubic_minimum(low, other, left + 0.1 * width, left + 0.9 * width))
+        if high(p) or p.loss >= low.loss:
+            other = p
+        elif flat(p):
+            return p
+        else:
+            if p.slope * (other.t - low.t) >= 0:
+                other = low
+            low = p
+    return low
+
+
+def cubic_minimum(a, b, least, most):
+    """Where the cubic through two points and their slopes is least, held in [least, most]; the middle if it has no minimum.
+
+    Source: Nocedal and Wright, "Numerical optimization" (2006), equation 3.59.
+    """
+    d1 = a.slope + b.slope - 3 * (a.loss - b.loss) / (a.t - b.t)
+    root = d1 * d1 - a.slope * b.slope
+    if not 0 <= root < float("inf"):
+        return (least + most) / 2
+    d2 = sqrt(root) if b.t > a.t else -sqrt(root)
+    bend = b.slope - a.slope + 2 * d2
+    t = b.t - (b.t - a.t) * (b.slope + d2 - d1) / bend if bend else float("nan")
+    return min(max(t, least), most) if isfinite(t) else (least + most) / 2
