@@ -2,7 +2,7 @@
 # once, and again when pyproject.toml changes. These can be set, e.g. `make test ARGS="-k draw"`:
 #
 #   ARGS    more arguments for the program that is run
-#   DEVICE  cpu or cuda, for run, test and bench; with cuda, CUDA=12 or CUDA=13 says which CuPy is installed
+#   DEVICE  cpu or cuda, for run, examples, test and bench; with cuda, CUDA=12 or CUDA=13 says which CuPy is installed
 #   PYTHON  the interpreter to make .venv with, where it is not the newest one found
 #
 # pip listens to its own PIP_... variables.
@@ -15,13 +15,16 @@ GPU := $(if $(filter cuda,$(DEVICE)),$(VENV)/.with-cuda$(CUDA))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test bench check docs clean
+.PHONY: help run examples test bench check docs clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
 
 run: $(GPU) $(VENV)/.with-examples  ## train a network on handwritten digits; DEVICE=cuda make run: on the GPU
 	@DEVICE="$(or $(DEVICE),cpu)" $(PY) examples/10_digits.py $(ARGS)
+
+examples: $(GPU) $(VENV)/.with-examples  ## run every lesson and build runs/gallery.html from its words and pictures
+	@DEVICE="$(or $(DEVICE),cpu)" $(PY) examples/gallery.py
 
 test: $(GPU) $(VENV)/.with-dev  ## run the tests
 	@$(PY) -m pytest $(ARGS)

@@ -113,12 +113,13 @@ def load(path, device=None):
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise CheckpointError(f"load: {path} is not a whole safetensors file ({error})") from error
     tensors = {name: tensor(array, device=device or "cpu") for name, array in arrays.items()}
-    if tree is None:
-        return tensors
     try:
-        return _nested(tree, tensors)
-    except KeyError as error:
+        state = tensors if tree is None else _nested(tree, tensors)
+    except (KeyError, TypeError) as error:
         raise CheckpointError(f"load: {path} names a tensor {error} that it does not hold") from None
+    if not isinstance(state, dict):
+        raise CheckpointError(f"load: {path} is damaged: its header describes no dict")
+    return state
 
 
 def _nested(value, tensors):

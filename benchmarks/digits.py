@@ -38,7 +38,9 @@ def pytorch(seed, x, y):
     import torch
 
     torch.manual_seed(seed)
-    layers = [layer for n, m in zip(SIZES, SIZES[1:], strict=False) for layer in (torch.nn.Linear(n, m), torch.nn.ReLU())]
+    layers = [
+        layer for n, m in zip(SIZES, SIZES[1:], strict=False) for layer in (torch.nn.Linear(n, m), torch.nn.ReLU())
+    ]
     model = torch.nn.Sequential(*layers[:-1])
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     x, y = torch.as_tensor(x), torch.as_tensor(y)

@@ -221,7 +221,10 @@ class _MLP(BaseEstimator):
             raise ArgumentError(
                 f"optimizer {self.optimizer!r}: {error}; options come from learning_rate (as lr) and optimizer_options"
             ) from None
-        return make(params, **options)
+        optimizer = make(params, **options)
+        if not isinstance(optimizer, optim.Optimizer):
+            raise ArgumentError(f"optimizer {self.optimizer!r}: must give a chainrule Optimizer, not {optimizer!r:.80}")
+        return optimizer
 
     def _train(self, optimizer, data, epochs, validation=None, early_stopping=None):
         """Run fit; returns the History."""
@@ -298,15 +301,17 @@ class MLPClassifier(ClassifierMixin, _MLP):
     Example:
         >>> from chainrule.sklearn import MLPClassifier
         >>> from sklearn.datasets import make_moons
-        >>> X, y = make_moons(200, noise=0.1, random_state=0)
-        >>> model = MLPClassifier((32, 32), learning_rate=0.01, early_stopping=True, random_state=0).fit(X, y)
-        >>> model.score(X, y) > 0.95
+        >>> X, y = make_moons(400, noise=0.1, random_state=0)
+        >>> model = MLPClassifier((32, 32), learning_rate=0.01, batch_size=32, early_stopping=True, random_state=0)
+        >>> model = model.fit(X, y)
+        >>> model.score(X, y) > 0.98
         True
         >>> model.predict_proba(X[:5]).shape
         (5, 2)
     """
 
-    _loss, _metrics, _stratified = "cross_entropy", ["accuracy"], True
+    _loss, _stratified = "cross_entropy", True
+    _metrics = {"accuracy": lambda outputs, index: optim.accuracy(outputs.argmax(axis=-1), index)}
 
     def partial_fit(self, X, y, classes=None):
         """Train for one more epoch, on X and y; the first call makes the network, unless `fit` did.
@@ -361,7 +366,8 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, _MLP):
         >>> from chainrule.sklearn import MLPRegressor
         >>> import numpy as np
         >>> X = np.linspace(-3, 3, 100).reshape(-1, 1)
-        >>> model = MLPRegressor((32,), activation="tanh", learning_rate=0.03, random_state=0).fit(X, np.sin(X[:, 0]))
+        >>> model = MLPRegressor((32,), "tanh", learning_rate=0.03, batch_size=20, max_epochs=100, random_state=0)
+        >>> model = model.fit(X, np.sin(X[:, 0]))
         >>> model.score(X, np.sin(X[:, 0])) > 0.99
         True
     """

@@ -72,12 +72,11 @@ def main():
     p = neuron(x)
     print(f"Weights 3 and -2, bias 1, inputs -1 and 2: z = 3·(-1) - 2·2 + 1 = -6, and sigmoid(-6) = {p.item():.4f}.")
     cr.nn.bce(p, 1.0).backward()
-    print(
-        f"If it should say 1, the gradient by the weights is (p - y)·x = {neuron.weights.grad.numpy().round(4)}: a step"
-    )
-    print("against it adds a little of the input to the weights. That is the perceptron's learning rule.")
+    gradient = neuron.weights.grad.numpy()
+    print(f"If the truth is 1, the gradient by the weights is (p - y)·x = {gradient.round(4)}: a step against it adds")
+    print("a little of the input to the weights. That is the perceptron's learning rule.")
     assert abs(p.item() - 1 / (1 + np.exp(6))) < 1e-6, "the neuron should say sigmoid(-6)"
-    assert np.allclose(neuron.weights.grad.numpy(), (p.item() - 1) * x.numpy(), atol=1e-5), "not (p - y) x"
+    assert np.allclose(gradient, (p.item() - 1) * x.numpy(), atol=1e-5), "the gradient should be (p - y) x"
 
     print(f"\nRight answers out of 4: the most in {STEPS} steps of learning, and by any of 100,000 random lines\n")
     print("        with a bias          without\ngate  learned  any line  learned  any line")
@@ -86,31 +85,25 @@ def main():
         for bias in (True, False):
             learned[gate, bias], tried[gate, bias] = learn(gate, bias), best_of_many(gate, bias)
         print(f"{gate:4}", *(f" {learned[gate, bias][-1]:>7}  {tried[gate, bias]:>8}" for bias in (True, False)))
-    for gate in ("AND", "OR", "NOR"):
-        assert learned[gate, True][-1] == tried[gate, True] == 4, f"{gate} has a line, and it should be found"
+    assert all(learned[gate, True][-1] == tried[gate, True] == 4 for gate in ("AND", "OR", "NOR")), "they have a line"
     for gate, bias in (("XOR", True), ("XOR", False), ("AND", False), ("NOR", False)):
         assert max(learned[gate, bias][-1], tried[gate, bias]) <= 3, f"{gate}, bias={bias}: no line does more than 3"
 
     p = learned["XOR", True][0](X).numpy()
     print("\nXOR needs b ≤ 0 for the input 00, w2 + b > 0 for 01 and w1 + b > 0 for 10. Then at 11 the sum is")
     print("w1 + w2 + b = (w1 + b) + (w2 + b) - b > 0, a yes, where XOR says no. So no weights can do it.")
-    print(
-        f"What the neuron learns is to shrug: it says {', '.join(f'{v:.3f}' for v in p)}. Its loss stays at ln 2 = 0.693."
-    )
+    print(f"What it learns is to shrug: it says {', '.join(f'{v:.3f}' for v in p)}. Its loss stays at ln 2 = 0.693.")
     assert np.abs(p - 0.5).max() < 1e-3, "the loss of a line on XOR is lowest where it says 0.5 everywhere"
     assert min(learned["XOR", True][2]) > np.log(2) - 1e-6, "no line has a loss below ln 2 on XOR"
-    print(
-        "\nWithout a bias, z = 0 at 00 whatever the weights: the line goes through the origin, where the neuron says 0.5"
-    )
-    print("and not yes, so NOR fails. AND fails as it must say no at 01 and 10, but yes at 11, whose z is their sum.")
+    print("\nWithout a bias, z = 0 at 00 whatever the weights: the line goes through the origin, where the neuron says")
+    print("0.5, which is no yes, so NOR fails. AND fails as it needs z ≤ 0 at 01 and 10, but z > 0 at 11, their sum.")
 
     figure, places = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
     for ax, gate in zip(places, ("AND", "OR"), strict=True):
         show(ax, gate, learned[gate, True][0], f"{gate}: the line moves into place")
         draw_lines(ax, learned[gate, True][1])
-    figure.legend(
-        *places[0].get_legend_handles_labels(), loc="outside lower center", ncols=8, frameon=False, fontsize=9
-    )
+    handles, _ = places[0].get_legend_handles_labels()
+    figure.legend(handles=handles, loc="outside lower center", ncols=8, frameon=False, fontsize=9)
     figure.savefig(OUT / "learning.png", dpi=120)
 
     figure, places = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained")

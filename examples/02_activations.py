@@ -73,16 +73,10 @@ def deep(activation):
 
 def revive(activation):
     """The losses of a neuron whose sum is negative on all data at first."""
-    neuron, x, losses = cr.nn.Perceptron(1, activation), cr.linspace(-1, 1, 21).reshape(21, 1), []
+    neuron, x = cr.nn.Perceptron(1, activation), cr.linspace(-1, 1, 21).reshape(21, 1)
     neuron.load_state_dict({"weights": [1.0], "bias": -3.0})
     optimizer = cr.optim.SGD(neuron.parameters(), lr=0.3)
-    for _ in range(300):
-        optimizer.zero_grad()
-        loss = cr.nn.mse(neuron(x), x[:, 0] + 1)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
+    return cr.optim.fit(neuron, cr.nn.mse, optimizer, (x, x[:, 0] + 1), 300, batch_size=None, verbose=0)["loss"]
 
 
 def axes(**labels):
@@ -102,9 +96,8 @@ def main():
     figure.savefig(OUT / "activations.png", dpi=120)
 
     x = cr.linspace(-3, 3, 61).reshape(61, 1)
-    wave = np.sin(2 * x.numpy()[:, 0])
-    line = np.polyval(np.polyfit(x.numpy()[:, 0], wave, 1), x.numpy()[:, 0])
-    best = ((wave - line) ** 2).mean()
+    wave = cr.sin(2 * x).numpy()
+    best = float(np.polyfit(x.numpy()[:, 0], wave[:, 0], 1, full=True)[1][0]) / len(wave)  # by least squares
     print(f"\nThree layers follow a wave. The best straight line has a mean squared error of {best:.3f};")
     figure, ax = axes(xlabel="x", ylabel="ŷ", title="The same three layers: only an activation bends the line")
     ax.plot(x.numpy(), wave, ".", color="black", label="data: sin(2x)")
@@ -146,11 +139,10 @@ def main():
     figure.savefig(OUT / "gradients.png", dpi=120)
 
     dead, alive = revive("relu"), revive("leaky_relu")
-    print(
-        f"\nA neuron that is negative on all data: with relu its loss stays at {dead[0]:.2f}, for its gradient is 0: it is"
-    )
-    print(f"dead. With leaky_relu, whose slope there is 0.01, the loss goes from {alive[0]:.2f} to {alive[-1]:.4f}.")
-    assert len(set(dead)) == 1, "a dead neuron should not change"
+    print("\nA neuron whose sum is negative on all data:")
+    print(f"  relu        loss {dead[0]:.3f} → {dead[-1]:.3f}    its gradient is 0: it is dead")
+    print(f"  leaky_relu  loss {alive[0]:.3f} → {alive[-1]:.3f}    a slope of 0.01 brings it back")
+    assert np.ptp(dead) < 1e-6, "a dead neuron should not change"
     assert alive[-1] < 0.01, "a leaky one should come back"
 
 

@@ -21,14 +21,18 @@ from .linear import Linear
 from .loss import LOSSES, bce, bce_with_logits, cross_entropy, huber, l1, loss, mse
 from .mlp import MLP, Sequential
 from .module import Module, Parameter
+from .norm import BatchNorm, LayerNorm
 from .perceptron import Perceptron
+from .summary import summary
 
 __all__ = [
     "ACTIVATIONS",
     "INITIALIZERS",
     "LOSSES",
     "MLP",
+    "BatchNorm",
     "Dropout",
+    "LayerNorm",
     "Linear",
     "Module",
     "Parameter",
@@ -53,5 +57,6 @@ __all__ = [
     "softmax",
     "softplus",
     "step",
+    "summary",
     "tanh",
 ]

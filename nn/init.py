@@ -1,34 +1,105 @@
-"""Initial weights by name. Each entry is a function (shape, fan_in, fan_out) -> Tensor in the default dtype."""
+"""Initial weights: functions of (shape, fan_in, fan_out) that give a Tensor in the default dtype, also by name."""
 
-from math import sqrt
+from math import prod, sqrt
 
 import numpy as np
 
 from ..autograd import random
 from ..autograd.errors import ShapeError, choose
-from ..autograd.ops.creation import ones, zeros
+from ..autograd.ops import creation
+from ..autograd.ops.creation import default_dtype, tensor
 from ..autograd.tensor import raw
+from ..backends import default
+
+
+def zeros(shape, fan_in, fan_out):
+    """All 0: for biases; units whose weights all start equal stay equal."""
+    return creation.zeros(shape)
+
+
+def ones(shape, fan_in, fan_out):
+    """All 1."""
+    return creation.ones(shape)
+
+
+def normal(shape, fan_in, fan_out, std=0.01):
+    """Normal numbers with mean 0 and standard deviation `std`, whatever the size of the layer."""
+    return random.normal(0.0, std, shape)
+
+
+def uniform(shape, fan_in, fan_out, bound=0.05):
+    """Numbers spread evenly over [-bound, bound), whatever the size of the layer."""
+    return random.uniform(-bound, bound, shape)
+
+
+def xavier_normal(shape, fan_in, fan_out):
+    """Normal numbers of variance 2 / (fan_in + fan_out): outputs and gradients keep their size from layer to layer.
+
+    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010), eq. 12.
+    """
+    return normal(shape, fan_in, fan_out, sqrt(2 / (fan_in + fan_out)))
+
+
+def xavier_uniform(shape, fan_in, fan_out):
+    """Uniform numbers of variance 2 / (fan_in + fan_out), so in ±√(6 / (fan_in + fan_out)).
+
+    Source: Glorot and Bengio (2010), eq. 16.
+    """
+    return uniform(shape, fan_in, fan_out, sqrt(6 / (fan_in + fan_out)))
+
+
+def he_normal(shape, fan_in, fan_out):
+    """Normal numbers of variance 2 / fan_in: as LeCun's, and twice as much because a rectifier stops half.
+
+    Source: He et al., "Delving deep into rectifiers" (2015), eq. 10.
+    """
+    return normal(shape, fan_in, fan_out, sqrt(2 / fan_in))
+
+
+def he_uniform(shape, fan_in, fan_out):
+    """Uniform numbers of variance 2 / fan_in, so in ±√(6 / fan_in).
+
+    Source: He et al. (2015), eq. 10.
+    """
+    return uniform(shape, fan_in, fan_out, sqrt(6 / fan_in))
+
+
+def lecun_normal(shape, fan_in, fan_out):
+    """Normal numbers of variance 1 / fan_in: outputs are as large as inputs.
+
+    Source: LeCun et al., "Efficient BackProp" (1998), section 4.6.
+    """
+    return normal(shape, fan_in, fan_out, sqrt(1 / fan_in))
+
+
+def lecun_uniform(shape, fan_in, fan_out):
+    """Uniform numbers of variance 1 / fan_in, so in ±√(3 / fan_in).
+
+    Source: LeCun et al. (1998), section 4.6.
+    """
+    return uniform(shape, fan_in, fan_out, sqrt(3 / fan_in))
+
+
+def orthogonal(shape, fan_in, fan_out, gain=1.0):
+    """A random matrix W with orthonormal columns, Wᵀ W = gain² I; orthonormal rows if it has more columns than rows.
+
+    Every such matrix is as likely as any other. Further leading axes count as rows, and a vector is one column.
+
+    Source: Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks" (2014);
+        Mezzadri, "How to generate random matrices from the classical compact groups" (2007), section 5.
+    """
+    columns = shape[-1] if len(shape) > 1 else 1
+    size = (prod(shape) // columns, columns)
+    q, r = np.linalg.qr(random.normal(size=(max(size), min(size)), dtype="float64", device="cpu").numpy())
+    q *= np.where(np.diagonal(r) < 0, -gain, gain)  # QR alone prefers some matrices; with R's signs undone none
+    return tensor((q if size[0] >= columns else q.T).reshape(shape), default_dtype(), default().name)
+
 
 INITIALIZERS = {
-    "zeros": lambda shape, fan_in, fan_out: zeros(shape),
-    "ones": lambda shape, fan_in, fan_out: ones(shape),
-    # plain: standard deviation 0.01, or the interval ±0.05
-    "normal": lambda shape, fan_in, fan_out: random.normal(0.0, 0.01, shape),
-    "uniform": lambda shape, fan_in, fan_out: random.uniform(-0.05, 0.05, shape),
-    # Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010), eq. 12, 16
-    "xavier_normal": lambda shape, fan_in, fan_out: random.normal(0.0, sqrt(2 / (fan_in + fan_out)), shape),
-    "xavier_uniform": lambda shape, fan_in, fan_out: _uniform(sqrt(6 / (fan_in + fan_out)), shape),
-    # He et al., "Delving deep into rectifiers" (2015), eq. 10
-    "he_normal": lambda shape, fan_in, fan_out: random.normal(0.0, sqrt(2 / fan_in), shape),
-    "he_uniform": lambda shape, fan_in, fan_out: _uniform(sqrt(6 / fan_in), shape),
-    # LeCun et al., "Efficient BackProp" (1998), section 4.6
-    "lecun_normal": lambda shape, fan_in, fan_out: random.normal(0.0, sqrt(1 / fan_in), shape),
-    "lecun_uniform": lambda shape, fan_in, fan_out: _uniform(sqrt(3 / fan_in), shape),
-}
-
-
-def _uniform(bound, shape):
-    return random.uniform(-bound, bound, shape)
+    f.__name__: f
+    for f in (zeros, ones, normal, uniform, xavier_normal, xavier_uniform, he_normal, he_uniform, lecun_normal,
+              lecun_uniform, orthogonal)
+}  # fmt: skip
 
 
 def initial(init, shape, fan_in, fan_out):
@@ -36,6 +107,12 @@ def initial(init, shape, fan_in, fan_out):
 
     Raises: ArgumentError, naming those that exist, if there is no initialiser of that name; ShapeError if a function
         returns another shape.
+    Example:
+        >>> import chainrule as cr
+        >>> from functools import partial
+        >>> weight = cr.nn.Linear(200, 100, init=partial(cr.nn.init.normal, std=0.5)).weight
+        >>> round(weight.std().item(), 1)
+        0.5
     """
     function = init if callable(init) else choose("initialiser", init, INITIALIZERS)
     values = function(shape, fan_in, fan_out)

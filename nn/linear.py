@@ -12,7 +12,8 @@ class Linear(Module):
     Shape: x (…, n_in) → (…, n_out).
     Fields:
         weight: (n_in, n_out).
-        bias: (n_out,), zeros at first; None without bias.
+        bias: (n_out,), zeros at first; it shifts each output, which without it would be 0 wherever x is 0. None if
+            bias=False.
 
     Raises: ShapeError if the last axis of x is not n_in long; ArgumentError for bad sizes or an unknown initialiser.
     Example:

@@ -1,15 +1,15 @@
 """Losses. Every loss refuses a prediction and a target that only broadcast: that is nearly always a mistake."""
 
-from math import inf, prod
+from functools import partial
+from math import prod
 
 import numpy as np
 
 from ..autograd.errors import ArgumentError, DtypeError, ShapeError, choose
-from ..autograd.ops.compare import logical_and
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.elementwise import absolute, clip, exp, log, maximum, softplus, square, where
 from ..autograd.ops.index import take_along_axis
-from ..autograd.ops.reduce import log_softmax, mean, sum_
+from ..autograd.ops.reduce import log_softmax, max_, mean, sum_
 from ..autograd.primitive import ELEMENTWISE, primitive
 from ..autograd.samples import indices, on, reals, unit
 from ..autograd.tensor import owner, raw
@@ -31,6 +31,13 @@ def _pair(name, prediction, target):
     if 0 in shapes[0]:
         raise ShapeError(f"{name}: the batch is empty, shape {shapes[0]}")
     return prediction, target
+
+
+def _smoothing(name, label_smoothing):
+    """The share of a target that label smoothing gives to all classes alike."""
+    if not isinstance(label_smoothing, (int, float)) or not 0 <= label_smoothing < 1:
+        raise ArgumentError(f"{name}: label_smoothing must be at least 0 and below 1, not {label_smoothing!r}")
+    return label_smoothing
 
 
 def _reduced(values, reduction):
@@ -121,36 +128,49 @@ def bce(probability, target, reduction="mean"):
     return _reduced(binary_entropy(probability, target), reduction)
 
 
-def bce_with_logits(logit, target, reduction="mean"):
+def bce_with_logits(logit, target, reduction="mean", label_smoothing=0.0):
     """Binary cross-entropy of sigmoid(logit), without overflow: mean of y softplus(-z) + (1 - y) softplus(z).
+
+    With label smoothing ε, y (1 - ε) + ε / 2 takes the place of the target y.
 
     Shape: both the same.
     Domain: targets in [0, 1].
-    Raises: as `mse`.
+    Raises: as `mse`; ArgumentError unless 0 ≤ label_smoothing < 1.
     """
     logit, target = _pair("bce_with_logits", logit, target)
+    smoothing = _smoothing("bce_with_logits", label_smoothing)
     # softplus(z) - y z would be one softplus less, and for y = 1 lose all digits of a small loss
-    return _reduced(target * softplus(-logit) + (1 - target) * softplus(logit), reduction)
+    if_one, if_zero = softplus(-logit), softplus(logit)
+    losses = target * if_one + (1 - target) * if_zero
+    if smoothing:
+        losses = (1 - smoothing) * losses + smoothing / 2 * (if_one + if_zero)
+    return _reduced(losses, reduction)
 
 
-def cross_entropy(logits, target, reduction="mean"):
+def cross_entropy(logits, target, reduction="mean", label_smoothing=0.0):
     """Cross-entropy of softmax(logits), without overflow: mean of log Σ eᶻ - z[target].
+
+    With label smoothing ε, the target is (1 - ε) · one-hot (or the probabilities) + ε / K: a model that is right is not
+    pushed to be certain as well.
 
     Shape: logits (…, K); target (…) of class indices, or (…, K) of probabilities; without reduction (…).
     Raises: ShapeError if the shapes do not fit or the batch is empty; DtypeError for class indices that are not
         integers; ArgumentError for an index outside [0, K) (where values cannot be read for free, as on a GPU, such a
-        row's loss is nan instead).
+        row's loss is nan instead), or unless 0 ≤ label_smoothing < 1.
+    Source: label smoothing: Szegedy et al., "Rethinking the Inception architecture for computer vision" (2016), section 7.
     Example:
         >>> import chainrule as cr
         >>> round(cr.nn.cross_entropy(cr.zeros((1, 4)), cr.tensor([2])).item(), 6)
         1.386294
     """
     logits, target = asarray(logits), asarray(target)
+    smoothing = _smoothing("cross_entropy", label_smoothing)
     if logits.ndim == 0 or 0 in logits.shape:
         raise ShapeError(f"cross_entropy: logits need the shape (…, K) with at least one row, given {logits.shape}")
+    classes = logits.shape[-1]
     if target.shape == logits.shape and target.dtype.kind == "f":
-        masked = logical_and(target == 0, logits == -inf)  # 0 · -inf is 0 here
-        return _reduced(-sum_(target * where(masked, 0, log_softmax(logits)), axis=-1), reduction)
+        target = target * (1 - smoothing) + smoothing / classes if smoothing else target
+        return _reduced(soft_entropy(logits, target), reduction)
     if target.shape != logits.shape[:-1]:
         raise ShapeError(
             f"cross_entropy: for logits {logits.shape} the target must be class indices {logits.shape[:-1]} or "
@@ -158,14 +178,15 @@ def cross_entropy(logits, target, reduction="mean"):
         )
     if target.dtype.kind not in "iu":
         raise DtypeError(f"cross_entropy: class indices must be integers, not {target.dtype}; use target.to('int64')")
-    classes, index = logits.shape[-1], raw(target)
+    index = raw(target)
+    entropy = partial(_smooth_class_entropy, smoothing=smoothing) if smoothing else class_entropy
     if _readable(target):
         low, high = index.min(), index.max()
         if low < 0 or high >= classes:
             raise ArgumentError(f"cross_entropy: class indices must lie in [0, {classes}), given {low} to {high}")
-        return _reduced(class_entropy(logits, index), reduction)
+        return _reduced(entropy(logits, index), reduction)
     inside = (index >= 0) & (index < classes)
-    return _reduced(where(inside, class_entropy(logits, index * inside), float("nan")), reduction)
+    return _reduced(where(inside, entropy(logits, index * inside), float("nan")), reduction)
 
 
 def _softmax_less_truth(logits, index, out):
@@ -192,6 +213,52 @@ def class_entropy(xp, logits, index):
     flat = shifted.reshape(-1, shifted.shape[-1])
     chosen = flat[xp.arange(flat.shape[0]), index.reshape(-1)].reshape(index.shape)
     return xp.log(xp.exp(shifted).sum(axis=-1)) - chosen
+
+
+def _softmax(logits):
+    """Softmax with a single exp, where that of logsumexp and log_softmax takes two."""
+    powers = exp(logits - max_(raw(logits), axis=-1, keepdims=True))
+    return powers / sum_(powers, axis=-1, keepdims=True)
+
+
+def _less_truth(logits, target):
+    """softmax(logits) · Σ y - y."""
+    return _softmax(logits) * sum_(target, axis=-1, keepdims=True) - target
+
+
+def _surprise(logits, target):
+    """-log softmax(logits), and 0 where the target is 0."""
+    return where(target == 0, 0, -log_softmax(logits))
+
+
+@primitive(
+    symbol="cross-entropy",
+    jvp=dict(
+        logits=lambda t, logits, target: sum_(t * _less_truth(logits, target), axis=-1),
+        target=lambda t, logits, target: sum_(t * _surprise(logits, target), axis=-1),
+    ),
+    samples=[on((5, 3), (5, 3), domain=(reals, unit)), on((2, 5, 3), (2, 5, 3), domain=(reals, unit))],
+    needs="logits and probabilities (…, K)",
+    vjp=dict(
+        logits=lambda g, logits, target: g[..., None] * _less_truth(logits, target),
+        target=lambda g, logits, target: g[..., None] * _surprise(logits, target),
+    ),
+)
+def soft_entropy(xp, logits, target):
+    """-Σ y log softmax(logits) along the last axis, with 0 · log 0 = 0, in one node: half the time of the composition.
+
+    Gradient: dlogits = g · (softmax(logits) · Σ y - y); dy = -g log softmax(logits), and 0 where y = 0.
+    """
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    surprise = xp.log(xp.exp(shifted).sum(axis=-1, keepdims=True)) - shifted
+    return (target * xp.where(target == 0, 0, surprise)).sum(axis=-1)
+
+
+def _smooth_class_entropy(logits, index, smoothing):
+    """soft_entropy of (1 - smoothing) · one-hot + smoothing / K."""
+    xp, classes = owner(index).xp, logits.shape[-1]
+    truth = (index[..., None] == xp.arange(classes)).astype(logits.dtype)
+    return soft_entropy(logits, truth * (1 - smoothing) + smoothing / classes)
 
 
 def _readable(x):

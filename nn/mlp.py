@@ -1,13 +1,15 @@
 """Layers one after the other."""
 
-from ..autograd.errors import ArgumentError
+from ..autograd.errors import ArgumentError, choose
 from .activation import activation as find
-from .activation import name_of
+from .activation import identity, name_of
 from .dropout import Dropout
 from .linear import Linear
 from .module import Module
+from .norm import BatchNorm, LayerNorm
 
 _RECTIFIERS = {"relu", "leaky_relu", "elu", "gelu", "silu", "softplus"}
+_NORMS = {None: lambda features: identity, "batch": BatchNorm, "layer": LayerNorm}
 
 
 class Sequential(Module):
@@ -43,10 +45,12 @@ class MLP(Module):
     Shape: x (…, sizes[0]) → (…, sizes[-1]).
     Fields:
         layers: one Linear for each pair of neighbouring sizes. Weights start from He's initialiser under rectifiers
-            and from Glorot's elsewhere.
+            and from Glorot's elsewhere. Where a BatchNorm follows, which would undo a bias, there is none.
+        norms: with norm="batch" or "layer", the BatchNorm or LayerNorm before each hidden activation.
+        input_dropout: applied to the inputs.
         dropout: applied after each hidden activation.
 
-    Raises: ArgumentError for fewer than two sizes, an unknown activation, or a bad dropout probability.
+    Raises: ArgumentError for fewer than two sizes, an unknown activation or norm, or a bad dropout probability.
     Example:
         >>> import chainrule as cr
         >>> model = cr.nn.MLP([64, 32, 10], activation="tanh", dropout=0.1)
@@ -54,19 +58,23 @@ class MLP(Module):
         2410
     """
 
-    def __init__(self, sizes, activation="relu", output=None, dropout=0.0):
+    def __init__(self, sizes, activation="relu", output=None, dropout=0.0, input_dropout=0.0, norm=None):
         sizes = list(sizes)
         if len(sizes) < 2:
             raise ArgumentError(f"MLP: sizes needs at least an input and an output size, was given {sizes}")
-        self.activation, self.output = find(activation), find(output)
-        hidden = "he_normal" if name_of(self.activation) in _RECTIFIERS else "xavier_normal"
-        inits = [hidden] * (len(sizes) - 2) + ["xavier_normal"]
-        self.layers = [Linear(n, m, init=init) for n, m, init in zip(sizes, sizes[1:], inits, strict=False)]
-        self.dropout = Dropout(dropout)
+        self.activation, self.output, make_norm = find(activation), find(output), choose("norm", norm, _NORMS)
+        self.input_dropout, after_hidden = Dropout(input_dropout), Dropout(dropout)
+        init = "he_normal" if name_of(self.activation) in _RECTIFIERS else "xavier_normal"
+        *hidden, last = zip(sizes, sizes[1:], strict=False)
+        self.layers = [Linear(n, m, bias=norm != "batch", init=init) for n, m in hidden]
+        self.layers.append(Linear(*last, init="xavier_normal"))
+        self.norms = [make_norm(m) for _, m in hidden]
+        self.dropout = after_hidden
 
     def forward(self, x):
-        for layer in self.layers[:-1]:
-            x = self.dropout(self.activation(layer(x)))
+        x = self.input_dropout(x)
+        for layer, norm in zip(self.layers, self.norms, strict=False):  # all layers but the last
+            x = self.dropout(self.activation(norm(layer(x))))
         return self.output(self.layers[-1](x))
 
     def extra_repr(self):

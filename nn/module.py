@@ -68,7 +68,7 @@ class Module:
 
     def state_dict(self):
         """Copies of all parameters and other tensors, by path: later training does not change them."""
-        return {path: tensor(item.numpy(), device=item.device) for path, item in self.named_tensors()}
+        return {path: item.detach() for path, item in self.named_tensors()}
 
     def load_state_dict(self, state):
         """Take over the values of a state dict: all of them, or none if anything does not fit.

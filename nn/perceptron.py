@@ -14,7 +14,7 @@ class Perceptron(Module):
     Shape: x (…, n_inputs) → (…).
     Fields:
         weights: (n_inputs,).
-        bias: (), 0 at first; it moves the threshold.
+        bias: (), 0 at first; it moves the boundary x · weights + bias = 0, which without it would pass through 0.
 
     Raises: ShapeError if x has another width; ArgumentError for an unknown activation or initialiser.
     Source: Rosenblatt, "The perceptron: a probabilistic model for information storage and organization" (1958).

@@ -1,6 +1,7 @@
 """Training: optimisers, learning rates, data, and fit, which ties them together.
 
-The names of the modules data (mini-batches, splits, files), metrics, schedule and plot are also chainrule's own.
+The modules data (mini-batches, splits, files) and metrics are also chainrule.data and chainrule.metrics; learning rates
+that change with the step are in schedule.
 """
 
 from . import data, metrics, schedule
@@ -13,16 +14,51 @@ from .data import Batches
 from .early_stopping import EarlyStopping
 from .fit import fit
 from .history import History
+from .lbfgs import LBFGS
 from .lr_find import lr_find
 from .metrics import accuracy
 from .optimizer import Optimizer
 from .penalty import l1_penalty, l2_penalty, max_norm
+from .plateau import ReduceOnPlateau
+from .registry import OPTIMIZERS, optimizer
 from .run import Run, evaluate
 from .sanity import sanity_check
-from .schedule import ReduceOnPlateau
 from .sgd import SGD
 
-OPTIMIZERS = {
-    cls.__name__.lower(): cls
-    for cls in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Adamax, NAdam, RAdam, Lion)
-}
+__all__ = [
+    "LBFGS",
+    "OPTIMIZERS",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Batches",
+    "Callback",
+    "Checkpoint",
+    "EarlyStopping",
+    "History",
+    "Lion",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "ReduceOnPlateau",
+    "Run",
+    "accuracy",
+    "clip_grad_norm",
+    "clip_grad_value",
+    "data",
+    "evaluate",
+    "fit",
+    "grad_norm",
+    "l1_penalty",
+    "l2_penalty",
+    "lr_find",
+    "max_norm",
+    "metrics",
+    "optimizer",
+    "sanity_check",
+    "schedule",
+]

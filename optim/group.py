@@ -34,7 +34,9 @@ class Group(dict):
     def __setitem__(self, name, value):
         kind = type(self._optimizer).__name__
         if name not in self or name == "params":
-            raise ArgumentError(f"{kind}: {name!r} is no option that can be set; choose among {', '.join(self.options)}")
+            raise ArgumentError(
+                f"{kind}: {name!r} is no option that can be set; choose among {', '.join(self.options)}"
+            )
         new, kinds = self._valid(self.options | {name: value}), self._optimizer.state
         if kinds(**new).keys() != kinds(**self.options).keys():
             raise ArgumentError(
@@ -70,7 +72,9 @@ def groups_of(optimizer, params, options):
         members = [entry["params"]] if isinstance(entry["params"], Tensor) else _listed(kind, entry["params"])
         if not members:
             where = f"group {i}" if len(entries) > 1 else "the list"
-            raise ArgumentError(f"{kind}: needs at least one parameter, but {where} is empty; was the model's list empty?")
+            raise ArgumentError(
+                f"{kind}: needs at least one parameter, but {where} is empty; was the model's list empty?"
+            )
         for j, member in enumerate(members):
             if isinstance(member, (tuple, list)) and len(member) == 2 and isinstance(member[0], str):
                 names[count + j], members[j] = member
@@ -81,7 +85,9 @@ def groups_of(optimizer, params, options):
 
 def _listed(kind, params):
     if isinstance(params, (Tensor, str, dict)) or not hasattr(params, "__iter__"):
-        raise ArgumentError(f"{kind}: params must be a list of parameters such as model.parameters(), not {params!r:.80}")
+        raise ArgumentError(
+            f"{kind}: params must be a list of parameters such as model.parameters(), not {params!r:.80}"
+        )
     return list(params)
 
 

@@ -74,7 +74,9 @@ class History(list):
         for epoch, row in zip(self, rows, strict=True):
             best = self.best_epoch is not None and epoch.get("epoch") == self.best_epoch
             cells = "".join(f"<td style='{style}'>{escape(cell)}</td>" for cell in row)
-            body.append(f"<tr style='font-weight:bold' title='best epoch'>{cells}</tr>" if best else f"<tr>{cells}</tr>")
+            body.append(
+                f"<tr style='font-weight:bold' title='best epoch'>{cells}</tr>" if best else f"<tr>{cells}</tr>"
+            )
         facts = [f"best: epoch {self.best_epoch}"] if self.best_epoch is not None else []
         facts += [f"stopped: {self.stopped}"] if self.stopped else []
         caption = f"<p>{escape(' · '.join(facts))}</p>" if facts else ""

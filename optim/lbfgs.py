@@ -2,45 +2,20 @@
 
 from collections import deque
 from functools import partial
-from math import isfinite, sqrt
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..autograd.errors import ArgumentError, GraphError
+from ..autograd.errors import ArgumentError, CheckpointError, GraphError
 from ..autograd.tape import enable_grad, user_line
 from ..autograd.tensor import Tensor, raw
 from .block import gradient
 from .clip import refuse_nonfinite
+from .line_search import Point, strong_wolfe
 from .optimizer import Optimizer
 from .options import not_negative, whole
 
-ENOUGH, FLAT = 1e-4, 0.9  # c₁ and c₂ of the Wolfe conditions, as Nocedal and Wright advise for quasi-Newton methods
-TRIES = 25  # how many points a line search looks at after the first
 CURVED = 1e-10  # the least s · y of a move that is remembered: below 0, H would not be positive definite
-
 RESTORED = "the parameters are those of the last point where all was finite"
-
-
-class Point(NamedTuple):
-    """Where the loss was evaluated, at distance t along a direction d.
-
-    Fields:
-        x, g: all parameters in a row, and their gradients, (n,).
-        slope: g · d.
-        steepest: the largest element of |g|.
-    """
-
-    t: float
-    x: Any
-    loss: float
-    g: Any
-    slope: float
-    steepest: float
-
-    @property
-    def finite(self):
-        return isfinite(self.loss) and isfinite(self.steepest)
 
 
 class LBFGS(Optimizer):
@@ -71,7 +46,7 @@ class LBFGS(Optimizer):
         ...     loss = (1 - w[0]) ** 2 + 100 * (w[1] - w[0] ** 2) ** 2
         ...     loss.backward()
         ...     return loss
-        >>> optimizer.step(closure).item(), [round(x, 6) for x in w.tolist()]
+        >>> optimizer.step(closure).item(), [round(x, 4) for x in w.tolist()]
         (4.0, [1.0, 1.0])
     """
 
@@ -79,12 +54,6 @@ class LBFGS(Optimizer):
         self, params, lr=1.0, max_iter=20, max_eval=None, tolerance_grad=1e-7, tolerance_change=1e-9, history_size=100,
         line_search=None,
     ):  # fmt: skip
-        for name, value in (("max_iter", max_iter), ("max_eval", max_eval or 1), ("history_size", history_size)):
-            whole("LBFGS", name, value)
-        for name, value in (("tolerance_grad", tolerance_grad), ("tolerance_change", tolerance_change)):
-            not_negative("LBFGS", name, value)
-        if line_search not in (None, "strong_wolfe"):
-            raise ArgumentError(f"LBFGS: line_search must be None or 'strong_wolfe', not {line_search!r}")
         super().__init__(
             params, lr, max_iter=max_iter, max_eval=max_eval, tolerance_grad=tolerance_grad,
             tolerance_change=tolerance_change, history_size=history_size, line_search=line_search,
@@ -96,11 +65,19 @@ class LBFGS(Optimizer):
             )
         self._block = self._blocks[0][1]
         self._dtype = np.promote_types(self._block.flat.dtype, np.float32)
-        self._pairs = (
-            deque()
-        )  # (s, y, s · y) of the latest moves, the newest last: s changed x, and y is what g changed
+        self._pairs = deque()  # (s, y, s · y) of the latest moves, the newest last: the changes of x and of g
         self._last = None  # (x, g) at the start of the last move
         self.evaluations = 0
+
+    @staticmethod
+    def check(max_iter, max_eval, tolerance_grad, tolerance_change, history_size, line_search, **_):
+        whole("LBFGS", "max_iter", max_iter)
+        whole("LBFGS", "max_eval", 1 if max_eval is None else max_eval)
+        whole("LBFGS", "history_size", history_size)
+        not_negative("LBFGS", "tolerance_grad", tolerance_grad)
+        not_negative("LBFGS", "tolerance_change", tolerance_change)
+        if line_search not in (None, "strong_wolfe"):
+            raise ArgumentError(f"LBFGS: line_search must be None or 'strong_wolfe', not {line_search!r}")
 
     def step(self, closure=None):
         """Make up to max_iter moves; returns the loss at the start, as closure() gave it.
@@ -119,16 +96,16 @@ class LBFGS(Optimizer):
         if not at.finite and self._last is not None:
             self._move(self._last[0])
         self._refuse_bad(at)
+        good = at
         try:
             for i in range(options["max_iter"]):
-                good = at
                 if at.steepest <= options["tolerance_grad"]:
                     break
                 t = lr if self._last else min(1.0, 1.0 / self._number(abs(at.g).sum())) * lr
                 direction = self._direction(at)
                 self._last = at.x, at.g
                 start = at._replace(t=0.0, slope=self._number(self._block.xp.dot(at.g, direction)))
-                if start.slope > -change or t == 0:
+                if not start.slope < -change or t == 0:
                     break
                 phi, longest = partial(self._try, closure, start.x, direction), self._number(abs(direction).max())
                 if options["line_search"]:
@@ -139,6 +116,7 @@ class LBFGS(Optimizer):
                     self._move(start.x + t * direction)
                     break
                 self._refuse_bad(at)
+                good = at
                 self._move(at.x)  # a line search may have looked elsewhere last
                 spent = self.evaluations - before >= most
                 if spent or at.t * longest <= change or abs(at.loss - start.loss) < change:
@@ -146,31 +124,27 @@ class LBFGS(Optimizer):
         except BaseException:
             self._move(good.x)
             raise
-        self._squares = [self._block.xp.dot(at.g, at.g)]
+        xp = self._block.xp
+        self.grad_norm = Tensor._wrap(xp.asarray(xp.sqrt(xp.dot(at.g, at.g))))
         self.steps, self.last_lr = self.steps + 1, lr
         return value
 
     # ---- saving
 
     def state_dict(self):
-        memory = [self._last or (), *((s, y) for s, y, _ in self._pairs)]
-        memory = [[Tensor._wrap(a.copy()) for a in entry] for entry in memory]
-        return super().state_dict() | {"evaluations": self.evaluations, "last": memory[0], "pairs": memory[1:]}
+        moves = [self._last, *((s, y) for s, y, _ in self._pairs)] if self._last else []
+        moves = [[Tensor._wrap(a.copy()) for a in move] for move in moves]
+        return super().state_dict() | {"evaluations": self.evaluations, "moves": moves}
 
     def load_state_dict(self, state):
+        ours, n = isinstance(state, dict) and state.get("kind") == self._kind, self._block.flat.size
+        moves = [[_host(a) for a in move] for move in state.get("moves", [[]])] if ours else []
+        if any([a.shape for a in move] != [(n,), (n,)] for move in moves):
+            raise CheckpointError(f"LBFGS.load_state_dict: the state does not fit; its moves are not of {n} parameters")
         super().load_state_dict(state)
         xp, self.evaluations = self._block.xp, state["evaluations"]
-        last, *pairs = [[xp.asarray(_host(a), self._dtype) for a in e] for e in (state["last"], *state["pairs"])]
-        self._last = tuple(last) or None
+        self._last, *pairs = [[xp.asarray(a, self._dtype) for a in move] for move in moves] or [None]
         self._pairs = deque((s, y, xp.dot(s, y)) for s, y in pairs)
-
-    def _misfits(self, state):
-        faults = super()._misfits(state)
-        if faults or not {"evaluations", "last", "pairs"} <= state.keys():
-            return faults or ["it lacks the latest moves"]
-        sizes = {_host(a).shape for entry in (state["last"], *state["pairs"]) for a in entry}
-        n = self._block.flat.size
-        return [f"its moves are of shapes {sorted(sizes)}, the parameters of {(n,)}"] if sizes - {(n,)} else []
 
     # ---- how
 
@@ -244,67 +218,3 @@ class LBFGS(Optimizer):
 
 def _host(a):
     return a.numpy() if isinstance(a, Tensor) else np.asarray(a)
-
-
-def strong_wolfe(phi, start, t, resolution):
-    """A point on a line where the loss is low and flat enough: the strong Wolfe conditions.
-
-    loss(t) ≤ loss(0) + c₁ t slope(0) and |slope(t)| ≤ c₂ |slope(0)|. If they cannot be met within TRIES points or
-    `resolution` in t, the lowest point of the last interval; one that is not finite only if none but `start` is.
-
-    Shape: phi maps t to a Point; start is that at t = 0, with a slope below 0.
-    Source: Nocedal and Wright, "Numerical optimization" (2006), algorithms 3.5 and 3.6.
-    """
-
-    def high(p):
-        return not p.finite or p.loss > start.loss + ENOUGH * p.t * start.slope
-
-    def flat(p):
-        return abs(p.slope) <= -FLAT * start.slope
-
-    low, p, tries = start, phi(t), iter(range(TRIES))
-    for _ in tries:  # outwards, until a minimum lies between `low` and p
-        if not p.finite:
-            p = phi((low.t + p.t) / 2)
-        elif high(p) or (low is not start and p.loss >= low.loss):
-            other = p
-            break
-        elif flat(p):
-            return p
-        elif p.slope >= 0:
-            low, other = p, low
-            break
-        else:
-            low, p = p, phi(cubic_minimum(low, p, p.t + 0.01 * (p.t - low.t), 10 * p.t))
-    else:
-        return p
-    for _ in tries:  # inwards, with the lower end of the interval at `low`
-        width = abs(other.t - low.t)
-        if width < resolution:
-            break
-        left = min(low.t, other.t)
-        p = phi(cubic_minimum(low, other, left + 0.1 * width, left + 0.9 * width))
-        if high(p) or p.loss >= low.loss:
-            other = p
-        elif flat(p):
-            return p
-        else:
-            if p.slope * (other.t - low.t) >= 0:
-                other = low
-            low = p
-    return low
-
-
-def cubic_minimum(a, b, least, most):
-    """Where the cubic through two points and their slopes is least, held in [least, most]; the middle if it has no minimum.
-
-    Source: Nocedal and Wright, "Numerical optimization" (2006), equation 3.59.
-    """
-    d1 = a.slope + b.slope - 3 * (a.loss - b.loss) / (a.t - b.t)
-    root = d1 * d1 - a.slope * b.slope
-    if not 0 <= root < float("inf"):
-        return (least + most) / 2
-    d2 = sqrt(root) if b.t > a.t else -sqrt(root)
-    bend = b.slope - a.slope + 2 * d2
-    t = b.t - (b.t - a.t) * (b.slope + d2 - d1) / bend if bend else float("nan")
-    return min(max(t, least), most) if isfinite(t) else (least + most) / 2

@@ -154,7 +154,7 @@ def r2(prediction, target):
     refuse_nonfinite("r2: target", target)
     if len(target) < 2:
         raise ArgumentError("r2: undefined for one example; measure on more")
-    prediction, target = prediction.astype(np.float64), target.astype(np.float64)
+    prediction, target = (a.reshape(len(a), -1).astype(np.float64) for a in (prediction, target))
     unexplained = np.square(target - prediction).sum(axis=0)
     variance = np.square(target - target.mean(axis=0)).sum(axis=0)
     ratio = np.divide(unexplained, variance, out=(unexplained != 0).astype(np.float64), where=variance != 0)

@@ -102,7 +102,9 @@ class Optimizer:
             self.grad_norm = Tensor._wrap(self._norm([(block, runs) for _, block, runs in work if runs]))
             for group, block, runs in work:
                 known = {**group, "lr": rates[id(group)]}
-                block.step(self.update, {k: known[k] for k in self._asked if k in known}, "t" in self._asked, runs, line)
+                block.step(
+                    self.update, {k: known[k] for k in self._asked if k in known}, "t" in self._asked, runs, line
+                )
         self.steps, self.last_lr = self.steps + 1, rates[id(self.groups[0])]
         return value
 

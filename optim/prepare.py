@@ -17,6 +17,7 @@ from .metrics import metric
 from .optimizer import Optimizer
 from .options import positive
 from .progress import Progress
+from .untouched import evaluating
 
 
 def batches_of(data, batch_size):
@@ -36,7 +37,9 @@ def _is_array(a):
 
 
 def _is_numbers(a):
-    """Whether `a` is a nested list of numbers (and no batch, which holds arrays)."""
+    """Whether `a` is a list of numbers, nested or not; a tuple is taken for a batch."""
+    if not isinstance(a, list):
+        return False
     while isinstance(a, (list, tuple)) and a:
         a = a[0]
     return isinstance(a, (int, float))
@@ -66,7 +69,9 @@ def named_metrics(metrics, validation):
         pairs = [(m if isinstance(m, str) else getattr(m, "__name__", None), m) for m in metrics]
         names = [name for name, _ in pairs]
         if None in names or len(set(names)) < len(names) or "<lambda>" in names:
-            raise ArgumentError(f"fit: metrics need names, each once, but have {names}; give a dict of functions by name")
+            raise ArgumentError(
+                f"fit: metrics need names, each once, but have {names}; give a dict of functions by name"
+            )
         metrics = dict(pairs)
     return {name: m if callable(m) else metric(m) for name, m in metrics.items()}
 
@@ -86,7 +91,8 @@ def all_callbacks(early_stopping, validation, callbacks, epochs, verbose, checkp
         raise ArgumentError(f"fit: early_stopping must be an EarlyStopping or its patience, not {early_stopping!r}")
     if early_stopping is None and validation:
         early_stopping = Best(f"{'val' if 'val' in validation else next(iter(validation))}_loss")
-    callbacks = [callbacks] if isinstance(callbacks, Callback) or not hasattr(callbacks, "__iter__") else callbacks
+    alone = isinstance(callbacks, Callback) or not hasattr(callbacks, "__iter__")
+    callbacks = [callbacks] if alone else list(callbacks)
     for callback in callbacks:
         if isinstance(callback, type) or not (isinstance(callback, Callback) or callable(callback)):
             raise ArgumentError(f"fit: a callback must be a Callback or a function of the run, not {callback!r}")
@@ -147,12 +153,11 @@ def refuse_misfits(run):
 @no_grad()
 def _try(run, x):
     """The model's output for one example; nothing is left changed."""
-    mode, state = run.model.training, run.random_state()
-    run.model.eval()
+    state = run.random_state()
     try:
-        return run.model(x[:1])
+        with evaluating(run.model):
+            return run.model(x[:1])
     finally:
-        run.model.train(mode)
         run.set_random_state(state)
 
 

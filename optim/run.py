@@ -10,8 +10,10 @@ from ..autograd.ops.shape import concatenate
 from ..autograd.random import Generator
 from ..autograd.tape import no_grad
 from .history import History
+from .untouched import evaluating
 
 VERSION = 1  # of the checkpoint's contents
+ENTRIES = set("model optimizer epoch step batches finished stop sums history random callbacks".split())
 
 
 class Run:
@@ -76,7 +78,8 @@ class Run:
             self.epoch, self.step = self.epoch + 1, 0
             self._sums = dict.fromkeys(self._sums, 0.0) | {"examples": 0}
             self._order = self.random_state()
-        self.model.train()
+        if not self.model.training:  # a part that is in evaluation by itself stays there
+            self.model.train()
         now = self.random_state()
         if self._resumed:  # the same order of the data as in the epoch that was interrupted
             self.set_random_state(self._order)
@@ -161,7 +164,7 @@ class Run:
         self._resumed = not state["finished"]
 
     def _refuse_misfit(self, state):
-        if not isinstance(state, dict) or state.get("version") != VERSION:
+        if not isinstance(state, dict) or state.get("version") != VERSION or not state.keys() >= ENTRIES:
             raise CheckpointError("fit: the checkpoint is not one of a training run of this version of chainrule")
         if state["batches"] != _length(self.batches):
             raise CheckpointError(
@@ -200,9 +203,7 @@ def evaluate(model, loss, x, y, metrics=None, name="val", batch_size=4096):
 
     More than `batch_size` examples are passed through the model in parts.
     """
-    mode = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         if len(x) <= batch_size:
             prediction = model(x)
             value = float(loss(prediction, y))
@@ -213,5 +214,3 @@ def evaluate(model, loss, x, y, metrics=None, name="val", batch_size=4096):
             value = sum(losses) / len(x)
         scores = {f"{name}_{k}": float(metric(prediction, y)) for k, metric in (metrics or {}).items()}
         return {f"{name}_loss": value} | scores
-    finally:
-        model.train(mode)

@@ -146,7 +146,9 @@ def _dependence(model, x, output):
     except GraphError:
         return  # not differentiable with respect to the input
     others = [] if leaf.grad is None else np.flatnonzero(leaf.grad.numpy()[1:].reshape(len(x) - 1, -1).any(axis=1)) + 1
-    seen = f"output 0 depends on example {others[0]}: an axis is mixed up" if len(others) else "no example reaches another"
+    seen = (
+        f"output 0 depends on example {others[0]}: an axis is mixed up" if len(others) else "no example reaches another"
+    )
     yield Finding("examples do not mix", not len(others), seen)
 
 

@@ -76,7 +76,7 @@ def _misfits(optimizer, state):
     for group, options, schedule in zip(optimizer.groups, state["groups"], state["schedules"], strict=True):
         faults += _option_faults(optimizer, group, options, schedule)
         for p in group["params"]:
-            wanted = {name: p.shape for name in optimizer.state(**group.options)}
+            wanted = dict.fromkeys(optimizer.state(**group.options), p.shape)
             faults += _entry_faults(optimizer._label(i), wanted, state["state"][i])
             i += 1
     return faults

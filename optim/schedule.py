@@ -46,8 +46,8 @@ class Schedule:
 
         Raises: CheckpointError if it is the state of another one.
         """
-        saved = state.get("parts", []) if isinstance(state, dict) else [state]
-        if len(saved) != len(self.parts):
+        saved = state.get("parts", []) if isinstance(state, dict) and state.keys() <= {"parts"} else None
+        if saved is None or len(saved) != len(self.parts):
             raise CheckpointError(
                 f"{self!r}: the state is not that of a schedule with {len(self.parts)} parts: {state!r:.80}"
             )
@@ -68,6 +68,21 @@ def _observing(values):
             yield value
         elif isinstance(value, (list, tuple)):
             yield from _observing(value)
+
+
+# ---- how to get from one rate to another
+
+
+def _line(a, b, share):
+    """From a (share 0) to b (share 1), exact at both ends."""
+    return (1 - share) * a + share * b
+
+
+def _half_cosine(a, b, share):
+    return _line(b, a, (1 + cos(pi * share)) / 2)
+
+
+_ANNEAL = {"cosine": _half_cosine, "linear": _line}
 
 
 # ---- what arguments must be, by name
@@ -122,7 +137,7 @@ CHECKS = {
     "milestones": _milestones,
     "schedule": _schedule,
     "stages": _stages,
-    "anneal": lambda owner, name, value: choose(f"{owner}: {name}", value, _ANNEAL),
+    "anneal": lambda owner, name, value: choose(name, value, _ANNEAL),
 }
 SCHEDULES = {"ReduceOnPlateau": ReduceOnPlateau}
 
@@ -281,18 +296,6 @@ def one_cycle(max_lr, steps, rise=0.3, start_div=25, end_div=1e4, anneal="cosine
         return between(max_lr, start / end_div, min((step - peak) / (last - peak), 1))
 
     return formula
-
-
-def _line(a, b, share):
-    """From a (share 0) to b (share 1), exact at both ends."""
-    return (1 - share) * a + share * b
-
-
-def _half_cosine(a, b, share):
-    return _line(b, a, (1 + cos(pi * share)) / 2)
-
-
-_ANNEAL = {"cosine": _half_cosine, "linear": _line}
 
 
 # ---- composition

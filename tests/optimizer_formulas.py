@@ -178,6 +178,13 @@ CASES = {
 }  # fmt: skip
 
 
+RULES = {  # the optimisers that have a rule, by name
+    name: value
+    for name, value in vars(optim).items()
+    if isinstance(value, type) and issubclass(value, optim.Optimizer) and value.update is not optim.Optimizer.update
+}
+
+
 # ---- what they are run on
 
 SHAPES = ((3, 4), (4,), (), (0, 2), (2, 1, 5))
@@ -209,6 +216,7 @@ def train(optimizer, steps=200, first=0, shapes=SHAPES):
     return [p.numpy() for p in optimizer.params]
 
 
+@cache
 def expected(name, steps=200, shapes=SHAPES, dtype="float64"):
     """Where the formula leads: computed in float64, with parameters and gradients that are rounded to `dtype`."""
     _, formula, options = CASES[name]
@@ -242,3 +250,23 @@ def one(value=0.0, **options):
     (p,) = leaves([np.array([value])])
     p.grad = [1.0]
     return p, optim.SGD([p], **{"lr": 1.0, **options})
+
+
+class Halving:
+    """A schedule with a state, which results change."""
+
+    def __init__(self):
+        self.rate, self.seen = 1.0, []
+
+    def __call__(self, step):
+        return self.rate
+
+    def observe(self, row):
+        self.seen.append(row)
+        self.rate /= 2
+
+    def state_dict(self):
+        return {"rate": self.rate}
+
+    def load_state_dict(self, state):
+        self.rate = state["rate"]

@@ -6,25 +6,15 @@ import warnings
 import device_double
 import numpy as np
 import pytest
-from optimizer_formulas import CASES, SHAPES, expected, gradients, leaves, start, train
+from optimizer_formulas import CASES, RULES, SHAPES, expected, gradients, leaves, made, start, train
 
 import chainrule as cr
 from chainrule import optim
 from chainrule.optim import block
 
-OPTIMIZERS = {
-    name: value
-    for name, value in vars(optim).items()
-    if isinstance(value, type) and issubclass(value, optim.Optimizer) and value is not optim.Optimizer
-}
 STATES = {
     name: list(make.state(**make(leaves(start()), **options).groups[0])) for name, (make, _, options) in CASES.items()
 }
-
-
-def made(name, params):
-    make, _, options = CASES[name]
-    return make(params, **options)
 
 
 def equal(ours, theirs, rtol=1e-10, atol=1e-10):
@@ -56,15 +46,15 @@ IN_PYTORCH = [name for name in CASES if not name.startswith("Lion")]
 # ---- the table
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", RULES)
 def test_every_option_of_an_optimiser_is_compared(name):
-    options = inspect.signature(OPTIMIZERS[name]).parameters.keys() - {"params"}
-    assert options == {option for make, _, given in CASES.values() if make is OPTIMIZERS[name] for option in given}
+    options = inspect.signature(RULES[name]).parameters.keys() - {"params"}
+    assert options == {option for make, _, given in CASES.values() if make is RULES[name] for option in given}
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", RULES)
 def test_the_defaults_of_an_optimiser_are_compared(name):
-    assert any(make is OPTIMIZERS[name] and given.keys() <= {"lr"} for make, _, given in CASES.values())
+    assert any(make is RULES[name] and given.keys() <= {"lr"} for make, _, given in CASES.values())
 
 
 # ---- 200 steps
@@ -80,7 +70,7 @@ def test_200_steps_are_those_of_pytorch(torch, name):
     theirs, params = pytorch(torch, name, start())
     for step in range(200):
         for p, g in zip(params, gradients(step), strict=True):
-            p.grad = torch.tensor(g)
+            p.grad = torch.as_tensor(g)
         theirs.step()
     equal(train(made(name, leaves(start()))), [p.detach().numpy() for p in params])
 
@@ -90,11 +80,11 @@ def test_parameters_that_miss_steps_are_updated_as_pytorch_does(torch, name):
     params, rng = leaves([np.ones(2)] * 4), np.random.default_rng(0)
     ours, (theirs, others) = made(name, params), pytorch(torch, name, [np.ones(2)] * 4)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "SGD|.*no gradient has reached")
+        warnings.filterwarnings("ignore", ".*no gradient has reached")
         for _ in range(50):
             for p, q in zip(params, others, strict=True):
                 g = rng.normal(size=2) if rng.random() < 0.5 else None
-                p.grad, q.grad = g, None if g is None else torch.tensor(g)
+                p.grad, q.grad = g, None if g is None else torch.as_tensor(g)
             if any(p.grad is not None for p in params):
                 ours.step()
                 theirs.step()
@@ -111,10 +101,23 @@ def test_steps_along_a_schedule_are_those_of_pytorch(torch, name):
     for step in range(50):
         theirs.param_groups[0]["lr"] = rate(step)
         for p, g in zip(params, gradients(step), strict=True):
-            p.grad = torch.tensor(g)
+            p.grad = torch.as_tensor(g)
         theirs.step()
     ours = make(leaves(start()), **options | {"lr": rate})
     equal(train(ours, 50), [p.detach().numpy() for p in params])
+
+
+def test_groups_are_updated_as_pytorch_does(torch):
+    ours, theirs = leaves(start()), [torch.tensor(a, requires_grad=True) for a in start()]
+    a, b = (
+        make([{"params": params[:2], "weight_decay": 0.1}, {"params": params[2:], "betas": (0.5, 0.9)}], lr=0.01)
+        for make, params in ((optim.AdamW, ours), (torch.optim.AdamW, theirs))
+    )
+    for step in range(20):
+        for q, g in zip(theirs, gradients(step), strict=True):
+            q.grad = torch.as_tensor(g)
+        b.step()
+    equal(train(a, 20), [q.detach().numpy() for q in theirs])
 
 
 # ---- the comparison has teeth
@@ -136,7 +139,7 @@ def perturbed(optimizer, i):
 @pytest.mark.parametrize("name", CASES)
 def test_a_step_that_is_a_thousandth_too_long_is_noticed(name):
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
-        equal(train(perturbed(made(name, leaves(start())), 0)), expected(name))
+        equal(train(perturbed(made(name, leaves(start())), 0), 50), expected(name, 50))
 
 
 UNUSED = {
@@ -157,8 +160,9 @@ UNUSED = {
     ],
 )
 def test_a_state_that_is_a_thousandth_too_large_is_noticed(name, i):
+    steps = 200 if name == "Lion" else 50  # with Lion, a change of sign must come about
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
-        equal(train(perturbed(made(name, leaves(start())), i)), expected(name))
+        equal(train(perturbed(made(name, leaves(start())), i), steps), expected(name, steps))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -331,10 +335,10 @@ BOWLS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", RULES)
 def test_an_optimiser_finds_the_bottom_of_a_bowl(name):
     (p,), bottom = leaves([np.array([3.0, -2.0])]), cr.tensor([1.0, 2.0])
-    optimizer = OPTIMIZERS[name]([p], **BOWLS[name])
+    optimizer = RULES[name]([p], **BOWLS[name])
     for _ in range(500):
         optimizer.zero_grad()
         ((p - bottom) ** 2).sum().backward()

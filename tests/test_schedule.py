@@ -240,7 +240,7 @@ REFUSED = {
     "one_cycle: rise must be above 0 and below 1, not 1": lambda: schedule.one_cycle(1, 9, 1),
     "one_cycle: start_div must be at least 1, not 0.5": lambda: schedule.one_cycle(1, 9, start_div=0.5),
     "one_cycle: end_div must be a finite number above 0, not nan": lambda: schedule.one_cycle(1, 9, end_div=NAN),
-    "unknown one_cycle: anneal 'cos': choose one of 'cosine', 'linear'": lambda: schedule.one_cycle(1, 9, anneal="cos"),
+    "unknown anneal 'cos': choose one of 'cosine', 'linear'": lambda: schedule.one_cycle(1, 9, anneal="cos"),
     "warmup: schedule must be a function of the step or a number above 0, not -1": lambda: schedule.warmup(-1, 9),
     "warmup: schedule must be a function of the step or a number above 0, not nan": lambda: schedule.warmup(NAN, 9),
     "warmup: steps must be a whole number of at least 1, not 0": lambda: schedule.warmup(1, 0),

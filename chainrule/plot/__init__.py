@@ -1,7 +1,7 @@
 """Pictures of training: curves, boundaries, surfaces, gradients. They need matplotlib: pip install 'chainrule[plot]'.
 
-Each function draws on the Axes that it is given, or on those of a new figure, and returns them. Nothing is shown, and no
-global setting of matplotlib is changed. Save a picture with ax.figure.savefig("name.png").
+Each function draws on the Axes that it is given, or on those of a new figure, and returns them. Nothing is shown, and
+no global setting of matplotlib is changed. Save a picture with ax.figure.savefig("name.png").
 """
 
 from .activations import activations

@@ -23,8 +23,8 @@ def activations(names=None, ax=None, low=-4.0, high=4.0):
         >>> import chainrule as cr
         >>> from matplotlib.figure import Figure
         >>> ax = cr.plot.activations("tanh", ax=Figure().subplots(), low=-1, high=1)
-        >>> slope = ax.lines[1]
-        >>> round(slope.get_ydata().max(), 3)  # at 0
+        >>> tanh, slope = ax.lines[:2]
+        >>> print(slope.get_ydata().max())  # at 0
         1.0
     """
     low, high = finite("activations", "low", low), finite("activations", "high", high)
@@ -42,12 +42,12 @@ def activations(names=None, ax=None, low=-4.0, high=4.0):
     for i, (f, pair, place) in enumerate(zip(functions, curves, np.ravel(places), strict=True)):
         dress(place, title=name_of(f))
         count(place.xaxis)
-        place.axhline(0, color=MUTED, linewidth=0.8, zorder=1)
-        place.axvline(0, color=MUTED, linewidth=0.8, zorder=1)
         for values, color, line, label in zip(
             pair, (BLUE, VERMILLION), ("-", "--"), ("$f(x)$", "$f'(x)$"), strict=True
         ):
             place.plot(*_broken(x, values), color=color, linestyle=line, linewidth=2, label=label)
+        place.axhline(0, color=MUTED, linewidth=0.8, zorder=1)
+        place.axvline(0, color=MUTED, linewidth=0.8, zorder=1)
         if i == 0:
             legend(place)
     return places[0] if single else places

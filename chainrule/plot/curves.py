@@ -89,7 +89,7 @@ def lr_finder(result, ax=None):
     lowest = int(np.nanargmin(np.where(np.isfinite(smoothed), smoothed, np.nan)))
     bottom, top = smoothed[lowest], np.nanmax(smoothed[: lowest + 1])
     room = (top - bottom) or abs(bottom) or 1.0
-    ax.set_ylim(bottom - 0.2 * room, top + 0.5 * room)
+    ax.set_ylim(min(bottom, losses[np.isfinite(losses)].min()) - 0.1 * room, top + 0.5 * room)
     if result.suggestion is not None:
         rate = float(result.suggestion)
         ax.axvline(rate, color=MUTED, linewidth=1, linestyle=":", zorder=1)

@@ -23,7 +23,7 @@ def host(data):
 
 @contextmanager
 def asked(model):
-    """Within it nothing is recorded and `model`, if it is a Module, is in eval mode; each layer's own mode comes back."""
+    """Nothing is recorded within, and `model`, if it is a Module, is in eval mode; each layer's own mode comes back."""
     modules = [m for _, m in model.named_modules()] if isinstance(model, cr.nn.Module) else []
     modes = [m.training for m in modules]
     try:

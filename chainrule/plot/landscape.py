@@ -148,11 +148,11 @@ def _principal(parameters, states):
     flat = np.array([_flat(i, state, parameters) for i, state in enumerate(states)])
     if flat.shape[1] < 2:
         raise cr.ArgumentError("landscape: a model with one number to learn has no plane of weights")
-    _, sizes, directions = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
-    if not sizes[0] > 0:
+    if not np.ptp(flat, axis=0).any():
         raise cr.ArgumentError(
             "landscape: the states of the trajectory are all the same; record model.state_dict() during training"
         )
+    _, sizes, directions = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
     path = (flat - _flat("of the model", parameters, parameters)) @ directions[:2].T
     signs = np.where(path[0] > 0, -1, 1)  # the path comes from the lower left; the sign of a component means nothing
     pieces = {}
@@ -170,6 +170,6 @@ def _flat(i, state, parameters):
     faults = [name for name, p in parameters.items() if name not in state or np.shape(host(state[name])) != p.shape]
     if faults:
         raise cr.CheckpointError(
-            f"landscape: state {i} of the trajectory does not fit the model; missing or of another shape: {', '.join(faults)}"
+            f"landscape: state {i} of the trajectory does not fit the model: missing or not its shape: {', '.join(faults)}"
         )
     return np.concatenate([host(state[name]).astype(float).ravel() for name in parameters])

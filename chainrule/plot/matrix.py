@@ -7,7 +7,7 @@ import chainrule as cr
 from .inputs import host
 from .style import BLUE, INK, MUTED, VERMILLION, axes, dress
 
-DEPTH = 0.8  # the colours at full strength are darkened by this, so that white stands out from them
+DEPTH = 0.8  # the blue is darkened by this, so that white stands out from it
 TURN = 0.22  # the luminance at which white and ink have the same contrast
 SMALLEST = 4  # points; cells without room for that stay without a number
 
@@ -83,7 +83,7 @@ def _tint(shares):
     from matplotlib.colors import to_rgb
 
     right = np.eye(len(shares), dtype=bool)[..., None]
-    full = DEPTH * np.where(right, to_rgb(BLUE), to_rgb(VERMILLION))
+    full = np.where(right, DEPTH * np.array(to_rgb(BLUE)), to_rgb(VERMILLION))
     return 1 - (0.04 + 0.96 * shares[..., None] ** 0.7) * (1 - full)
 
 

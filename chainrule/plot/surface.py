@@ -136,7 +136,7 @@ def _relief(ax, across, up, losses, scale, paths, heights):
 
     ax.computed_zorder = False
     z = scale.height(losses)
-    floor = z.min() - 0.35 * (np.ptp(z) or 1.0)
+    floor = z.min() - 0.35 * (z.max() - z.min() or 1.0)
     colors = colormap(LOW_TO_HIGH[1:])
     grid = np.meshgrid(across, up)
     tints = colors(scale.norm()(scale.clip(losses).filled(scale.high)))
@@ -224,6 +224,6 @@ def _losses(f, w1, w2):
     if losses.shape != w1.shape:
         raise cr.ShapeError(
             f"loss_surface: f must return one loss for each pair, shape {w1.shape}, it returned {losses.shape}; if it "
-            "averages over data, give them an axis of their own: ((w1[..., None] * x + w2[..., None] - y) ** 2).mean(-1)"
+            "averages over data, give it an axis of its own: ((w1[..., None] * x + w2[..., None] - y) ** 2).mean(-1)"
         )
     return losses

@@ -1,0 +1,224 @@
+"""Normalisation: activations brought to mean 0 and variance 1, then scaled and shifted by what is learned."""
+
+from math import inf, prod
+
+from ..autograd.errors import ArgumentError, ShapeError, choose
+from ..autograd.ops.creation import asarray, ones, ones_like, zeros, zeros_like
+from ..autograd.ops.elementwise import sqrt, square
+from ..autograd.ops.reduce import mean
+from ..autograd.primitive import primitive
+from ..autograd.samples import on
+from ..autograd.tensor import Tensor, owner, raw
+from .module import Module, Parameter, positive_int
+
+# ---- z = (x - mean) / s with s = √(variance + eps), in formulas: for forward mode and derivatives of derivatives
+
+_AXES = {"examples": lambda ndim: tuple(range(ndim - 1)), "features": lambda ndim: -1}
+
+
+def _mean(x, over):
+    return mean(x, axis=choose("over", over, _AXES)(x.ndim), keepdims=True)
+
+
+def _standard(x, over, eps):
+    """z and s."""
+    centred = x - _mean(x, over)
+    s = sqrt(_mean(square(centred), over) + eps)
+    return centred / s, s
+
+
+def _slope(t, x, over, eps):
+    """The derivative of z along t, (t - mean t - z · mean(t z)) / s: a linear map of t that is its own transpose."""
+    z, s = _standard(x, over, eps)
+    return (t - _mean(t, over) - z * _mean(t * z, over)) / s
+
+
+# ---- the same for arrays, in half the time: sums are matrix products, and few new arrays are made
+
+
+def _fast_mean(x, weight, over):
+    """Mean of x · weight over the examples, shape (n,), or over the features, shape (…, 1)."""
+    if over == "features":
+        return x @ (weight[:, None] / weight.size)
+    rows = x.reshape(-1, x.shape[-1])
+    return owner(x).xp.ones(len(rows), weight.dtype) @ rows * (weight / len(rows))
+
+
+def moments(x, over):
+    """Mean and variance of the array x over "examples", shape (n,), or over "features", shape (…, 1)."""
+    xp = owner(x).xp
+    one = xp.ones(x.shape[-1], xp.result_type(x.dtype, "float32"))  # halves are summed as singles
+    centre = _fast_mean(x, one, over)
+    centred = x - centre
+    centred *= centred
+    return centre, _fast_mean(centred, one, over)
+
+
+def _centred(x, over, eps, known):
+    """x - mean, and 1 / s."""
+    centre, variance = known or moments(x, over)
+    return x - centre, 1 / owner(x).xp.sqrt(variance + eps)
+
+
+def _to_x(g, x, weight, over, eps, known):
+    if isinstance(g, Tensor):
+        return _slope(g * weight, x, over, eps)
+    centred, inverse = _centred(x, over, eps, known)
+    share = g * centred
+    centred *= _fast_mean(share, weight, over) * (inverse * inverse)
+    centred += _fast_mean(g, weight, over)
+    share = owner(g).xp.multiply(g, weight, out=share)
+    share -= centred
+    share *= inverse
+    return share
+
+
+def _to_weight(g, x, over, eps, known):
+    if isinstance(g, Tensor):
+        return g * _standard(x, over, eps)[0]
+    centred, inverse = _centred(x, over, eps, known)
+    centred *= g
+    rows = centred.reshape(-1, x.shape[-1])
+    if over == "features":
+        return inverse.reshape(-1) @ rows
+    return owner(x).xp.ones(len(rows), rows.dtype) @ rows * inverse
+
+
+@primitive(
+    jvp=dict(
+        x=lambda t, x, weight, over, eps: weight * _slope(t, x, over, eps),
+        weight=lambda t, x, over, eps: t * _standard(x, over, eps)[0],
+        bias=lambda t: t,
+    ),
+    samples=[
+        on((5, 3), (3,), (3,), over="examples"),
+        on((2, 3, 2), (2,), (2,), over="examples", eps=0.1),
+        on((3, 4), (4,), (4,), over="features"),
+        on((2, 1, 3), (3,), (3,), over="features", eps=0.1),
+    ],
+    needs='x (…, n), weight (n,), bias (n,); over="examples" or over="features"',
+    vjp=dict(x=_to_x, weight=_to_weight, bias=lambda g: g),
+)
+def normalize(xp, x, weight, bias, *, over, eps=1e-5, known=None):
+    """weight · z + bias with z = (x - mean) / √(variance + eps), in one node: mean and variance are those of x itself.
+
+    They are taken over="examples" (all axes but the last) or over="features" (the last axis).
+
+    Shape: x (…, n), weight (n,), bias (n,) → (…, n); `known` is moments(x, over), if they were computed already.
+    Gradient: with h = g · weight, dx = (h - mean h - z · mean(h z)) / √(variance + eps); dweight = g z; dbias = g.
+    Raises: ShapeError if the lengths differ; ArgumentError if `over` is none of the two.
+    """
+    choose("over", over, _AXES)
+    if not x.shape[-1:] == weight.shape == bias.shape:
+        raise ShapeError(
+            f"normalize: x (…, n) needs weight and bias (n,); given {x.shape}, {weight.shape}, {bias.shape}"
+        )
+    z, inverse = _centred(x, over, eps, known)
+    z *= inverse
+    z = z.astype(xp.result_type(x, weight, bias, "float16"), copy=False)
+    z *= weight
+    z += bias
+    return z
+
+
+# ---- layers
+
+
+class BatchNorm(Module):
+    """weight · (x - mean) / √(variance + eps) + bias, feature by feature.
+
+    In training, mean and variance are those of the batch: of all axes of x but the last. In evaluation they are the
+    running ones, which each batch in training brings nearer to its own: (1 - momentum) · old + momentum · batch, with
+    the unbiased variance (divided by n - 1).
+
+    Shape: x (…, features) → (…, features).
+    Fields:
+        weight, bias: (features,), ones and zeros at first; None without `affine`.
+        running_mean, running_var: (features,), zeros and ones at first; they are part of the state.
+
+    Raises: ShapeError if x has another width, or in training fewer than two examples; ArgumentError for bad sizes,
+        unless 0 ≤ momentum ≤ 1, or unless eps > 0.
+    Source: Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal covariate
+        shift" (2015), algorithms 1 and 2.
+    Example:
+        >>> import chainrule as cr
+        >>> layer = cr.nn.BatchNorm(1)
+        >>> layer(cr.tensor([[1.0], [4.0]])).numpy().round(3).tolist(), layer.running_mean.tolist()
+        ([[-1.0], [1.0]], [0.25])
+    """
+
+    def __init__(self, features, momentum=0.1, eps=1e-5, affine=True):
+        self.features = positive_int("BatchNorm", "features", features)
+        if not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
+            raise ArgumentError(f"BatchNorm: momentum must lie in [0, 1], not {momentum!r}")
+        self.momentum, self.eps = momentum, _positive("BatchNorm", eps)
+        self.weight = Parameter(ones(features)) if affine else None
+        self.bias = Parameter(zeros(features)) if affine else None
+        self.running_mean, self.running_var = zeros(features), ones(features)
+
+    def forward(self, x):
+        x = _checked("BatchNorm", x, self.features)
+        weight, bias = self.weight, self.bias
+        if weight is None:
+            weight, bias = ones_like(self.running_var), zeros_like(self.running_var)
+        if not self.training:
+            return (x - self.running_mean) * (weight / sqrt(self.running_var + self.eps)) + bias
+        n = prod(x.shape[:-1])
+        if n < 2:
+            raise ShapeError(
+                f"BatchNorm: training needs at least two examples, given shape {x.shape}; use larger batches "
+                "(Batches(..., drop_last=True) leaves a last small one out), or model.eval() to predict"
+            )
+        centre, variance = moments(raw(x), "examples")
+        y = normalize(x, weight, bias, over="examples", eps=self.eps, known=(centre, variance))
+        for running, batch in ((self.running_mean, centre), (self.running_var, variance * (n / (n - 1)))):
+            running.assign((1 - self.momentum) * raw(running) + self.momentum * batch)
+        return y
+
+    def extra_repr(self):
+        affine = "" if self.weight is not None else ", affine=False"
+        return f"{self.features}, momentum={self.momentum:g}, eps={self.eps:g}{affine}"
+
+
+class LayerNorm(Module):
+    """weight · (x - mean) / √(variance + eps) + bias, with mean and variance of each example's own features.
+
+    It does the same in training and in evaluation, and for any number of examples.
+
+    Shape: x (…, features) → (…, features).
+    Fields:
+        weight, bias: (features,), ones and zeros at first.
+
+    Raises: ShapeError if x has another width; ArgumentError for bad sizes, or unless eps > 0.
+    Source: Ba, Kiros and Hinton, "Layer normalization" (2016), section 3.
+    Example:
+        >>> import chainrule as cr
+        >>> cr.nn.LayerNorm(2)(cr.tensor([[1.0, 3.0]])).numpy().round(3).tolist()
+        [[-1.0, 1.0]]
+    """
+
+    def __init__(self, features, eps=1e-5):
+        self.features = positive_int("LayerNorm", "features", features)
+        self.eps = _positive("LayerNorm", eps)
+        self.weight, self.bias = Parameter(ones(features)), Parameter(zeros(features))
+
+    def forward(self, x):
+        x = _checked("LayerNorm", x, self.features)
+        return normalize(x, self.weight, self.bias, over="features", eps=self.eps, known=moments(raw(x), "features"))
+
+    def extra_repr(self):
+        return f"{self.features}, eps={self.eps:g}"
+
+
+def _positive(owner, eps):
+    if not isinstance(eps, (int, float)) or not 0 < eps < inf:
+        raise ArgumentError(f"{owner}: eps must be a positive number, not {eps!r}")
+    return eps
+
+
+def _checked(owner, x, features):
+    """x as a Tensor, if its last axis is `features` long."""
+    x = asarray(x)
+    if x.shape[-1:] != (features,):
+        raise ShapeError(f"{owner}: needs x (…, {features}), given {x.shape}")
+    return x
