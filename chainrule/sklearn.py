@@ -46,29 +46,11 @@ class _MLP(BaseEstimator):
     _loss, _metrics, _stratified, _target_checks = None, None, False, {}
 
     def __init__(
-        self,
-        hidden_layer_sizes=(100,),
-        activation="relu",
-        *,
-        dropout=0.0,
-        input_dropout=0.0,
-        loss=None,
-        optimizer="adam",
-        learning_rate=None,
-        optimizer_options=None,
-        weight_decay=None,
-        batch_size="auto",
-        max_epochs=200,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=0.0,
-        fit_options=None,
-        device="cpu",
-        dtype=None,
-        random_state=None,
-        verbose=0,
-    ):
+        self, hidden_layer_sizes=(100,), activation="relu", *, dropout=0.0, input_dropout=0.0, loss=None,
+        optimizer="adam", learning_rate=None, optimizer_options=None, weight_decay=None, batch_size="auto",
+        max_epochs=200, early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=0.0, fit_options=None,
+        device="cpu", dtype=None, random_state=None, verbose=0,
+    ):  # fmt: skip
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.dropout = dropout
@@ -96,9 +78,11 @@ class _MLP(BaseEstimator):
         `validation_data` is a pair (X, y): the loss on it is measured after each epoch, and watched by early stopping in
         place of a held-out part of X.
         """
+        vars(self).pop("model_", None)  # should this fit fail, there is no network that knows other classes or features
         X, y = self._checked(X, y, self._dtype_choice(), reset=True)
         self._read_targets(y)
-        generator, data, validation = self._new_generator(), (X, self._encode(y, X.dtype)), None
+        data, validation = (X, self._encode(y, X.dtype)), None
+        model, optimizer, generator = self._new_network(X.dtype)
         if validation_data is not None:
             if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
                 raise ArgumentError(f"fit: validation_data must be a pair (X, y), not {validation_data!r:.80}")
@@ -107,8 +91,7 @@ class _MLP(BaseEstimator):
         elif self.early_stopping:
             data, validation = self._held_out(data, generator)
         stopping = optim.EarlyStopping(self.n_iter_no_change, self.tol) if self.early_stopping else None
-        optimizer = self._start(generator, X.dtype)
-        self.history_ = self._train(optimizer, data, self.max_epochs, validation, stopping)
+        self.history_ = self._train(model, optimizer, generator, data, self.max_epochs, validation, stopping)
         return self
 
     def partial_fit(self, X, y):
@@ -125,12 +108,13 @@ class _MLP(BaseEstimator):
             self._read_targets(np.asarray(targets))
         data = X, self._encode(y, X.dtype)
         if first:
-            optimizer, self.history_ = self._start(self._new_generator(), X.dtype), optim.History()
+            model, optimizer, generator = self._new_network(X.dtype)
+            self.history_ = optim.History()
         else:
-            optimizer = self._new_optimizer(self.model_)
+            model, optimizer, generator = self.model_, self._new_optimizer(self.model_), self._generator
             optimizer.load_state_dict(self._optimizer_state)
         epoch = len(self.history_) + 1
-        self.history_ += [row | {"epoch": epoch} for row in self._train(optimizer, data, 1)]
+        self.history_ += [row | {"epoch": epoch} for row in self._train(model, optimizer, generator, data, epochs=1)]
         return self
 
     @property
@@ -171,37 +155,31 @@ class _MLP(BaseEstimator):
                 f"fit: early stopping would hold {held_out} examples out, but n_samples = {n}; give validation_data, or "
                 "set early_stopping=False"
             )
-        seed = generator.integers(2**53, device="cpu").item()
-        return split(
-            *data, parts=(n - held_out, held_out), stratify=data[1] if self._stratified else None, seed=int(seed)
-        )
+        classes, seed = data[1] if self._stratified else None, generator.integers(2**53, device="cpu").item()
+        return split(*data, parts=(n - held_out, held_out), stratify=classes, seed=seed)
 
     # ---- training
 
-    def _new_generator(self):
-        """The one source of randomness of this estimator: no global generator is touched, so threads may train."""
-        seed = None if self.random_state is None else check_random_state(self.random_state).randint(2**31 - 1)
-        return Generator(seed)
+    def _new_network(self, dtype):
+        """(model, optimizer, generator): the generator is the only source of random numbers for all three.
 
-    def _start(self, generator, dtype):
-        """Make the network; returns its optimiser."""
-        device = get(self.device).name
+        No global generator is touched: so estimators may be trained in several threads at once.
+        """
+        seed = None if self.random_state is None else check_random_state(self.random_state).randint(2**31 - 1)
+        generator, device, activation = Generator(seed), get(self.device).name, nn.activation(self.activation)
 
         def glorot(shape, fan_in, fan_out):
             bound = sqrt(6 / (fan_in + fan_out))
-            return generator.uniform(-bound, bound, shape, dtype, device)
+            return generator.uniform(-bound, bound, shape, dtype)
 
+        linear = lambda n_in, n_out: nn.Linear(n_in, n_out, init=glorot)
         drop = lambda p: [nn.Dropout(p, generator)] if p else []
-        activation = deepcopy(nn.activation(self.activation))
-        sizes = [self.n_features_in_, *np.atleast_1d(self.hidden_layer_sizes).tolist(), self.n_outputs_]
+        *sizes, last = self.n_features_in_, *np.atleast_1d(self.hidden_layer_sizes).tolist(), self.n_outputs_
         layers = drop(self.input_dropout)
         for n_in, n_out in pairwise(sizes):
-            layers += [nn.Linear(n_in, n_out, init=glorot), activation, *drop(self.dropout)]
-        del layers[-1 - len(drop(self.dropout)) :]  # after the last layer there is nothing
-        model = nn.Sequential(*layers).to(dtype).to(device)
-        optimizer = self._new_optimizer(model)
-        self.model_, self._generator = model, generator
-        return optimizer
+            layers += [linear(n_in, n_out), deepcopy(activation), *drop(self.dropout)]  # it may be a module
+        model = nn.Sequential(*layers, linear(sizes[-1], last)).to(dtype).to(device)
+        return model, self._new_optimizer(model), generator
 
     def _new_optimizer(self, model):
         name = self.optimizer.lower() if isinstance(self.optimizer, str) else self.optimizer
@@ -210,11 +188,8 @@ class _MLP(BaseEstimator):
         options = deepcopy(options | (self.optimizer_options or {}))  # a schedule may remember what it observes
         params = list(model.named_parameters())
         if self.weight_decay is not None:
-            weights, biases = ([(name, p) for name, p in params if (p.ndim > 1) is wanted] for wanted in (True, False))
-            params = [
-                {"params": weights, "weight_decay": self.weight_decay},
-                {"params": biases, "weight_decay": 0.0},
-            ]
+            decays, stays = ([(name, p) for name, p in params if (p.ndim > 1) is wanted] for wanted in (True, False))
+            params = [{"params": decays, "weight_decay": self.weight_decay}, {"params": stays, "weight_decay": 0.0}]
         try:
             signature(make).bind(params, **options)
         except TypeError as error:
@@ -226,15 +201,15 @@ class _MLP(BaseEstimator):
             raise ArgumentError(f"optimizer {self.optimizer!r}: must give a chainrule Optimizer, not {optimizer!r:.80}")
         return optimizer
 
-    def _train(self, optimizer, data, epochs, validation=None, early_stopping=None):
-        """Run fit; returns the History."""
-        device = self._home().device
+    def _train(self, model, optimizer, generator, data, epochs, validation=None, early_stopping=None):
+        """Run fit, and keep what it trained; returns the History."""
+        device = model.parameters()[0].device
         tensors = lambda pair: pair and tuple(asarray(a, device=device) for a in pair)
         size = min(200, len(data[0])) if self.batch_size == "auto" else self.batch_size
         batches = optim.Batches(*tensors(data), batch_size=size)
-        batches.generator = self._generator
+        batches.generator = generator
         history = optim.fit(
-            self.model_,
+            model,
             nn.loss(self._loss if self.loss is None else self.loss),
             optimizer,
             batches,
@@ -244,8 +219,8 @@ class _MLP(BaseEstimator):
             verbose=self.verbose,
             **{"metrics": validation and self._metrics} | (self.fit_options or {}),
         )
-        self.model_.eval()
-        self._optimizer_state = optimizer.state_dict()  # rather than the optimiser, whose memory is the model's
+        # the optimiser's state rather than itself: its memory is the model's, which a copy of both would tear apart
+        self.model_, self._generator, self._optimizer_state = model.eval(), generator, optimizer.state_dict()
         return history
 
     # ---- predicting
@@ -256,7 +231,7 @@ class _MLP(BaseEstimator):
 
     def _forward(self, X, function):
         """function(outputs of the network) for the examples X, as an array."""
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         home = self._home()
         X = validate_data(self, X, reset=False, dtype=home.dtype, order="C")
         parts = (asarray(X[i : i + PART], device=home.device) for i in range(0, len(X), PART))
@@ -268,6 +243,7 @@ class MLPClassifier(ClassifierMixin, _MLP):
     """A multi-layer perceptron that predicts classes: softmax outputs, trained on cross-entropy.
 
     X is taken as it is; scale it first, e.g. with scikit-learn's StandardScaler in a pipeline. Labels may be of any kind.
+    Weights start from Glorot's uniform initialiser, as scikit-learn's own networks do.
 
     Fields:
         hidden_layer_sizes: the number of neurons in each hidden layer: (), (64,), (128, 64), …

@@ -47,7 +47,7 @@ def along(loss, path):
 
 def curvatures(loss, point):
     """The least and the largest second derivative of the loss, over all directions."""
-    return np.linalg.eigvalsh(cr.hessian(lambda w: loss(w[0], w[1]))(cr.tensor(point)).numpy())
+    return np.linalg.eigvalsh(cr.hessian(lambda w: loss(w[0], w[1]))(cr.tensor(point, dtype="float64")).numpy())
 
 
 def with_sgd(loss, start, lr, steps):

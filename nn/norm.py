@@ -39,9 +39,9 @@ def _slope(t, x, over, eps):
 def _fast_mean(x, weight, over):
     """Mean of x · weight over the examples, shape (n,), or over the features, shape (…, 1)."""
     if over == "features":
-        return x @ (weight[:, None] / weight.size)
+        return x @ weight[:, None] / weight.size
     rows = x.reshape(-1, x.shape[-1])
-    return owner(x).xp.ones(len(rows), weight.dtype) @ rows * (weight / len(rows))
+    return owner(x).xp.ones(len(rows), weight.dtype) @ rows * weight / len(rows)
 
 
 def moments(x, over):
@@ -64,6 +64,7 @@ def _to_x(g, x, weight, over, eps, known):
     if isinstance(g, Tensor):
         return _slope(g * weight, x, over, eps)
     centred, inverse = _centred(x, over, eps, known)
+    weight = weight.astype(centred.dtype, copy=False)
     share = g * centred
     centred *= _fast_mean(share, weight, over) * (inverse * inverse)
     centred += _fast_mean(g, weight, over)
@@ -210,15 +211,15 @@ class LayerNorm(Module):
         return f"{self.features}, eps={self.eps:g}"
 
 
-def _positive(owner, eps):
+def _positive(layer, eps):
     if not isinstance(eps, (int, float)) or not 0 < eps < inf:
-        raise ArgumentError(f"{owner}: eps must be a positive number, not {eps!r}")
+        raise ArgumentError(f"{layer}: eps must be a positive number, not {eps!r}")
     return eps
 
 
-def _checked(owner, x, features):
+def _checked(layer, x, features):
     """x as a Tensor, if its last axis is `features` long."""
     x = asarray(x)
     if x.shape[-1:] != (features,):
-        raise ShapeError(f"{owner}: needs x (…, {features}), given {x.shape}")
+        raise ShapeError(f"{layer}: needs x (…, {features}), given {x.shape}")
     return x

@@ -7,21 +7,20 @@ from ..autograd.errors import ArgumentError, ShapeError
 from ..autograd.ops.creation import zeros
 from ..autograd.tape import no_grad
 from ..autograd.tensor import Tensor
-from .module import Module, Parameter
+from .module import Module, positive_int
 
 _BATCH = 2  # examples in the pass that finds the shapes
-_COLUMNS = {"path": "layer", "type": "type", "output": "output", "parameters": "parameters", "trainable": "trainable"}
 
 
 @dataclass(repr=False)
 class Summary:
-    """What `summary` found; shown as a table.
+    """What `summary` found; it is shown as a table.
 
     Fields:
-        rows: a dict for each module, in the order in which they are first called: its path, type, output shape(s) as
-            text, and how many parameters it holds itself (not in modules below), trainable ones among them.
-        total_parameters, trainable_parameters: numbers of elements; a shared parameter counts once.
-        parameter_bytes: their memory.
+        rows: a dict for each module, in the order of their first calls: its path, type and output shape, and the number
+            of parameters that it holds itself, not in modules below it, and of trainable ones among them.
+        total_parameters, trainable_parameters: how many numbers are learned; what is shared counts once.
+        parameter_bytes: the memory they take.
     """
 
     rows: list
@@ -30,14 +29,108 @@ class Summary:
     parameter_bytes: int
 
     def __repr__(self):
-        cells = [list(_COLUMNS.values())]
-        for row in self.rows:
-            cells.append([f"{row[key]:,}" if isinstance(row[key], int) else row[key] for key in _COLUMNS])
+        cells = [[f"{value:,}" if isinstance(value, int) else value for value in row.values()] for row in self.rows]
+        cells = [["layer", "type", "output", "parameters", "trainable"], *cells]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = ["  ".join(_fit(*cell) for cell in zip(line, widths, range(5), strict=True)).rstrip() for line in cells]
+        head, *body = [
+            "  ".join([*map(str.ljust, row[:3], widths), *map(str.rjust, row[3:], widths[3:])]) for row in cells
+        ]
         frozen = self.total_parameters - self.trainable_parameters
-        return "\n".join(
-            [lines[0], "─" * (sum(widths) + 8), *lines[1:], "─" * (sum(widths) + 8)]
-            + [f"{self.total_parameters:,} parameters ({self.trainable_parameters:,} trainable, {frozen:,} frozen), "
-               f"{_bytes(self.parameter_bytes)}"]
-        )  # fmt: skip
+        total = f"{self.total_parameters:,} parameters"
+        total += f" ({frozen:,} of them frozen)" if frozen else ""
+        return "\n".join([head, "─" * len(head), *body, "─" * len(head), f"{total}, {_memory(self.parameter_bytes)}"])
+
+
+def summary(model, input_shape):
+    """The layers of a model with their output shapes and numbers of parameters, from one pass of zeros through it.
+
+    The pass runs in evaluation mode, and leaves the model, its mode and the random numbers as they were.
+
+    Shape: input_shape that of one example, such as (64,) or 64; the output shapes have an n where the batch is.
+    Raises: ShapeError, naming the layer, if one cannot take the shape that arrives at it; ArgumentError if the model is
+        no Module, or input_shape no shape.
+    Example:
+        >>> import chainrule as cr
+        >>> cr.nn.summary(cr.nn.Sequential(cr.nn.Linear(64, 32), cr.tanh, cr.nn.Linear(32, 10)), 64)
+        layer     type        output   parameters  trainable
+        ────────────────────────────────────────────────────
+        (model)   Sequential  (n, 10)           0          0
+        layers.0  Linear      (n, 32)       2,080      2,080
+        layers.2  Linear      (n, 10)         330        330
+        ────────────────────────────────────────────────────
+        2,410 parameters, 9.4 KiB
+    """
+    if not isinstance(model, Module):
+        raise ArgumentError(f"summary: needs a Module, not {model!r}")
+    shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else (input_shape,)
+    for length in shape:
+        positive_int("summary", "every length of input_shape", length)
+    modules = dict(model.named_modules())
+    outputs = _outputs(model, modules, shape)
+    held = {path: [] for path in [*outputs, *modules]}
+    for name, p in model.named_parameters():
+        held[max((path for path in modules if not path or name.startswith(f"{path}.")), key=len)].append(p)
+    rows = [
+        {
+            "path": path or "(model)",
+            "type": type(modules[path]).__name__,
+            "output": ", ".join(outputs.get(path, ["not called"])),
+            "parameters": sum(p.size for p in own),
+            "trainable": sum(p.size for p in own if p.requires_grad),
+        }
+        for path, own in held.items()
+    ]
+    total, trainable = (sum(row[key] for row in rows) for key in ("parameters", "trainable"))
+    return Summary(rows, total, trainable, sum(p.size * p.dtype.itemsize for p in model.parameters()))
+
+
+def _outputs(model, modules, shape):
+    """{path: the different output shapes, as text} in the order of the first calls."""
+    outputs, failed = {}, []
+
+    def watched(path, forward):
+        def call(*inputs, **options):
+            shapes = outputs.setdefault(path, [])
+            try:
+                result = forward(*inputs, **options)
+            except ShapeError:
+                failed.append(f"{path or 'the model'} ({type(modules[path]).__name__}) cannot take {_text(inputs)}")
+                raise
+            if _text(result) not in shapes:
+                shapes.append(_text(result))
+            return result
+
+        return call
+
+    like = next((x for _, x in model.named_tensors() if x.dtype.kind == "f"), zeros(()))
+    before, state = [(module, dict(vars(module))) for module in modules.values()], random.get_state()
+    try:
+        model.eval()
+        for path, module in modules.items():
+            module.forward = watched(path, module.forward)
+        with no_grad():
+            model(zeros((_BATCH, *shape), like.dtype, like.device))
+    except ShapeError as error:
+        raise ShapeError(f"summary: for input_shape={shape}, {failed[0]}: {error}") from error
+    finally:
+        random.set_state(state)
+        for module, attributes in before:
+            vars(module).clear()
+            vars(module).update(attributes)
+    return outputs
+
+
+def _text(result):
+    """The shape of a tensor, or those of several, with n for the number of examples."""
+    if isinstance(result, (tuple, list)):
+        return ", ".join(map(_text, result))
+    if not isinstance(result, Tensor):
+        return type(result).__name__
+    batch = ["n"] if result.shape[:1] == (_BATCH,) else []
+    lengths = [*batch, *result.shape[len(batch) :]]
+    return f"({', '.join(map(str, lengths))}{',' if len(lengths) == 1 else ''})"
+
+
+def _memory(size):
+    power = min(max(size.bit_length() - 1, 0) // 10, 3)  # of 1024
+    return f"{size / 1024**power:,.{min(power, 1)}f} {('bytes', 'KiB', 'MiB', 'GiB')[power]}"

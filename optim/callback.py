@@ -6,6 +6,9 @@ class Callback:
 
     Set run.stop to a reason, in words, to end the training after the current step.
 
+    Fields:
+        ended: a reason to stop that still holds when the run is taken up from a checkpoint; None if there is none.
+
     Example:
         >>> import chainrule as cr
         >>> class StopWhenGood(cr.optim.Callback):
@@ -13,6 +16,8 @@ class Callback:
         ...         if run.history[-1]["loss"] < 0.1:
         ...             run.stop = "the loss is below 0.1"
     """
+
+    ended: str | None = None
 
     def on_start(self, run):
         """Before the first epoch; raise here what is wrong with the callback's own options."""

@@ -107,7 +107,7 @@ def named(operation, params):
             f"{operation}: needs a list of parameters such as model.parameters(), not {type(params).__name__}"
         )
     for i, p in enumerate(params):
-        name, p = p if isinstance(p, (tuple, list)) and len(p) == 2 else (None, p)
+        name, p = p if isinstance(p, (tuple, list)) and len(p) == 2 and isinstance(p[0], str) else (None, p)
         if not isinstance(p, Tensor):
             raise ArgumentError(f"{operation}: parameter {i} must be a tensor, it is {p!r:.80}")
         name = name or p.name

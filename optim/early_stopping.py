@@ -108,9 +108,13 @@ class EarlyStopping(Best):
 
     def waited(self, run):
         self.waiting += 1
-        if self.waiting >= self.patience and not run.stop:
-            epochs = "epoch" if self.patience == 1 else "epochs"
-            run.stop = f"{self.monitor} has not improved for {self.patience} {epochs}"
+        run.stop = run.stop or self.ended
+
+    @property
+    def ended(self):
+        if self.waiting < self.patience:
+            return None
+        return f"{self.monitor} has not improved for {self.waiting} epoch{'s' * (self.waiting > 1)}"
 
     def on_end(self, run):
         super().on_end(run)

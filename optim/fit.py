@@ -76,26 +76,25 @@ def fit(
     refuse_misfits(run)
     if checkpoint is not None:
         checkpoint.refuse(resume)
-    with run.started():
+    with DeferredInterrupt(run), run.started():
         if checkpoint is not None:
             checkpoint.take_up(run)
-        with DeferredInterrupt(run):
-            while run.goes_on(epochs):
-                for x, y in run.rest_of_epoch():
+        while run.goes_on(epochs):
+            for x, y in run.rest_of_epoch():
 
-                    def closure(x=x, y=y):
-                        optimizer.zero_grad()
-                        value = loss(model(x), y)
-                        if penalty is not None:
-                            value = value + penalty(model)
-                        value.backward()
-                        for bound in clip:
-                            bound(optimizer.params)
-                        return value
+                def closure(x=x, y=y):
+                    optimizer.zero_grad()
+                    value = loss(model(x), y)
+                    if penalty is not None:
+                        value = value + penalty(model)
+                    value.backward()
+                    for bound in clip:
+                        bound(optimizer.params)
+                    return value
 
-                    run.count(optimizer.step(closure), len(x))
-                    if run.ending:
-                        break
-                else:
-                    run.finish_epoch()
+                run.count(optimizer.step(closure), len(x))
+                if run.ending:
+                    break
+            else:
+                run.finish_epoch()
     return run.history

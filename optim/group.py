@@ -32,22 +32,26 @@ class Group(dict):
         return options
 
     def __setitem__(self, name, value):
-        kind = type(self._optimizer).__name__
-        if name not in self or name == "params":
-            raise ArgumentError(
-                f"{kind}: {name!r} is no option that can be set; choose among {', '.join(self.options)}"
-            )
-        new, kinds = self._valid(self.options | {name: value}), self._optimizer.state
-        if kinds(**new).keys() != kinds(**self.options).keys():
-            raise ArgumentError(
-                f"{kind}: {name} decides what the optimiser keeps from step to step, so it cannot go from "
-                f"{self[name]!r} to {value!r}; make a new optimiser"
-            )
-        super().__setitem__(name, new[name])
+        self.update({name: value})
+
+    def __ior__(self, options):
+        self.update(options)
+        return self
 
     def update(self, options):
-        for name, value in options.items():
-            self[name] = value
+        """Set several options: all, or none if one is refused."""
+        kind, old = type(self._optimizer).__name__, self.options
+        for name in options:
+            if name not in old:
+                raise ArgumentError(f"{kind}: {name!r} is no option that can be set; choose among {', '.join(old)}")
+        new, kinds = self._valid(old | options), self._optimizer.state
+        if kinds(**new).keys() != kinds(**old).keys():
+            changes = ", ".join(f"{name} from {old[name]!r} to {new[name]!r}" for name in options)
+            raise ArgumentError(
+                f"{kind}: what the optimiser keeps from step to step would not be the same after {changes}; "
+                "make a new optimiser"
+            )
+        super().update(new)
 
 
 def groups_of(optimizer, params, options):

@@ -5,11 +5,10 @@ import threading
 
 
 class DeferredInterrupt:
-    """Inside the with-block the first Ctrl-C sets run.interrupted; another one ends the block at once.
+    """Inside the with-block the first Ctrl-C sets run.interrupted; another one raises KeyboardInterrupt at once.
 
     Where Python's own handler is not in place (another library has set one, or this is not the main thread), it is left
-    as it is, and the first one ends the block, whenever it comes. Either way the run goes on after the block, and
-    run.halfway says whether a step was cut off.
+    as it is, and the first one raises, whenever it comes. The block swallows the exception: what follows is done.
     """
 
     def __init__(self, run):
@@ -31,7 +30,4 @@ class DeferredInterrupt:
     def __exit__(self, kind, error, traceback):
         if self.before is not None:
             signal.signal(signal.SIGINT, self.before)
-        if kind is not None and issubclass(kind, KeyboardInterrupt):
-            self.run.interrupted = self.run.halfway = True
-            return True
-        return False
+        return kind is not None and issubclass(kind, KeyboardInterrupt)

@@ -1,10 +1,12 @@
 """The learning rate range test: a short run whose rate grows until the loss explodes, and which is then undone."""
 
+from itertools import islice
 from math import isfinite
 
 import numpy as np
 
 from ..autograd.errors import ArgumentError, GraphError
+from ..autograd.tape import no_grad
 from .options import positive, whole
 from .prepare import batches_of
 from .run import Run
@@ -16,7 +18,9 @@ class LRFind:
 
     Fields:
         lrs: the learning rates that were tried, rising by a constant factor.
-        losses: the loss of the batch before each step; smoothed: their mean with their neighbours.
+        losses: the loss of the batch before each step, less what it was with the weights at the start, plus the mean of
+            that over all batches: so the differences between batches are taken out.
+        smoothed: the mean of each loss and its neighbours.
         suggestion: the rate at which the smoothed loss fell fastest; it is a good maximum to start with.
     """
 
@@ -65,27 +69,32 @@ def lr_find(model, loss, optimizer, data, start=1e-7, end=10.0, steps=100, *, ba
     run = Run(model, loss, optimizer, data, {}, {}, [])
     lrs = np.geomspace(start, end, steps).tolist()
     with untouched(run):
-        losses = list(_sweep(run, lrs, diverged))
+        model.train()
+        batches = list(islice(_endless(data), steps))
+        before = run.random_state()
+        with no_grad():
+            base = [float(loss(model(x), y)) for x, y in batches]
+        if not isfinite(base[0]):
+            raise GraphError(f"lr_find: the loss of the first batch is {base[0]}, before any step; look at the data")
+        run.set_random_state(before)  # the same dropout as before, batch by batch
+        losses = list(_sweep(run, lrs, batches, base, diverged))
     return _judged(lrs, losses)
 
 
-def _sweep(run, lrs, diverged):
-    """The loss at each rate, until it explodes."""
-    run.model.train()
+def _sweep(run, lrs, batches, base, diverged):
+    """The loss at each rate, less what makes its batch easier or harder than others, until it explodes."""
     smoothed = lowest = None
-    for lr, (x, y) in zip(lrs, _endless(run.batches), strict=False):
+    for lr, (x, y), own in zip(lrs, batches, base, strict=True):
         run.optimizer.lr = lr
         run.optimizer.zero_grad()
         value = run.loss(run.model(x), y)
-        number = float(value)
+        number = float(value) - own + sum(base) / len(base)
         if not isfinite(number):
-            if smoothed is None:
-                raise GraphError(f"lr_find: the loss of the first batch is {number}, before any step; look at the data")
             return
         yield number
         smoothed = number if smoothed is None else 0.9 * smoothed + 0.1 * number
         lowest = smoothed if lowest is None else min(lowest, smoothed)
-        if smoothed > diverged * lowest:
+        if smoothed > diverged * abs(lowest):
             return
         value.backward()
         try:

@@ -1,6 +1,6 @@
 """What the options of optimisers must be, by name: one place for all of them, since the same name means the same."""
 
-from math import isfinite
+from math import inf
 
 import numpy as np
 
@@ -8,20 +8,21 @@ from ..autograd.errors import ArgumentError
 
 
 def number(value):
-    """Whether `value` is a Python or NumPy number."""
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    """Whether `value` is a real number of Python's or NumPy's, and finite."""
+    real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return real and abs(value) < inf  # false of nan; and 10**400 is finite, unlike float(10**400)
 
 
 def positive(owner, name, value):
     """`value` if it is a finite number above 0."""
-    if not number(value) or not isfinite(value) or value <= 0:
+    if not number(value) or value <= 0:
         raise ArgumentError(f"{owner}: {name} must be a finite number above 0, not {value!r}")
     return value
 
 
 def not_negative(owner, name, value):
     """`value` if it is a finite number of at least 0."""
-    if not number(value) or not isfinite(value) or value < 0:
+    if not number(value) or value < 0:
         raise ArgumentError(f"{owner}: {name} must be a finite number of at least 0, not {value!r}")
     return value
 

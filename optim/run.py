@@ -13,7 +13,7 @@ from .history import History
 from .untouched import evaluating
 
 VERSION = 1  # of the checkpoint's contents
-ENTRIES = set("model optimizer epoch step batches finished stop sums history random callbacks".split())
+ENTRIES = set("model optimizer epoch step batches finished sums history random callbacks".split())
 
 
 class Run:
@@ -53,7 +53,10 @@ class Run:
             for callback in self.callbacks:
                 callback.on_start(self)
                 ends.callback(callback.on_end, self)
-            yield
+            try:
+                yield
+            except KeyboardInterrupt:
+                self.interrupted = self.halfway = True
 
     @property
     def ending(self):
@@ -135,7 +138,6 @@ class Run:
             "step": self.step,
             "batches": _length(self.batches),
             "finished": len(self.history) == self.epoch,
-            "stop": self.stop,
             "sums": {k: v if k == "examples" else float(v) for k, v in self._sums.items()},
             "history": list(self.history),
             "random": {"now": self.random_state(), "order": self._order},
@@ -160,7 +162,8 @@ class Run:
         for callback, saved in zip(self.callbacks, state["callbacks"], strict=True):
             callback.load_state_dict(saved["state"])
         self.history[:] = state["history"]
-        self.epoch, self.step, self.stop, self._sums = state["epoch"], state["step"], state["stop"], state["sums"]
+        self.epoch, self.step, self._sums = state["epoch"], state["step"], state["sums"]
+        self.stop = next((callback.ended for callback in self.callbacks if callback.ended), None)
         self._resumed = not state["finished"]
 
     def _refuse_misfit(self, state):

@@ -64,7 +64,7 @@ def sanity_check(model, batch, loss=None, steps=300, lr=0.01):
     """
     if not isinstance(batch, (tuple, list)) or len(batch) != 2:
         raise ArgumentError("sanity_check: the batch must be a pair (x, y)")
-    x, y = map(asarray, batch)
+    x, y = (asarray(a).detach() for a in batch)
     if not x.ndim or x.shape[0] < 2 or not y.ndim or y.shape[0] != x.shape[0]:
         raise ArgumentError(f"sanity_check: needs x and y of one length, at least 2, given {x.shape} and {y.shape}")
     whole("sanity_check", "steps", steps)
@@ -77,8 +77,9 @@ def sanity_check(model, batch, loss=None, steps=300, lr=0.01):
             start = float(loss(output, y))
         report = Report([_start(output, y, start)])
         report.append(_gradients(model, loss, x, y, named))
+        reached = [(name, p) for name, p in named.items() if p.grad is not None]
         report += _dependence(model, x, output)
-        report.append(_by_heart(model, loss, x, y, start, list(named.values()), steps, lr))
+        report.append(_by_heart(model, loss, x, y, start, reached, steps, lr))
     return report
 
 
@@ -140,23 +141,31 @@ def _dependence(model, x, output):
     yield Finding("the output depends on the input", depends, seen)
     if x.dtype.kind != "f":
         return
+    reached = [pair for i in (0, len(x) - 1) for pair in _reached(model, x, i)]
+    seen = "no example reaches another"
+    if reached:
+        seen = f"output {reached[0][0]} depends on example {reached[0][1]}: an axis is mixed up"
+    yield Finding("examples do not mix", not reached, seen)
+
+
+def _reached(model, x, i):
+    """(i, j) for the examples j, other than i, on which output i depends."""
     leaf = tensor(x.numpy(), device=x.device, requires_grad=True)
     try:
-        model(leaf)[0].sum().backward()
+        model(leaf)[i].sum().backward()
     except GraphError:
-        return  # not differentiable with respect to the input
-    others = [] if leaf.grad is None else np.flatnonzero(leaf.grad.numpy()[1:].reshape(len(x) - 1, -1).any(axis=1)) + 1
-    seen = (
-        f"output 0 depends on example {others[0]}: an axis is mixed up" if len(others) else "no example reaches another"
-    )
-    yield Finding("examples do not mix", not len(others), seen)
+        return []  # not differentiable with respect to the input
+    if leaf.grad is None:
+        return []
+    moved = leaf.grad.numpy().reshape(len(x), -1).any(axis=1)
+    return [(i, int(j)) for j in np.flatnonzero(moved) if j != i]
 
 
 def _by_heart(model, loss, x, y, start, parameters, steps, lr):
     """Can the batch be learned by heart?"""
     check = "one batch can be learned by heart"
     if not parameters:
-        return Finding(check, False, "no parameter requires grad")
+        return Finding(check, False, "no parameter gets a gradient")
     optimizer, value = Adam(parameters, lr=lr), start
     for step in range(1, steps + 1):
         optimizer.zero_grad()

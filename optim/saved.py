@@ -5,6 +5,7 @@ import numpy as np
 from ..autograd.errors import ArgumentError, CheckpointError
 from ..autograd.tensor import Tensor
 from .group import Group
+from .options import number
 
 
 def saved(optimizer):
@@ -67,6 +68,10 @@ def _misfits(optimizer, state):
         return [f"it is that of {state['kind']}"]
     if not _count(state["steps"]):
         return [f"steps is {state['steps']!r}, not a count"]
+    if not (state["last_lr"] is None or number(state["last_lr"])):
+        return [f"last_lr is {state['last_lr']!r}, not a number"]
+    if not all(isinstance(g, dict) for g in state["groups"]) or len(state["schedules"]) != len(state["groups"]):
+        return ["its groups are not what state_dict() returned"]
     sizes, own = [g.get("size") for g in state["groups"]], [len(g["params"]) for g in optimizer.groups]
     if sizes != own:
         return [f"it has groups of {sizes} parameters, this optimiser of {own}"]

@@ -300,7 +300,6 @@ def test_clipping_and_penalties_never_make_the_host_wait(strict, options):
     assert waits(3, **options) == waits(3)
 
 
-@pytest.mark.xfail(strict=True, reason="state_dict copies through the host")
 def test_keeping_the_best_weights_never_makes_the_host_wait(strict):
     assert waits(6, NOTHING) - waits(2, NOTHING) == 4 * 3  # val_loss, too
 

@@ -438,6 +438,16 @@ def test_a_run_that_came_to_its_end_was_not_stopped():
     assert train()[1].stopped is None
 
 
+def test_a_part_of_the_model_that_is_in_evaluation_by_itself_stays_there():
+    modes = []
+    model = nn.MLP([2, 8, 2], dropout=0.5)
+    model.dropout.eval()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    note = lambda run: modes.append((model.training, model.dropout.training))
+    optim.fit(model, nn.cross_entropy, optimizer, data(), 2, validation=data(), callbacks=note, verbose=0)
+    assert modes == [(True, False)] * 2
+
+
 # ---- evaluate
 
 

@@ -171,6 +171,42 @@ def test_a_keyboard_interrupt_that_something_raises_returns_the_epochs_that_were
     assert (history["epoch"], history.stopped) == (list(range(1, epochs + 1)), "Ctrl-C")
 
 
+# ---- at the end
+
+
+class End(optim.Callback):
+    """Presses Ctrl-C while the run ends."""
+
+    def on_end(self, run):
+        press_ctrl_c()
+
+
+class Ended(optim.Callback):
+    """Whether the end came to it."""
+
+    ended = False
+
+    def on_end(self, run):
+        self.ended = True
+
+
+@pytest.mark.parametrize("before", [{}, {"loss": calls(nn.cross_entropy, press_ctrl_c, at=5)}], ids=["first", "second"])
+def test_ctrl_c_while_the_run_ends_still_returns_the_history(before):
+    ended = Ended()
+    _, history = train(2, callbacks=[ended, End()], **before)
+    assert history["epoch"] == ([1] if before else [1, 2])
+    assert ended.ended
+
+
+def test_ctrl_c_while_the_run_ends_still_gives_the_model_its_best_weights(tmp_path):
+    checkpoint = optim.Checkpoint(tmp_path / "last.safetensors")
+    checkpoint.on_end = End().on_end
+    loss = calls(nn.cross_entropy, press_ctrl_c, at=10)
+    model, history = train(5, loss=loss, validation=data(), early_stopping=9, checkpoint=checkpoint)
+    assert history.best_epoch == len(history) == 2
+    assert plain(model.state_dict()) == plain(history.best_weights)
+
+
 # ---- the handler
 
 

@@ -214,6 +214,13 @@ def test_no_more_than_max_eval_evaluations_are_started():
     assert optimizer.evaluations == 7
 
 
+def test_a_step_ends_when_a_move_changes_no_parameter_by_more_than_the_tolerance():
+    w = cr.tensor([1.0], dtype="float64", requires_grad=True)
+    optimizer = LBFGS([w], lr=1e-6, tolerance_change=1e-5)
+    optimizer.step(closure_of(lambda w, of: (1e9 * w * w).sum(), w, optimizer, cr.tensor))  # a loss that changes a lot
+    assert (w.item(), optimizer.evaluations) == (1.0 - 1e-6, 2)
+
+
 def test_at_a_minimum_nothing_moves():
     seen, _, optimizer = ours(rosenbrock, 2, start=[1.0, 1.0])
     assert (seen[-1].tolist(), optimizer.evaluations) == ([1.0, 1.0], 2)

@@ -2,13 +2,15 @@
 
 import re
 import warnings
+from functools import partial
 
+import device_double
 import numpy as np
 import pytest
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.nn.loss import binary_entropy, class_entropy
+from chainrule.nn.loss import binary_entropy, class_entropy, soft_entropy
 
 REDUCTIONS = ["mean", "sum", "none"]
 REDUCE = {"mean": np.mean, "sum": np.sum, "none": lambda losses: losses}
@@ -77,6 +79,27 @@ CASES = {
         logits(5, 4),
         probabilities(5, 4),
         "cross_entropy",
+    ),
+    "bce_with_logits smoothed": (
+        partial(nn.bce_with_logits, label_smoothing=0.2),
+        lambda z, y: np_bce(sigmoid(z), 0.8 * y + 0.1),
+        logits(4, 3),
+        rng().uniform(0, 1, (4, 3)),
+        lambda F: lambda z, y, reduction: F.binary_cross_entropy_with_logits(z, 0.8 * y + 0.1, reduction=reduction),
+    ),
+    "cross_entropy of classes, smoothed": (
+        partial(nn.cross_entropy, label_smoothing=0.2),
+        lambda z, y: -((0.8 * np.eye(4)[y] + 0.05) * log_softmax(z)).sum(axis=-1),
+        logits(5, 4),
+        np.array([0, 3, 1, 1, 2]),
+        lambda F: partial(F.cross_entropy, label_smoothing=0.2),
+    ),
+    "cross_entropy of probabilities, smoothed": (
+        partial(nn.cross_entropy, label_smoothing=0.2),
+        lambda z, y: -((0.8 * y + 0.05) * log_softmax(z)).sum(axis=-1),
+        logits(5, 4),
+        probabilities(5, 4),
+        lambda F: partial(F.cross_entropy, label_smoothing=0.2),
     ),
 }
 
@@ -436,6 +459,69 @@ def test_a_target_of_another_shape_is_refused_and_both_forms_are_named(shape):
 def test_a_one_hot_target_of_integers_is_refused():
     with pytest.raises(cr.ShapeError, match=r"floating probabilities \(3, 3\), given int64 \(3, 3\)"):
         nn.cross_entropy(cr.tensor(logits(3, 3)), np.eye(3, dtype=int))
+
+
+@pytest.mark.parametrize("shape", [(4,), (6, 4), (2, 5, 3)], ids=str)
+def test_soft_entropy_and_its_gradients_are_those_of_its_composition(shape):
+    inputs, weights = [cr.tensor(logits(*shape)), cr.tensor(probabilities(*shape))], cr.tensor(logits(*shape[:-1]))
+    composed = lambda z, y: -(y * cr.log_softmax(z)).sum(-1)
+    for derive in (lambda f: lambda *xs: [f(*xs)], lambda f: cr.grad(lambda *xs: (f(*xs) * weights).sum(), (0, 1))):
+        for ours, theirs in zip(derive(soft_entropy)(*inputs), derive(composed)(*inputs), strict=True):
+            np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-12, atol=1e-14)
+
+
+# ---- label smoothing
+
+
+@pytest.mark.parametrize("batch", [(), (5,), (2, 3)], ids=str)
+def test_smoothed_class_indices_are_smoothed_one_hot_probabilities(batch):
+    z, index = cr.tensor(logits(*batch, 4)), cr.tensor(np.full(batch, 2))
+    of_classes = nn.cross_entropy(z, index, "none", label_smoothing=0.3)
+    of_probabilities = nn.cross_entropy(z, cr.one_hot(index, 4, dtype="float64"), "none", label_smoothing=0.3)
+    assert of_classes.shape == batch
+    np.testing.assert_allclose(of_classes.numpy(), of_probabilities.numpy(), rtol=1e-13)
+
+
+def test_smoothing_asks_a_model_to_be_less_than_certain():
+    """The smoothed loss of two classes is least where the probability of the right one is 1 - ε/2."""
+    best = cr.tensor([[0.0, np.log(0.9 / 0.1)]], dtype="float64", requires_grad=True)
+    nn.cross_entropy(best, [1], label_smoothing=0.2).backward()
+    np.testing.assert_allclose(best.grad.numpy(), 0, atol=1e-15)
+
+
+def test_smoothing_of_two_classes_is_the_same_for_logits_and_their_difference():
+    z, y = logits(8), np.arange(8) % 2
+    pairs = np.stack([np.zeros(8), z], axis=-1)
+    two = nn.cross_entropy(pairs, y, "none", label_smoothing=0.3)
+    one = nn.bce_with_logits(cr.tensor(z), y.astype(float), "none", label_smoothing=0.3)
+    np.testing.assert_allclose(two.numpy(), one.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 1.0, 2, np.nan, "0.1", None])
+@pytest.mark.parametrize("name", ["cross_entropy", "bce_with_logits"])
+def test_a_smoothing_outside_its_range_is_refused(name, smoothing):
+    p = cr.full((2, 2), 0.5)
+    with pytest.raises(
+        cr.ArgumentError, match=f"{name}: label_smoothing must be at least 0 and below 1, not {smoothing!r}"
+    ):
+        getattr(nn, name)(p, p, label_smoothing=smoothing)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if "smoothed" in name])
+def test_a_smoothed_loss_on_a_device_is_that_of_the_cpu_and_never_makes_the_host_wait(name, device):
+    loss, _, p, y, _ = CASES[name]
+    there, here = (cr.tensor(p, device=place, requires_grad=True) for place in (device, "cpu"))
+    with device_double.forbid_syncs():
+        result = loss(there, cr.tensor(y, device=device))
+        result.backward()
+    loss(here, y).backward()
+    assert result.item() == pytest.approx(loss(p, y).item(), rel=1e-13)
+    np.testing.assert_allclose(there.grad.numpy(), here.grad.numpy(), rtol=1e-12)
+
+
+def test_a_class_out_of_range_gives_nan_on_a_device_with_smoothing_too(strict):
+    z, index = cr.tensor(logits(3, 4), device=strict), cr.tensor([0, 4, -1], device=strict)
+    assert np.isnan(nn.cross_entropy(z, index, "none", label_smoothing=0.1).numpy()).tolist() == [False, True, True]
 
 
 # ---- bad input to every loss

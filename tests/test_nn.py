@@ -359,6 +359,7 @@ def test_an_optimiser_made_before_the_model_moved_says_so(target):
 def test_the_repr_shows_the_layers_and_their_sizes():
     assert repr(nn.MLP([4, 3, 2], activation="tanh", dropout=0.25)) == (
         "MLP(activation=tanh, output=identity\n"
+        "  (input_dropout): Dropout(p=0.0)\n"
         "  (layers.0): Linear(4 → 3)\n"
         "  (layers.1): Linear(3 → 2)\n"
         "  (dropout): Dropout(p=0.25)\n"
@@ -662,86 +663,6 @@ def test_models_keep_the_dtype_of_their_parameters(dtype):
     assert model(cr.ones((4, 2), dtype=dtype)).dtype == dtype
 
 
-# ---- Dropout
-
-
-def test_dropout_keeps_the_shape():
-    assert nn.Dropout()(cr.ones((3, 4))).shape == (3, 4)
-
-
-def test_dropout_keeps_an_element_scaled_or_makes_it_zero():
-    assert set(nn.Dropout(0.75)(cr.ones(1000)).tolist()) == {0.0, 4.0}
-
-
-@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
-def test_dropout_drops_the_share_it_is_told_to(p):
-    y = nn.Dropout(p)(cr.ones(100_000)).numpy()
-    assert (y == 0).mean() == pytest.approx(p, abs=0.005)
-
-
-@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
-def test_dropout_keeps_the_mean(p):
-    y = nn.Dropout(p)(cr.ones(100_000)).numpy()
-    assert y.mean() == pytest.approx(1, abs=0.03)
-
-
-def test_dropout_sends_gradients_through_the_elements_it_kept():
-    x = cr.ones(50, requires_grad=True)
-    y = nn.Dropout(0.5)(x)
-    y.sum().backward()
-    assert x.grad.tolist() == y.tolist()
-
-
-def test_dropout_in_evaluation_is_the_identity():
-    x = cr.ones(50)
-    assert nn.Dropout(0.5).eval()(x) is x
-
-
-def test_dropout_of_nothing_is_the_identity():
-    x = cr.ones(50)
-    assert nn.Dropout(0)(x) is x
-
-
-def test_dropout_draws_a_new_mask_at_each_call():
-    layer, x = nn.Dropout(0.5), cr.ones(50)
-    assert layer(x).tolist() != layer(x).tolist()
-
-
-def test_the_same_seed_gives_the_same_mask():
-    x, masks = cr.ones(50), []
-    for _ in range(2):
-        cr.random.seed(11)
-        masks.append(nn.Dropout(0.5)(x).tolist())
-    assert masks[0] == masks[1]
-
-
-def test_a_generator_of_its_own_gives_the_same_mask_and_leaves_the_global_one_alone():
-    x, state = cr.ones(50), cr.random.get_state()
-    a, b = (nn.Dropout(0.5, cr.random.Generator(2))(x) for _ in range(2))
-    assert a.tolist() == b.tolist()
-    assert cr.random.get_state() == state
-
-
-def test_dropout_does_not_change_its_input():
-    x = np.ones(50)
-    nn.Dropout(0.5)(x)
-    assert (x == 1).all()
-
-
-@pytest.mark.parametrize("p", [-0.1, 1.0, 1.5, math.nan, "0.5", None])
-def test_dropout_refuses_what_is_no_probability_below_one(p):
-    with pytest.raises(cr.ArgumentError, match="Dropout: p must be at least 0 and below 1, not " + re.escape(repr(p))):
-        nn.Dropout(p)
-
-
-def test_an_mlp_drops_after_each_hidden_activation_only():
-    model = nn.MLP([4, 100, 100, 3], activation=lambda x: x * 0 + 1, dropout=0.5)
-    seen = []
-    model.dropout.forward = lambda x: seen.append(x.shape) or x
-    model(cr.ones((2, 4)))
-    assert seen == [(2, 100), (2, 100)]
-
-
 # ---- activations
 
 X = [-30.0, -3.0, -1.0, -0.3, 0.0, 0.3, 1.0, 3.0, 30.0]
@@ -878,6 +799,7 @@ UNKNOWN = {
     "no name": (lambda: nn.activation(["relu"]), r"\['relu'\]", nn.ACTIVATIONS),
     "initialiser": (lambda: nn.Linear(2, 3, init="xavier"), "'xavier'", nn.INITIALIZERS),
     "initialiser of a perceptron": (lambda: nn.Perceptron(2, init="he"), "'he'", nn.INITIALIZERS),
+    "norm": (lambda: nn.MLP([2, 3, 1], norm="bach"), "'bach'", ["batch", "layer", None]),
     "loss": (lambda: nn.loss("msee"), "'msee'", nn.LOSSES),
 }
 
@@ -888,60 +810,3 @@ def test_an_unknown_name_lists_those_that_exist(what):
     with pytest.raises(cr.ArgumentError, match=f"unknown .* {name}: choose one of") as error:
         make()
     assert [n for n in known if repr(n) not in str(error.value)] == []
-
-
-# ---- initialisers
-
-FAN_IN, FAN_OUT = 300, 200
-VARIANCES = {
-    "zeros": 0, "ones": 0, "normal": 0.01**2, "uniform": 0.1**2 / 12,
-    "xavier_normal": 2 / (FAN_IN + FAN_OUT), "xavier_uniform": 2 / (FAN_IN + FAN_OUT),
-    "he_normal": 2 / FAN_IN, "he_uniform": 2 / FAN_IN, "lecun_normal": 1 / FAN_IN, "lecun_uniform": 1 / FAN_IN,
-}  # fmt: skip
-
-
-def test_every_initialiser_is_in_the_table_of_this_file():
-    assert set(VARIANCES) == set(nn.INITIALIZERS)
-
-
-def weights(name):
-    return nn.Linear(FAN_IN, FAN_OUT, init=name).weight.numpy().astype(float)
-
-
-@pytest.mark.parametrize("name", VARIANCES)
-def test_an_initialiser_has_its_variance(name):
-    assert weights(name).var() == pytest.approx(VARIANCES[name], rel=0.02)
-
-
-@pytest.mark.parametrize("name", VARIANCES)
-def test_an_initialiser_has_its_mean(name):
-    expected = 1 if name == "ones" else 0
-    assert weights(name).mean() == pytest.approx(expected, abs=4 * (VARIANCES[name] / (FAN_IN * FAN_OUT)) ** 0.5)
-
-
-@pytest.mark.parametrize("name", [n for n in VARIANCES if "uniform" in n])
-def test_a_uniform_initialiser_fills_its_interval_and_no_more(name):
-    bound = (3 * VARIANCES[name]) ** 0.5
-    assert np.abs(weights(name)).max() == pytest.approx(bound, rel=1e-3)
-
-
-@pytest.mark.parametrize("name", [n for n in VARIANCES if "normal" in n])
-def test_a_normal_initialiser_has_the_kurtosis_of_a_normal_variable(name):
-    w = weights(name)
-    assert (w**4).mean() / (w**2).mean() ** 2 == pytest.approx(3, rel=0.05)
-
-
-def test_an_initialiser_can_be_a_function():
-    seen = []
-
-    def init(shape, fan_in, fan_out):
-        seen.append((shape, fan_in, fan_out))
-        return np.full(shape, 7.0)
-
-    assert nn.Linear(2, 3, init=init).weight.tolist() == [[7.0] * 3] * 2
-    assert seen == [((2, 3), 2, 3)]
-
-
-def test_an_initialiser_that_returns_another_shape_is_refused():
-    with pytest.raises(cr.ShapeError, match=r"initialiser: must return the shape \(2, 3\).*not \(4,\)"):
-        nn.Linear(2, 3, init=lambda shape, fan_in, fan_out: cr.zeros(4))

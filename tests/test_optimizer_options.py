@@ -134,6 +134,15 @@ def test_the_learning_rate_that_can_be_read_is_that_of_the_coming_step():
     assert read == [1, 1 / 2, 1 / 3]
 
 
+def test_the_last_learning_rate_is_that_of_the_step_that_was_taken():
+    _, optimizer = one(lr=lambda step: 1 / (1 + step))
+    read = [optimizer.last_lr]
+    for _ in range(3):
+        optimizer.step()
+        read.append(optimizer.last_lr)
+    assert read == [None, 1, 1 / 2, 1 / 3]
+
+
 def test_each_group_may_have_a_schedule_of_its_own():
     a, b = leaves([np.zeros(1)] * 2)
     optimizer = optim.SGD([{"params": [a], "lr": lambda step: 1.0 + step}, {"params": [b]}], lr=0.5)
@@ -238,6 +247,29 @@ def test_what_an_optimiser_keeps_cannot_be_switched_on_or_off(name, option, valu
     assert optimizer.groups[0][option] == before
 
 
+def test_options_are_set_together_or_not_at_all():
+    _, optimizer = one()
+    with pytest.raises(cr.ArgumentError, match="weight_decay"):
+        optimizer.groups[0].update({"lr": 0.5, "weight_decay": -1})
+    assert optimizer.lr == 1.0
+
+
+def test_options_can_be_set_together():
+    _, optimizer = one(momentum=0.9)
+    optimizer.groups[0] |= {"lr": 0.5, "momentum": 0.5, "nesterov": True}
+    assert {k: v for k, v in optimizer.groups[0].items() if k != "params"} == {
+        "lr": 0.5, "momentum": 0.5, "nesterov": True, "weight_decay": 0.0,
+    }  # fmt: skip
+
+
+def test_options_set_together_are_checked():
+    p, optimizer = one()
+    with pytest.raises(cr.ArgumentError, match="SGD: lr must be"):
+        optimizer.groups[0] |= {"lr": math.nan}
+    optimizer.step()
+    assert p.tolist() == [-1.0]
+
+
 def test_an_option_that_does_not_exist_cannot_be_set():
     _, optimizer = one()
     with pytest.raises(cr.ArgumentError, match="SGD: 'rate' is no option that can be set; choose among lr, momentum"):
@@ -265,7 +297,7 @@ def test_nesterov_cannot_be_switched_on_without_momentum():
 
 # ---- bad options: for every optimiser, what each of its options must be and what it therefore refuses
 
-NUMBERS = [math.nan, "0.1", None, True, [0.1]]
+NUMBERS = [math.nan, "0.1", None, True, [0.1], 0.1j, np.complex128(0.1)]
 ABOVE_0 = ("must be a finite number above 0", [0, -0.1, math.inf, *NUMBERS])
 AT_LEAST_0 = ("must be a finite number of at least 0", [-1e-9, -1, math.inf, *NUMBERS])
 FRACTION = ("must be at least 0 and below 1", [1, 1.0, -0.5, math.inf, *NUMBERS])

@@ -454,7 +454,7 @@ def test_a_model_on_another_device_is_asked_there(strict, ax):
         (X, Y + 1, lambda x: x[:, 0], {}, cr.ArgumentError, "scores for 2 classes, so y must hold indices from 0 to 1"),
         (X, Y, lambda x: x[:, 0], {"scores": "logits"}, cr.ArgumentError, "scores must be 'logit', 'probability'"),
         (X, Y, lambda x: x[:, 0], {"labels": ["a"]}, cr.ArgumentError, r"needs 2 labels.*was given \['a'\]"),
-        (X, Y, lambda x: x[:, 0], {"resolution": 1}, cr.ArgumentError, "resolution must be a whole number of at least 2"),
+        (X, Y, lambda x: x[:, 0], {"resolution": 1}, cr.ArgumentError, "resolution must be a whole number of at least"),
     ],
 )  # fmt: skip
 def test_what_has_no_boundary_to_draw_is_refused(x, y, predict, options, error, message):
@@ -569,6 +569,8 @@ def test_the_solid_curve_is_the_function(ax):
 def test_a_jump_is_a_gap_and_nothing_else_is(name, function, slope, ax):
     solid, dashed = plot.activations(name, ax).lines[:2]
     assert (np.isnan(solid.get_ydata()).sum(), np.isnan(dashed.get_ydata()).sum()) == (function, slope)
+    for line in (solid, dashed):
+        assert np.nanmax(np.abs(np.diff(line.get_ydata()))) < 0.02
 
 
 def test_several_activations_stand_in_a_grid_with_their_names():
@@ -620,6 +622,17 @@ def test_what_is_no_activation_is_refused(names, options, message):
 def test_the_surface_is_the_loss_of_each_pair(ax):
     plot.loss_surface(bowl, (-2, 2), (0, 3), ax, resolution=4)
     np.testing.assert_allclose(shaded(ax), np.linspace(-2, 2, 4) ** 2 + 4 * np.linspace(0, 3, 4)[:, None] ** 2)
+
+
+@pytest.mark.parametrize("picture", ["loss_surface", "loss_landscape", "decision_boundary"])
+def test_each_pixel_stands_around_its_point_and_the_first_is_at_the_lower_left(picture, ax):
+    image = CALLS[picture](ax).images[0]
+    left, right, bottom, top = image.get_extent()
+    rows, columns = image.get_array().shape
+    width, height = (right - left) / columns, (top - bottom) / rows
+    assert image.origin == "lower"
+    np.testing.assert_allclose(ax.get_xlim(), (left + width / 2, right - width / 2))
+    np.testing.assert_allclose(ax.get_ylim(), (bottom + height / 2, top - height / 2))
 
 
 def test_the_axes_are_those_of_the_two_weights(ax):
@@ -776,6 +789,7 @@ def test_scaling_a_network_scales_its_directions():
 def test_biases_do_not_move_in_a_random_landscape():
     model, (x, y) = net(), data()
     model.layers[1].weight.assign(cr.zeros((5, 1)))  # what is left of the output is its bias
+    model.layers[1].bias.assign([3.0])
     assert np.ptp(plot.landscape(model, cr.nn.mse, x, y, resolution=3)[2]) == 0
 
 

@@ -376,6 +376,7 @@ NESTED = [
         (3, 0.1), (4, schedule.cosine(1, 9)), schedule.scaled(ReduceOnPlateau(1.0, 0.5, patience=1, cooldown=1), by=2.0)
     ),
     lambda: schedule.warmup(schedule=ReduceOnPlateau(1.0, factor=0.5, patience=1), steps=2),
+    lambda: schedule.sequence((3, 0.1), (20, ReduceOnPlateau(1.0, factor=0.5, patience=1)), 0.1),
 ]
 
 

@@ -21,10 +21,11 @@ import joblib
 from sklearn import neural_network
 from sklearn.base import clone, is_classifier
 from sklearn.datasets import load_digits, make_blobs, make_moons
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
 from chainrule.sklearn import MLPClassifier, MLPRegressor
 
@@ -81,14 +82,15 @@ def test_scikit_learns_check_passes(estimator, check):
 
 
 def test_the_check_that_needs_an_environment_variable_passes():
+    if not any("array_api" in str(check) for _, check in estimator_checks_generator(MLPClassifier())):
+        pytest.skip("this version of scikit-learn has no such check")
     code = """
-    from sklearn.utils.estimator_checks import check_estimator, estimator_checks_generator
+    from sklearn.utils.estimator_checks import estimator_checks_generator
     from chainrule.sklearn import MLPClassifier, MLPRegressor
     for kind in (MLPClassifier, MLPRegressor):
-        checks = [(e, c) for e, c in estimator_checks_generator(kind(max_epochs=2)) if "array_api" in str(c)]
-        assert checks
-        for estimator, check in checks:
-            check(estimator)
+        for estimator, check in estimator_checks_generator(kind(max_epochs=2)):
+            if "array_api" in str(check):
+                check(estimator)
     """
     run = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
@@ -538,6 +540,14 @@ WRONG = [
 def test_a_wrong_parameter_is_refused_by_name(options, message):
     with pytest.raises(cr.ChainruleError, match=f"(?s){message}"):
         quick(**options).fit(X, Y)
+
+
+def test_a_fit_that_fails_leaves_no_network_behind():
+    model = quick().fit(X, Y)
+    with pytest.raises(cr.ArgumentError, match="epochs must be"):
+        model.set_params(max_epochs=0).fit(X[:, :1], Y)
+    with pytest.raises(NotFittedError):
+        model.predict(X[:, :1])
 
 
 def test_validation_data_must_be_a_pair():

@@ -133,6 +133,12 @@ def test_room_for_rare_classes_is_made_by_the_common_one():
     assert made.tolist() == [[88, 2], [1, 1], [1, 1], [1, 1], [3, 1]]
 
 
+def test_room_for_rare_classes_is_made_by_the_common_ones_alike():
+    y = np.repeat(np.arange(6), [48, 48, 2, 2, 2, 2])
+    made = counted(cr.data.split(y, parts=(84, 20), stratify=y), range(6))
+    assert made[:, 1].tolist() == [8, 8, 1, 1, 1, 1]
+
+
 LABELS = {
     "words": list("aabbaabbab"),
     "array of words": np.array(list("aabbaabbab")),

@@ -170,6 +170,6 @@ def _flat(i, state, parameters):
     faults = [name for name, p in parameters.items() if name not in state or np.shape(host(state[name])) != p.shape]
     if faults:
         raise cr.CheckpointError(
-            f"landscape: state {i} of the trajectory does not fit the model: missing or not its shape: {', '.join(faults)}"
+            f"landscape: state {i} of the trajectory does not fit the model: missing or misshapen: {', '.join(faults)}"
         )
     return np.concatenate([host(state[name]).astype(float).ravel() for name in parameters])

@@ -60,7 +60,7 @@ def draw(name, ax, surface, labels, paths, at, projection, levels, log):
     """The picture of a surface (across, up, losses) and of paths {label: points}; `at` gives the losses on points."""
     kind, scale = PROJECTIONS[projection], Scale(name, surface[-1], levels, log)
     heights = {label: scale.height(at(points)) for label, points in paths.items()} if kind else {}
-    ax = axes(name, ax, size=(6.0, 4.6), projection=kind)
+    ax = axes(name, ax, size=(6.0, 4.9 if kind else 4.6), projection=kind)
     dress(ax, *labels, grid=False)
     if kind:
         _relief(ax, *surface, scale, paths, heights)
@@ -152,7 +152,7 @@ def _relief(ax, across, up, losses, scale, paths, heights):
         line = [*points.T, heights[label].filled(np.nan)]
         _trace(ax, i, label, np.where(seen, line, np.nan))
     ax.set_zlim(floor, z.max())
-    ax.set_zlabel("loss", fontsize=10, color=INK)
+    ax.set_zlabel("loss", fontsize=10, color=INK, labelpad=9)
     ticks = MaxNLocator(5, integer=scale.log).tick_values(z.min(), z.max())
     ax.set_zticks(ticks[(ticks >= z.min()) & (ticks <= z.max())])
     if scale.log:
@@ -162,7 +162,7 @@ def _relief(ax, across, up, losses, scale, paths, heights):
         axis.set_major_locator(MaxNLocator(6, prune="both"))  # the ends of two axes meet in one corner
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.set_pane_color("white")
-    ax.set_box_aspect((4, 4, 2.6), zoom=1.06)
+    ax.set_box_aspect((4, 4, 2.6), zoom=0.95)
 
 
 def _trace(ax, i, label, line):

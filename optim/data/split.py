@@ -80,7 +80,7 @@ def _sizes(parts, n):
         sizes = parts
     else:  # largest remainders
         exact = np.array(parts) * n
-        sizes = np.floor(exact + 1e-9).astype(int)
+        sizes = np.floor(exact).astype(int)
         sizes[np.argsort(sizes - exact, kind="stable")[: n - sizes.sum()]] += 1
     for p, size in enumerate(sizes):
         if size < 1:
@@ -110,9 +110,8 @@ def _apportion(counts, sizes, labels):
         table[c, chosen] += 1
         need[chosen] -= 1
     must = counts >= len(sizes)
-    for c, p in np.argwhere((table == 0) & must[:, None]):  # swap one of c from q for one of d from p
-        if table[c, p]:  # by an earlier swap
-            continue
+    while (gaps := np.argwhere((table == 0) & must[:, None])).size:
+        c, p = gaps[0]  # swap one of class c, from part q, for one of class d, from part p
         q = np.argmax(table[c])
         free = np.where(must, table[:, p] > 1, table[:, p] > 0)
         if not free.any():

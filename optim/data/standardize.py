@@ -38,7 +38,7 @@ class Standardizer:
             raise ShapeError(f"Standardizer.fit: needs at least one row, given the shape {x.shape}")
         refuse_nonfinite("Standardizer.fit: x", x)
         low = x.min(axis=0)
-        self.mean = low + (x - low).mean(axis=0)  # of a constant column, exactly its value
+        self.mean = low + (x - low).mean(axis=0)  # of a constant column, xly its value
         distance = x - self.mean
         size = _nonzero(np.abs(distance).max(axis=0))  # so that no square overflows or vanishes
         self.scale = _nonzero(size * np.sqrt(np.square(distance / size).mean(axis=0)))
@@ -60,16 +60,16 @@ class Standardizer:
         if self.mean is None:
             raise ArgumentError(f"Standardizer.{name}: nothing is known about the columns; call fit(x_train) first")
         dtype = x.dtype if getattr(getattr(x, "dtype", None), "kind", "") == "f" else default_dtype()
-        exact = x.to("float64") if isinstance(x, Tensor) else asarray(x, dtype="float64")
-        if not exact.ndim or exact.shape[1:] != self.mean.shape:
+        given, x = x, x if isinstance(x, Tensor) else asarray(x, dtype="float64")
+        if not x.ndim or x.shape[1:] != self.mean.shape:
             columns = ", ".join(map(str, ("n", *self.mean.shape)))
             raise ShapeError(
-                f"Standardizer.{name}: needs the columns that it was fit to, ({columns}), given the shape {exact.shape}"
+                f"Standardizer.{name}: needs the columns that it was fit to, ({columns}), given the shape {x.shape}"
             )
-        refuse_nonfinite(f"Standardizer.{name}: x", exact)
-        mean, scale = (asarray(a, device=exact.device) for a in (self.mean, self.scale))
-        result = formula(exact, mean, scale).to(dtype)
-        return result if isinstance(x, Tensor) else raw(result)
+        refuse_nonfinite(f"Standardizer.{name}: x", x)
+        mean, scale = (asarray(a, device=x.device) for a in (self.mean, self.scale))
+        result = formula(x, mean, scale).to(dtype)  # computed in float64
+        return result if isinstance(given, Tensor) else raw(result)
 
     def state_dict(self):
         """{"mean", "scale"} as NumPy arrays, which `chainrule.save` takes."""
