@@ -43,7 +43,10 @@ class _MLP(BaseEstimator):
     it, or raises if it is not of that kind.
     """
 
-    _loss, _metrics, _stratified, _target_checks = None, None, False, {}
+    _loss: str
+    _metrics: dict | None = None  # measured on the validation data
+    _stratified = False  # whether a held-out part has each class's share
+    _target_checks: dict = {}  # options of scikit-learn's validation
 
     def __init__(
         self, hidden_layer_sizes=(100,), activation="relu", *, dropout=0.0, input_dropout=0.0, loss=None,
@@ -174,11 +177,11 @@ class _MLP(BaseEstimator):
 
         linear = lambda n_in, n_out: nn.Linear(n_in, n_out, init=glorot)
         drop = lambda p: [nn.Dropout(p, generator)] if p else []
-        *sizes, last = self.n_features_in_, *np.atleast_1d(self.hidden_layer_sizes).tolist(), self.n_outputs_
+        sizes = [self.n_features_in_] + np.atleast_1d(self.hidden_layer_sizes).tolist()
         layers = drop(self.input_dropout)
         for n_in, n_out in pairwise(sizes):
             layers += [linear(n_in, n_out), deepcopy(activation), *drop(self.dropout)]  # it may be a module
-        model = nn.Sequential(*layers, linear(sizes[-1], last)).to(dtype).to(device)
+        model = nn.Sequential(*layers, linear(sizes[-1], self.n_outputs_)).to(dtype).to(device)
         return model, self._new_optimizer(model), generator
 
     def _new_optimizer(self, model):

@@ -22,6 +22,7 @@ def leaky_relu(x, slope=0.01):
     """x where x > 0, else slope · x.
 
     Gradient: dx = g where x > 0, else slope · g, also at the kink.
+    Source: Maas et al., "Rectifier nonlinearities improve neural network acoustic models" (2013).
     """
     return where(x > 0, x, slope * x)
 
@@ -47,7 +48,10 @@ def gelu(x):
 
 @composed
 def silu(x):
-    """Sigmoid linear unit x · sigmoid(x), also known as swish."""
+    """Sigmoid linear unit x · sigmoid(x), also known as swish.
+
+    Source: Ramachandran et al., "Searching for activation functions" (2017).
+    """
     return x * sigmoid(x)
 
 

@@ -34,7 +34,7 @@ class Group(dict):
     def __setitem__(self, name, value):
         self.update({name: value})
 
-    def __ior__(self, options):
+    def __ior__(self, options):  # type: ignore[override, misc]  # dict's takes pairs as well
         self.update(options)
         return self
 
@@ -46,10 +46,10 @@ class Group(dict):
                 raise ArgumentError(f"{kind}: {name!r} is no option that can be set; choose among {', '.join(old)}")
         new, kinds = self._valid(old | options), self._optimizer.state
         if kinds(**new).keys() != kinds(**old).keys():
-            changes = ", ".join(f"{name} from {old[name]!r} to {new[name]!r}" for name in options)
+            name = next(n for n in options if kinds(**old | {n: new[n]}).keys() != kinds(**old).keys())
             raise ArgumentError(
-                f"{kind}: what the optimiser keeps from step to step would not be the same after {changes}; "
-                "make a new optimiser"
+                f"{kind}: {name} decides what the optimiser keeps from step to step, so it cannot go from "
+                f"{old[name]!r} to {new[name]!r}; make a new optimiser"
             )
         super().update(new)
 
