@@ -11,9 +11,10 @@ from .tensor import Tensor, convert, raw
 def backward(root, seed, sources=None, retain_graph=False, create_graph=False, leave_grads=False):
     """The gradients that `seed` at node `root` sends to its leaves and to the nodes in `sources`, as {node: gradient}.
 
-    Each node is visited once, after everything that depends on it, so its gradient is complete when it is used.
+    Each node is visited once, after everything that depends on it, so its gradient is complete when it is used. With
+    `sources`, only what lies between them and the root is visited.
     """
-    order, grads, found = topological(root), {root: seed}, {}
+    order, grads, found = topological(root, sources), {root: seed}, {}
     while order:
         node = order.pop()
         g = grads.pop(node, None)
@@ -21,6 +22,7 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
             continue
         if sources and node in sources:
             found[node] = g
+            continue
         if leave_grads and node.result is not None:
             left = g if node.grad is None else node.grad + g
             node.grad = left if node.dtype is None or isinstance(left, Tensor) else owner(left).copy(left)
@@ -45,8 +47,11 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
     return grads | found  # what is left in grads belongs to leaves
 
 
-def topological(root):
-    """The recorded calls that `root` depends on and root, each after its inputs. Iterative: a chain may be of any length."""
+def topological(root, sources=None):
+    """The recorded calls that `root` depends on and root, each after its inputs. Iterative: a chain may be of any length.
+
+    With `sources`, only those that depend on one of them, and they themselves.
+    """
     order, seen, stack = [], set(), [root] if root.plan else []
     while stack:
         node = stack.pop()
@@ -56,10 +61,21 @@ def topological(root):
             seen.add(node)
             stack.append(node)
             stack.append(None)
+            if sources and node in sources:
+                continue
             for parent in node.parents:
                 if parent.__class__ is Node and parent.plan is not None and parent not in seen:
                     stack.append(parent)
-    return order
+    return leading_to(sources, order) if sources else order
+
+
+def leading_to(sources, order):
+    """Those of the ordered calls that are in `sources` or depend on one."""
+    between = set(sources)
+    for node in order:
+        if any(parent in between for parent in node.parents if parent.__class__ is Node):
+            between.add(node)
+    return [node for node in order if node in between]
 
 
 # ---- what keeps it truthful

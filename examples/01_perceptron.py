@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 import chainrule as cr
+from chainrule.plot import style
 
 OUT = Path("runs/01_perceptron")
 X = cr.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
@@ -45,9 +46,10 @@ def best_of_many(gate, bias=True, n=100_000):
     return int((yes == np.array(GATES[gate], dtype=bool)[:, None]).sum(axis=0).max())
 
 
-def show(ax, gate, neuron, title):
+def show(ax, gate, neuron, title, **options):
     """What the neuron says at each point of the plane."""
-    cr.plot.decision_boundary(neuron, X, GATES[gate], ax=ax, scores="probability", labels=["no", "yes"])
+    look = {"scores": "probability", "labels": ["no", "yes"], "x_range": (-0.3, 1.3), "y_range": (-0.3, 1.3)} | options
+    cr.plot.decision_boundary(neuron, X, GATES[gate], ax=ax, **look)
     ax.set(title=title, xticks=[0, 1], yticks=[0, 1])
 
 
@@ -57,8 +59,7 @@ def draw_lines(ax, lines):
     for i, step in enumerate(MOMENTS):
         w1, w2, b = lines[step]
         ax.plot(x1, -(w1 * x1 + b) / w2, "--", color=str(0.7 - 0.13 * i), label=f"step {step}", zorder=2)
-    ax.plot([], [], color="black", label=f"the line at step {len(lines)}")
-    ax.get_legend().remove()
+    ax.plot([], [], color=style.INK, label=f"the line at step {len(lines)}")
 
 
 def main():
@@ -100,24 +101,25 @@ def main():
 
     figure, places = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
     for ax, gate in zip(places, ("AND", "OR"), strict=True):
-        show(ax, gate, learned[gate, True][0], f"{gate}: the line moves into place")
+        show(
+            ax, gate, learned[gate, True][0], f"{gate}: the line moves into place", colorbar=gate == "OR", legend=False
+        )
         draw_lines(ax, learned[gate, True][1])
     handles, _ = places[0].get_legend_handles_labels()
-    figure.legend(handles=handles, loc="outside lower center", ncols=8, frameon=False, fontsize=9)
+    style.legend(figure, handles=handles, loc="outside lower center", ncols=8)
     figure.savefig(OUT / "learning.png", dpi=120)
 
     figure, places = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained")
-    show(places[0], "NOR", learned["NOR", True][0], "NOR with a bias: 4 of 4")
+    show(places[0], "NOR", learned["NOR", True][0], "NOR with a bias: 4 of 4", colorbar=False)
     show(places[1], "NOR", learned["NOR", False][0], "NOR without: pinned to the origin, 3 of 4")
     figure.savefig(OUT / "bias.png", dpi=120)
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained")
-    for gate, color in zip(("AND", "OR", "XOR"), ("#0072B2", "#009E73", "#D55E00"), strict=True):
-        left.plot(learned[gate, True][2], color=color, linewidth=2, label=gate)
-    left.axhline(np.log(2), color="grey", linestyle=":", label="ln 2: the loss of saying 0.5")
-    left.set(xlabel="step", ylabel="binary cross-entropy", title="XOR: the loss cannot fall below ln 2", ylim=(0, 1.5))
-    left.spines[["top", "right"]].set_visible(False)
-    left.legend(frameon=False)
+    style.dress(left, "step", "binary cross-entropy", "XOR: the loss cannot fall below ln 2").set_ylim(0, 1.5)
+    for gate, color in (("AND", "blue"), ("OR", "green"), ("XOR", "vermillion")):
+        left.plot(learned[gate, True][2], color=style.COLORS[color], linewidth=2, label=gate)
+    left.axhline(np.log(2), color=style.MUTED, linestyle=":", label="ln 2: the loss of saying 0.5")
+    style.legend(left)
     show(right, "XOR", lambda x: cr.sigmoid(6 * (x.sum(axis=1) - 0.5)), "XOR, one of the best lines: 3 of 4")
     figure.savefig(OUT / "xor.png", dpi=120)
 

@@ -12,10 +12,12 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 import chainrule as cr
+from chainrule.plot import style
 
 OUT = Path("runs/02_activations")
 NAMES = [name for name in cr.nn.ACTIVATIONS if name != "softmax"]  # softmax looks at a whole row, so it has no curve
-COLORS = {"identity": "#6b6b6b", "sigmoid": "#D55E00", "tanh": "#009E73", "relu": "#0072B2"}
+HUES = {"identity": "black", "sigmoid": "vermillion", "tanh": "green", "relu": "blue"}
+COLORS = {name: style.COLORS[hue] for name, hue in HUES.items()}
 
 
 def table():
@@ -79,28 +81,20 @@ def revive(activation):
     return cr.optim.fit(neuron, cr.nn.mse, optimizer, (x, x[:, 0] + 1), 300, batch_size=None, verbose=0)["loss"]
 
 
-def axes(**labels):
-    """A figure with one picture in it."""
-    figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-    ax.set(**labels)
-    ax.spines[["top", "right"]].set_visible(False)
-    return figure, ax
-
-
 def main():
     matplotlib.use("Agg")
     OUT.mkdir(parents=True, exist_ok=True)
     table()
-    figure, places = plt.subplots(2, 5, figsize=(12, 4.6), layout="constrained")
-    cr.plot.activations(NAMES, ax=places)
-    figure.savefig(OUT / "activations.png", dpi=120)
+    cr.plot.activations(NAMES)[0].figure.savefig(OUT / "activations.png", dpi=120)
 
     x = cr.linspace(-3, 3, 61).reshape(61, 1)
     wave = cr.sin(2 * x).numpy()
     best = float(np.polyfit(x.numpy()[:, 0], wave[:, 0], 1, full=True)[1][0]) / len(wave)  # by least squares
     print(f"\nThree layers follow a wave. The best straight line has a mean squared error of {best:.3f};")
-    figure, ax = axes(xlabel="x", ylabel="ŷ", title="The same three layers: only an activation bends the line")
-    ax.plot(x.numpy(), wave, ".", color="black", label="data: sin(2x)")
+    size = {"figsize": (7, 4), "layout": "constrained"}
+    figure, ax = plt.subplots(**size)
+    style.dress(ax, "x", "ŷ", "The same three layers: only an activation bends the line")
+    ax.plot(x.numpy(), wave, ".", color=style.MUTED, label="data: sin(2x)")
     for name in ("identity", "tanh", "relu"):
         model, loss = fit_a_wave(name)
         print(f"  with {name:8} between the layers: {loss:.3f}")
@@ -112,11 +106,12 @@ def main():
         else:
             assert loss < best / 3, f"with {name} the network should bend to the data"
     print(f"Without activations the three layers are the one layer {weight.item():.3f}·x + {bias.item():.3f}.")
-    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1), title="mean squared error")
+    style.legend(ax, loc="upper left", bbox_to_anchor=(1, 1), title="mean squared error")
     figure.savefig(OUT / "bending.png", dpi=120)
 
     print("\nThe derivative after   1        2        5        10       20 layers")
-    figure, ax = axes(xlabel="layers n", ylabel="derivative", title="A product of derivatives: sigmoid's vanishes")
+    figure, ax = plt.subplots(**size)
+    style.dress(ax, "layers n", "derivative", "A product of derivatives: sigmoid's vanishes")
     depths = np.arange(1, 21)
     slopes = {name: [slope_after(n, cr.nn.activation(name)) for n in depths] for name in ("relu", "tanh", "sigmoid")}
     for name, values in slopes.items():
@@ -124,18 +119,18 @@ def main():
         ax.semilogy(depths, values, ".-", color=COLORS[name], label=name)
     assert (slopes["sigmoid"] <= 0.25**depths).all(), "each factor of sigmoid is at most 1/4"
     assert set(slopes["relu"]) == {1.0}, "each factor of relu is 1 where its input is positive"
-    ax.semilogy(depths, 0.25**depths, ":", color="grey", label="(1/4)ⁿ, sigmoid's bound")
+    ax.semilogy(depths, 0.25**depths, ":", color=style.MUTED, label="(1/4)ⁿ, sigmoid's bound")
     ax.set_xticks([1, 5, 10, 15, 20])
-    ax.legend(frameon=False)
+    style.legend(ax)
     figure.savefig(OUT / "vanishing.png", dpi=120)
 
     figure, places = plt.subplots(1, 2, figsize=(11, 4), layout="constrained", sharex=True, sharey=True)
     for ax, name in zip(places, ("sigmoid", "relu"), strict=True):
         model, share = deep(name)
-        cr.plot.gradient_flow(model, ax=ax).set_title(f"{name}: first gradient / last = {share:.1g}", pad=18)
+        cr.plot.gradient_flow(model, ax=ax).set_title(f"{name}: first gradient / last = {share:.1g}")
         print(f"Nine layers with {name}: the first weight gets {share:.1g} times the gradient of the last.")
         assert share < 1e-3 if name == "sigmoid" else share > 1e-2, f"{name}: the first gradient is {share} of the last"
-    places[0].set_xlim(1e-7, 10)
+    places[0].set_xlim(1e-8, 10)
     figure.savefig(OUT / "gradients.png", dpi=120)
 
     dead, alive = revive("relu"), revive("leaky_relu")

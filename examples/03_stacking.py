@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 import chainrule as cr
+from chainrule.plot import style
 
 OUT = Path("runs/03_stacking")
 XOR = cr.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), cr.tensor([[0.0], [1.0], [1.0], [0.0]])
@@ -46,12 +47,12 @@ def draw_folding(model):
     (x, y), (first, last) = XOR, model.layers
     hidden = cr.tanh(first(x)).detach()
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained")
-    cr.plot.decision_boundary(model, x, y, ax=left, scores="logit")
+    cr.plot.decision_boundary(model, x, y, ax=left, scores="logit", colorbar=False)
     cr.plot.decision_boundary(last, hidden, y, ax=right, scores="logit")
     line = np.array([-1.0, 2.0])
     for (w1, w2), b in zip(first.weight.numpy().T, first.bias.numpy(), strict=True):
-        left.plot(line, -(w1 * line + b) / w2, "--", color="grey", label="a hidden neuron's line")
-    left.legend(*(part[:3] for part in left.get_legend_handles_labels()), fontsize=9, loc="center", edgecolor="none")
+        left.plot(line, -(w1 * line + b) / w2, "--", color=style.MUTED, label="a hidden neuron's line")
+    style.legend(left, handles=left.get_legend_handles_labels()[0][:3], loc="center")
     for ax, points in ((left, x.tolist()), (right, hidden.tolist())):
         for name, point in zip(("input 00", "01", "10", "11"), points, strict=True):
             below = ax is right and name == "input 00"  # there 11 is beside it
@@ -93,9 +94,7 @@ def main():
         found[len(sizes), sizes[1]] = reached = accuracy(model, new)
         name, count = " → ".join(map(str, sizes)), sum(p.size for p in model.parameters())
         print(f"{name:16}{count:10}{accuracy(model, data):14.1%}{reached:7.1%}")
-        cr.plot.decision_boundary(model, *data, ax=ax, scores="logit")
-        ax.images[0].colorbar.remove()  # six times the same
-        ax.get_legend().remove()
+        cr.plot.decision_boundary(model, *data, ax=ax, scores="logit", colorbar=False, legend=False)
         ax.set_title(f"{name}: {reached:.1%} of new points")
         ax.label_outer()
     figure.savefig(OUT / "moons.png", dpi=120)

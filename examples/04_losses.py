@@ -12,9 +12,10 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 import chainrule as cr
+from chainrule.plot import style
 
 OUT = Path("runs/04_losses")
-COLORS = {"cross-entropy": "#0072B2", "squared": "#D55E00", "absolute": "#009E73", "Huber": "#0072B2"}
+HUES = {"cross-entropy": "blue", "squared": "vermillion", "absolute": "green", "Huber": "blue"}
 LINES = {"squared": "--", "absolute": "-."}
 
 
@@ -43,13 +44,12 @@ def line_through(x, y, loss):
     return model.weight.item(), model.bias.item()
 
 
-def curves(ax, x, ys, **labels):
+def curves(ax, x, ys, *labels):
     """One line for each loss in `ys`, with its name and style."""
+    style.dress(ax, *labels)
     for name, y in ys.items():
-        ax.plot(x, y, LINES.get(name, "-"), color=COLORS[name], linewidth=2, label=name)
-    ax.set(**labels)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False)
+        ax.plot(x, y, LINES.get(name, "-"), color=style.COLORS[HUES[name]], linewidth=2, label=name)
+    style.legend(ax)
 
 
 def classification():
@@ -77,9 +77,9 @@ def classification():
     shown = {"cross-entropy": cr.nn.bce, "squared": cr.nn.mse, "absolute": cr.nn.l1}
     heights = {name: loss(p, cr.ones_like(p), reduction="none").numpy() for name, loss in shown.items()}
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
-    curves(left, p.numpy(), heights, xlabel="prediction p", ylabel="loss", title="The loss where the truth is 1")
-    curves(middle, z, pulls, xlabel="logit z", ylabel="gradient by z", title="Who pulls at a confident mistake?")
-    curves(right, range(51), says, xlabel="step", ylabel="prediction p", title="Learning from a confident mistake")
+    curves(left, p.numpy(), heights, "prediction p", "loss", "The loss where the truth is 1")
+    curves(middle, z, pulls, "logit z", "gradient by z", "Who pulls at a confident mistake?")
+    curves(right, range(51), says, "step", "prediction p", "Learning from a confident mistake")
     figure.savefig(OUT / "classification.png", dpi=120)
 
 
@@ -113,9 +113,9 @@ def outliers():
         heights[name] = loss(error, cr.zeros_like(error), reduction="none").numpy()
         print(f"  {name:8} error: {slopes[name]:.2f}·x {offset:+.2f}")
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
-    left.plot(x.numpy(), y.numpy(), ".", color="black", label="data")
-    curves(left, x.numpy(), lines, xlabel="x", ylabel="y", title="Three outliers turn the line of the squared error")
-    curves(right, error.numpy(), heights, xlabel="prediction - truth", ylabel="loss", title="Huber: straight far out")
+    left.plot(x.numpy(), y.numpy(), ".", color=style.MUTED, label="data")
+    curves(left, x.numpy(), lines, "x", "y", "Three outliers turn the line of the squared error")
+    curves(right, error.numpy(), heights, "prediction - truth", "loss", "Huber: straight far out")
     right.set_ylim(0, 5)
     figure.savefig(OUT / "outliers.png", dpi=120)
     assert abs(slopes["squared"] - 2) > 1, "the outliers should turn the line of the squared error"

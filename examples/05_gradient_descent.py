@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 import chainrule as cr
+from chainrule.plot import style
 
 OUT = Path("runs/05_gradient_descent")
 X = cr.linspace(0, 2, 21, dtype="float64")
@@ -77,9 +78,8 @@ def rates():
         path = descend(line_loss, start, lr, steps)
         losses = along(line_loss, path)
         print(f"{lr:<5}{name:10}{losses[0]:15.4f}{losses[12]:10.4f}{losses[24]:10.4f}")
-        cr.plot.loss_surface(line_loss, (-3, 5), (-4, 4), ax=ax, path={f"rate {lr}": path})
-        if ax is not places[-1]:
-            ax.images[0].colorbar.remove()  # the same for all three
+        shared = ax is places[-1]  # the colours are the same for all three
+        cr.plot.loss_surface(line_loss, (-3, 5), (-4, 4), ax=ax, path={f"rate {lr}": path}, colorbar=shared)
         ax.set_title(f"{name}: loss {losses[-1]:.2g} after {steps} steps")
         assert np.allclose(with_sgd(line_loss, start, lr, steps), path[-1]), "SGD should take the same steps"
     figure.savefig(OUT / "rates.png", dpi=120)
@@ -111,11 +111,10 @@ def valleys():
     left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2, projection="3d")
     for ax, projection in ((left, "contour"), (right, "3d")):
         cr.plot.loss_surface(wave_loss, (-1.5, 6.5), (-4, 4.5), ax=ax, path=paths, projection=projection)
-    right.set_box_aspect((4, 4, 3), zoom=0.95)  # leaves room for the label of its vertical axis
     handles = left.get_legend().legend_handles
     for ax in (left, right):
         ax.get_legend().remove()
-    figure.legend(handles=handles, loc="outside lower center", ncols=7, frameon=False)
+    style.legend(figure, handles=handles, loc="outside lower center", ncols=7)
     figure.suptitle("One loss, five starts: which minimum is found depends on the start")
     figure.savefig(OUT / "valleys.png", dpi=120)
 

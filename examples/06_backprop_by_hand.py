@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 import chainrule as cr
+from chainrule.plot import style
 
 OUT = Path("runs/06_backprop_by_hand")
 W1, B1, W2, B2 = 0.8, -0.4, -1.5, 0.3
@@ -35,19 +36,20 @@ def loss_at(**changed):
 
 def draw_chain(names, values, factors, products):
     """The chain from w₁ to the loss: values going right, and below them the gradient coming back, link by link."""
+    blue, red = style.COLORS["blue"], style.COLORS["vermillion"]
     figure, ax = plt.subplots(figsize=(13, 2.8), layout="constrained")
-    ball = {"boxstyle": "circle,pad=0.4", "facecolor": "#dceaf6", "edgecolor": "#0072B2", "linewidth": 1.5}
+    ball = {"boxstyle": "circle,pad=0.4", "facecolor": style.LOW_TO_HIGH[1], "edgecolor": blue, "linewidth": 1.5}
     for i, (name, value) in enumerate(zip(names, values, strict=True)):
         ax.text(i, 0, f"{name}\n{value:.3f}", ha="center", va="center", fontsize=11, bbox=ball)
         product = f"∂loss/∂{name}\n= {products[i]:.4f}" if i < len(products) else "∂loss/∂loss\n= 1"
-        ax.text(i, -1, product, ha="center", va="center", fontsize=11, color="#D55E00")
+        ax.text(i, -1, product, ha="center", va="center", fontsize=11, color=red)
     for i, (operation, factor) in enumerate(
         zip(("·x + b₁", "sigmoid", "·w₂ + b₂", "sigmoid", "-log"), factors, strict=True)
     ):
-        ax.annotate("", (i + 0.75, 0), (i + 0.25, 0), arrowprops={"arrowstyle": "->", "color": "#0072B2", "lw": 1.8})
-        ax.text(i + 0.5, 0.1, operation, ha="center", fontsize=11, color="#0072B2")
-        ax.annotate("", (i + 0.3, -1), (i + 0.7, -1), arrowprops={"arrowstyle": "->", "color": "#D55E00", "lw": 1.8})
-        ax.text(i + 0.5, -0.86, factor, ha="center", fontsize=11, color="#D55E00")
+        ax.annotate("", (i + 0.75, 0), (i + 0.25, 0), arrowprops={"arrowstyle": "->", "color": blue, "lw": 1.8})
+        ax.text(i + 0.5, 0.1, operation, ha="center", fontsize=11, color=blue)
+        ax.annotate("", (i + 0.3, -1), (i + 0.7, -1), arrowprops={"arrowstyle": "->", "color": red, "lw": 1.8})
+        ax.text(i + 0.5, -0.86, factor, ha="center", fontsize=11, color=red)
     ax.set_title("Forward: each value from the one before. Backward: what arrives, times the local derivative")
     ax.set(xlim=(-0.4, 5.4), ylim=(-1.25, 0.4))
     ax.axis("off")
@@ -116,11 +118,12 @@ def main():
         f"The best of {len(steps)} central differences is off by {min(errors):.0e}; the engine by {abs(products[-1] - w1.grad):.0e}."
     )
     figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-    ax.loglog(steps, errors, ".-", color="#0072B2", label="central difference")
-    ax.axhline(2e-16, color="#D55E00", linestyle="--", label="backpropagation: the last digit of a float")
-    ax.set(xlabel="step h", ylabel="error of ∂loss/∂w₁", title="Too small a step: rounding. Too large: curvature")
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False)
+    style.dress(ax, "step h", "error of ∂loss/∂w₁", "Too small a step: rounding. Too large: curvature")
+    ax.loglog(steps, errors, ".-", color=style.COLORS["blue"], label="central difference")
+    ax.axhline(
+        2e-16, color=style.COLORS["vermillion"], linestyle="--", label="backpropagation: the last digit of a float"
+    )
+    style.legend(ax)
     figure.savefig(OUT / "differences.png", dpi=120)
 
 

@@ -153,7 +153,7 @@ def refuse_misfits(run):
 @no_grad()
 def _try(run, x):
     """The model's output for one example; nothing is left changed."""
-    state = run.random_state()
+    state = run.random_state(own=True)
     try:
         with evaluating(run.model):
             return run.model(x[:1])

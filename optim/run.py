@@ -35,6 +35,7 @@ class Run:
         scores = [f"{part}_{name}" for part in validation for name in ("loss", *metrics)]
         self.columns = ["epoch", "loss", *scores, "lr", "grad_norm", "seconds"]
         self.history = History()
+        self._generators = _generators(model, batches)
         self.epoch, self.step, self.stop = 0, 0, None
         self.interrupted = self.halfway = False
         self._sums = {"loss": 0.0, "examples": 0, "grad_norm": 0.0, "seconds": 0.0}
@@ -180,20 +181,21 @@ class Run:
         if state["random"]["now"].keys() != self.random_state().keys():
             raise CheckpointError("fit: the checkpoint is of a run with other random generators in data or model")
 
-    def _generators(self):
-        """Every stream of random numbers that training draws from, by where it was found."""
-        found = {"": random, "data": getattr(self.batches, "generator", None)}
-        if hasattr(self.model, "named_modules"):
-            for path, module in self.model.named_modules():
-                found |= {f"model.{path}.{k}": v for k, v in vars(module).items() if isinstance(v, Generator)}
-        return {name: generator for name, generator in found.items() if generator is not None}
-
-    def random_state(self):
-        return {name: list(generator.get_state()) for name, generator in self._generators().items()}
+    def random_state(self, own=False):
+        """The positions of the random generators; of those that belong to the data and the model only, if `own`."""
+        return {k: list(generator.get_state()) for k, generator in self._generators.items() if k or not own}
 
     def set_random_state(self, state):
-        for name, generator in self._generators().items():
-            generator.set_state(state[name])
+        for name, position in state.items():
+            self._generators[name].set_state(position)
+
+
+def _generators(model, batches):
+    """Every stream of random numbers that training draws from, by where it was found."""
+    found = {"": random, "data": getattr(batches, "generator", None)}
+    for path, module in model.named_modules():
+        found |= {f"model.{path}.{k}": v for k, v in vars(module).items() if isinstance(v, Generator)}
+    return {name: generator for name, generator in found.items() if generator is not None}
 
 
 def _length(batches):

@@ -103,7 +103,7 @@ SCENARIOS = {
     ),
     "validation and metrics": lambda seed: (m := mlp(), adam(m), pairs(), validated()),
     "early stopping": lambda seed: (m := mlp(), adam(m), pairs(seed=seed), validated(early_stopping=2)),
-    "early stopping that strikes": lambda seed: (m := mlp(), adam(m, 0.3), pairs(), validated(early_stopping=1)),
+    "early stopping that strikes": lambda seed: (m := mlp(), adam(m, 0.05), pairs(), validated(early_stopping=1)),
     "clipping and a penalty": lambda seed: (
         m := mlp(),
         adam(m),

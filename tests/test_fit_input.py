@@ -328,3 +328,24 @@ def test_looking_at_the_data_does_not_train_on_it():
     with pytest.raises(cr.ArgumentError, match="class indices"):
         optim.fit(model, nn.cross_entropy, optimizer, (X, Y + 1), 1, verbose=0)
     assert seen == [1]
+
+
+@pytest.mark.parametrize("labels", [Y, Y + 1], ids=["fits", "does not fit"])
+def test_looking_at_the_data_takes_no_random_numbers_from_a_model_that_always_draws(labels):
+    class Noisy(nn.Linear):
+        def forward(self, x):
+            return super().forward(x) + cr.random.normal(size=(len(x), 2))
+
+    model, state = Noisy(2, 2), cr.random.get_state()
+
+    def never(prediction, y):
+        assert cr.random.get_state() == expected
+        raise ZeroDivisionError
+
+    cr.random.normal(size=(40, 2))
+    expected = cr.random.get_state()  # as after one forward pass
+    cr.random.set_state(state)
+    batches = optim.Batches(X, labels, batch_size=None, seed=0)
+    with pytest.raises(ZeroDivisionError if labels is Y else cr.ArgumentError):
+        optim.fit(model, never, optim.SGD(model.parameters(), lr=0.1), batches, 1, verbose=0)
+    assert cr.random.get_state() == (expected if labels is Y else state)

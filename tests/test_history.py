@@ -131,6 +131,10 @@ def test_the_best_epoch_is_bold_in_the_html_table():
     assert table.after == "best: epoch 2"
 
 
+def test_nothing_is_bold_in_a_table_of_something_else():
+    assert Table(history([{"rate": 0.1}, {"rate": 0.2}])._repr_html_()).bold == [False] * 3
+
+
 def test_the_html_table_says_why_the_run_stopped():
     assert Table(history(best=1, stopped="Ctrl-C")._repr_html_()).after == "best: epoch 1 · stopped: Ctrl-C"
 

@@ -221,6 +221,20 @@ def test_a_step_ends_when_a_move_changes_no_parameter_by_more_than_the_tolerance
     assert (w.item(), optimizer.evaluations) == (1.0 - 1e-6, 2)
 
 
+def test_a_line_search_leaves_the_parameters_at_the_lowest_point_it_saw():
+    """At a kink, where no slope is flat enough, it ends with a point that is not the last one tried."""
+    w, losses = cr.tensor([1.0], dtype="float64", requires_grad=True), []
+    optimizer = LBFGS([w], lr=1.5, max_iter=1, tolerance_change=1e-3, line_search="strong_wolfe")
+
+    def kink(w, of):
+        loss = abs(w).sum() * (1 + (w < 0).to("float64").sum())
+        losses.append(loss.item())
+        return loss
+
+    optimizer.step(closure_of(kink, w, optimizer, cr.tensor))
+    assert w.item() == min(losses) < losses[-1]
+
+
 def test_at_a_minimum_nothing_moves():
     seen, _, optimizer = ours(rosenbrock, 2, start=[1.0, 1.0])
     assert (seen[-1].tolist(), optimizer.evaluations) == ([1.0, 1.0], 2)
@@ -290,7 +304,7 @@ def test_the_gradient_is_recorded_under_no_grad_too():
 )
 @pytest.mark.parametrize("before", [0, 1, 4])
 def test_a_run_that_is_saved_and_taken_up_goes_on_to_the_bit(problem, options, before, tmp_path):
-    whole, _, _ = ours(problem, 9, **options)
+    whole, _, undisturbed = ours(problem, 9, **options)
     seen, _, first = ours(problem, before, **options)
     w = cr.tensor(seen[-1] if seen else STARTS[problem], requires_grad=True)
     if not before:
@@ -301,7 +315,7 @@ def test_a_run_that_is_saved_and_taken_up_goes_on_to_the_bit(problem, options, b
     for expected in whole[before:]:
         second.step(closure_of(problem, w, second, cr.tensor))
         np.testing.assert_array_equal(w.numpy(), expected)
-    assert second.steps == 9
+    assert (second.steps, second.evaluations) == (9, undisturbed.evaluations)
 
 
 def test_a_copy_goes_on_as_the_original_does():
@@ -518,6 +532,16 @@ def test_a_first_point_that_is_good_enough_is_taken():
     phi = along(*LINES["a parabola"], tried)
     assert strong_wolfe(phi, phi(0.0), 2.5, 1e-9).t == 2.5
     assert tried == [0.0, 2.5]
+
+
+def test_a_hole_in_the_line_is_avoided():
+    def f(t):
+        return math.nan if 0.5 < t < 5.9 else (t - 3) ** 2
+
+    phi = along(f, lambda t: 2 * (t - 3))
+    p = strong_wolfe(phi, phi(0.0), 10.0, 1e-9)
+    assert p.loss <= 9 - 1e-4 * p.t * 6
+    assert abs(p.slope) <= 0.9 * 6
 
 
 def test_a_line_without_an_end_gives_its_lowest_point():

@@ -316,6 +316,15 @@ def test_differences_between_batches_are_not_taken_for_learning():
             optim.lr_find(model, lambda p, y: (p * 0).sum() + y.to("float32").mean(), optimizer, batches)
 
 
+def test_dropout_is_not_taken_for_learning():
+    for seed in range(5):
+        cr.random.seed(seed)
+        model = nn.MLP([2, 16, 2], dropout=0.5)
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        with pytest.raises(cr.ArgumentError, match="lr_find: no rate"):
+            optim.lr_find(model, nn.cross_entropy, optimizer, data(), batch_size=None, start=1e-9, end=1e-7)
+
+
 def test_with_single_examples_it_suggests_a_rate_that_learns_or_none():
     for seed in range(5):
         cr.random.seed(seed)

@@ -3,7 +3,6 @@
 import copy
 import math
 import pickle
-import re
 import warnings
 from functools import partial
 

@@ -253,14 +253,24 @@ def test_a_schedule_in_another_group_is_refused():
         optimizer.load_state_dict(other.state_dict())
 
 
-def test_a_schedule_that_refuses_its_state_changes_nothing():
-    class Strict(Halving):
-        def load_state_dict(self, state):
-            raise cr.CheckpointError("Strict: not mine")
+class Refusing(Halving):
+    """A schedule that takes over no state but its own."""
 
-    (p,), (q,) = leaves([np.ones(1)] * 1), leaves([np.ones(1)])
-    optimizer, donor = optim.Adam([p], lr=Strict()), optim.Adam([q], lr=Halving())
-    q.grad = [1.0]
+    def load_state_dict(self, state):
+        if state != self.state_dict():
+            raise cr.CheckpointError("Refusing: not mine")
+
+
+@pytest.mark.parametrize("first", [Halving, Refusing])
+def test_a_schedule_that_refuses_its_state_changes_nothing(first):
+    def make(*schedules):
+        params = leaves([np.ones(1)] * 2)
+        return optim.Adam([{"params": [p], "lr": schedule} for p, schedule in zip(params, schedules, strict=True)])
+
+    optimizer, donor = make(first(), Refusing()), make(Halving(), Halving())
+    donor.observe({})
+    for p in donor.params:
+        p.grad = [1.0]
     donor.step()
     before = snapshot(optimizer)
     with pytest.raises(cr.CheckpointError, match="not mine"):

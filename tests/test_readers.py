@@ -180,6 +180,10 @@ def test_the_first_line_is_names_if_no_cell_in_it_is_a_number(text, header, name
     assert (table.names, len(table.x)) == (names, rows)
 
 
+def test_a_first_line_in_which_all_is_missing_is_no_line_of_names(tmp_path):
+    assert len(read(tmp_path, "NA,\n1,2\n", missing="nan").x) == 2
+
+
 @pytest.mark.parametrize("target", ["flower", 1, -2, np.int64(1)])
 def test_words_in_the_target_become_class_indices(target, tmp_path):
     assert contents(read(tmp_path, FLOWERS, target)) == [
@@ -248,7 +252,7 @@ def test_another_encoding_can_be_given(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "UTF-8", "utf8"])
 def test_names_may_be_in_any_script(encoding, tmp_path):
-    assert read(tmp_path, "größe,速度\n1,2\n", encoding=encoding).names == ["größe", "速度"]
+    assert read(tmp_path, "\ufeffgröße,速度\n1,2\n", encoding=encoding).names == ["größe", "速度"]
 
 
 BAD_CSV = {

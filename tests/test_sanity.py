@@ -82,6 +82,13 @@ def test_every_check_is_reported_in_order():
     assert [finding.check for finding in report] == [START, GRADIENT, DEPENDS, MIX, LEARN]
 
 
+@pytest.mark.filterwarnings("ignore:.*no gradient has reached 'scale'")  # in the last check, which is in evaluation
+def test_a_parameter_that_is_used_in_training_only_is_no_fault():
+    model = Planted(lambda model, x: healthy(model, x) * (model.scale if model.training else 1.0))
+    model.scale = nn.Parameter([1.0])
+    assert failed(model) == {}
+
+
 # ---- planted bugs
 
 
@@ -198,6 +205,13 @@ def test_a_model_too_small_for_the_batch_cannot_learn_it():
 def test_contradicting_labels_cannot_be_learned():
     x = np.concatenate([X, X])
     assert list(failed(nn.MLP([4, 32, 3]), (x, np.concatenate([LABELS, 2 - LABELS])))) == [LEARN]
+
+
+def test_dropout_is_off_while_the_loss_at_the_start_is_measured():
+    model = nn.MLP([4, 32, 3], dropout=0.9)
+    report = optim.sanity_check(model, (X, LABELS))
+    start = nn.cross_entropy(model.eval()(X), LABELS).item()
+    assert report[0].seen.startswith(f"{start:.4g}, ")
 
 
 def test_the_number_of_steps_and_the_rate_can_be_set():

@@ -100,7 +100,7 @@ def test_gradients_flow_back_through_a_split():
 
 def counted(parts, classes):
     """Examples of each class in each part: (classes, parts)."""
-    return np.array([[np.sum(y == c) for (y,) in parts] for c in classes])
+    return np.array([[np.sum(np.equal(y, c)) for (y,) in parts] for c in classes])
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -127,9 +127,14 @@ def test_a_class_with_as_many_examples_as_parts_is_in_every_part(seed):
     assert (made[counts >= k] > 0).all()
 
 
+def test_each_class_is_split_as_nearly_as_whole_examples_allow():
+    y = [0] * 13 + [1] * 7  # shares of 9.1 and 3.9, and of 4.9 and 2.1
+    assert counted(cr.data.split(y, parts=(14, 6), stratify=y), range(2)).tolist() == [[9, 4], [5, 2]]
+
+
 def test_room_for_rare_classes_is_made_by_the_common_one():
     y = [0] * 90 + [1] * 2 + [2] * 2 + [3] * 2 + [4] * 4
-    made = counted([(np.array(b),) for (b,) in cr.data.split(y, parts=(94, 6), stratify=y)], range(5))
+    made = counted(cr.data.split(y, parts=(94, 6), stratify=y), range(5))
     assert made.tolist() == [[88, 2], [1, 1], [1, 1], [1, 1], [3, 1]]
 
 

@@ -1,9 +1,11 @@
 """Pictures of training: curves, boundaries, surfaces, gradients. They need matplotlib: pip install 'chainrule[plot]'.
 
 Each function draws on the Axes that it is given, or on those of a new figure, and returns them. Nothing is shown, and
-no global setting of matplotlib is changed. Save a picture with ax.figure.savefig("name.png").
+no global setting of matplotlib is changed. Save a picture with ax.figure.savefig("name.png"). `style` has the colours and
+shapes, for what you draw beside them.
 """
 
+from . import style
 from .activations import activations
 from .boundary import decision_boundary
 from .curves import learning_curves, lr_finder, schedule
@@ -23,4 +25,5 @@ __all__ = [
     "loss_surface",
     "lr_finder",
     "schedule",
+    "style",
 ]

@@ -5,8 +5,9 @@ import numpy as np
 import chainrule as cr
 from chainrule.nn.activation import activation, name_of
 
+from .canvas import axes, pyplot
 from .inputs import finite
-from .style import BLUE, MUTED, VERMILLION, axes, count, dress, legend, pyplot
+from .style import COLORS, MUTED, count, dress, legend
 
 POINTS = 801
 
@@ -43,9 +44,9 @@ def activations(names=None, ax=None, low=-4.0, high=4.0):
         dress(place, title=name_of(f))
         count(place.xaxis)
         for values, color, line, label in zip(
-            pair, (BLUE, VERMILLION), ("-", "--"), ("$f(x)$", "$f'(x)$"), strict=True
+            pair, ("blue", "vermillion"), ("-", "--"), ("$f(x)$", "$f'(x)$"), strict=True
         ):
-            place.plot(*_broken(x, values), color=color, linestyle=line, linewidth=2, label=label)
+            place.plot(*_broken(x, values), color=COLORS[color], linestyle=line, linewidth=2, label=label)
         place.axhline(0, color=MUTED, linewidth=0.8, zorder=1)
         place.axvline(0, color=MUTED, linewidth=0.8, zorder=1)
         if i == 0:
@@ -80,7 +81,7 @@ def _grid(n, ax):
         if len(places) != n:
             raise cr.ArgumentError(f"activations: {n} functions need {n} Axes, was given {len(places)}")
         return places
-    columns = n if n <= 3 else 2 if n == 4 else 3
+    columns = min(range(min(n, 3), 6), key=lambda k: (-n % k, -k))  # the fewest empty places, then the fewest rows
     rows = -(-n // columns)
     figure = pyplot().figure(figsize=(2.3 * columns, 1.9 * rows), layout="constrained")
     return np.array([figure.add_subplot(rows, columns, i + 1) for i in range(n)])

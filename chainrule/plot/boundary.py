@@ -4,23 +4,40 @@ import numpy as np
 
 import chainrule as cr
 
-from .inputs import asked, host, whole
-from .style import COLORS, INK, MARKERS, axes, colorbar, colormap, dress, legend, pixels
+from . import canvas, style
+from .inputs import asked, bounds, host, whole
+from .style import INK, MARKERS, PALETTE, dress
 
 STRENGTH = 0.42  # of a region's colour where the class is certain; it fades to white where it is not
+NOISE = 32  # margins of so many units in the last place of the scores say nothing
 
 
-def decision_boundary(predict, x, y, ax=None, resolution=200, scores=None, labels=None):
+def decision_boundary(
+    predict,
+    x,
+    y,
+    ax=None,
+    resolution=200,
+    scores=None,
+    labels=None,
+    x_range=None,
+    y_range=None,
+    colorbar=True,
+    legend=True,
+):
     """The plane coloured by the predicted class, paler where it is less certain; the boundary; and the examples.
 
     `predict` is a model, which is asked in eval mode, or a function that is given points of the kind of `x` (Tensor or
     array). One column of scores is for class 1 against class 0, K columns are for K classes, whose largest wins.
     scores="logit" or "probability" says what they are; if None, they are taken for probabilities where all could be.
-    `labels` are the names of the classes; `resolution` is the number of points along each axis.
+    `labels` are the names of the classes; `resolution` is the number of points along each axis. `x_range` and `y_range`, pairs (low, high), are
+    the part of the plane that is drawn; if None, it is a little more than the examples take. colorbar=False and
+    legend=False leave those out, e.g. of pictures side by side. Where scores differ by rounding only, there is no
+    boundary.
 
     Shape: x (n, 2); y (n,) or (n, 1), class indices, or -1 and 1 for two classes; scores (m,), (m, 1) or (m, K).
     Raises: ShapeError if x, y or the scores have another shape; ArgumentError for classes without a score, an unknown
-        kind of score, scores that are not finite, or a wrong number of labels.
+        kind of score, scores that are not finite, an empty range, or a wrong number of labels.
     Example:
         >>> import chainrule as cr
         >>> from matplotlib.figure import Figure
@@ -41,45 +58,53 @@ def decision_boundary(predict, x, y, ax=None, resolution=200, scores=None, label
         raise cr.ArgumentError(f"decision_boundary: predict must be a model or a function, not {predict!r}")
     if scores not in (None, "logit", "probability"):
         raise cr.ArgumentError(f"decision_boundary: scores must be 'logit', 'probability' or None, not {scores!r}")
-    across, up = (_range(points[:, i], whole("decision_boundary", "resolution", resolution, 2)) for i in (0, 1))
+    n = whole("decision_boundary", "resolution", resolution, 2)
+    across, up = (
+        np.linspace(*(_around(values) if pair is None else bounds("decision_boundary", what, pair)), n)
+        for what, pair, values in (("x_range", x_range, points[:, 0]), ("y_range", y_range, points[:, 1]))
+    )
     grid = np.stack(np.meshgrid(across, up), axis=-1)
-    probability, margin = _certainty(_ask(predict, grid.reshape(-1, 2), x), scores)
+    answers = _ask(predict, grid.reshape(-1, 2), x)
+    probability, margin = _certainty(answers.astype(float), scores)
+    noise = NOISE * np.finfo(answers.dtype).eps * max(1, np.abs(answers).max()) if answers.dtype.kind == "f" else 0
     n_classes = probability.shape[1]
     truth = _indices(truth.reshape(-1), n_classes)
     labels = [f"class {k}" for k in range(n_classes)] if labels is None else [str(label) for label in labels]
     if len(labels) != n_classes:
         raise cr.ArgumentError(f"decision_boundary: needs {n_classes} labels, one for each class, was given {labels}")
 
-    ax = axes("decision_boundary", ax)
+    ax = canvas.axes("decision_boundary", ax)
     dress(ax, "$x_1$", "$x_2$", grid=False)
     probability = probability.reshape(*grid.shape[:2], n_classes)
     if n_classes == 2:
-        colors = colormap([_pale(0, 1), "#ffffff", _pale(1, 1)])
-        image = ax.imshow(probability[..., 1], cmap=colors, vmin=0, vmax=1, **pixels(across, up))
-        bar = colorbar(image, ax, f"probability of {labels[1]}", ticks=[0, 0.25, 0.5, 0.75, 1])
-        bar.ax.axhline(0.5, color=INK, linewidth=1.6)
+        colors = canvas.colormap([_pale(0, 1), "#ffffff", _pale(1, 1)])
+        image = ax.imshow(probability[..., 1], cmap=colors, vmin=0, vmax=1, **canvas.pixels(across, up))
+        if colorbar:
+            bar = canvas.colorbar(image, ax, f"probability of {labels[1]}", ticks=[0, 0.25, 0.5, 0.75, 1])
+            bar.ax.axhline(0.5, color=INK, linewidth=1.6)
     else:
         winner, certainty = probability.argmax(-1), (probability.max(-1) * n_classes - 1) / (n_classes - 1)
-        ax.imshow(_pale(winner, 0.3 + 0.7 * certainty[..., None]), **pixels(across, up))
+        ax.imshow(_pale(winner, 0.3 + 0.7 * certainty[..., None]), **canvas.pixels(across, up))
     for level in margin.T:
-        if level.min() < 0 < level.max():
+        if level.min() < -noise and level.max() > noise:
             ax.contour(across, up, level.reshape(grid.shape[:2]), levels=[0], colors=INK, linewidths=1.6)
     size = 30 * min(1, (300 / len(points)) ** 0.5)
     for k in np.unique(truth):
         ax.scatter(
-            *points[truth == k].T, s=size, color=COLORS[k % len(COLORS)], marker=MARKERS[k % len(MARKERS)],
+            *points[truth == k].T, s=size, color=PALETTE[k % len(PALETTE)], marker=MARKERS[k % len(MARKERS)],
             edgecolors="white", linewidths=0.6, label=labels[k], zorder=3,
         )  # fmt: skip
     ax.set(xlim=across[[0, -1]], ylim=up[[0, -1]])
-    legend(ax)
+    if legend:
+        style.legend(ax)
     return ax
 
 
-def _range(values, resolution):
-    """Points that cover the values with a margin."""
+def _around(values):
+    """(low, high) that cover the values with a margin."""
     low, high = float(values.min()), float(values.max())
     margin = 0.08 * (high - low) or 0.5
-    return np.linspace(low - margin, high + margin, resolution)
+    return low - margin, high + margin
 
 
 def _ask(predict, points, like):
@@ -97,7 +122,7 @@ def _ask(predict, points, like):
         )
     if not np.isfinite(scores).all():
         raise cr.ArgumentError("decision_boundary: predict returned scores that are not finite; did training diverge?")
-    return scores.reshape(len(points), -1).astype(float)
+    return scores.reshape(len(points), -1)
 
 
 def _certainty(scores, kind):
@@ -135,5 +160,5 @@ def _pale(k, certainty):
     """The colours of classes `k` on white, as red, green and blue in [0, 1]."""
     from matplotlib.colors import to_rgb
 
-    colors = np.array([to_rgb(color) for color in COLORS])
-    return 1 - STRENGTH * certainty * (1 - colors[np.asarray(k) % len(COLORS)])
+    colors = np.array([to_rgb(color) for color in PALETTE])
+    return 1 - STRENGTH * certainty * (1 - colors[np.asarray(k) % len(PALETTE)])

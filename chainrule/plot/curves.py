@@ -5,8 +5,9 @@ import numpy as np
 import chainrule as cr
 from chainrule.autograd.errors import choose
 
+from .canvas import axes
 from .inputs import finite, host, whole
-from .style import BLUE, COLORS, INK, MUTED, axes, count, decades, dress, legend, series
+from .style import COLORS, INK, MUTED, count, decades, dress, legend, series
 
 FEW = 25  # up to so many points each gets a marker
 
@@ -84,8 +85,8 @@ def lr_finder(result, ax=None):
     dress(ax, "learning rate", "loss")
     ax.set_xscale("log")
     if hasattr(result, "smoothed"):
-        ax.plot(lrs, losses, color=COLORS[5], linewidth=1, label="of each batch")
-    ax.plot(lrs, smoothed, color=BLUE, linewidth=2, label="smoothed" if hasattr(result, "smoothed") else None)
+        ax.plot(lrs, losses, color=COLORS["sky"], linewidth=1, label="of each batch")
+    ax.plot(lrs, smoothed, color=COLORS["blue"], linewidth=2, label="smoothed" if hasattr(result, "smoothed") else None)
     lowest = int(np.nanargmin(np.where(np.isfinite(smoothed), smoothed, np.nan)))
     bottom, top = smoothed[lowest], np.nanmax(smoothed[: lowest + 1])
     room = (top - bottom) or abs(bottom) or 1.0

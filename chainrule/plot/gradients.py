@@ -4,10 +4,12 @@ import numpy as np
 
 import chainrule as cr
 
-from .style import BLUE, MUTED, VERMILLION, axes, dress, legend
+from .canvas import axes
+from .style import COLORS, MUTED, dress, legend
 
 BAND = "#f0f0f0"
 VANISHING, EXPLODING = 1e-6, 1e2  # where a mean gradient is usually too small to learn from, or too large
+ROOM = 30  # a band that is reached is drawn at least so many times wide, room for its name
 
 
 def gradient_flow(model, ax=None):
@@ -40,19 +42,22 @@ def gradient_flow(model, ax=None):
     rows, (means, peaks) = list(drawn), np.array(list(drawn.values())).T if drawn else ([], [])
     ax.hlines(rows, means, peaks, color=MUTED, linewidth=1.5, zorder=2)
     points = {"linestyle": "none", "markersize": 8, "markeredgecolor": "white", "zorder": 3}
-    ax.plot(means, rows, marker="o", color=BLUE, label="mean", **points)
-    ax.plot(peaks, rows, marker="D", color=VERMILLION, label="largest", **points)
+    ax.plot(means, rows, marker="o", color=COLORS["blue"], label="mean", **points)
+    ax.plot(peaks, rows, marker="D", color=COLORS["vermillion"], label="largest", **points)
     low, high = (min(means) / 4, max(peaks) * 4) if drawn else (VANISHING, EXPLODING)
-    for start, end, name in ((low, VANISHING, "vanishing"), (EXPLODING, high, "exploding")):
-        if start < end:
-            ax.axvspan(start, end, color=BAND, zorder=0, linewidth=0)
-            ax.text((start * end) ** 0.5, 1.01, name, transform=ax.get_xaxis_transform(), fontsize=9, color=MUTED,
-                    ha="center", va="bottom")  # fmt: skip
+    for edge, end, word, side in ((VANISHING, 1e-200, "vanishing", "right"), (EXPLODING, 1e200, "exploding", "left")):
+        ax.axvspan(edge, end, color=BAND, zorder=0, linewidth=0)  # seen where the axis reaches it, then or later
+        ax.annotate(word, (edge, 1), (-4 if side == "right" else 4, -4), ax.get_xaxis_transform(), "offset points",
+                    fontsize=9, color=MUTED, ha=side, va="top", clip_on=True)  # fmt: skip
+    low = min(low, VANISHING / ROOM) if low < VANISHING else low
+    high = max(high, EXPLODING * ROOM) if high > EXPLODING else high
     for row, size in enumerate(sizes):
         if isinstance(size, str):
-            ax.text(0.02, row, size, transform=ax.get_yaxis_transform(), fontsize=9, color=VERMILLION, va="center")
+            ax.text(
+                0.02, row, size, transform=ax.get_yaxis_transform(), fontsize=9, color=COLORS["vermillion"], va="center"
+            )
     ax.set_yticks(range(len(named)), [name for name, _ in named])
-    ax.set(xlim=(low, high), ylim=(len(named) - 0.5, -0.5))
+    ax.set(xlim=(low, high), ylim=(len(named) - 0.5, -1))
     legend(ax)
     return ax
 

@@ -43,6 +43,21 @@ def whole(name, what, value, least):
     return int(value)
 
 
+def bounds(name, what, pair):
+    """(low, high) of a range.
+
+    Raises: ArgumentError unless it is two finite numbers, the lower one first.
+    """
+    try:
+        low, high = pair
+    except (TypeError, ValueError):
+        raise cr.ArgumentError(f"{name}: {what} must be a pair (low, high), not {pair!r}") from None
+    low, high = finite(name, what, low), finite(name, what, high)
+    if not low < high:
+        raise cr.ArgumentError(f"{name}: {what} must have low below high, given ({low:g}, {high:g})")
+    return low, high
+
+
 def finite(name, what, value):
     """`value` as a float, if it is one finite number."""
     try:

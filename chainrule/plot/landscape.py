@@ -8,8 +8,8 @@ import numpy as np
 import chainrule as cr
 from chainrule.autograd.errors import choose
 
+from .canvas import pyplot
 from .inputs import asked, finite, host, whole
-from .style import pyplot
 from .surface import PROJECTIONS, draw
 
 
@@ -26,6 +26,8 @@ def loss_landscape(
     projection="contour",
     levels=12,
     log=False,
+    colorbar=True,
+    legend=True,
 ):
     """The loss of `model` on (x, y) over a plane through its weights: see `landscape`.
 
@@ -46,7 +48,8 @@ def loss_landscape(
     paths = {"the model": np.zeros((1, 2))} if plane.path is None else {"training": plane.path}
     at = lambda points: plane.at(loss, x, y, points)
     surface = plane.alphas, plane.betas, losses
-    return draw("loss_landscape", ax, surface, plane.labels, paths, at, projection, levels, log)
+    look = {"projection": projection, "levels": levels, "log": log, "colorbar": colorbar, "legend": legend}
+    return draw("loss_landscape", ax, surface, plane.labels, paths, at, **look)
 
 
 def landscape(model, loss, x, y, trajectory=None, span=1.0, resolution=25, seed=0):

@@ -4,8 +4,9 @@ import numpy as np
 
 import chainrule as cr
 
+from .canvas import axes
 from .inputs import host
-from .style import BLUE, INK, MUTED, VERMILLION, axes, dress
+from .style import COLORS, INK, MUTED, dress
 
 DEPTH = 0.8  # the blue is darkened by this, so that white stands out from it
 TURN = 0.22  # the luminance at which white and ink have the same contrast
@@ -83,7 +84,7 @@ def _tint(shares):
     from matplotlib.colors import to_rgb
 
     right = np.eye(len(shares), dtype=bool)[..., None]
-    full = np.where(right, DEPTH * np.array(to_rgb(BLUE)), to_rgb(VERMILLION))
+    full = np.where(right, DEPTH * np.array(to_rgb(COLORS["blue"])), to_rgb(COLORS["vermillion"]))
     return 1 - (0.04 + 0.96 * shares[..., None] ** 0.7) * (1 - full)
 
 

@@ -5,37 +5,38 @@ import numpy as np
 import chainrule as cr
 from chainrule.autograd.errors import choose
 
-from .inputs import finite, host, whole
-from .style import (
-    COLORS,
-    INK,
-    LINES,
-    LOW_TO_HIGH,
-    MARKERS,
-    MUTED,
-    axes,
-    colorbar,
-    colormap,
-    decades,
-    dress,
-    legend,
-    outlined,
-    pixels,
-)
+from . import canvas, style
+from .inputs import bounds, finite, host, whole
+from .style import COLORS, INK, LINES, LOW_TO_HIGH, MARKERS, MUTED, decades, dress
 
 PROJECTIONS = {"contour": None, "3d": "3d"}  # -> matplotlib's
 FACES = 101  # along each side of a surface in three dimensions, at most
-PATHS = [COLORS[1], COLORS[6], COLORS[2], COLORS[3]]  # those that stand out from the blue of the surface
+PATHS = [
+    COLORS[name] for name in ("vermillion", "black", "green", "purple")
+]  # those that stand out from the blue of the surface
 LOWEST = 0.01  # a logarithmic picture shows this share of the losses as one, or a valley would be a row of pits
 
 
-def loss_surface(f, x_range, y_range, ax=None, path=None, projection="contour", levels=12, log=False, resolution=101):
+def loss_surface(
+    f,
+    x_range,
+    y_range,
+    ax=None,
+    path=None,
+    projection="contour",
+    levels=12,
+    log=False,
+    resolution=101,
+    colorbar=True,
+    legend=True,
+):
     """The loss f(w1, w2) of two weights over a rectangle, with the path of a descent over it, start and end marked.
 
     `f` takes two float64 Tensors of one shape and returns the loss of each pair. `path` is one descent, its points in
     order, or {label: points}. projection="contour" or "3d". `levels` is a number of contour lines, which lie closer
     where the loss is low, or the list of them. log=True is for losses over several decades; it shows the lowest
-    hundredth of the losses as one.
+    hundredth of the losses as one. colorbar=False and legend=False leave those out, e.g. of pictures side by side;
+    three dimensions need no bar.
 
     Shape: x_range, y_range (low, high); path (n, 2).
     Raises: ShapeError if f or a path has another shape; ArgumentError for an empty range, an unknown projection, levels
@@ -48,26 +49,31 @@ def loss_surface(f, x_range, y_range, ax=None, path=None, projection="contour", 
     """
     choose("projection", projection, PROJECTIONS)
     n = whole("loss_surface", "resolution", resolution, 2)
-    across, up = np.linspace(*_bounds("x_range", x_range), n), np.linspace(*_bounds("y_range", y_range), n)
+    across, up = (
+        np.linspace(*bounds("loss_surface", what, pair), n)
+        for what, pair in (("x_range", x_range), ("y_range", y_range))
+    )
     given = path if isinstance(path, dict) else {} if path is None else {"descent": path}
     paths = {label: _path(label, points) for label, points in given.items()}
     losses = _losses(f, *np.meshgrid(across, up))
     at = lambda points: _losses(f, *points.T)
-    return draw("loss_surface", ax, (across, up, losses), ("$w_1$", "$w_2$"), paths, at, projection, levels, log)
+    look = {"projection": projection, "levels": levels, "log": log, "colorbar": colorbar, "legend": legend}
+    return draw("loss_surface", ax, (across, up, losses), ("$w_1$", "$w_2$"), paths, at, **look)
 
 
-def draw(name, ax, surface, labels, paths, at, projection, levels, log):
+def draw(name, ax, surface, labels, paths, at, *, projection, levels, log, colorbar, legend):
     """The picture of a surface (across, up, losses) and of paths {label: points}; `at` gives the losses on points."""
     kind, scale = PROJECTIONS[projection], Scale(name, surface[-1], levels, log)
     heights = {label: scale.height(at(points)) for label, points in paths.items()} if kind else {}
-    ax = axes(name, ax, size=(6.0, 4.9 if kind else 4.6), projection=kind)
+    ax = canvas.axes(name, ax, size=(6.0, 4.9 if kind else 4.6), projection=kind)
     dress(ax, *labels, grid=False)
     if kind:
         _relief(ax, *surface, scale, paths, heights)
     else:
-        _contours(ax, *surface, scale, paths)
+        _contours(ax, *surface, scale, paths, colorbar)
     ax.set(xlim=surface[0][[0, -1]], ylim=surface[1][[0, -1]])
-    _explain(ax, paths)
+    if legend and paths:
+        _explain(ax, paths)
     return ax
 
 
@@ -116,16 +122,17 @@ class Scale:
         return np.log10(self.clip(losses)) if self.log else self.clip(losses)
 
 
-def _contours(ax, across, up, losses, scale, paths):
+def _contours(ax, across, up, losses, scale, paths, colorbar):
     """The surface from above: shaded, with contour lines."""
-    colors = colormap(LOW_TO_HIGH).with_extremes(bad=MUTED)
-    image = ax.imshow(scale.clip(losses), cmap=colors, norm=scale.norm(), **pixels(across, up))
-    bar = colorbar(image, ax, "loss", extend="min" if scale.log else "neither")
-    if scale.log:
-        decades(bar.ax.yaxis)
+    colors = canvas.colormap(LOW_TO_HIGH).with_extremes(bad=MUTED)
+    image = ax.imshow(scale.clip(losses), cmap=colors, norm=scale.norm(), **canvas.pixels(across, up))
+    if colorbar:
+        bar = canvas.colorbar(image, ax, "loss", extend="min" if scale.log else "neither")
+        if scale.log:
+            decades(bar.ax.yaxis)
     if scale.inside().size:
-        style = {"colors": INK, "linewidths": 0.6, "linestyles": "solid", "alpha": 0.55}
-        ax.contour(across, up, scale.clip(losses), levels=scale.inside(), **style)
+        look = {"colors": INK, "linewidths": 0.6, "linestyles": "solid", "alpha": 0.55}
+        ax.contour(across, up, scale.clip(losses), levels=scale.inside(), **look)
     for i, (label, points) in enumerate(paths.items()):
         _trace(ax, i, label, points.T)
 
@@ -137,7 +144,7 @@ def _relief(ax, across, up, losses, scale, paths, heights):
     ax.computed_zorder = False
     z = scale.height(losses)
     floor = z.min() - 0.35 * (z.max() - z.min() or 1.0)
-    colors = colormap(LOW_TO_HIGH[1:])
+    colors = canvas.colormap(LOW_TO_HIGH[1:])
     grid = np.meshgrid(across, up)
     tints = colors(scale.norm()(scale.clip(losses).filled(scale.high)))
     ax.plot_surface(
@@ -145,14 +152,15 @@ def _relief(ax, across, up, losses, scale, paths, heights):
     )
     if scale.inside().size:
         lines = scale.height(scale.inside())
-        style = {"colors": MUTED, "linewidths": 0.7, "linestyles": "solid", "zorder": 1}
-        ax.contour(*grid, z, levels=lines, zdir="z", offset=floor, **style)
+        look = {"colors": MUTED, "linewidths": 0.7, "linestyles": "solid", "zorder": 1}
+        ax.contour(*grid, z, levels=lines, zdir="z", offset=floor, **look)
     for i, (label, points) in enumerate(paths.items()):
         seen = (points >= (across[0], up[0])).all(1) & (points <= (across[-1], up[-1])).all(1)
         line = [*points.T, heights[label].filled(np.nan)]
         _trace(ax, i, label, np.where(seen, line, np.nan))
     ax.set_zlim(floor, z.max())
-    ax.set_zlabel("loss", fontsize=10, color=INK, labelpad=9)
+    ax.zaxis.set_rotate_label(False)
+    ax.set_zlabel("loss", rotation=90, fontsize=10, color=INK, labelpad=6)
     ticks = MaxNLocator(5, integer=scale.log).tick_values(z.min(), z.max())
     ax.set_zticks(ticks[(ticks >= z.min()) & (ticks <= z.max())])
     if scale.log:
@@ -162,7 +170,7 @@ def _relief(ax, across, up, losses, scale, paths, heights):
         axis.set_major_locator(MaxNLocator(6, prune="both"))  # the ends of two axes meet in one corner
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.set_pane_color("white")
-    ax.set_box_aspect((4, 4, 2.6), zoom=0.95)
+    ax.set_box_aspect((4, 4, 2.6), zoom=0.85)  # layouts do not see labels in three dimensions, so they need room here
 
 
 def _trace(ax, i, label, line):
@@ -172,7 +180,7 @@ def _trace(ax, i, label, line):
         dots = {"marker": ".", "markersize": 5} if n <= 60 else {}
         ax.plot(
             *line, color=color, linestyle=LINES[i % len(LINES)], linewidth=1.8, label=label, zorder=10 + i,
-            path_effects=outlined(), **dots,
+            path_effects=canvas.outlined(), **dots,
         )  # fmt: skip
     for place, face, edge in ((0, "white", color), (-1, color, "white"))[n == 1 :]:
         ax.plot(
@@ -185,8 +193,6 @@ def _explain(ax, paths):
     """The legend of the paths, and which end is which."""
     from matplotlib.lines import Line2D
 
-    if not paths:
-        return
     handles, _ = ax.get_legend_handles_labels()
     if any(len(points) > 1 for points in paths.values()):
         dot = {"linestyle": "none", "marker": "o", "markersize": 7, "markeredgecolor": MUTED, "markeredgewidth": 1.5}
@@ -194,19 +200,7 @@ def _explain(ax, paths):
             Line2D([], [], markerfacecolor=f, label=label, **dot) for f, label in (("white", "start"), (MUTED, "end"))
         ]
     above = {"loc": "lower center", "bbox_to_anchor": (0.5, 0.97), "ncols": 2} if ax.name == "3d" else {}
-    legend(ax, handles=handles, **above)
-
-
-def _bounds(name, bounds):
-    """(low, high) of a range."""
-    try:
-        low, high = bounds
-    except (TypeError, ValueError):
-        raise cr.ArgumentError(f"loss_surface: {name} must be a pair (low, high), not {bounds!r}") from None
-    low, high = finite("loss_surface", name, low), finite("loss_surface", name, high)
-    if not low < high:
-        raise cr.ArgumentError(f"loss_surface: {name} must have low below high, given ({low:g}, {high:g})")
-    return low, high
+    style.legend(ax, handles=handles, **above)
 
 
 def _path(label, points):

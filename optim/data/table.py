@@ -1,7 +1,6 @@
 """Tables of numbers in text files (CSV)."""
 
 import re
-from array import array
 from itertools import chain
 from math import isnan, nan
 from typing import Any, NamedTuple
@@ -12,7 +11,6 @@ from ...autograd.errors import ArgumentError, DataError, DtypeError, choose
 from ...autograd.ops.creation import default_dtype, dtype_of
 
 MISSING = {"", "?", "na", "n/a", "nan", "null", "none"}  # in whatever case
-WHOLE = re.compile(r"[+-]?[0-9]{1,18}")  # what int64 can hold
 
 
 class Table(NamedTuple):
@@ -54,6 +52,8 @@ def read_csv(
         >>> table.x.tolist(), table.y.tolist(), table.names, table.classes
         ([[5.0, 3.5], [1.0, 0.5]], [1, 0], ['length', 'width'], ['daisy', 'iris'])
     """
+    from array import array  # grows a number at a time, at 8 bytes each
+
     choose("header", header, {"auto": None, True: None, False: None})
     choose("way with missing values", missing, {"raise": None, "nan": None})
     dtype = default_dtype() if dtype is None else dtype_of(dtype)
@@ -90,7 +90,7 @@ def read_csv(
     if classes is not None or not any(map(_is_number, words)):
         index, classes = _indices(words, classes, target, path, lines)
         return Table(x, index, names, classes)
-    if all(map(WHOLE.fullmatch, words)):
+    if all(re.fullmatch("[+-]?[0-9]{1,18}", word) for word in words):  # what int64 can hold
         return Table(x, np.array(words).astype(np.int64), names, None)
     numbers = [n for line, word in zip(lines, words, strict=True) for n in _numbers([word], [target], path, line)]
     return Table(x, _checked(numbers, [target], path, lines, missing, dtype)[:, 0], names, None)
@@ -148,7 +148,7 @@ def _position(target, names, path):
     if isinstance(target, str) and names.count(target) < 2:
         return choose(f"target column of {path}", target, {name: i for i, name in enumerate(names)})
     if isinstance(target, (int, np.integer)) and not isinstance(target, bool) and -len(names) <= target < len(names):
-        return int(target) % len(names)
+        return int(target)
     raise ArgumentError(
         f"read_csv: target must be one name, or a position among the {len(names)} columns {names}, not {target!r}"
     )
