@@ -17,7 +17,6 @@ from chainrule.plot import style
 OUT = Path("runs/02_activations")
 NAMES = [name for name in cr.nn.ACTIVATIONS if name != "softmax"]  # softmax looks at a whole row, so it has no curve
 HUES = {"identity": "black", "sigmoid": "vermillion", "tanh": "green", "relu": "blue"}
-COLORS = {name: style.COLORS[hue] for name, hue in HUES.items()}
 
 
 def table():
@@ -98,7 +97,7 @@ def main():
     for name in ("identity", "tanh", "relu"):
         model, loss = fit_a_wave(name)
         print(f"  with {name:8} between the layers: {loss:.3f}")
-        ax.plot(x.numpy(), model(x).numpy(), color=COLORS[name], linewidth=2, label=f"{name}: {loss:.3f}")
+        ax.plot(x.numpy(), model(x).numpy(), color=style.COLORS[HUES[name]], linewidth=2, label=f"{name}: {loss:.3f}")
         if name == "identity":
             weight, bias = one_layer(model)
             assert np.allclose((x @ weight + bias).numpy(), model(x).numpy(), atol=1e-5), "this should be one layer"
@@ -116,7 +115,7 @@ def main():
     slopes = {name: [slope_after(n, cr.nn.activation(name)) for n in depths] for name in ("relu", "tanh", "sigmoid")}
     for name, values in slopes.items():
         print(f"  {name:16}", *(f"{values[n - 1]:8.1e}" for n in (1, 2, 5, 10, 20)))
-        ax.semilogy(depths, values, ".-", color=COLORS[name], label=name)
+        ax.semilogy(depths, values, ".-", color=style.COLORS[HUES[name]], label=name)
     assert (slopes["sigmoid"] <= 0.25**depths).all(), "each factor of sigmoid is at most 1/4"
     assert set(slopes["relu"]) == {1.0}, "each factor of relu is 1 where its input is positive"
     ax.semilogy(depths, 0.25**depths, ":", color=style.MUTED, label="(1/4)ⁿ, sigmoid's bound")

@@ -114,17 +114,11 @@ def bce(probability, target, reduction="mean"):
 
     Shape: both the same.
     Domain: probabilities and targets in [0, 1].
-    Raises: as `mse`; ArgumentError if a probability is outside [0, 1] (checked where values can be read for free).
+    Raises: as `mse`; ArgumentError if one is outside [0, 1] (checked where values can be read for free).
     """
     probability, target = _pair("bce", probability, target)
-    if _readable(probability):
-        p = raw(probability)
-        low, high = (p, p) if isinstance(p, (int, float)) else (p.min(), p.max())
-        if low < 0 or high > 1:
-            raise ArgumentError(
-                f"bce: probabilities must lie in [0, 1], given {low:.6g} to {high:.6g}; "
-                "for raw scores use bce_with_logits"
-            )
+    _refuse_outside_unit("bce: probabilities", probability, "for raw scores use bce_with_logits")
+    _refuse_outside_unit("bce: targets", target, "0 and 1 say no and yes")
     return _reduced(binary_entropy(probability, target), reduction)
 
 
@@ -135,9 +129,11 @@ def bce_with_logits(logit, target, reduction="mean", label_smoothing=0.0):
 
     Shape: both the same.
     Domain: targets in [0, 1].
-    Raises: as `mse`; ArgumentError unless 0 ≤ label_smoothing < 1.
+    Raises: as `mse`; ArgumentError unless 0 ≤ label_smoothing < 1, or if a target is outside [0, 1] (checked where
+        values can be read for free).
     """
     logit, target = _pair("bce_with_logits", logit, target)
+    _refuse_outside_unit("bce_with_logits: targets", target, "0 and 1 say no and yes")
     smoothing = _smoothing("bce_with_logits", label_smoothing)
     # softplus(z) - y z would be one softplus less, and for y = 1 lose all digits of a small loss
     if_one, if_zero = softplus(-logit), softplus(logit)
@@ -145,6 +141,19 @@ def bce_with_logits(logit, target, reduction="mean", label_smoothing=0.0):
     if smoothing:
         losses = (1 - smoothing) * losses + smoothing / 2 * (if_one + if_zero)
     return _reduced(losses, reduction)
+
+
+bce.target_range = bce_with_logits.target_range = (0, 1)  # type: ignore[attr-defined]  # read by optim.fit
+
+
+def _refuse_outside_unit(what, values, advice):
+    """Raise if values that can be read for free are outside [0, 1]."""
+    if not _readable(values):
+        return
+    values = raw(values)
+    low, high = (values, values) if isinstance(values, (int, float)) else (values.min(), values.max())
+    if low < 0 or high > 1:
+        raise ArgumentError(f"{what} must lie in [0, 1], given {low:.6g} to {high:.6g}; {advice}")
 
 
 def cross_entropy(logits, target, reduction="mean", label_smoothing=0.0):

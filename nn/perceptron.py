@@ -14,7 +14,8 @@ class Perceptron(Module):
     Shape: x (…, n_inputs) → (…).
     Fields:
         weights: (n_inputs,).
-        bias: (), 0 at first; it moves the boundary x · weights + bias = 0, which without it would pass through 0.
+        bias: (), 0 at first; it moves the boundary x · weights + bias = 0, which without it would pass through 0. None
+            with bias=False.
 
     Raises: ShapeError if x has another width; ArgumentError for an unknown activation or initialiser.
     Source: Rosenblatt, "The perceptron: a probabilistic model for information storage and organization" (1958).
@@ -26,14 +27,15 @@ class Perceptron(Module):
         [0.0, 1.0]
     """
 
-    def __init__(self, n_inputs, activation="sigmoid", init="xavier_normal"):
+    def __init__(self, n_inputs, activation="sigmoid", init="xavier_normal", bias=True):
         positive_int("Perceptron", "n_inputs", n_inputs)
         self.activation = find(activation)
         self.weights = Parameter(initial(init, (n_inputs,), n_inputs, 1))
-        self.bias = Parameter(zeros(()))
+        self.bias = Parameter(zeros(())) if bias else None
 
     def forward(self, x):
-        return self.activation(matmul(x, self.weights) + self.bias)
+        z = matmul(x, self.weights)
+        return self.activation(z if self.bias is None else z + self.bias)
 
     def extra_repr(self):
         return f"{self.weights.shape[0]} inputs, {name_of(self.activation)}"

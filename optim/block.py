@@ -4,7 +4,6 @@ The parameters of one device and dtype become views of one flat array, and so do
 runs over stretches of the block that fit the processor's cache, whatever the shapes of the tensors in them.
 """
 
-from copy import deepcopy
 from typing import NamedTuple
 
 import numpy as np
@@ -52,11 +51,8 @@ class Block:
             for p, view in zip(params, self.views, strict=True):
                 p.rehome(view)
 
-    def __deepcopy__(self, memo):
-        twin = Block(deepcopy(self.params, memo), {})
-        twin.state = {kind: s.copy() for kind, s in self.state.items()}
-        twin.updates = list(self.updates)
-        return twin
+    def __reduce__(self):  # a copy gathers the copied parameters anew: they are to be parts of its own array
+        return _gathered, (self.params, self.state, self.updates)
 
     def runs(self):
         """What there is to do: large parameters alone, small neighbours together."""
@@ -122,6 +118,12 @@ class Block:
                 value = entry[kind].numpy() if isinstance(entry[kind], Tensor) else np.asarray(entry[kind])
                 s[a:b] = self.xp.asarray(value.reshape(-1).astype(s.dtype))
             self.updates[i] = entry["updates"]
+
+
+def _gathered(params, state, updates):
+    block = Block(params, {})
+    block.state, block.updates = state, updates
+    return block
 
 
 def _wide(part):

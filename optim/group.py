@@ -1,7 +1,5 @@
 """Groups of parameters, each with options of its own."""
 
-from copy import deepcopy
-
 from ..autograd.errors import ArgumentError
 from ..autograd.tensor import Tensor
 from .options import checked
@@ -18,8 +16,8 @@ class Group(dict):
         self._optimizer = optimizer
         super().__init__(params=params, **self._valid(options))
 
-    def __deepcopy__(self, memo):
-        return Group(deepcopy(self._optimizer, memo), deepcopy(self["params"], memo), deepcopy(self.options, memo))
+    def __reduce__(self):
+        return Group, (self._optimizer, self["params"], self.options)
 
     @property
     def options(self):

@@ -74,8 +74,9 @@ def lr_find(model, loss, optimizer, data, start=1e-7, end=10.0, steps=100, *, ba
         before = run.random_state()
         with no_grad():
             base = [float(loss(model(x), y)) for x, y in batches]
-        if not isfinite(base[0]):
-            raise GraphError(f"lr_find: the loss of the first batch is {base[0]}, before any step; look at the data")
+        if not isfinite(sum(base)):
+            bad = next(value for value in base if not isfinite(value))
+            raise GraphError(f"lr_find: the loss of a batch is {bad}, before any step; look at the data")
         run.set_random_state(before)  # the same dropout as before, batch by batch
         losses = list(_sweep(run, lrs, batches, base, diverged))
     return _judged(lrs, losses)

@@ -28,7 +28,7 @@ def batches_of(data, batch_size):
     if isinstance(data, (tuple, list)) and data and all(_is_array(a) or _is_numbers(a) for a in data):
         if len(data) != 2:
             raise ArgumentError(f"{wanted}, not {len(data)} arrays")
-        return Batches(*data, batch_size=batch_size)
+        return Batches(*data, batch_size=batch_size, shuffle=batch_size is not None)
     return data
 
 
@@ -152,7 +152,10 @@ def refuse_misfits(run):
 
 @no_grad()
 def _try(run, x):
-    """The model's output for one example; nothing is left changed."""
+    """The model's output for one example; nothing of the model or the data is left changed.
+
+    The global generator is not put back, since another thread may draw from it: a model in evaluation draws nothing.
+    """
     state = run.random_state(own=True)
     try:
         with evaluating(run.model):

@@ -29,6 +29,7 @@ TREE = {
     "RuleError": TypeError,
     "GradcheckError": AssertionError,
     "CheckpointError": ValueError,
+    "DataError": ValueError,
     "ArgumentError": ValueError,
 }
 

@@ -330,22 +330,27 @@ def test_looking_at_the_data_does_not_train_on_it():
     assert seen == [1]
 
 
-@pytest.mark.parametrize("labels", [Y, Y + 1], ids=["fits", "does not fit"])
-def test_looking_at_the_data_takes_no_random_numbers_from_a_model_that_always_draws(labels):
-    class Noisy(nn.Linear):
-        def forward(self, x):
-            return super().forward(x) + cr.random.normal(size=(len(x), 2))
+class Noisy(nn.Linear):
+    """A layer that draws from a generator of its own, also in evaluation."""
 
-    model, state = Noisy(2, 2), cr.random.get_state()
+    def forward(self, x):
+        return super().forward(x) + self.generator.normal(size=(len(x), 2))
+
+
+@pytest.mark.parametrize("labels", [Y, Y + 1], ids=["that fits", "that does not fit"])
+def test_looking_at_data_takes_no_random_numbers_from_a_model_that_always_draws(labels):
+    model, positions = Noisy(2, 2), []
+    model.generator = cr.random.Generator(1)
 
     def never(prediction, y):
-        assert cr.random.get_state() == expected
+        positions.append(model.generator.get_state())
         raise ZeroDivisionError
 
-    cr.random.normal(size=(40, 2))
-    expected = cr.random.get_state()  # as after one forward pass
-    cr.random.set_state(state)
-    batches = optim.Batches(X, labels, batch_size=None, seed=0)
-    with pytest.raises(ZeroDivisionError if labels is Y else cr.ArgumentError):
-        optim.fit(model, never, optim.SGD(model.parameters(), lr=0.1), batches, 1, verbose=0)
-    assert cr.random.get_state() == (expected if labels is Y else state)
+    before = model.generator.get_state()
+    with pytest.raises((ZeroDivisionError, cr.ArgumentError)):
+        optim.fit(model, never, optim.SGD(model.parameters(), lr=0.1), (X, labels), 1, batch_size=None, verbose=0)
+    after = model.generator.get_state()
+    model.generator.set_state(before)
+    model(X)
+    assert positions == ([model.generator.get_state()] if labels is Y else [])  # one pass over all of it
+    assert after == (positions or [before])[0]

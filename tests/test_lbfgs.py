@@ -551,9 +551,36 @@ def test_a_line_without_an_end_gives_its_lowest_point():
 
 def test_a_line_that_only_rises_gives_its_start():
     """A slope that is wrong: downhill it is not."""
-    phi = along(lambda t: t, lambda t: 1.0)
+    tried = []
+    phi = along(lambda t: t, lambda t: 1.0, tried)
     start = phi(0.0)._replace(slope=-1.0)
     assert strong_wolfe(phi, start, 1.0, 1e-3) is start
+    assert len(tried) < 15  # until the interval is shorter than 1e-3
+
+
+def test_a_line_that_ends_gives_the_last_point_on_it():
+    phi = along(lambda t: -t if t <= 1 else math.nan, lambda t: -1.0)
+    assert strong_wolfe(phi, phi(0.0), 1.0, 1e-9).t == 1.0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_where_nothing_is_flat_the_lowest_point_seen_is_given(seed):
+    """A saw with steep teeth, on a slope down and then up."""
+    rng = np.random.default_rng(seed)
+    width, height, first = rng.uniform(0.05, 0.2), rng.uniform(1, 3), 10 ** rng.uniform(-2, 1)
+    tooth = 4 * height / width
+    seen = []
+
+    def phi(t):
+        place = (t / width + 0.25) % 1
+        loss = abs(t - 5) + height * (4 * abs(place - 0.5) - 1)
+        slope = (1 if t > 5 else -1) + (tooth if place > 0.5 else -tooth)
+        seen.append(Point(t, None, loss, None, slope, 1.0))
+        return seen[-1]
+
+    start = phi(0.0)
+    found = strong_wolfe(phi, start, first, 1e-6)
+    assert found.loss == min(p.loss for p in seen)
 
 
 def test_the_cubic_through_two_points_has_its_minimum_where_calculus_says():

@@ -595,3 +595,10 @@ def test_a_loss_is_found_by_its_name(name):
 
 def test_a_function_passes_as_a_loss():
     assert nn.loss(max) is max
+
+
+@pytest.mark.parametrize("loss", [nn.bce, nn.bce_with_logits])
+@pytest.mark.parametrize("target", [[0.0, 2.0], [-1.0, 1.0]])
+def test_a_target_outside_0_and_1_is_refused(loss, target):
+    with pytest.raises(cr.ArgumentError, match=r"targets must lie in \[0, 1\], given"):
+        loss(cr.tensor([0.5, 0.5]), cr.tensor(target))

@@ -809,3 +809,9 @@ def test_an_unknown_name_lists_those_that_exist(what):
     with pytest.raises(cr.ArgumentError, match=f"unknown .* {name}: choose one of") as error:
         make()
     assert [n for n in known if repr(n) not in str(error.value)] == []
+
+
+def test_a_perceptron_without_bias_decides_at_the_origin():
+    neuron = nn.Perceptron(2, "identity", bias=False)
+    assert [name for name, _ in neuron.named_parameters()] == ["weights"]
+    assert neuron(cr.zeros((1, 2))).tolist() == [0.0]

@@ -143,7 +143,7 @@ def test_a_gradient_that_is_no_number_is_named():
     assert "first.bias" in found[LEARN]
 
 
-@pytest.mark.parametrize("classes", [2, 3, 10])
+@pytest.mark.parametrize("classes", [2, 10])
 def test_softmax_before_cross_entropy_cannot_be_learned_by_heart(classes):
     found = failed(nn.MLP([4, 32, classes], output="softmax"), (X, np.arange(24) % classes))
     assert list(found) == [LEARN]

@@ -159,8 +159,9 @@ def _relief(ax, across, up, losses, scale, paths, heights):
         line = [*points.T, heights[label].filled(np.nan)]
         _trace(ax, i, label, np.where(seen, line, np.nan))
     ax.set_zlim(floor, z.max())
-    ax.zaxis.set_rotate_label(False)
-    ax.set_zlabel("loss", rotation=90, fontsize=10, color=INK, labelpad=6)
+    # over its axis: beside the numbers it would be cut off, as layouts do not see labels in three dimensions
+    top = z.max() + 0.12 * (z.max() - floor)
+    ax.text(across[-1], up[-1], top, "loss", fontsize=10, color=INK, ha="center", va="bottom", zorder=30)
     ticks = MaxNLocator(5, integer=scale.log).tick_values(z.min(), z.max())
     ax.set_zticks(ticks[(ticks >= z.min()) & (ticks <= z.max())])
     if scale.log:
@@ -170,7 +171,7 @@ def _relief(ax, across, up, losses, scale, paths, heights):
         axis.set_major_locator(MaxNLocator(6, prune="both"))  # the ends of two axes meet in one corner
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.set_pane_color("white")
-    ax.set_box_aspect((4, 4, 2.6), zoom=0.85)  # layouts do not see labels in three dimensions, so they need room here
+    ax.set_box_aspect((4, 4, 2.6), zoom=0.9)
 
 
 def _trace(ax, i, label, line):
