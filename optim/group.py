@@ -32,7 +32,7 @@ class Group(dict):
     def __setitem__(self, name, value):
         self.update({name: value})
 
-    def __ior__(self, options):  # type: ignore[override, misc]  # dict's takes pairs as well
+    def __ior__(self, options):  # type: ignore[misc]  # dict's takes pairs as well
         self.update(options)
         return self
 

@@ -133,11 +133,9 @@ def test_colour_and_marker_together_tell_56_series_apart():
 @pytest.mark.parametrize("marker", style.MARKERS)
 def test_a_marker_is_convex_so_that_it_looks_hollow_where_it_is(marker):
     (corners,) = MarkerStyle(marker).get_path().to_polygons()
-    (x, y), (u, v) = (
-        np.diff(np.concatenate([corners, corners[1:2]]), axis=0)[part].T for part in (slice(-1), slice(1, None))
-    )
-    turns = x * v - y * u
-    assert (turns >= -1e-9).all() or (turns <= 1e-9).all()
+    edges = np.diff([*corners, corners[1]], axis=0)
+    turns = edges[:-1, 0] * edges[1:, 1] - edges[:-1, 1] * edges[1:, 0]
+    assert turns.min() >= -1e-9 or turns.max() <= 1e-9
 
 
 def test_series_take_the_colours_in_their_order():
