@@ -57,7 +57,9 @@ def measure_noise(x, y):
     variance = {size: (found**2).sum(axis=1).mean() for size, found in noises.items()}
     law = lambda size: variance[1] / size * (n - size) / (n - 1)  # drawn without putting back
     exact = gradient(model, x, y)
-    print(f"The gradient of all {n:,} examples has length {np.linalg.norm(exact):.2f}. A random batch adds noise to it:\n")
+    print(
+        f"The gradient of all {n:,} examples has length {np.linalg.norm(exact):.2f}. A random batch adds noise to it:\n"
+    )
     print("batch size  variance  the law  noise / gradient")
     for size, value in variance.items():
         print(f"{size:10}{value:10.4f}{law(size):9.4f}{value**0.5 / np.linalg.norm(exact):18.2f}")
@@ -69,7 +71,13 @@ def measure_noise(x, y):
     sizes = np.geomspace(1, 700, 100)
     left.plot(sizes, law(sizes), color="grey", label="variance of one example / batch size · $(n - b)/(n - 1)$")
     left.plot(variance.keys(), variance.values(), "o", color="#0072B2", markersize=8, label="measured")
-    left.set(xscale="log", yscale="log", xlabel="batch size b", ylabel="variance of the gradient", title="Noise falls as 1 / b")
+    left.set(
+        xscale="log",
+        yscale="log",
+        xlabel="batch size b",
+        ylabel="variance of the gradient",
+        title="Noise falls as 1 / b",
+    )
     left.set_xticks(list(variance), list(variance), minor=False)
     left.tick_params(which="minor", bottom=False)
     left.legend(frameon=False, loc="lower left")
@@ -78,7 +86,9 @@ def measure_noise(x, y):
     beside /= np.linalg.norm(beside)
     for size, color in ((1, "#D55E00"), (16, "#009E73"), (256, "#0072B2")):
         points = (noises[size] + exact)[:400] @ np.array([along, beside]).T
-        right.plot(*points.T, ".", color=color, markersize=5, alpha=0.6, label=f"batches of {size}" if size > 1 else "single")
+        right.plot(
+            *points.T, ".", color=color, markersize=5, alpha=0.6, label=f"batches of {size}" if size > 1 else "single"
+        )
     right.annotate("", (along @ exact, 0), (0, 0), arrowprops={"arrowstyle": "->", "linewidth": 2})
     right.plot([], [], color="black", label="all examples")
     right.set(xlabel="along the gradient of all", ylabel="beside it", title="Gradients of random batches")
@@ -139,8 +149,12 @@ def compare(x, y):
     batch, mini, single = WAYS
     assert steps[batch] < steps[mini] < steps[single], "the less noise, the fewer steps"
     assert examples[batch] > 5 * examples[mini], "mini-batches should get by with far fewer examples"
-    print("The more exact the gradient, the fewer steps are needed; but a step with all examples costs all examples. With ten")
-    print("times as many, it would cost ten times as much, and one with 32 the same. The seconds depend on the machine: what a")
+    print(
+        "The more exact the gradient, the fewer steps are needed; but a step with all examples costs all examples. With ten"
+    )
+    print(
+        "times as many, it would cost ten times as much, and one with 32 the same. The seconds depend on the machine: what a"
+    )
     print("step takes is mostly the same overhead, whether for one example or for 32.")
 
 

@@ -349,3 +349,22 @@ def test_an_optimiser_finds_the_bottom_of_a_bowl(name):
 def test_every_shape_is_among_those_compared():
     assert {len(shape) for shape in SHAPES} == {0, 1, 2, 3}
     assert any(0 in shape for shape in SHAPES)
+
+
+# ---- recordable: a rule is made of recorded operations only
+
+
+@pytest.mark.parametrize("t", [1, 50])
+@pytest.mark.parametrize("name", CASES)
+def test_a_rule_can_be_recorded_and_gives_what_it_gives_on_arrays(name, t):
+    make, _, options = CASES[name]
+    optimizer = make([cr.zeros(5, dtype="float64", requires_grad=True)], **options)
+    known = optimizer.groups[0].options | {"t": t}
+    rng = np.random.default_rng(0)
+    arrays = [rng.uniform(0.1, 1.0, 5) for _ in ("p", "g", *make.state(**optimizer.groups[0].options))]
+    wanted = {name: known[name] for name in optimizer._asked if name in known}
+    plain = make.update(*arrays, **wanted)
+    recorded = make.update(*(cr.tensor(a, requires_grad=True) for a in arrays), **wanted)
+    assert all(isinstance(r, cr.Tensor) and r.requires_grad for r in recorded)
+    for a, b in zip(plain, recorded, strict=True):
+        np.testing.assert_array_equal(a, b.detach().numpy())

@@ -41,7 +41,7 @@ def gradient_flow(model, ax=None):
     drawn = {row: size for row, size in enumerate(sizes) if not isinstance(size, str)}
     rows, (means, peaks) = list(drawn), np.array(list(drawn.values())).T if drawn else ([], [])
     ax.hlines(rows, means, peaks, color=MUTED, linewidth=1.5, zorder=2)
-    points = {"linestyle": "none", "markersize": 8, "markeredgecolor": "white", "zorder": 3}
+    points = {"linestyle": "none", "markersize": 8, "markeredgecolor": "white", "zorder": 6}  # over the legend's edge
     ax.plot(means, rows, marker="o", color=COLORS["blue"], label="mean", **points)
     ax.plot(peaks, rows, marker="D", color=COLORS["vermillion"], label="largest", **points)
     low, high = (min(means) / 4, max(peaks) * 4) if drawn else (VANISHING, EXPLODING)
@@ -58,7 +58,7 @@ def gradient_flow(model, ax=None):
             )
     ax.set_yticks(range(len(named)), [name for name, _ in named])
     ax.set(xlim=(low, high), ylim=(len(named) - 0.5, -1))
-    legend(ax)
+    legend(ax, borderpad=0.9)  # it keeps clear of points' centres, its words of the points
     return ax
 
 
