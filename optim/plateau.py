@@ -65,7 +65,7 @@ class ReduceOnPlateau:
         self.waited = 0 if better or self.cooling else self.waited + 1
         self.cooling = max(self.cooling - 1, 0)
         if self.waited > self.patience:
-            self.lr = max(self.lr * self.factor, self.min_lr)
+            self.lr = float(max(self.lr * self.factor, self.min_lr))
             self.waited, self.cooling = 0, self.cooldown
 
     def state_dict(self):

@@ -4,6 +4,7 @@ import os
 from functools import cache
 
 import device_double
+import lessons
 import numpy as np
 import pytest
 
@@ -77,3 +78,17 @@ def clean_slate():
     leaked = [f"{what} is {after}, was {before[what]}" for what, after in _globals().items() if after != before[what]]
     if leaked:
         pytest.fail(f"the test changed global state: {'; '.join(leaked)}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A function from an example's name to the folder it ran in and what it printed; each runs once."""
+
+    @cache
+    def finish(name):
+        folder = tmp_path_factory.mktemp(name)
+        done = lessons.run(lessons.FOLDER / f"{name}.py", folder)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+        return folder, done.stdout
+
+    return finish

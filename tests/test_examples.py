@@ -6,58 +6,27 @@ import re
 import signal
 import subprocess
 import sys
-from functools import cache
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from lessons import EXAMPLES, FOLDER, NEEDS, environment, run
 
 import chainrule as cr
 
-EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("[0-9]*.py"))
-DIGITS = next((path for path in EXAMPLES if path.name == "10_digits.py"), None)
-NEEDS = ["sklearn", "matplotlib", "threadpoolctl"]  # what the examples import beside chainrule's own dependencies
+DIGITS = FOLDER / "10_digits.py"
 
-pytestmark = pytest.mark.skipif(DIGITS is None, reason="the examples are not here: this is no source tree")
-
-
-def environment(**more):
-    """One thread for each process: several wait for each other where tests run side by side."""
-    quiet = {"MPLBACKEND": "Agg", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    return {name: v for name, v in os.environ.items() if name != "DEVICE"} | quiet | more
-
-
-def run(path, folder, **more):
-    for library in NEEDS:
-        pytest.importorskip(library, reason=f"{path.name} needs {library}")
-    return subprocess.run(
-        [sys.executable, path], cwd=folder, env=environment(**more), capture_output=True, text=True, timeout=300
-    )
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A function from an example to the folder it ran in and what it printed; each runs once."""
-
-    @cache
-    def finish(path):
-        folder = tmp_path_factory.mktemp(path.stem)
-        done = run(path, folder)
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-        return folder, done.stdout
-
-    return finish
+pytestmark = pytest.mark.skipif(not EXAMPLES, reason="the examples are not here: this is no source tree")
 
 
 @pytest.fixture
 def digits(finished):
     """The folder in which the digits were learned, and what was printed on the way."""
-    return finished(DIGITS)
+    return finished(DIGITS.stem)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_ends_well(path, finished):
-    assert finished(path)
+    assert finished(path.stem)
 
 
 def test_the_digits_are_read_with_98_percent_accuracy(digits):
@@ -181,7 +150,7 @@ def test_the_digits_are_read_with_98_percent_accuracy_on_the_gpu(tmp_path):
 def test_the_gallery_shows_the_words_and_pictures_of_every_lesson(tmp_path):
     lessons = tmp_path / "examples"
     lessons.mkdir()
-    source = (EXAMPLES[0].parent / "gallery.py").read_text()
+    source = (FOLDER / "gallery.py").read_text()
     (lessons / "gallery.py").write_text(source)
     for number, words in (("01", "Red & green: a start."), ("02", "Blue: the end.")):
         (lessons / f"{number}_colour.py").write_text(
@@ -199,7 +168,7 @@ def test_the_gallery_shows_the_words_and_pictures_of_every_lesson(tmp_path):
 def test_the_gallery_of_a_lesson_that_fails_says_so(tmp_path):
     lessons = tmp_path / "examples"
     lessons.mkdir()
-    (lessons / "gallery.py").write_text((EXAMPLES[0].parent / "gallery.py").read_text())
+    (lessons / "gallery.py").write_text((FOLDER / "gallery.py").read_text())
     (lessons / "01_wrong.py").write_text('"""Wrong."""\nassert 1 > 2, "not so"\n')
     done = subprocess.run([sys.executable, lessons / "gallery.py"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1

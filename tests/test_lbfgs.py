@@ -563,6 +563,14 @@ def test_a_line_that_ends_gives_the_last_point_on_it():
     assert strong_wolfe(phi, phi(0.0), 1.0, 1e-9).t == 1.0
 
 
+def test_a_point_higher_than_the_one_before_is_not_passed():
+    """Downhill everywhere, with a jump up at every 1.05."""
+    tried = []
+    phi = along(lambda t: -(t % 1.05), lambda t: -1.0, tried)
+    assert strong_wolfe(phi, phi(0.0), 1.0, 1e-3).loss <= -1.0
+    assert tried[:3] == [0.0, 1.0, max(tried)]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_where_nothing_is_flat_the_lowest_point_seen_is_given(seed):
     """A saw with steep teeth, on a slope down and then up."""

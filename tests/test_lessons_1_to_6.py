@@ -2,9 +2,7 @@
 
 import ast
 import importlib.util
-import io
 import re
-from contextlib import chdir, redirect_stdout
 from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
@@ -40,23 +38,15 @@ def lesson(name):
     return module
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A function from a lesson's name to what it printed and the folder of its files; each runs once."""
+@pytest.fixture
+def run(finished):
+    """A function from a lesson's name to what it printed and the folder of its files."""
 
-    @cache
-    def main(name):
-        folder, printed = tmp_path_factory.mktemp(name), io.StringIO()
-        with chdir(folder), redirect_stdout(printed):
-            lesson(name).main()
-        return printed.getvalue(), folder / "runs" / name
+    def outcome(name):
+        folder, printed = finished(name)
+        return printed, folder / "runs" / name
 
-    before = cr.random.get_state()
-    yield main
-    cr.random.set_state(before)
-    from matplotlib import pyplot
-
-    pyplot.close("all")
+    return outcome
 
 
 def numbers(text, start):

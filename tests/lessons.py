@@ -1,0 +1,26 @@
+"""How the examples are run by the tests: each in a process and a folder of its own, as a user runs it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent.parent / "examples"
+EXAMPLES = sorted(FOLDER.glob("[0-9]*.py"))
+NEEDS = ["sklearn", "matplotlib", "threadpoolctl"]  # what the examples import beside chainrule's own dependencies
+
+
+def environment(**more):
+    """One thread for each process: several wait for each other where tests run side by side."""
+    quiet = {"MPLBACKEND": "Agg", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    return {name: v for name, v in os.environ.items() if name != "DEVICE"} | quiet | more
+
+
+def run(path, folder, **more):
+    for library in NEEDS:
+        pytest.importorskip(library)
+    return subprocess.run(
+        [sys.executable, path], cwd=folder, env=environment(**more), capture_output=True, text=True, timeout=300
+    )

@@ -1,0 +1,290 @@
+"""Lessons 7 to 9, 11 and 12 print and draw what they promise; test_examples.py sees to it that they end well."""
+
+import ast
+import importlib.util
+import io
+import re
+from contextlib import chdir, redirect_stdout
+from functools import cache
+from pathlib import Path
+
+import device_double
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.backends.gpu import Cuda
+
+pytest.importorskip("matplotlib")
+pytest.importorskip("sklearn")
+from matplotlib import image
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+PICTURES = {
+    "07_adaptive_rates": {"paths.png", "losses.png"},
+    "08_mini_batches": {"noise.png", "curves.png"},
+    "09_overfitting": {"curves.png"},
+    "11_regression": {"training.png", "residuals.png"},
+    "12_gpu": {"same.png"},
+}
+
+pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not here: this is no source tree")
+
+
+@cache
+def lesson(name):
+    """The lesson as a module."""
+    spec = importlib.util.spec_from_file_location(f"lesson_{name}", EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A function from a lesson's name to what it printed on the CPU and the folder of its files; each runs once."""
+
+    @cache
+    def main(name):
+        folder, printed = tmp_path_factory.mktemp(name), io.StringIO()
+        with chdir(folder), redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DEVICE", "cpu")
+            lesson(name).main()
+        return printed.getvalue(), folder / "runs" / name
+
+    before = cr.random.get_state()
+    yield main
+    cr.random.set_state(before)
+    from matplotlib import pyplot
+
+    pyplot.close("all")
+
+
+def numbers(text, start):
+    """The numbers in the line of `text` that starts with `start`, after it."""
+    (line,) = [line for line in text.splitlines() if line.startswith(start)]
+    return [float(n.replace(",", "")) for n in re.findall(r"-?\d+(?:[\d,]*\d)?(?:\.\d+)?", line.removeprefix(start))]
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_lesson_has_a_title_and_a_few_sentences(name):
+    title, blank, *sentences = ast.get_docstring(ast.parse((EXAMPLES / f"{name}.py").read_text())).splitlines()
+    assert re.fullmatch(r"[A-Z][^.?]+[.?]", title)
+    assert blank == ""
+    assert len(" ".join(sentences)) > 100
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_lesson_prints_little_enough_to_read(name, run):
+    lines = run(name)[0].splitlines()
+    assert 5 < len(lines) <= 40
+    assert max(len(line) for line in lines if not line.startswith("No GPU")) <= 125
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_lesson_draws_its_pictures(name, run):
+    folder = run(name)[1]
+    assert {path.name for path in folder.glob("*.png")} == PICTURES[name]
+    for picture in PICTURES[name]:
+        pixels = image.imread(folder / picture)[..., :3]
+        assert min(pixels.shape[:2]) > 300
+        assert pixels.std() > 0.03
+
+
+# ---- 7: optimisers
+
+
+def test_every_optimiser_takes_part_in_the_race():
+    assert {make for make, *_ in lesson("07_adaptive_rates").RACERS.values()} == set(cr.optim.OPTIMIZERS.values())
+
+
+def test_the_families_hold_every_racer_once():
+    module = lesson("07_adaptive_rates")
+    assert [name for members in module.FAMILIES.values() for name in members] == list(module.RACERS)
+
+
+@pytest.mark.parametrize(
+    ("surface", "point", "loss"),
+    [("ravine", (1, 1), 0), ("turned ravine", (0, 2**0.5), 0), ("saddle", (0, -1), 0), ("saddle", (0, 0), 0.05),
+     ("Beale", (3, 0.5), 0), ("Beale", (0, 0), 1.5**2 + 2.25**2 + 2.625**2)],
+)  # fmt: skip
+def test_a_surface_has_its_minimum_where_it_should(surface, point, loss):
+    f = lesson("07_adaptive_rates").SURFACES[surface][0]
+    assert float(f(*map(float, point))) == pytest.approx(loss, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["SGD", "momentum", "Adagrad", "RMSprop", "Adam"])
+def test_no_neighbouring_rate_wins_the_race_along_the_ravine(name):
+    module = lesson("07_adaptive_rates")
+    loss, start, *_ = module.SURFACES["ravine"]
+    make, options, (chosen, *_) = module.RACERS[name]
+    tried = [m * 10.0**k for k in (-3, -2, -1, 0) for m in (1, 2, 5)]
+    place = int(np.argmin(np.abs(np.array(tried) - chosen)))
+    assert tried[place] == pytest.approx(chosen)
+
+    def arrival(rate):
+        with np.errstate(all="ignore"):
+            try:
+                losses = module.race(loss, start, make, options, rate)[1]
+            except cr.GraphError:
+                return np.inf
+        return module.arrival(losses) if losses.max() <= losses[0] else np.inf
+
+    best = arrival(chosen)
+    assert best < np.inf
+    assert all(arrival(rate) >= best for rate in tried[max(place - 1, 0) : place + 2])
+
+
+def test_arrival_is_when_the_loss_stays_low():
+    losses = np.full(200, 1e-4)
+    losses[[0, 3]] = 1
+    assert lesson("07_adaptive_rates").arrival(losses) == 4
+    losses[195] = 1
+    assert lesson("07_adaptive_rates").arrival(losses) == np.inf
+
+
+def test_turning_the_ravine_matters_to_adaptive_rates_only(run):
+    text = run("07_adaptive_rates")[0]
+    straight, turned = numbers(text, "SGD ")[:3:2]
+    assert straight == turned
+    straight, turned = numbers(text, "Adagrad ")[:3:2]
+    assert turned > 10 * straight
+
+
+# ---- 8: mini-batches
+
+
+def test_the_gradient_of_all_is_the_mean_of_the_gradients_of_each():
+    module = lesson("08_mini_batches")
+    x, y = (part[:20] for part in module.data())
+    model = module.network()
+    each = [module.gradient(model, x[i : i + 1], y[i : i + 1]) for i in range(20)]
+    np.testing.assert_allclose(np.mean(each, axis=0), module.gradient(model, x, y), atol=1e-6)
+
+
+def test_the_noise_of_a_batch_falls_as_one_over_its_size(run):
+    text = run("08_mini_batches")[0]
+    variance = {size: numbers(text, f"{size:10}")[0] for size in (1, 4, 16, 64, 256)}
+    for size, value in variance.items():
+        assert value == pytest.approx(variance[1] / size * (1797 - size) / 1796, rel=0.25)
+
+
+def test_larger_batches_need_fewer_steps_and_more_examples(run):
+    text = run("08_mini_batches")[0]
+    batch, mini, single = (
+        numbers(text, name)[:2] for name in ("batch: all 1,797", "mini-batches of 32", "stochastic: single examples")
+    )
+    assert batch[0] < mini[0] < single[0]
+    assert batch[1] == 1797 * batch[0] > 10 * mini[1]
+
+
+# ---- 9: overfitting
+
+
+def test_the_training_part_alone_says_how_measurements_are_standardised():
+    x = np.random.default_rng(0).normal(3, 2, size=(50, 4))
+    train, other = lesson("09_overfitting").standardized(x[:30], x[30:])
+    np.testing.assert_allclose(train.numpy().mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(other.numpy(), (x[30:] - x[:30].mean(axis=0)) / x[:30].std(axis=0), rtol=1e-5, atol=1e-6)
+
+
+def test_a_sure_mistake_is_a_wrong_answer_at_more_than_99_percent():
+    logits, truth = cr.tensor([[5.0], [-5.0], [4.0], [5.0]]), cr.tensor([[0.0], [1.0], [0.0], [1.0]])
+    assert float(lesson("09_overfitting").sure_and_wrong(logits, truth)) == 2
+
+
+def test_each_cure_keeps_the_validation_loss_down(run):
+    text = run("09_overfitting")[0]
+    losses = {cure: numbers(text, f"{cure} ")[1:3] for cure in lesson("09_overfitting").CURES}
+    training, sick = losses.pop("no cure")
+    assert training < 0.001
+    assert max(validation for _, validation in losses.values()) < 0.85 * sick
+
+
+def test_cross_validation_reaches_97_percent(run):
+    means = [numbers(run("09_overfitting")[0], f"{seed:7}  ")[-1] for seed in range(3)]
+    assert min(means) >= 97
+
+
+# ---- 11: regression
+
+
+def test_the_straight_line_scores_as_scikit_learns(run):
+    from sklearn.linear_model import LinearRegression
+
+    module = lesson("11_regression")
+    patients = module.Patients(seed=0)
+    x, y = (part.numpy() for part in patients.train)
+    expected = LinearRegression().fit(x, y).score(patients.test_x.numpy(), patients.y.transform(patients.test_y))
+    assert numbers(run("11_regression")[0], f"{0:5}  ")[1] == pytest.approx(expected, abs=0.0051)
+
+
+def test_the_parts_of_the_patients_do_not_overlap():
+    module = lesson("11_regression")
+    patients = module.Patients(seed=1)
+    parts = [patients.train[0], patients.val[0], patients.test_x]
+    assert [len(part) for part in parts] == [265, 89, 88]
+    assert len(np.unique(np.concatenate([part.numpy() for part in parts]), axis=0)) == 442
+
+
+def test_network_and_straight_line_beat_the_mean_and_are_even(run):
+    mean, line, network = numbers(run("11_regression")[0], "mean ")
+    assert mean <= 0.01
+    assert min(line, network) > 0.35
+    assert abs(line - network) < 0.06
+
+
+# ---- 12: on the GPU
+
+
+def test_the_cpu_alone_shows_no_figure_of_a_gpu(run):
+    text = run("12_gpu")[0]
+    assert "No GPU was used: DEVICE=cpu" in text
+    assert "On the GPU" not in text
+    assert "Seconds" not in text
+
+
+def test_the_same_seed_gives_the_same_bits(run):
+    assert re.search(r"4,810 weights, and 0 of them differ", run("12_gpu")[0])
+
+
+@pytest.mark.parametrize("device", ["nonsense", "scalar"])
+def test_a_device_that_cannot_take_part_ends_the_lesson_on_the_gpu_with_a_clear_line(device, tmp_path, monkeypatch):
+    monkeypatch.setenv("DEVICE", device)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=f"DEVICE={device}: .*DEVICE=cuda"):
+        lesson("12_gpu").main()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_gpu_that_is_asked_for_ends_the_lesson_with_a_clear_line(tmp_path, monkeypatch):
+    if "cuda" in cr.backends.available():
+        pytest.skip("there is a GPU here")
+    monkeypatch.setenv("DEVICE", "cuda")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="^DEVICE=cuda: device 'cuda'"):
+        lesson("12_gpu").main()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def gpu():
+    """The real GPU where there is one, else the device double under its name."""
+    if "cuda" in cr.backends.available():
+        yield
+        return
+    cr.backends.register("cuda", Cuda(device_double.cupy))
+    yield
+    cr.backends.unregister("cuda")
+
+
+def test_the_lesson_compares_the_cpu_with_a_gpu(gpu, tmp_path, monkeypatch, capsys):
+    module = lesson("12_gpu")
+    monkeypatch.setenv("DEVICE", "cuda")
+    monkeypatch.setattr(module, "EPOCHS", 2)
+    monkeypatch.chdir(tmp_path)
+    module.main()
+    text = capsys.readouterr().out
+    assert "On the GPU: 0 of 100,000 random numbers differ" in text
+    assert "No GPU" not in text
+    assert (tmp_path / "runs/12_gpu/same.png").exists()
