@@ -101,9 +101,7 @@ def draw(runs):
         ax.set_title(surface)
         handles = ax.get_legend().legend_handles
         ax.get_legend().remove()
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=6, frameon=False, title="the paler, the lower the loss"
-    )
+    figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
     figure.savefig(OUT / "paths.png", dpi=120)
 
     figure, places = plt.subplots(4, 4, figsize=(13, 10), sharex=True, sharey=True)
@@ -135,14 +133,14 @@ def main():
             runs[name, surface] = race(loss, start, make, options, lr)
             when[name, surface] = arrival(runs[name, surface][1])
         cells = [
-            (f"{when[name, s]}".replace("inf", "never"), f"({lr:g})") for s, lr in zip(SURFACES, rates, strict=True)
+            ("never" if when[name, s] == np.inf else when[name, s], lr) for s, lr in zip(SURFACES, rates, strict=True)
         ]
-        print(f"{name:10}", *(f"{number:>7} {rate:>7}" for number, rate in cells))
+        print(f"{name:10}", *(f"{number:>7} {f'({lr:g})':>7}" for number, lr in cells))
 
     print(
-        "\nTurning the ravine changes nothing for the methods with one rate, and nothing for L-BFGS. Those with a rate for"
+        "\nTurning the ravine changes nothing for the methods with one rate, and next to nothing for L-BFGS. Adagrad and"
     )
-    print("each weight lose by it: for them a slope along an axis is easy, any other is not.")
+    print("RMSprop lose their lead: to a rate for each weight, only slopes along an axis are easy.")
     for name in ("SGD", "momentum", "Nesterov"):
         here, there = (runs[name, surface][1] for surface in ("ravine", "turned ravine"))
         assert np.allclose(here, there, rtol=1e-6, atol=1e-12), f"{name} should not notice that the ravine was turned"
@@ -151,7 +149,10 @@ def main():
         assert when[name, "saddle"] < when["SGD", "saddle"] / 3, f"{name} should leave the flat saddle sooner than SGD"
     assert when["momentum", "ravine"] < 0.6 * when["SGD", "ravine"], "momentum should be faster along a ravine"
     assert all(when["LBFGS", surface] <= 12 for surface in SURFACES), "L-BFGS should need a dozen gradients at most"
-    print("Near a saddle the gradient is small. A method that divides by its size leaves the saddle soon.")
+    print(
+        "Near a saddle the gradient is small. Adagrad and RMSprop divide by its size, so they leave it soon; Adam does, too,"
+    )
+    print("but then its momentum carries it to and fro around the minimum.")
     print("Lion's steps always have the size of the rate: with a constant one it circles around the minimum for ever.")
     print("RAdam begins with plain momentum, so the steepest direction limits its rate, too.")
 

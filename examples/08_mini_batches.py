@@ -2,7 +2,7 @@
 
 The gradient of a few examples is a guess at the gradient of all: right on average, with a variance that falls as one over
 their number. All examples at once give exact steps, but few; single examples give many, but noisy ones, and leave most
-of a processor idle. Mini-batches lie between: nearly as few examples as the one, nearly as fast as the other.
+of a processor idle. Mini-batches need far fewer examples than the one, and far fewer steps than the other.
 """
 
 from pathlib import Path
@@ -18,11 +18,12 @@ import chainrule as cr
 
 OUT = Path("runs/08_mini_batches")
 TARGET = 0.1  # the loss over all examples at which a run ends
-WAYS = {  # batch size, a rate that suits it, how many steps between two looks at the loss; colour
-    "batch: all 1,797": (None, 1.0, 1, "#0072B2"),
-    "mini-batches of 32": (32, 0.5, 8, "#009E73"),
-    "stochastic: single examples": (1, 0.05, 128, "#D55E00"),
+WAYS = {  # batch size, a rate that suits it, how many steps between two looks at the loss
+    "stochastic: single examples": (1, 0.05, 128),
+    "mini-batches of 32": (32, 0.5, 8),
+    "batch: all 1,797": (None, 1.0, 1),
 }
+COLORS = ["#D55E00", "#009E73", "#0072B2"]
 
 
 def data():
@@ -57,12 +58,11 @@ def measure_noise(x, y):
     variance = {size: (found**2).sum(axis=1).mean() for size, found in noises.items()}
     law = lambda size: variance[1] / size * (n - size) / (n - 1)  # drawn without putting back
     exact = gradient(model, x, y)
-    print(
-        f"The gradient of all {n:,} examples has length {np.linalg.norm(exact):.2f}. A random batch adds noise to it:\n"
-    )
+    length = np.linalg.norm(exact)
+    print(f"The gradient of all {n:,} examples has length {length:.2f}. A random batch adds noise to it:\n")
     print("batch size  variance  the law  noise / gradient")
     for size, value in variance.items():
-        print(f"{size:10}{value:10.4f}{law(size):9.4f}{value**0.5 / np.linalg.norm(exact):18.2f}")
+        print(f"{size:10}{value:10.4f}{law(size):9.4f}{value**0.5 / length:18.2f}")
         assert abs(value / law(size) - 1) < 0.25, "the variance should fall as 1 / batch size"
     print("The variance falls as 1 / batch size (a little faster near the end, since no example is drawn twice): four")
     print("times the work, half the noise.")
@@ -71,24 +71,18 @@ def measure_noise(x, y):
     sizes = np.geomspace(1, 700, 100)
     left.plot(sizes, law(sizes), color="grey", label="variance of one example / batch size · $(n - b)/(n - 1)$")
     left.plot(variance.keys(), variance.values(), "o", color="#0072B2", markersize=8, label="measured")
-    left.set(
-        xscale="log",
-        yscale="log",
-        xlabel="batch size b",
-        ylabel="variance of the gradient",
-        title="Noise falls as 1 / b",
-    )
+    left.set(xscale="log", yscale="log", xlabel="batch size b", ylabel="variance", title="The noise falls as 1 / b")
     left.set_xticks(list(variance), list(variance), minor=False)
     left.tick_params(which="minor", bottom=False)
     left.legend(frameon=False, loc="lower left")
-    along, beside = exact / np.linalg.norm(exact), np.linalg.svd(noises[16], full_matrices=False)[2][0]
-    beside = beside - (beside @ along) * along
+    along, beside = exact / length, np.linalg.svd(noises[16], full_matrices=False)[2][0]  # where most of the noise is
+    beside -= (beside @ along) * along
     beside /= np.linalg.norm(beside)
-    for size, color in ((1, "#D55E00"), (16, "#009E73"), (256, "#0072B2")):
+    for (size, name), color in zip(
+        {1: "single examples", 16: "batches of 16", 256: "of 256"}.items(), COLORS, strict=True
+    ):
         points = (noises[size] + exact)[:400] @ np.array([along, beside]).T
-        right.plot(
-            *points.T, ".", color=color, markersize=5, alpha=0.6, label=f"batches of {size}" if size > 1 else "single"
-        )
+        right.plot(*points.T, ".", color=color, markersize=5, alpha=0.6, label=name)
     right.annotate("", (along @ exact, 0), (0, 0), arrowprops={"arrowstyle": "->", "linewidth": 2})
     right.plot([], [], color="black", label="all examples")
     right.set(xlabel="along the gradient of all", ylabel="beside it", title="Gradients of random batches")
@@ -129,7 +123,7 @@ def compare(x, y):
     steps, examples = {}, {}
     print(f"\nThe same network from the same start, until its loss over all examples is below {TARGET}:\n")
     print(f"{'':28}  steps  examples  epochs  seconds here")
-    for name, (size, lr, every, color) in WAYS.items():
+    for (name, (size, lr, every)), color in zip(WAYS.items(), COLORS, strict=True):
         model, watch, count = network(), Watch(x, y, every), size or len(x)
         optimizer = cr.optim.SGD(model.parameters(), lr=lr)
         cr.optim.fit(model, cr.nn.cross_entropy, optimizer, (x, y), 300, batch_size=size, callbacks=watch, verbose=0)
@@ -146,16 +140,16 @@ def compare(x, y):
     places[0].set(ylabel="loss over all examples")
     figure.legend(*places[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.savefig(OUT / "curves.png", dpi=120)
-    batch, mini, single = WAYS
+    single, mini, batch = WAYS
     assert steps[batch] < steps[mini] < steps[single], "the less noise, the fewer steps"
     assert examples[batch] > 5 * examples[mini], "mini-batches should get by with far fewer examples"
     print(
-        "The more exact the gradient, the fewer steps are needed; but a step with all examples costs all examples. With ten"
+        "The more exact the gradient, the fewer steps; but a step with all examples costs all examples. With ten times as"
     )
     print(
-        "times as many, it would cost ten times as much, and one with 32 the same. The seconds depend on the machine: what a"
+        "many it would cost ten times as much, one with 32 still the same. The seconds depend on the machine: what a step"
     )
-    print("step takes is mostly the same overhead, whether for one example or for 32.")
+    print("takes is mostly the same overhead, whether for one example or for 32.")
 
 
 def main():
