@@ -9,6 +9,7 @@ from ..autograd.errors import ArgumentError, CheckpointError, GraphError
 from ..autograd.ops.shape import concatenate
 from ..autograd.random import Generator
 from ..autograd.tape import no_grad
+from ..autograd.tensor import owner, raw
 from .history import History
 from .untouched import evaluating
 
@@ -102,9 +103,9 @@ class Run:
         """Note the loss of a batch and the gradients of its step."""
         self.step += 1
         sums = self._sums
-        sums["loss"] = sums["loss"] + value.detach().to("float64") * examples
+        sums["loss"] = sums["loss"] + _unread(value) * examples
         sums["examples"] += examples
-        sums["grad_norm"] = sums["grad_norm"] + self.optimizer.grad_norm
+        sums["grad_norm"] = sums["grad_norm"] + _unread(self.optimizer.grad_norm)
         self.call("on_step")
 
     def finish_epoch(self):
@@ -196,6 +197,12 @@ def _generators(model, batches):
     for path, module in model.named_modules():
         found |= {f"model.{path}.{k}": v for k, v in vars(module).items() if isinstance(v, Generator)}
     return {name: generator for name, generator in found.items() if generator is not None}
+
+
+def _unread(number):
+    """A Tensor of one number as a float where that costs nothing, else as a Tensor that the host need not wait for."""
+    array = raw(number)
+    return float(array) if owner(array).on_host else number.detach().to("float64")
 
 
 def _length(batches):

@@ -114,6 +114,8 @@ def asarray(data, dtype=None, device=None, requires_grad=False):
         >>> t.tolist()
         [5.0, 0.0]
     """
+    if isinstance(data, Tensor) and dtype is device is None and not requires_grad:
+        return data
     backend = get(device) if device is not None else _home(data)
     same = dtype is None or getattr(data, "dtype", None) == dtype_of(dtype)
     if isinstance(data, Tensor) and same and data.device == backend.name and not requires_grad:
