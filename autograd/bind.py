@@ -19,6 +19,8 @@ _OPERATORS = {  # (symbol, operands) -> (method, reflected method)
     ("*", 2): ("__mul__", "__rmul__"),
     ("/", 2): ("__truediv__", "__rtruediv__"),
     ("**", 2): ("__pow__", "__rpow__"),
+    ("//", 2): ("__floordiv__", "__rfloordiv__"),
+    ("%", 2): ("__mod__", "__rmod__"),
     ("@", 2): ("__matmul__", "__rmatmul__"),
     ("+", 1): ("__pos__", None),
     ("-", 1): ("__neg__", None),

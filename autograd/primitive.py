@@ -14,7 +14,7 @@ from ..backends import OWNERS, owner
 from .errors import ChainruleError, DeviceError, DtypeError, GraphError, RuleError, ShapeError
 from .plan import Plan, asked
 from .tape import INSIDE, SMALL, Node, recording
-from .tensor import KEPT, UNMASK, Tensor, Value
+from .tensor import KEPT, UNMASK, Tensor, Value, masked
 
 ELEMENTWISE = (
     "elementwise"  # each output element depends on the matching input elements: forward mode is the rule itself
@@ -413,7 +413,7 @@ def may_change(arrays, parents):
 def refuse_odd_dtypes(p, arrays):
     """A DtypeError for plain arrays of text, objects or complex numbers."""
     for a in arrays:
-        if hasattr(a, "mask"):
+        if masked(a):
             raise DtypeError(f"{p.name}: {UNMASK}")
         if getattr(a, "dtype", _BOOL).kind not in "biuf":
             raise DtypeError(f"{p.name}: needs real numbers, was given an array of {a.dtype}")

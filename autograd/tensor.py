@@ -35,6 +35,10 @@ class Tensor:
         __rtruediv__: Any
         __pow__: Any
         __rpow__: Any
+        __mod__: Any
+        __rmod__: Any
+        __floordiv__: Any
+        __rfloordiv__: Any
         __matmul__: Any
         __rmatmul__: Any
         __neg__: Any
@@ -357,12 +361,13 @@ def raw(value):
 
 
 def convert(operation, data, dtype, backend):
-    """`data` (Tensor, array, number, nested list) as an array of `backend` with `dtype` (None: the natural one).
+    """`data` (Tensor, array, number, nested list, whatever NumPy takes) as an array of `backend` with `dtype` (None: the
+    natural one).
 
-    Raises: DtypeError for text, objects and ragged lists; DeviceError for a Tensor of another device.
+    Raises: DtypeError for masked arrays, text, objects and ragged lists; DeviceError for a Tensor of another device.
     """
     data = raw(data)
-    if hasattr(data, "mask"):
+    if masked(data):
         raise DtypeError(f"{operation}: {UNMASK}")
     if not isinstance(data, (bool, int, float, list, tuple)) and owner_or_none(data) is backend:
         if np.dtype(data.dtype if hasattr(data, "dtype") else float).kind not in "biuf":
@@ -373,15 +378,22 @@ def convert(operation, data, dtype, backend):
     except ValueError as error:
         raise ShapeError(f"{operation}: nested lists must be rectangular ({error})") from None
     if host.dtype.kind not in "biuf":
-        raise DtypeError(
-            f"{operation}: needs numbers, was given {host.dtype} data such as {host.flat[0] if host.size else host!r}"
-        )
+        real = (bool, int, float, np.bool_, np.integer, np.floating)
+        odd = next((x for x in host.flat if not isinstance(x, real)), None)
+        advice = "; convert it first, e.g. with x.astype('float32')" if odd is None and hasattr(data, "astype") else ""
+        example = (host.flat[0] if odd is None else odd) if host.size else host
+        raise DtypeError(f"{operation}: needs numbers, was given {host.dtype} data such as {example}{advice}")
     try:
         return backend.asarray(host, dtype=dtype, copy=True)
     except (TypeError, ValueError) as error:
         if isinstance(error, (DtypeError, ShapeError)):
             raise
         raise DtypeError(f"{operation}: device {backend.name!r} cannot hold this: {error}") from None
+
+
+def masked(data):
+    """Whether it is a NumPy array with a mask. (Other libraries' tables have a mask too, a method of theirs.)"""
+    return isinstance(data, np.ndarray) and hasattr(data, "mask")
 
 
 def owner_or_none(data):

@@ -28,11 +28,13 @@ from .autograd.ops.reduce import log_softmax, softmax
 from .autograd.random import Generator
 from .autograd.tape import no_grad
 from .backends import get
+from .nn.mlp import NORMS
 from .optim.data import split
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
 DTYPES = {"float64": np.float64, "float32": np.float32}
+DECIDED = ("model", "loss", "optimizer", "data", "epochs", "validation", "batch_size", "early_stopping", "verbose")
 PART = 4096  # examples that pass through the model at once in a prediction
 
 
@@ -49,13 +51,14 @@ class _MLP(BaseEstimator):
     _target_checks: dict = {}  # options of scikit-learn's validation
 
     def __init__(
-        self, hidden_layer_sizes=(100,), activation="relu", *, dropout=0.0, input_dropout=0.0, loss=None,
+        self, hidden_layer_sizes=(100,), activation="relu", *, norm=None, dropout=0.0, input_dropout=0.0, loss=None,
         optimizer="adam", learning_rate=None, optimizer_options=None, weight_decay=None, batch_size="auto",
         max_epochs=200, early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=0.0, fit_options=None,
         device="cpu", dtype=None, random_state=None, verbose=0,
     ):  # fmt: skip
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.norm = norm
         self.dropout = dropout
         self.input_dropout = input_dropout
         self.loss = loss
@@ -170,18 +173,20 @@ class _MLP(BaseEstimator):
         """
         seed = None if self.random_state is None else check_random_state(self.random_state).randint(2**31 - 1)
         generator, device, activation = Generator(seed), get(self.device).name, nn.activation(self.activation)
+        make_norm = choose("norm", self.norm, NORMS)
 
         def glorot(shape, fan_in, fan_out):
             bound = sqrt(6 / (fan_in + fan_out))
             return generator.uniform(-bound, bound, shape, dtype)
 
-        linear = lambda n_in, n_out: nn.Linear(n_in, n_out, init=glorot)
+        norm = lambda n: [make_norm(n)] if make_norm else []
         drop = lambda p: [nn.Dropout(p, generator)] if p else []
         sizes = [self.n_features_in_] + np.atleast_1d(self.hidden_layer_sizes).tolist()
         layers = drop(self.input_dropout)
         for n_in, n_out in pairwise(sizes):
-            layers += [linear(n_in, n_out), deepcopy(activation), *drop(self.dropout)]  # it may be a module
-        model = nn.Sequential(*layers, linear(sizes[-1], self.n_outputs_)).to(dtype).to(device)
+            layers += [nn.Linear(n_in, n_out, bias=self.norm != "batch", init=glorot), *norm(n_out)]  # as in MLP
+            layers += [deepcopy(activation), *drop(self.dropout)]  # it may be a module
+        model = nn.Sequential(*layers, nn.Linear(sizes[-1], self.n_outputs_, init=glorot)).to(dtype).to(device)
         return model, self._new_optimizer(model), generator
 
     def _new_optimizer(self, model):
@@ -206,10 +211,12 @@ class _MLP(BaseEstimator):
 
     def _train(self, model, optimizer, generator, data, epochs, validation=None, early_stopping=None):
         """Run fit, and keep what it trained; returns the History."""
+        options = {"metrics": validation and self._metrics} | self._fit_options()
         device = model.parameters()[0].device
         tensors = lambda pair: pair and tuple(asarray(a, device=device) for a in pair)
         size = min(200, len(data[0])) if self.batch_size == "auto" else self.batch_size
         batches = optim.Batches(*tensors(data), batch_size=size)
+        batches.drop_last = self.norm == "batch" and batches.n % batches.batch_size == 1  # one example has no variance
         batches.generator = generator
         history = optim.fit(
             model,
@@ -220,11 +227,25 @@ class _MLP(BaseEstimator):
             tensors(validation),
             early_stopping=early_stopping,
             verbose=self.verbose,
-            **{"metrics": validation and self._metrics} | (self.fit_options or {}),
+            **options,
         )
+        if history.stopped == "Ctrl-C":  # a half-trained network must not pass for a trained one
+            raise KeyboardInterrupt
         # the optimiser's state rather than itself: its memory is the model's, which a copy of both would tear apart
         self.model_, self._generator, self._optimizer_state = model.eval(), generator, optimizer.state_dict()
         return history
+
+    def _fit_options(self):
+        options = self.fit_options or {}
+        known = signature(optim.fit).parameters.keys() - set(DECIDED)
+        for name in options:
+            if name in DECIDED:
+                raise ArgumentError(
+                    f"fit_options: {name!r} may not be given; the estimator decides {', '.join(DECIDED)}, "
+                    "by parameters of its own"
+                )
+            choose("option of fit", name, dict.fromkeys(known))
+        return options
 
     # ---- predicting
 
@@ -251,6 +272,8 @@ class MLPClassifier(ClassifierMixin, _MLP):
     Fields:
         hidden_layer_sizes: the number of neurons in each hidden layer: (), (64,), (128, 64), …
         activation: after each hidden layer; a name among chainrule.nn.ACTIVATIONS, or a function.
+        norm: None, "batch" or "layer": the normalisation before each hidden activation. (With "batch", a last batch of
+            one example is left out of the epoch.)
         dropout, input_dropout: the share of hidden neurons, and of features, that is left out in each training step.
         loss: a name among chainrule.nn.LOSSES, or a function of (outputs (n, classes), indices of the true classes).
         optimizer: a name among chainrule.optim.OPTIMIZERS, a class, or a function from parameters to an optimiser.

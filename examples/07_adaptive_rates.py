@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 import chainrule as cr
+from chainrule.plot import style
 
 OUT = Path("runs/07_adaptive_rates")
 GRADIENTS, SETTLED = 200, 180  # the length of a race; who arrives after 180 has not been seen to stay
@@ -66,6 +67,7 @@ FAMILIES = {
     "Adam and its relatives": ["Adam", "AdamW", "Adamax", "NAdam", "RAdam"],
     "signs only; curvature": ["Lion", "LBFGS"],
 }
+HUES = ["blue", "vermillion", "green", "purple", "black"]  # of the members of a family
 
 
 def race(loss, start, make, options, lr):
@@ -97,28 +99,25 @@ def draw(runs):
     figure, places = plt.subplots(2, 2, figsize=(12, 8.6), layout="constrained")
     for ax, (surface, (loss, _, *ranges)) in zip(places.flat, SURFACES.items(), strict=True):
         paths = {name: runs[name, surface][0] for name in ("SGD", "momentum", "Adagrad", "Adam")}
-        cr.plot.loss_surface(loss, *ranges, ax=ax, path=paths, log=True)
+        cr.plot.loss_surface(loss, *ranges, ax=ax, path=paths, log=True, legend=False)
         ax.set_title(surface)
-        handles = ax.get_legend().legend_handles
-        ax.get_legend().remove()
-    figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
+    style.legend(figure, handles=ax.get_legend_handles_labels()[0], loc="outside lower center", ncols=4)
+    figure.suptitle(f"{GRADIENTS} gradients each, from the hollow mark to the filled one")
     figure.savefig(OUT / "paths.png", dpi=120)
 
-    figure, places = plt.subplots(4, 4, figsize=(13, 10), sharex=True, sharey=True)
+    figure, places = plt.subplots(4, 4, figsize=(13, 10), layout="constrained", sharex=True, sharey=True)
     for (i, j), ax in np.ndenumerate(places):
         surface, (family, members) = list(SURFACES)[i], list(FAMILIES.items())[j]
-        for name, color in zip(members, ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000"), strict=False):
+        style.dress(ax, "gradients", f"{surface}\nloss / first", family if i == 0 else None)
+        for name, color in zip(members, HUES, strict=False):
             losses = runs[name, surface][1]
-            ax.plot(losses / losses[0], color=color, linewidth=1.5, label=name)
-        ax.axhline(1e-3, color="grey", linewidth=0.8, linestyle=":")
-        ax.set(yscale="log", ylim=(1e-6, 2), xlim=(0, GRADIENTS), xlabel="gradients", ylabel=f"{surface}\nloss / first")
-        ax.spines[["top", "right"]].set_visible(False)
+            ax.plot(losses / losses[0], color=style.COLORS[color], linewidth=1.5, label=name)
+        ax.axhline(1e-3, color=style.MUTED, linewidth=1, linestyle=":")
+        ax.set(yscale="log", ylim=(1e-6, 2), xlim=(0, GRADIENTS))
         ax.minorticks_off()
         ax.label_outer()
         if i == 0:
-            ax.set_title(family)
-            ax.legend(fontsize=8, loc="lower right", frameon=False)
-    figure.tight_layout()
+            style.legend(ax, loc="lower right")
     figure.savefig(OUT / "losses.png", dpi=120)
 
 
@@ -132,15 +131,11 @@ def main():
         for (surface, (loss, start, *_)), lr in zip(SURFACES.items(), rates, strict=True):
             runs[name, surface] = race(loss, start, make, options, lr)
             when[name, surface] = arrival(runs[name, surface][1])
-        cells = [
-            ("never" if when[name, s] == np.inf else when[name, s], lr) for s, lr in zip(SURFACES, rates, strict=True)
-        ]
-        print(f"{name:10}", *(f"{number:>7} {f'({lr:g})':>7}" for number, lr in cells))
+        numbers = ("never" if when[name, surface] == np.inf else when[name, surface] for surface in SURFACES)
+        print(f"{name:10}", *(f"{n:>7} {f'({lr:g})':>7}" for n, lr in zip(numbers, rates, strict=True)))
 
-    print(
-        "\nTurning the ravine changes nothing for the methods with one rate, and next to nothing for L-BFGS. Adagrad and"
-    )
-    print("RMSprop lose their lead: to a rate for each weight, only slopes along an axis are easy.")
+    print("\nTurning the ravine changes nothing for the methods with one rate, and next to nothing for L-BFGS; but")
+    print("to a rate for each weight only slopes along an axis are easy: Adagrad and RMSprop lose their lead.")
     for name in ("SGD", "momentum", "Nesterov"):
         here, there = (runs[name, surface][1] for surface in ("ravine", "turned ravine"))
         assert np.allclose(here, there, rtol=1e-6, atol=1e-12), f"{name} should not notice that the ravine was turned"
@@ -149,15 +144,12 @@ def main():
         assert when[name, "saddle"] < when["SGD", "saddle"] / 3, f"{name} should leave the flat saddle sooner than SGD"
     assert when["momentum", "ravine"] < 0.6 * when["SGD", "ravine"], "momentum should be faster along a ravine"
     assert all(when["LBFGS", surface] <= 12 for surface in SURFACES), "L-BFGS should need a dozen gradients at most"
-    print(
-        "Near a saddle the gradient is small. Adagrad and RMSprop divide by its size, so they leave it soon; Adam does, too,"
-    )
-    print("but then its momentum carries it to and fro around the minimum.")
+    print("Near a saddle the gradient is small. Adagrad and RMSprop divide by its size, so they leave it soon; Adam")
+    print("does, too, but then its momentum carries it to and fro around the minimum.")
     print("Lion's steps always have the size of the rate: with a constant one it circles around the minimum for ever.")
     print("RAdam begins with plain momentum, so the steepest direction limits its rate, too.")
 
-    _, start, *_ = SURFACES["ravine"]
-    steep = lambda w1, w2: 100 * ravine(w1, w2)
+    start, steep = SURFACES["ravine"][1], lambda w1, w2: 100 * ravine(w1, w2)
     adam, sgd = race(steep, start, cr.optim.Adam, {}, 0.5)[0], race(steep, start, SGD, {}, 0.02 / 100)[0]
     print("\nMultiply the loss by 100: Adam goes the same way with the same rate; SGD needs a rate 100 times smaller.")
     assert np.allclose(adam, runs["Adam", "ravine"][0], atol=1e-4), "Adam's steps should not depend on the loss's scale"

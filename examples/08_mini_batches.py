@@ -15,6 +15,7 @@ from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_limits
 
 import chainrule as cr
+from chainrule.plot import style
 
 OUT = Path("runs/08_mini_batches")
 TARGET = 0.1  # the loss over all examples at which a run ends
@@ -23,7 +24,7 @@ WAYS = {  # batch size, a rate that suits it, how many steps between two looks a
     "mini-batches of 32": (32, 0.5, 8),
     "batch: all 1,797": (None, 1.0, 1),
 }
-COLORS = ["#D55E00", "#009E73", "#0072B2"]
+HUES = [style.COLORS[name] for name in ("vermillion", "green", "blue")]
 
 
 def data():
@@ -64,31 +65,28 @@ def measure_noise(x, y):
     for size, value in variance.items():
         print(f"{size:10}{value:10.4f}{law(size):9.4f}{value**0.5 / length:18.2f}")
         assert abs(value / law(size) - 1) < 0.25, "the variance should fall as 1 / batch size"
-    print("The variance falls as 1 / batch size (a little faster near the end, since no example is drawn twice): four")
-    print("times the work, half the noise.")
+    print("The variance falls as 1 / batch size, near the end a little faster, since no example is drawn twice.")
+    print("So four times the work halves the noise.")
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
     sizes = np.geomspace(1, 700, 100)
-    left.plot(sizes, law(sizes), color="grey", label="variance of one example / batch size · $(n - b)/(n - 1)$")
-    left.plot(variance.keys(), variance.values(), "o", color="#0072B2", markersize=8, label="measured")
-    left.set(xscale="log", yscale="log", xlabel="batch size b", ylabel="variance", title="The noise falls as 1 / b")
+    style.dress(left, "batch size b", "variance", "The noise falls as 1 / b").set(xscale="log", yscale="log")
+    law_of_one = "variance of one example / batch size · $(n - b)/(n - 1)$"
+    left.plot(sizes, law(sizes), color=style.MUTED, label=law_of_one)
+    left.plot(variance.keys(), variance.values(), "o", color=style.COLORS["blue"], markersize=8, label="measured")
     left.set_xticks(list(variance), list(variance), minor=False)
     left.tick_params(which="minor", bottom=False)
-    left.legend(frameon=False, loc="lower left")
+    style.legend(left, loc="lower left")
     along, beside = exact / length, np.linalg.svd(noises[16], full_matrices=False)[2][0]  # where most of the noise is
     beside -= (beside @ along) * along
     beside /= np.linalg.norm(beside)
-    for (size, name), color in zip(
-        {1: "single examples", 16: "batches of 16", 256: "of 256"}.items(), COLORS, strict=True
-    ):
+    style.dress(right, "along the gradient of all", "beside it", "Gradients of random batches")
+    for size, name, color in zip((1, 16, 256), ("single examples", "batches of 16", "of 256"), HUES, strict=True):
         points = (noises[size] + exact)[:400] @ np.array([along, beside]).T
         right.plot(*points.T, ".", color=color, markersize=5, alpha=0.6, label=name)
     right.annotate("", (along @ exact, 0), (0, 0), arrowprops={"arrowstyle": "->", "linewidth": 2})
-    right.plot([], [], color="black", label="all examples")
-    right.set(xlabel="along the gradient of all", ylabel="beside it", title="Gradients of random batches")
-    right.legend(frameon=False)
-    for ax in (left, right):
-        ax.spines[["top", "right"]].set_visible(False)
+    right.plot([], [], color=style.COLORS["black"], label="all examples")
+    style.legend(right)
     figure.savefig(OUT / "noise.png", dpi=120)
 
 
@@ -123,7 +121,7 @@ def compare(x, y):
     steps, examples = {}, {}
     print(f"\nThe same network from the same start, until its loss over all examples is below {TARGET}:\n")
     print(f"{'':28}  steps  examples  epochs  seconds here")
-    for (name, (size, lr, every)), color in zip(WAYS.items(), COLORS, strict=True):
+    for (name, (size, lr, every)), color in zip(WAYS.items(), HUES, strict=True):
         model, watch, count = network(), Watch(x, y, every), size or len(x)
         optimizer = cr.optim.SGD(model.parameters(), lr=lr)
         cr.optim.fit(model, cr.nn.cross_entropy, optimizer, (x, y), 300, batch_size=size, callbacks=watch, verbose=0)
@@ -134,22 +132,17 @@ def compare(x, y):
         for ax, along in zip(places, (epochs, watch.steps, watch.seconds), strict=True):
             ax.plot(along[1:], watch.losses[1:], color=color, linewidth=1.8, label=name)
     for ax, unit in zip(places, ("epochs", "steps", "seconds (on this machine)"), strict=True):
-        ax.axhline(TARGET, color="grey", linewidth=0.8, linestyle=":")
-        ax.set(xscale="log", yscale="log", xlabel=unit)
-        ax.spines[["top", "right"]].set_visible(False)
-    places[0].set(ylabel="loss over all examples")
-    figure.legend(*places[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+        style.dress(ax, unit, "loss over all examples").set(xscale="log", yscale="log")
+        ax.axhline(TARGET, color=style.MUTED, linewidth=1, linestyle=":")
+        ax.label_outer()
+    style.legend(figure, handles=ax.get_legend_handles_labels()[0], loc="outside lower center", ncols=3)
     figure.savefig(OUT / "curves.png", dpi=120)
     single, mini, batch = WAYS
     assert steps[batch] < steps[mini] < steps[single], "the less noise, the fewer steps"
     assert examples[batch] > 5 * examples[mini], "mini-batches should get by with far fewer examples"
-    print(
-        "The more exact the gradient, the fewer steps; but a step with all examples costs all examples. With ten times as"
-    )
-    print(
-        "many it would cost ten times as much, one with 32 still the same. The seconds depend on the machine: what a step"
-    )
-    print("takes is mostly the same overhead, whether for one example or for 32.")
+    print("The more exact the gradient, the fewer steps; but a step with all examples costs all examples. With ten")
+    print("times as many it would cost ten times as much, one with 32 still the same. The seconds depend on the")
+    print("machine: what a step takes is mostly the same overhead, whether for one example or for 32.")
 
 
 def main():

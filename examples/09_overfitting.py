@@ -14,6 +14,7 @@ from sklearn.datasets import load_breast_cancer
 from threadpoolctl import threadpool_limits
 
 import chainrule as cr
+from chainrule.plot import style
 
 OUT = Path("runs/09_overfitting")
 LOSS, LARGE = cr.nn.bce_with_logits, [30, 128, 128, 1]
@@ -73,17 +74,14 @@ def overfit():
     histories, final = {}, {}
     for ax, cure in zip(places.flat, CURES, strict=False):
         history, row = histories[cure], final[cure] = learn(cure, train, val)
-        print(
-            f"{cure:16}{row['epoch']:10}{row['training_loss']:11.4f}{row['val_loss']:12.3f}{min(history['val_loss']):12.3f}"
-            f"{row['val_accuracy']:10.1%}{row['val_sure_and_wrong']:14.0f}"
-        )
+        losses = f"{row['training_loss']:11.4f}{row['val_loss']:12.3f}{min(history['val_loss']):12.3f}"
+        print(f"{cure:16}{row['epoch']:10}{losses}{row['val_accuracy']:10.1%}{row['val_sure_and_wrong']:14.0f}")
         cr.plot.learning_curves(history, ax=ax, columns=["training_loss", "val_loss"], log=True)
         ax.set(title=cure, xlim=(0, 61), ylim=(4e-5, 1))
-    last = places.flat[-1]
-    last.barh(list(final), [row["val_loss"] for row in final.values()], color="#D55E00")
+    last = style.dress(places.flat[-1], "loss", title="validation loss in the end")
+    last.barh(list(final), [row["val_loss"] for row in final.values()], color=style.COLORS["vermillion"])
+    last.grid(visible=False, axis="y")
     last.invert_yaxis()
-    last.spines[["top", "right"]].set_visible(False)
-    last.set(title="validation loss in the end")
     figure.savefig(OUT / "curves.png", dpi=120)
 
     sick = final["no cure"]
@@ -91,10 +89,8 @@ def overfit():
     assert sick["val_loss"] > 1.3 * min(histories["no cure"]["val_loss"]), "and the validation loss should rise"
     for cure, row in list(final.items())[1:]:
         assert row["val_loss"] < 0.85 * sick["val_loss"], f"{cure} should help"
-    print(
-        "Without a cure the network knows its examples by heart, and the loss on others rises from epoch to epoch, although"
-    )
-    print("its accuracy hardly falls: it is as often wrong as before, but ever surer. Each cure keeps that loss down.")
+    print("Without a cure the network knows its examples by heart, and the loss on others rises from epoch to epoch.")
+    print("Its accuracy hardly falls: it is as often wrong as before, but ever surer. Each cure keeps that loss down.")
 
 
 def cross_validate(seed, folds=5):
@@ -108,9 +104,8 @@ def cross_validate(seed, folds=5):
         model = cr.nn.MLP([30, 64, 1], activation="tanh", dropout=0.5, input_dropout=0.1)
         batches, epochs = cr.data.Batches(x_train, cr.tensor(y_train)), 15
         lr = cr.optim.schedule.cosine(0.01, epochs * len(batches))
-        cr.optim.fit(
-            model, LOSS, cr.optim.AdamW(model.parameters(), lr=lr, weight_decay=3.0), batches, epochs, verbose=0
-        )
+        optimizer = cr.optim.AdamW(model.parameters(), lr=lr, weight_decay=3.0)
+        cr.optim.fit(model, LOSS, optimizer, batches, epochs, verbose=0)
         scores.append(accuracy(model.eval()(x_test), y_test))
     return scores
 
@@ -120,12 +115,8 @@ def main():
     OUT.mkdir(parents=True, exist_ok=True)
     with threadpool_limits(1):  # the products are too small to share
         overfit()
-        print(
-            "\nEarly stopping has seen the validation part, so its numbers flatter. Cross-validation does not: each fifth is"
-        )
-        print(
-            "predicted by a small network with dropout and weight decay that learned from the others, for 15 epochs.\n"
-        )
+        print("\nEarly stopping has seen the validation part, so its numbers flatter. In cross-validation each fifth")
+        print("is predicted by a small network, with dropout and weight decay, that learned from the others only.\n")
         print("shuffle    accuracy on each fifth                mean")
         means = []
         for seed in range(3):
@@ -133,10 +124,8 @@ def main():
             means.append(np.mean(scores))
             print(f"{seed:7}  ", *(f"{score:6.1%}" for score in scores), f"{means[-1]:7.2%}")
             assert means[-1] >= 0.97, f"expected at least 97 % in cross-validation, reached {means[-1]:.2%}"
-    print(
-        f"So it tells about {np.mean(means):.1%} of new tumours right; a little less, perhaps, as its size, dropout and weight"
-    )
-    print("decay were chosen by trying some twenty combinations on the same tumours.")
+    print(f"So it tells about {np.mean(means):.1%} of new tumours right; a little less, perhaps, as its size, dropout")
+    print("and weight decay were chosen by trying some twenty combinations on the same tumours.")
 
 
 if __name__ == "__main__":

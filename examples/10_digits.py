@@ -72,9 +72,8 @@ def main():
     rate = cr.optim.schedule.cosine(3e-3, EPOCHS * len(batches))
     optimizer = cr.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
     print(cr.nn.summary(model, 64))
-    print(
-        f"\n{len(train[0])} images to learn from, {len(watch[0])} to watch by, {len(test[0])} to be tested on; {device!r}"
-    )
+    learn, look, judge = (len(x) for x, _ in (train, watch, test))
+    print(f"\n{learn} images to learn from, {look} to watch by, {judge} to be tested on; {device!r}")
 
     start = perf_counter()
     with threadpool_limits(1):  # these products are too small to share: a second thread would only be waited for
@@ -84,9 +83,7 @@ def main():
         )  # fmt: skip
     seconds = perf_counter() - start
 
-    model.eval()
-    with cr.no_grad():
-        scores = model(test[0])
+    scores = cr.optim.predict(model, test[0])
     report(scores, test[1])
     write(model, history, scores, test)
     accuracy = cr.metrics.accuracy(scores, test[1])
@@ -123,7 +120,7 @@ def write(model, history, scores, test):
     ax.figure.savefig(OUT / "confusion_matrix.png", dpi=120)
     plt.close(ax.figure)
     x, y = test
-    model.zero_grad()
+    model.eval().zero_grad()
     loss = cr.nn.cross_entropy(model(x[:8]), y[:8])
     loss.backward()
     picture = cr.draw(loss, names={**dict(model.named_parameters()), "loss": loss})

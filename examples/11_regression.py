@@ -14,9 +14,10 @@ from sklearn.datasets import load_diabetes
 from threadpoolctl import threadpool_limits
 
 import chainrule as cr
+from chainrule.plot import style
 
 OUT = Path("runs/11_regression")
-EPOCHS, SPLITS, BLUE, RED = 60, 8, "#0072B2", "#D55E00"
+EPOCHS, SPLITS = 60, 8
 
 
 class Patients:
@@ -34,8 +35,7 @@ class Patients:
 
     def predicted(self, model):
         """What a model says of the test patients, in the units of the data."""
-        with cr.no_grad():
-            return self.y.inverse(model.eval()(self.test_x).numpy())
+        return self.y.inverse(cr.optim.predict(model, self.test_x).numpy())
 
 
 def straight_line(patients):
@@ -63,10 +63,7 @@ def network(patients, max_lr):
     batches = cr.data.Batches(*patients.train)
     lr = cr.optim.schedule.one_cycle(max_lr, EPOCHS * len(batches))
     model, optimizer = new_network(lr)
-    stopping = cr.optim.EarlyStopping(patience=20)
-    history = cr.optim.fit(
-        model, cr.nn.mse, optimizer, batches, EPOCHS, patients.val, early_stopping=stopping, verbose=0
-    )
+    history = cr.optim.fit(model, cr.nn.mse, optimizer, batches, EPOCHS, patients.val, early_stopping=20, verbose=0)
     return model, history, lr
 
 
@@ -81,20 +78,17 @@ def draw(patients, found, lr, history, predictions):
     figure.savefig(OUT / "training.png", dpi=120)
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+    style.dress(left, "truth", "prediction", "Predictions: drawn towards the mean")
+    style.dress(right, "prediction", "residual: truth - prediction", "Residuals: nearly the same for both")
     truth = patients.test_y
-    for (name, p), color, marker in zip(predictions.items(), (RED, BLUE), "so", strict=True):
-        left.plot(
-            truth, p, marker, color=color, markersize=5, alpha=0.7, label=f"{name}: R² {cr.metrics.r2(p, truth):.2f}"
-        )
-        right.plot(p, truth - p, marker, color=color, markersize=5, alpha=0.7, label=name)
+    for (name, p), color, marker in zip(predictions.items(), ("vermillion", "blue"), "so", strict=True):
+        look = {"color": style.COLORS[color], "markersize": 5, "alpha": 0.7}
+        left.plot(truth, p, marker, label=f"{name}: R² {cr.metrics.r2(p, truth):.2f}", **look)
+        right.plot(p, truth - p, marker, **look)
     ends = [truth.min(), truth.max()]
-    left.plot(ends, ends, color="grey", label="perfect")
-    left.set(xlabel="truth", ylabel="prediction", title="Predictions: drawn towards the mean")
-    right.axhline(0, color="grey")
-    right.set(xlabel="prediction", ylabel="residual: truth - prediction", title="Residuals: nearly the same for both")
-    for ax in (left, right):
-        ax.spines[["top", "right"]].set_visible(False)
-    left.legend(frameon=False)
+    left.plot(ends, ends, color=style.MUTED, label="perfect")
+    right.axhline(0, color=style.MUTED)
+    style.legend(left)
     figure.savefig(OUT / "residuals.png", dpi=120)
 
 
@@ -106,9 +100,8 @@ def main():
     scores = {"the mean": [], "straight line": [], "network": []}
     with threadpool_limits(1):  # the products are too small to share
         found = cr.optim.lr_find(model, cr.nn.mse, optimizer, patients.train, 1e-5, 1.0, batch_size=128)
-        print(
-            f"The learning-rate finder tried {found.lrs[0]:g} to {found.lrs[-1]:.2g}; the loss fell fastest at {found.suggestion:.2g}."
-        )
+        low, high, best = found.lrs[0], found.lrs[-1], found.suggestion
+        print(f"The learning-rate finder tried {low:g} to {high:.2g}; the loss fell fastest at {best:.2g}.")
         print("That is the largest rate of the schedule. R² on the fifth of the patients that nobody has seen:\n")
         print("split  the mean  straight line  network  (stopped in epoch, weights of)")
         for seed in range(SPLITS):
@@ -128,13 +121,9 @@ def main():
     mean, straight, net = (np.mean(values) for values in scores.values())
     spread = np.std(scores["straight line"])
     print(f"mean {mean:11.2f}{straight:15.2f}{net:9.2f}\n")
-    print(
-        f"The straight line explains {straight:.0%} of the variance, the network {net:.0%}: even, as from split to split both vary"
-    )
-    print(
-        f"by ±{spread:.2f}. With {len(x)} noisy examples there is no bend to be found. Always try the simple model first, and judge"
-    )
-    print("by data that was used for nothing else, more than once.")
+    print(f"The straight line explains {straight:.0%} of the variance, the network {net:.0%}: even, as from split to")
+    print(f"split both vary by ±{spread:.2f}. With {len(x)} noisy examples there is no bend to be found. Always try")
+    print("the simple model first, and judge by data that was used for nothing else, more than once.")
     assert mean < 0.02, "the mean should explain nothing"
     assert min(straight, net) > 0.35, "both models should explain more than a third of the variance"
     assert abs(straight - net) < 0.06, "the network should be about as good as the straight line"

@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_limits
 
 import chainrule as cr
+from chainrule.plot import style
 
 OUT = Path("runs/12_gpu")
 EPOCHS, SEED = 15, 0
@@ -25,9 +26,7 @@ def chosen_gpu():
     """(the GPU's name or None, why there is none); ends the program if DEVICE asks for what does not exist."""
     asked = os.environ.get("DEVICE")
     if asked not in (None, "cpu", "cuda"):
-        sys.exit(
-            f"DEVICE={asked}: this lesson compares the CPU with a GPU; use DEVICE=cuda, DEVICE=cpu, or leave it out"
-        )
+        sys.exit(f"DEVICE={asked}: this lesson compares the CPU with a GPU; use DEVICE=cuda or DEVICE=cpu")
     if asked == "cpu":
         return None, "DEVICE=cpu asks for none"
     try:
@@ -63,17 +62,15 @@ def main():
     with threadpool_limits(1):  # the products are too small to share
         first, again, double = train(), train(), train(dtype="float64")
     rounding, loss_rounding = difference(first, double)
-    print(
-        f"On the CPU, {EPOCHS} epochs with seed {SEED}: the loss falls from {first[1][0]['loss']:.3f} to {first[1][-1]['loss']:.4f}."
-    )
+    start, *_, end = first[1]["loss"]
+    print(f"On the CPU, {EPOCHS} epochs with seed {SEED}: the loss falls from {start:.3f} to {end:.4f}.")
     print(f"The same again: {first[0].size:,} weights, and {(first[0] != again[0]).sum()} of them differ in any bit.")
-    print(
-        f"In float64 instead of float32: the weights differ by {rounding:.1e} at most, the losses by {loss_rounding.max():.1e}."
-    )
+    most = loss_rounding.max()
+    print(f"In float64 instead of float32: the weights differ by {rounding:.1e} at most, the losses by {most:.1e}.")
     assert np.array_equal(first[0], again[0]), "the same seed should give the same bits"
     assert first[1]["loss"] == again[1]["loss"], "and the same losses"
     assert 0 < rounding < 1e-3, "float32 and float64 should differ, but by rounding only"
-    assert loss_rounding.max() < 1e-4, "and so should their losses"
+    assert most < 1e-4, "and so should their losses"
     curves = {"CPU, float64": double[1], "CPU, float32": first[1]}
     gaps = {"CPU, float32 against float64": loss_rounding}
 
@@ -83,35 +80,31 @@ def main():
         weights, losses = difference(found, first)
         print(f"\nOn the GPU: {(bits[0] != bits[1]).sum()} of 100,000 random numbers differ from those of the CPU.")
         print(f"The weights differ from those of the CPU by {weights:.1e} at most, the losses by {losses.max():.1e}.")
-        seconds = {name: min(run[1]["seconds"]) for name, run in (("CPU", first), ("GPU", found))}
-        print(
-            f"Seconds for the fastest epoch: {seconds['CPU']:.3f} on the CPU, {seconds['GPU']:.3f} on the GPU. (A network as small as"
-        )
-        print("this one leaves a GPU idle most of the time: it pays where the products are large.)")
+        cpu_seconds, gpu_seconds = (min(history["seconds"]) for _, history in (first, found))
+        print(f"Seconds for the fastest epoch: {cpu_seconds:.3f} on the CPU, {gpu_seconds:.3f} on the GPU. (A network")
+        print("as small as this one leaves a GPU idle most of the time: it pays where the products are large.)")
         assert np.array_equal(*bits), "the random bits should be the same on both devices"
         assert weights < 1e-3, "the weights on CPU and GPU should differ by rounding only"
         assert losses.max() < 1e-4, "and so should their losses"
         curves["GPU, float32"], gaps["GPU against CPU, float32"] = found[1], losses
     else:
         print(f"\nNo GPU was used: {reason}.")
-        print(
-            "So this is what the CPU alone can show: the seed fixes every bit, and precision changes only the rounding."
-        )
+        print("This is what the CPU alone can show: the seed fixes every bit, precision changes only the rounding.")
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
     epochs = np.arange(1, EPOCHS + 1)
-    for (name, history), style in zip(
-        curves.items(), ({"linewidth": 6, "alpha": 0.3}, {}, {"linestyle": ":"}), strict=False
-    ):
-        left.plot(epochs, history["loss"], label=name, **style)
-    for (name, gap), marker in zip(gaps.items(), "os", strict=False):
-        right.plot(epochs, gap, f"-{marker}", label=name)
-    right.axhline(2**-24, color="grey", linestyle=":", label="rounding of one number near 1 to float32")
-    left.set(xlabel="epoch", ylabel="training loss", yscale="log", title="The same run")
-    right.set(xlabel="epoch", ylabel="difference of the losses", yscale="log", title="What rounding does to it")
+    style.dress(left, "epoch", "training loss", "The same run").set_yscale("log")
+    style.dress(right, "epoch", "difference of the losses", "What rounding does to it").set_yscale("log")
+    looks = {"color": "sky", "linewidth": 7}, {"color": "blue", "linewidth": 2}, {"color": "black", "linestyle": ":"}
+    for (name, history), look in zip(curves.items(), looks, strict=False):  # over each other, the widest below
+        left.plot(epochs, history["loss"], label=name, **look | {"color": style.COLORS[look["color"]]})
+    for i, (name, gap) in enumerate(gaps.items()):
+        right.plot(epochs, gap, label=name, **style.series(i))
+    one = "rounding of one number near 1 to float32"
+    right.axhline(2**-24, color=style.MUTED, linestyle=":", label=one)
     for ax in (left, right):
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(frameon=False)
+        style.count(ax.xaxis)
+        style.legend(ax)
     figure.savefig(OUT / "same.png", dpi=120)
 
 

@@ -1,6 +1,6 @@
 """Activation functions, by name. Those with a rule of their own are primitives; the others are made of them."""
 
-from ..autograd.errors import choose
+from ..autograd.errors import ArgumentError, choose
 from ..autograd.ops.elementwise import erf, expm1, multiply, relu, sigmoid, softplus, tanh, where
 from ..autograd.ops.reduce import softmax
 from ..autograd.primitive import ELEMENTWISE, composed, primitive
@@ -68,13 +68,20 @@ ACTIVATIONS = {
 def activation(name):
     """The activation function of that name; functions pass through, and None is the identity.
 
-    Raises: ArgumentError, naming those that exist, if there is none.
+    Raises: ArgumentError, naming those that exist, if there is none; ArgumentError for a class in place of an instance.
     """
     if name is None:
         return identity
+    refuse_class("activation", name)
     return name if callable(name) else choose("activation", name, ACTIVATIONS)
 
 
+def refuse_class(what, layer):
+    """Raise if a layer's class stands where one of its instances was meant."""
+    if isinstance(layer, type):
+        raise ArgumentError(f"{what}: {layer.__name__} is a class, not a layer; make one, e.g. {layer.__name__}(...)")
+
+
 def name_of(function):
-    """What a model calls an activation when it is shown."""
+    """What a model calls a function, or a layer, when it is shown."""
     return getattr(function, "__name__", type(function).__name__)

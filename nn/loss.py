@@ -12,15 +12,16 @@ from ..autograd.ops.index import take_along_axis
 from ..autograd.ops.reduce import log_softmax, max_, mean, sum_
 from ..autograd.primitive import ELEMENTWISE, primitive
 from ..autograd.samples import indices, on, reals, unit
-from ..autograd.tensor import Tensor, owner, raw
+from ..autograd.tensor import Tensor, owner, owner_or_none, raw
 
+_ROUNDING = 0.01  # by how much a sum of probabilities may miss 1: float16 keeps three digits of each
 _REDUCTIONS = {"mean": mean, "sum": sum_, "none": lambda values: values}
 
 
 def _pair(name, prediction, target):
     """Both as they are used in arithmetic, if their shapes are the same."""
     prediction, target = (
-        x if hasattr(x, "shape") or isinstance(x, (int, float)) else asarray(x) for x in (prediction, target)
+        x if isinstance(x, (int, float)) or owner_or_none(raw(x)) else asarray(x) for x in (prediction, target)
     )
     shapes = tuple(np.shape(raw(prediction))), tuple(np.shape(raw(target)))
     if shapes[0] != shapes[1]:
@@ -162,10 +163,12 @@ def cross_entropy(logits, target, reduction="mean", label_smoothing=0.0):
     With label smoothing ε, the target is (1 - ε) · one-hot (or the probabilities) + ε / K: a model that is right is not
     pushed to be certain as well.
 
-    Shape: logits (…, K); target (…) of class indices, or (…, K) of probabilities; without reduction (…).
+    Shape: logits (…, K); target (…) of class indices, or (…, K) of probabilities, then with K > 1 and an axis of
+        examples; without reduction (…).
     Raises: ShapeError if the shapes do not fit or the batch is empty; DtypeError for class indices that are not
         integers; ArgumentError for an index outside [0, K) (where values cannot be read for free, as on a GPU, such a
-        row's loss is nan instead), or unless 0 ≤ label_smoothing < 1.
+        row's loss is nan instead), for probabilities below 0 or whose sum is not 1 (checked where they can be read for
+        free), or unless 0 ≤ label_smoothing < 1.
     Source: label smoothing: Szegedy et al., "Rethinking the Inception architecture for computer vision" (2016), section 7.
     Example:
         >>> import chainrule as cr
@@ -178,12 +181,20 @@ def cross_entropy(logits, target, reduction="mean", label_smoothing=0.0):
         raise ShapeError(f"cross_entropy: logits need the shape (…, K) with at least one row, given {logits.shape}")
     classes = logits.shape[-1]
     if target.shape == logits.shape and target.dtype.kind == "f":
+        if logits.ndim == 1 or classes == 1:
+            raise ShapeError(
+                f"cross_entropy: probabilities need logits (n, K), a score for each class, given {logits.shape}; for a yes "
+                "or no for each example use bce_with_logits"
+            )
+        _refuse_no_probabilities(target)
         target = target * (1 - smoothing) + smoothing / classes if smoothing else target
         return _reduced(soft_entropy(logits, target), reduction)
     if target.shape != logits.shape[:-1]:
+        column = target.shape == (*logits.shape[:-1], 1)
         raise ShapeError(
             f"cross_entropy: for logits {logits.shape} the target must be class indices {logits.shape[:-1]} or "
             f"floating probabilities {logits.shape}, given {target.dtype} {target.shape}"
+            + (f"; use target[{':, ' * (target.ndim - 1)}0]" if column else "")
         )
     if target.dtype.kind not in "iu":
         raise DtypeError(f"cross_entropy: class indices must be integers, not {target.dtype}; use target.to('int64')")
@@ -196,6 +207,21 @@ def cross_entropy(logits, target, reduction="mean", label_smoothing=0.0):
         return _reduced(entropy(logits, index), reduction)
     inside = (index >= 0) & (index < classes)
     return _reduced(where(inside, entropy(logits, index * inside), float("nan")), reduction)
+
+
+def _refuse_no_probabilities(target):
+    """Raise if rows that can be read for free are below 0 or do not add up to 1, give or take what rounding does."""
+    if not _readable(target):
+        return
+    target = raw(target)
+    low, sums = target.min(), target.sum(axis=-1, dtype=np.promote_types(target.dtype, "float32"))
+    worst = sums.flat[abs(sums - 1).argmax()]
+    if not (low >= 0 and abs(worst - 1) <= _ROUNDING):
+        raise ArgumentError(
+            "cross_entropy: the probabilities of each row must be at least 0 and add up to 1, given "
+            + (f"{low:.6g}" if low < 0 else f"a row with the sum {worst:.6g}")
+            + "; give class indices, or for one yes or no for each class use bce_with_logits"
+        )
 
 
 def _softmax_less_truth(logits, index, out):

@@ -1,20 +1,23 @@
 """Layers one after the other."""
 
+from itertools import repeat
+
 from ..autograd.errors import ArgumentError, choose
 from .activation import activation as find
-from .activation import identity, name_of
+from .activation import identity, name_of, refuse_class
 from .dropout import Dropout
 from .linear import Linear
 from .module import Module
 from .norm import BatchNorm, LayerNorm
 
 _RECTIFIERS = {"relu", "leaky_relu", "elu", "gelu", "silu", "softplus"}
-_NORMS = {None: lambda features: identity, "batch": BatchNorm, "layer": LayerNorm}
+NORMS = {None: None, "batch": BatchNorm, "layer": LayerNorm}
 
 
 class Sequential(Module):
     """Layers, or any functions, applied one after the other.
 
+    Raises: ArgumentError for what is neither, such as a layer's class.
     Example:
         >>> import chainrule as cr
         >>> cr.nn.Sequential(cr.nn.Linear(2, 3), cr.tanh, cr.nn.Linear(3, 1))(cr.zeros((4, 2))).shape
@@ -23,6 +26,7 @@ class Sequential(Module):
 
     def __init__(self, *layers):
         for layer in layers:
+            refuse_class("Sequential", layer)
             if not callable(layer):
                 raise ArgumentError(f"Sequential: a layer must be a module or a function, not {layer!r}")
         self.layers = list(layers)
@@ -38,6 +42,11 @@ class Sequential(Module):
     def __getitem__(self, index):
         return self.layers[index]
 
+    def _parts(self):
+        """(path, part) for its layers, functions too, and for whatever modules a subclass has beside them."""
+        layers = {f"layers.{i}": layer for i, layer in enumerate(self.layers)}
+        return (layers | dict(super()._parts())).items()
+
 
 class MLP(Module):
     """A multi-layer perceptron: affine layers with an activation after each but the last.
@@ -46,11 +55,12 @@ class MLP(Module):
     Fields:
         layers: one Linear for each pair of neighbouring sizes. Weights start from He's initialiser under rectifiers
             and from Glorot's elsewhere. Where a BatchNorm follows, which would undo a bias, there is none.
-        norms: with norm="batch" or "layer", the BatchNorm or LayerNorm before each hidden activation.
+        norms: with norm="batch" or "layer", the BatchNorm or LayerNorm before each hidden activation; else empty.
         input_dropout: applied to the inputs.
         dropout: applied after each hidden activation.
 
-    Raises: ArgumentError for fewer than two sizes, an unknown activation or norm, or a bad dropout probability.
+    Raises: ArgumentError unless sizes is a list of at least two, or for an unknown activation or norm, or a bad dropout
+        probability.
     Example:
         >>> import chainrule as cr
         >>> model = cr.nn.MLP([64, 32, 10], activation="tanh", dropout=0.1)
@@ -59,21 +69,23 @@ class MLP(Module):
     """
 
     def __init__(self, sizes, activation="relu", output=None, dropout=0.0, input_dropout=0.0, norm=None):
+        if not hasattr(sizes, "__iter__"):
+            raise ArgumentError(f"MLP: sizes must be a list such as [2, 8, 1], not {sizes!r}")
         sizes = list(sizes)
         if len(sizes) < 2:
             raise ArgumentError(f"MLP: sizes needs at least an input and an output size, was given {sizes}")
-        self.activation, self.output, make_norm = find(activation), find(output), choose("norm", norm, _NORMS)
+        self.activation, self.output, make_norm = find(activation), find(output), choose("norm", norm, NORMS)
         self.input_dropout, after_hidden = Dropout(input_dropout), Dropout(dropout)
         init = "he_normal" if name_of(self.activation) in _RECTIFIERS else "xavier_normal"
         *hidden, last = zip(sizes, sizes[1:], strict=False)
         self.layers = [Linear(n, m, bias=norm != "batch", init=init) for n, m in hidden]
         self.layers.append(Linear(*last, init="xavier_normal"))
-        self.norms = [make_norm(m) for _, m in hidden]
+        self.norms = [make_norm(m) for _, m in hidden] if make_norm else []
         self.dropout = after_hidden
 
     def forward(self, x):
         x = self.input_dropout(x)
-        for layer, norm in zip(self.layers, self.norms, strict=False):  # all layers but the last
+        for layer, norm in zip(self.layers[:-1], self.norms or repeat(identity), strict=False):
             x = self.dropout(self.activation(norm(layer(x))))
         return self.output(self.layers[-1](x))
 

@@ -8,6 +8,7 @@ from ..autograd.errors import ArgumentError, CheckpointError, DtypeError
 from ..autograd.ops.creation import tensor
 from ..autograd.tape import no_grad
 from ..autograd.tensor import Tensor, raw
+from .activation import name_of
 
 
 class Parameter(Tensor):
@@ -134,13 +135,18 @@ class Module:
 
     # ---- showing it
 
+    def _parts(self):
+        """(path, part) for what is shown of it line by line: the modules that it holds."""
+        return _children(self)
+
     def extra_repr(self):
         """What the layer says of itself between the brackets."""
         return ""
 
     @recursive_repr("...")
     def __repr__(self):
-        lines = [f"({name}): " + repr(item).replace("\n", "\n  ") for name, item in _children(self)]
+        shown = ((name, repr(part) if isinstance(part, Module) else name_of(part)) for name, part in self._parts())
+        lines = [f"({name}): " + text.replace("\n", "\n  ") for name, text in shown]
         if not lines:
             return f"{type(self).__name__}({self.extra_repr()})"
         return "\n  ".join([f"{type(self).__name__}({self.extra_repr()}", *lines]) + "\n)"

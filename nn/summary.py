@@ -7,6 +7,8 @@ from ..autograd.errors import ArgumentError, ShapeError
 from ..autograd.ops.creation import zeros
 from ..autograd.tape import no_grad
 from ..autograd.tensor import Tensor
+from .activation import name_of
+from .mlp import Sequential
 from .module import Module, positive_int
 
 _BATCH = 2  # examples in the pass that finds the shapes
@@ -17,8 +19,9 @@ class Summary:
     """What `summary` found; it is shown as a table.
 
     Fields:
-        rows: a dict for each module, in the order of their first calls: its path, type and output shape, and the number
-            of parameters that it holds itself, not in modules below it, and of trainable ones among them.
+        rows: a dict for each module, and each function in a Sequential, in the order of their first calls: its path,
+            type and output shape, and the number of parameters that it holds itself, not in modules below it, and of
+            trainable ones among them.
         total_parameters, trainable_parameters: how many numbers are learned; what is shared counts once.
         parameter_bytes: the memory they take.
     """
@@ -56,6 +59,7 @@ def summary(model, input_shape):
         ────────────────────────────────────────────────────
         (model)   Sequential  (n, 10)           0          0
         layers.0  Linear      (n, 32)       2,080      2,080
+        layers.1  tanh        (n, 32)           0          0
         layers.2  Linear      (n, 10)         330        330
         ────────────────────────────────────────────────────
         2,410 parameters, 9.4 KiB
@@ -66,14 +70,15 @@ def summary(model, input_shape):
     for length in shape:
         positive_int("summary", "every length of input_shape", length)
     modules = dict(model.named_modules())
+    parts = modules | {place: layer for item in modules.items() for place, layer in _functions(*item)}
     outputs = _outputs(model, modules, shape)
-    held = {path: [] for path in [*outputs, *modules]}
+    held = {path: [] for path in [*outputs, *parts]}
     for name, p in model.named_parameters():
         held[max((path for path in modules if not path or name.startswith(f"{path}.")), key=len)].append(p)
     rows = [
         {
             "path": path or "(model)",
-            "type": type(modules[path]).__name__,
+            "type": name_of(parts[path]),
             "output": ", ".join(outputs.get(path, ["not called"])),
             "parameters": sum(p.size for p in own),
             "trainable": sum(p.size for p in own if p.requires_grad),
@@ -84,17 +89,25 @@ def summary(model, input_shape):
     return Summary(rows, total, trainable, sum(p.size * p.dtype.itemsize for p in model.parameters()))
 
 
+def _functions(path, module):
+    """(path, function) for the layers of a Sequential that are no modules."""
+    if isinstance(module, Sequential):
+        for i, layer in enumerate(module.layers):
+            if not isinstance(layer, Module):
+                yield f"{path}.layers.{i}" if path else f"layers.{i}", layer
+
+
 def _outputs(model, modules, shape):
     """{path: the different output shapes, as text} in the order of the first calls."""
     outputs, failed = {}, []
 
-    def watched(path, forward):
+    def watched(path, part, forward):
         def call(*inputs, **options):
             shapes = outputs.setdefault(path, [])
             try:
                 result = forward(*inputs, **options)
             except ShapeError:
-                failed.append(f"{path or 'the model'} ({type(modules[path]).__name__}) cannot take {_text(inputs)}")
+                failed.append(f"{path or 'the model'} ({name_of(part)}) cannot take {_text(inputs)}")
                 raise
             if _text(result) not in shapes:
                 shapes.append(_text(result))
@@ -107,7 +120,10 @@ def _outputs(model, modules, shape):
     try:
         model.eval()
         for path, module in modules.items():
-            module.forward = watched(path, module.forward)
+            module.forward = watched(path, module, module.forward)
+            functions = [watched(place, layer, layer) for place, layer in _functions(path, module)]
+            if functions:
+                module.layers = [x if isinstance(x, Module) else functions.pop(0) for x in module.layers]
         with no_grad():
             model(zeros((_BATCH, *shape), like.dtype, like.device))
     except ShapeError as error:

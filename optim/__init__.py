@@ -12,6 +12,7 @@ from .checkpoint import Checkpoint
 from .clip import clip_grad_norm, clip_grad_value, grad_norm
 from .data import Batches
 from .early_stopping import EarlyStopping
+from .evaluate import evaluate, predict
 from .fit import fit
 from .history import History
 from .lbfgs import LBFGS
@@ -21,7 +22,7 @@ from .optimizer import Optimizer
 from .penalty import l1_penalty, l2_penalty, max_norm
 from .plateau import ReduceOnPlateau
 from .registry import OPTIMIZERS, optimizer
-from .run import Run, evaluate
+from .run import Run
 from .sanity import sanity_check
 from .sgd import SGD
 
@@ -59,6 +60,7 @@ __all__ = [
     "max_norm",
     "metrics",
     "optimizer",
+    "predict",
     "sanity_check",
     "schedule",
 ]

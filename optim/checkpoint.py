@@ -33,10 +33,12 @@ class Checkpoint(Callback):
                 f"fit: there is a checkpoint at {self.path}; pass resume=True to go on from it, or delete it"
             )
 
-    def take_up(self, run):
+    def take_up(self, run, resume):
         """Go on with the run that the file holds, if there is one."""
         if self.path.exists():
             run.load_state_dict(load(self.path))
+        elif resume:
+            run.say(f"there is no checkpoint at {self.path} yet: starting anew")
 
     def on_step(self, run):
         if self.every and run.optimizer.steps % self.every == 0:
@@ -46,5 +48,5 @@ class Checkpoint(Callback):
         save(run.state_dict(), self.path)
 
     def on_end(self, run):
-        if run.interrupted and not run.halfway:  # between two steps: nothing is half done
+        if run.interrupted and run.epoch and not run.halfway:  # between two steps: nothing is half done
             save(run.state_dict(), self.path)

@@ -4,7 +4,7 @@ from math import inf
 
 from ..autograd.errors import ArgumentError, choose
 from .callback import Callback
-from .metrics import METRICS
+from .metrics import LOWER_IS_BETTER, METRICS
 from .options import not_negative, whole
 
 _MODES = {"min": 1, "max": -1}
@@ -18,8 +18,9 @@ def direction(owner, monitor, mode="auto"):
     if mode != "auto":
         return choose("mode", mode, _MODES)
     name = monitor.removeprefix("val_")
-    if name in METRICS or any(name.endswith(f"_{metric}") for metric in METRICS):
-        return _MODES["max"]
+    known = next((m for m in METRICS if name == m or name.endswith(f"_{m}")), None)
+    if known is not None:
+        return _MODES["min" if known in LOWER_IS_BETTER else "max"]
     if any(word in name for word in ("loss", "error", "mse", "mae", "l1")):
         return _MODES["min"]
     raise ArgumentError(f'{owner}: is more or less of {monitor!r} better? Say mode="max" or mode="min"')
@@ -38,13 +39,11 @@ class Best(Callback):
     def __init__(self, monitor="val_loss", mode="auto", min_delta=0.0):
         if not isinstance(monitor, str):
             raise ArgumentError(f"{type(self).__name__}: monitor must be the name of a column, not {monitor!r}")
-        self.monitor = monitor
-        self.sign = direction(type(self).__name__, monitor, mode)
+        if mode != "auto":
+            choose("mode", mode, _MODES)
+        self.monitor, self.mode = monitor, mode
         self.min_delta = not_negative(type(self).__name__, "min_delta", min_delta)
-        self._reset()
-
-    def _reset(self):
-        self.epoch, self.value, self.weights = None, self.sign * inf, None
+        self.epoch, self.value, self.weights = None, None, None
 
     def on_start(self, run):
         if self.monitor not in run.columns:
@@ -52,7 +51,8 @@ class Best(Callback):
                 f"{type(self).__name__}: there is no column {self.monitor!r} to monitor; choose among "
                 f"{', '.join(map(repr, run.columns))}" + ("" if run.validation else ", or give fit validation data")
             )
-        self._reset()
+        self.sign = direction(type(self).__name__, self.monitor, self.mode)
+        self.epoch, self.value, self.weights = None, self.sign * inf, None
 
     def on_epoch(self, run):
         value = run.history[-1][self.monitor]
@@ -98,9 +98,10 @@ class EarlyStopping(Best):
     def __init__(self, patience=10, min_delta=0.0, monitor="val_loss", mode="auto"):
         super().__init__(monitor, mode, min_delta)
         self.patience = whole("EarlyStopping", "patience", patience)
+        self.waiting = 0
 
-    def _reset(self):
-        super()._reset()
+    def on_start(self, run):
+        super().on_start(run)
         self.waiting = 0
 
     def improved(self, run):

@@ -7,7 +7,7 @@ from .prepare import (
     batches_of,
     checkpoint_at,
     clips,
-    named_metrics,
+    metrics_of,
     refuse_misfits,
     refuse_wrong_kinds,
     validation_parts,
@@ -52,8 +52,11 @@ def fit(
     Ctrl-C ends the training after the current step, a second one at once; the History of the finished epochs is
     returned, and with early stopping the model has its best weights.
 
-    Returns the History: per epoch the mean loss (penalty included), val_loss and val_<metric>, the learning rate, the
-    mean norm of the gradients, and the seconds that training took. Its best_epoch and best_weights are those of the
+    x and y of pairs, if they are floating, are converted to the model's dtype. Afterwards the model is in evaluation.
+
+    Returns the History: per epoch the mean loss (penalty included; the loss is taken to be a mean over its examples),
+    val_loss and val_<metric>, the learning rate, the mean norm of the gradients (before clip_norm), and the seconds that
+    training took. Its best_epoch and best_weights are those of the
     lowest val_loss, or of what early stopping monitors.
     Raises: ArgumentError, ShapeError or CheckpointError, before anything has changed, for options and data that do not
         fit; GraphError if a loss or a gradient is nan or infinite.
@@ -68,31 +71,32 @@ def fit(
     whole("fit", "epochs", epochs)
     verbose = whole("fit", "verbose", int(verbose) if isinstance(verbose, bool) else verbose, least=0)
     refuse_wrong_kinds(model, loss, optimizer, penalty)
-    data, validation = batches_of(data, batch_size), validation_parts(validation)
-    metrics, clip = named_metrics(metrics, validation), clips(clip_norm, clip_value)
+    data, validation = batches_of(data, batch_size, model), validation_parts(validation, model)
+    metrics, clip = metrics_of(metrics, validation), clips(clip_norm, clip_value)
     checkpoint = checkpoint_at(checkpoint, resume)
     callbacks = all_callbacks(early_stopping, validation, callbacks, epochs, verbose, checkpoint)
     run = Run(model, loss, optimizer, data, validation, metrics, callbacks)
-    refuse_misfits(run)
+    refuse_misfits(run, clip)
     if checkpoint is not None:
         checkpoint.refuse(resume)
     with DeferredInterrupt(run), run.started():
         if checkpoint is not None:
-            checkpoint.take_up(run)
+            checkpoint.take_up(run, resume)
         while run.goes_on(epochs):
             for x, y in run.rest_of_epoch():
+                norms = []  # of the gradients before they are clipped
 
-                def closure(x=x, y=y):
+                def closure(x=x, y=y, norms=norms):
                     optimizer.zero_grad()
                     value = loss(model(x), y)
                     if penalty is not None:
                         value = value + penalty(model)
                     value.backward()
                     for bound in clip:
-                        bound(optimizer.params)
+                        norms.append(bound(optimizer.params))
                     return value
 
-                run.count(optimizer.step(closure), len(x))
+                run.count(optimizer.step(closure), len(x), *norms[:1])
                 if run.ending:
                     break
             else:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+SHOWN = 60  # rows that are printed of a long run
+
 
 class History(list):
     """One dict for each epoch: `epoch`, `loss`, what was measured on the validation data, `lr`, `grad_norm`, `seconds`.
@@ -27,8 +29,18 @@ class History(list):
         self.best_epoch = self.best_weights = self.stopped = None
 
     def __getitem__(self, key):
-        """A column by its name, or an epoch by its position."""
-        return [row[key] for row in self] if isinstance(key, str) else super().__getitem__(key)
+        """A column by its name, an epoch by its position, or several epochs as a History."""
+        if isinstance(key, str):
+            if self and key not in self.columns:
+                raise KeyError(f"there is no column {key!r}; choose among {', '.join(self.columns) or 'none'}")
+            return [row[key] for row in self]
+        rows = super().__getitem__(key)
+        return History(rows) if isinstance(key, slice) else rows
+
+    @property
+    def best(self):
+        """The row of the best epoch; None without one."""
+        return next((row for row in self if row.get("epoch") == self.best_epoch), None)
 
     @property
     def columns(self):
@@ -59,7 +71,11 @@ class History(list):
         return [self.columns, *([show(row.get(name, "")) for name in self.columns] for row in self)]
 
     def __repr__(self):
+        if not self:
+            return "no epoch was finished"
         cells = self._cells()
+        if len(cells) > 1 + SHOWN:
+            cells[1 + SHOWN // 2 : -SHOWN // 2] = [["…"] * len(cells[0])]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in cells)
 

@@ -50,6 +50,8 @@ class LBFGS(Optimizer):
         (4.0, [1.0, 1.0])
     """
 
+    whole_batch = True
+
     def __init__(
         self, params, lr=1.0, max_iter=20, max_eval=None, tolerance_grad=1e-7, tolerance_change=1e-9, history_size=100,
         line_search=None,

@@ -43,7 +43,8 @@ def lr_find(model, loss, optimizer, data, start=1e-7, end=10.0, steps=100, *, ba
     The run ends early where the smoothed loss exceeds `diverged` times its lowest value. Afterwards model, optimiser and
     random generators are as before, to the bit, whatever ended it.
 
-    `data` as in fit; it is repeated as often as needed.
+    `data` as in fit; it is repeated as often as needed. The rate is that of the first group of parameters, and the others
+    keep their proportion to it.
 
     Raises: ArgumentError for bad bounds, for data that is an iterator (it would be used up), or if no rate lowered the
         loss; GraphError if the loss or a gradient is nan at the very first step.
@@ -63,7 +64,9 @@ def lr_find(model, loss, optimizer, data, start=1e-7, end=10.0, steps=100, *, ba
         raise ArgumentError(f"lr_find: end must be above start, not {end} and {start}")
     if not diverged > 1:
         raise ArgumentError(f"lr_find: diverged must be above 1, not {diverged!r}")
-    data = batches_of(data, batch_size)
+    if optimizer.whole_batch:
+        raise ArgumentError(f"lr_find: {type(optimizer).__name__} finds its steps itself; lr=1 suits it")
+    data = batches_of(data, batch_size, model)
     if hasattr(data, "__next__"):
         raise ArgumentError("lr_find: the data is an iterator, which would be used up; give Batches, a pair or a list")
     run = Run(model, loss, optimizer, data, {}, {}, [])
@@ -85,8 +88,11 @@ def lr_find(model, loss, optimizer, data, start=1e-7, end=10.0, steps=100, *, ba
 def _sweep(run, lrs, batches, base, diverged):
     """The loss at each rate, less what makes its batch easier or harder than others, until it explodes."""
     smoothed = lowest = None
+    rates = [run.optimizer.rate(group) for group in run.optimizer.groups]
+    ratios = [rate / rates[0] if rates[0] else 1.0 for rate in rates]
     for lr, (x, y), own in zip(lrs, batches, base, strict=True):
-        run.optimizer.lr = lr
+        for group, ratio in zip(run.optimizer.groups, ratios, strict=True):
+            group["lr"] = lr * ratio
         run.optimizer.zero_grad()
         value = run.loss(run.model(x), y)
         number = float(value) - own + sum(base) / len(base)

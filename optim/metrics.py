@@ -12,6 +12,23 @@ from ..autograd.tensor import convert
 from ..backends import get
 from .data.check import places, refuse_nonfinite
 
+__all__ = [
+    "LOWER_IS_BETTER",
+    "METRICS",
+    "accuracy",
+    "confusion_matrix",
+    "f1",
+    "mae",
+    "metric",
+    "mse",
+    "precision",
+    "r2",
+    "recall",
+    "rmse",
+    "roc_auc",
+    "top_k",
+]
+
 
 def accuracy(prediction, target, threshold=None):
     """The share of examples whose class was predicted.
@@ -144,21 +161,46 @@ def r2(prediction, target):
     Shape: both the same, (n,) or (n, d).
     Raises: ShapeError if the shapes differ; ArgumentError for NaN or infinity, or fewer than two examples.
     """
-    prediction, target = _host("r2: prediction", prediction), _host("r2: target", target)
-    if prediction.shape != target.shape or prediction.ndim not in (1, 2) or not prediction.size:
-        raise ShapeError(
-            f"r2: prediction and target must have the same shape, (n,) or (n, d), given {prediction.shape} and "
-            f"{target.shape}"
-        )
-    refuse_nonfinite("r2: prediction", prediction)
-    refuse_nonfinite("r2: target", target)
+    prediction, target = _measurements("r2", prediction, target)
     if len(target) < 2:
         raise ArgumentError("r2: undefined for one example; measure on more")
-    prediction, target = (a.reshape(len(a), -1).astype(np.float64) for a in (prediction, target))
+    prediction, target = (a.reshape(len(a), -1) for a in (prediction, target))
     unexplained = np.square(target - prediction).sum(axis=0)
     variance = np.square(target - target.mean(axis=0)).sum(axis=0)
     ratio = np.divide(unexplained, variance, out=(unexplained != 0).astype(np.float64), where=variance != 0)
     return float(np.mean(1 - ratio))
+
+
+def mse(prediction, target):
+    """The mean squared error: mean of (prediction - target)². Lower is better.
+
+    Shape: both the same, (n,) or (n, d).
+    Raises: ShapeError if the shapes differ or there are no examples; ArgumentError for NaN or infinity.
+    Example:
+        >>> import chainrule as cr
+        >>> cr.metrics.mse([1.0, 2.0], [1.0, 4.0])
+        2.0
+    """
+    prediction, target = _measurements("mse", prediction, target)
+    return float(np.square(prediction - target).mean())
+
+
+def rmse(prediction, target):
+    """The root of the mean squared error, in the unit of the target. Lower is better.
+
+    Shape, Raises: as `mse`.
+    """
+    prediction, target = _measurements("rmse", prediction, target)
+    return float(np.sqrt(np.square(prediction - target).mean()))
+
+
+def mae(prediction, target):
+    """The mean absolute error: mean of |prediction - target|. Lower is better.
+
+    Shape, Raises: as `mse`.
+    """
+    prediction, target = _measurements("mae", prediction, target)
+    return float(np.abs(prediction - target).mean())
 
 
 # ---- what they share
@@ -170,6 +212,19 @@ def _host(name, values):
     if array.dtype.kind == "f" and (bad := np.isnan(array)).any():
         raise ArgumentError(f"{name}: {bad.sum()} of {bad.size} values are NaN{places(bad)}; see where they come from")
     return array
+
+
+def _measurements(name, prediction, target):
+    """Both as float64, if they are finite and of one shape, (n,) or (n, d)."""
+    prediction, target = _host(f"{name}: prediction", prediction), _host(f"{name}: target", target)
+    if prediction.shape != target.shape or prediction.ndim not in (1, 2) or not prediction.size:
+        raise ShapeError(
+            f"{name}: prediction and target must have the same shape, (n,) or (n, d), given {prediction.shape} and "
+            f"{target.shape}"
+        )
+    refuse_nonfinite(f"{name}: prediction", prediction)
+    refuse_nonfinite(f"{name}: target", target)
+    return prediction.astype(np.float64), target.astype(np.float64)
 
 
 def _classes(name, prediction, target, threshold):
@@ -254,7 +309,8 @@ def _area(scores, positive):
     return float((ranks[place][positive].sum() - n * (n + 1) / 2) / (n * (len(scores) - n)))
 
 
-METRICS = {f.__name__: f for f in (accuracy, top_k, precision, recall, f1, roc_auc, r2)}
+METRICS = {f.__name__: f for f in (accuracy, top_k, precision, recall, f1, roc_auc, r2, mse, rmse, mae)}
+LOWER_IS_BETTER = {"mse", "rmse", "mae"}  # of all others, higher is
 
 
 def metric(name):

@@ -46,6 +46,8 @@ class Optimizer:
         [0.5, 1.5]
     """
 
+    whole_batch = False  # whether a step must see the same loss at every call: all data, no clipping
+
     def __init__(self, params, lr, **options):
         self._kind = type(self).__name__
         self.groups, self._names = groups_of(self, params, {"lr": lr, **options})
@@ -96,7 +98,7 @@ class Optimizer:
             with enable_grad():
                 value = closure()
         self._refuse_missing_gradients()
-        line, rates = user_line(), {id(group): self._rate(group) for group in self.groups}
+        line, rates = user_line(), {id(group): self.rate(group) for group in self.groups}
         with no_grad():
             work = [(group, block, block.runs()) for group, block in self._blocks]
             self.grad_norm = Tensor._wrap(self._norm([(block, runs) for _, block, runs in work if runs]))
@@ -116,7 +118,7 @@ class Optimizer:
 
     @property
     def lr(self):
-        return self._rate(self.groups[0])
+        return self.rate(self.groups[0])
 
     @lr.setter
     def lr(self, value):
@@ -150,8 +152,8 @@ class Optimizer:
 
     # ---- how
 
-    def _rate(self, group):
-        """The learning rate of the coming step."""
+    def rate(self, group):
+        """The learning rate of a group at the coming step."""
         lr = group["lr"]
         if not callable(lr):
             return lr

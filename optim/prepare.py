@@ -13,14 +13,14 @@ from .checkpoint import Checkpoint
 from .clip import clip_grad_norm, clip_grad_value
 from .data import Batches, refuse_nonfinite
 from .early_stopping import Best, EarlyStopping
-from .metrics import metric
+from .evaluate import named_metrics, predict
 from .optimizer import Optimizer
 from .options import positive
 from .progress import Progress
 from .untouched import evaluating
 
 
-def batches_of(data, batch_size):
+def batches_of(data, batch_size, model=None):
     """A pair of arrays, or of lists of numbers, as Batches; what yields pairs as it is."""
     wanted = "fit: data must be a pair (x, y), Batches, or something that yields pairs (x, y)"
     if _is_array(data) or isinstance(data, (str, bytes, dict)) or not hasattr(data, "__iter__"):
@@ -28,7 +28,7 @@ def batches_of(data, batch_size):
     if isinstance(data, (tuple, list)) and data and all(_is_array(a) or _is_numbers(a) for a in data):
         if len(data) != 2:
             raise ArgumentError(f"{wanted}, not {len(data)} arrays")
-        return Batches(*data, batch_size=batch_size, shuffle=batch_size is not None)
+        return Batches(*_in_dtype_of(model, data), batch_size=batch_size, shuffle=batch_size is not None)
     return data
 
 
@@ -45,7 +45,14 @@ def _is_numbers(a):
     return isinstance(a, (int, float))
 
 
-def validation_parts(validation):
+def _in_dtype_of(model, arrays):
+    """The arrays as Tensors, the floating ones in the floating dtype of the model, in which it computes at its speed."""
+    own = next((p.dtype for p in model.parameters() if p.dtype.kind == "f"), None) if model is not None else None
+    arrays = [asarray(a) for a in arrays]
+    return [a.to(own) if own is not None and a.dtype.kind == "f" and a.dtype != own else a for a in arrays]
+
+
+def validation_parts(validation, model=None):
     """{name: (x, y)}, however it was given."""
     if validation is None:
         return {}
@@ -53,27 +60,14 @@ def validation_parts(validation):
     for name, pair in parts.items():
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise ArgumentError(f"fit: validation data {name!r} must be a pair (x, y), not {pair!r:.80}")
-    return {name: tuple(a if hasattr(a, "shape") else asarray(a) for a in pair) for name, pair in parts.items()}
+    return {name: tuple(_in_dtype_of(model, pair)) for name, pair in parts.items()}
 
 
-def named_metrics(metrics, validation):
-    """{name: function}, from names, functions or a dict."""
-    if not metrics:
-        return {}
-    if not validation:
+def metrics_of(metrics, validation):
+    """The metrics by name, if there is something to measure them on."""
+    if metrics and not validation:
         raise ArgumentError("fit: metrics are measured on validation data; give validation=(x, y)")
-    if not isinstance(metrics, dict):
-        metrics = [metrics] if isinstance(metrics, str) or callable(metrics) else metrics
-        if not hasattr(metrics, "__iter__"):
-            raise ArgumentError(f"fit: metrics must be names, functions, or a dict of functions, not {metrics!r}")
-        pairs = [(m if isinstance(m, str) else getattr(m, "__name__", None), m) for m in metrics]
-        names = [name for name, _ in pairs]
-        if None in names or len(set(names)) < len(names) or "<lambda>" in names:
-            raise ArgumentError(
-                f"fit: metrics need names, each once, but have {names}; give a dict of functions by name"
-            )
-        metrics = dict(pairs)
-    return {name: m if callable(m) else metric(m) for name, m in metrics.items()}
+    return named_metrics(metrics)
 
 
 def clips(clip_norm, clip_value):
@@ -123,11 +117,12 @@ def refuse_wrong_kinds(model, loss, optimizer, penalty):
         raise ArgumentError(f"fit: optimizer must be an Optimizer, not {optimizer!r:.80}{advice}")
 
 
-def refuse_misfits(run):
-    """Raise if the data holds nan, has another width than the model or the training data, or labels beyond its outputs.
+def refuse_misfits(run, clip):
+    """Raise if the optimiser is not the model's, if the data holds nan, has another width than the model or the training data, or labels beyond its outputs.
 
     Data that only yields batches is not looked at: it may be an iterator.
     """
+    _refuse_optimizer(run, clip)
     arrays = getattr(run.batches, "arrays", None)
     parts = {}
     if arrays is not None:
@@ -148,6 +143,44 @@ def refuse_misfits(run):
             raise ShapeError(f"fit: the examples of the {name} have shape {other}, those of the {first} {width}")
     for name, (x, y) in parts.items():
         _refuse_labels(run, name, _try(run, x), y)
+    for x, y in run.validation.values() if run.metrics else ():  # what cannot be measured raises now
+        prediction = predict(run.model, x)
+        for metric in run.metrics.values():
+            metric(prediction, y)
+
+
+def _refuse_optimizer(run, clip):
+    """Raise if the optimiser cannot do its part in this run."""
+    optimizer, batches = run.optimizer, len(run.batches) if hasattr(run.batches, "__len__") else None
+    own = {id(p) for p in run.model.parameters()}
+    if own and own.isdisjoint(map(id, optimizer.params)):
+        raise ArgumentError("fit: the optimiser has none of the model's parameters; was it made for another model?")
+    if optimizer.whole_batch and (batches != 1 or clip):
+        raise ArgumentError(
+            f"fit: {type(optimizer).__name__} needs the same loss at every call: all data in one batch (batch_size=None) "
+            f"and no clipping; there are {batches} batches"
+        )
+    for group in optimizer.groups:
+        for name in monitors(group["lr"]):
+            if name not in run.columns:
+                raise ArgumentError(
+                    f"fit: the learning rate {group['lr']!r} looks at {name!r}, which this run does not have; choose among "
+                    f"{', '.join(map(repr, run.columns))}" + ("" if run.validation else ", or give validation data")
+                )
+    remainder = getattr(run.batches, "n", 0) % getattr(run.batches, "batch_size", 1)
+    short = remainder and not run.batches.drop_last and remainder < max(
+        getattr(module, "least_batch", 1) for _, module in run.model.named_modules())  # fmt: skip
+    if short:
+        raise ArgumentError(
+            f"fit: the last batch has {remainder} example, too few for the model's BatchNorm; choose another batch_size, or "
+            "Batches(x, y, drop_last=True)"
+        )
+
+
+def monitors(schedule):
+    """The columns that a learning rate looks at."""
+    own = [schedule.monitor] if hasattr(schedule, "monitor") else []
+    return own + [name for part in getattr(schedule, "parts", []) for name in monitors(part)]
 
 
 @no_grad()

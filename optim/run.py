@@ -3,18 +3,18 @@
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from time import perf_counter
+from zlib import crc32
 
 from ..autograd import random
 from ..autograd.errors import ArgumentError, CheckpointError, GraphError
-from ..autograd.ops.shape import concatenate
 from ..autograd.random import Generator
-from ..autograd.tape import no_grad
 from ..autograd.tensor import owner, raw
+from .evaluate import evaluate
 from .history import History
-from .untouched import evaluating
+from .schedule import Schedule
 
 VERSION = 1  # of the checkpoint's contents
-ENTRIES = set("model optimizer epoch step batches finished sums history random callbacks".split())
+ENTRIES = set("model optimizer epoch step data finished sums history random callbacks".split())
 
 
 class Run:
@@ -28,6 +28,7 @@ class Run:
         step: how many steps of this epoch were taken.
         stop: None, or why the run shall end after this step; interrupted: whether it ends for Ctrl-C;
             halfway: whether that cut off a step.
+        trained: whether a step may have been taken.
     """
 
     def __init__(self, model, loss, optimizer, batches, validation, metrics, callbacks):
@@ -38,9 +39,10 @@ class Run:
         self.history = History()
         self._generators = _generators(model, batches)
         self.epoch, self.step, self.stop = 0, 0, None
-        self.interrupted = self.halfway = False
+        self.interrupted = self.halfway = self.trained = False
         self._sums = {"loss": 0.0, "examples": 0, "grad_norm": 0.0, "seconds": 0.0}
         self._resumed, self._order = False, None  # in the middle of an epoch; the generators at the epoch's start
+        self._started = perf_counter()
 
     def call(self, moment):
         """Tell all callbacks."""
@@ -55,6 +57,7 @@ class Run:
             for callback in self.callbacks:
                 callback.on_start(self)
                 ends.callback(callback.on_end, self)
+            ends.callback(lambda: self.model.eval() if self.trained else None)
             try:
                 yield
             except KeyboardInterrupt:
@@ -83,6 +86,7 @@ class Run:
             self.epoch, self.step = self.epoch + 1, 0
             self._sums = dict.fromkeys(self._sums, 0.0) | {"examples": 0}
             self._order = self.random_state()
+        self.trained = True
         if not self.model.training:  # a part that is in evaluation by itself stays there
             self.model.train()
         now = self.random_state()
@@ -99,13 +103,13 @@ class Run:
         self._started = perf_counter() - self._sums["seconds"]
         return batches
 
-    def count(self, value, examples):
-        """Note the loss of a batch and the gradients of its step."""
+    def count(self, value, examples, norm=None):
+        """Note the loss of a batch and the norm of its gradients, which is that of the step if none is given."""
         self.step += 1
         sums = self._sums
         sums["loss"] = sums["loss"] + _unread(value) * examples
         sums["examples"] += examples
-        sums["grad_norm"] = sums["grad_norm"] + _unread(self.optimizer.grad_norm)
+        sums["grad_norm"] = sums["grad_norm"] + _unread(self.optimizer.grad_norm if norm is None else norm)
         self.call("on_step")
 
     def finish_epoch(self):
@@ -138,12 +142,12 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "epoch": self.epoch,
             "step": self.step,
-            "batches": _length(self.batches),
+            "data": _fingerprint(self.batches),
             "finished": len(self.history) == self.epoch,
             "sums": {k: v if k == "examples" else float(v) for k, v in self._sums.items()},
             "history": list(self.history),
             "random": {"now": self.random_state(), "order": self._order},
-            "callbacks": [{"kind": type(c).__name__, "state": c.state_dict()} for c in self.callbacks],
+            "callbacks": [{"kind": type(c).__name__, "state": s} for c in self.callbacks if (s := c.state_dict())],
         }
 
     def load_state_dict(self, state):
@@ -161,26 +165,44 @@ class Run:
             raise
         self.set_random_state(state["random"]["now"])
         self._order = state["random"]["order"]
-        for callback, saved in zip(self.callbacks, state["callbacks"], strict=True):
-            callback.load_state_dict(saved["state"])
+        for callback, saved in self._matched(state["callbacks"]):
+            callback.load_state_dict(saved)
         self.history[:] = state["history"]
         self.epoch, self.step, self._sums = state["epoch"], state["step"], state["sums"]
         self.stop = next((callback.ended for callback in self.callbacks if callback.ended), None)
-        self._resumed = not state["finished"]
+        self._resumed, self._started = not state["finished"], perf_counter() - self._sums["seconds"]
 
     def _refuse_misfit(self, state):
         if not isinstance(state, dict) or state.get("version") != VERSION or not state.keys() >= ENTRIES:
             raise CheckpointError("fit: the checkpoint is not one of a training run of this version of chainrule")
-        if state["batches"] != _length(self.batches):
+        if state["data"] != _fingerprint(self.batches):
             raise CheckpointError(
-                f"fit: the checkpoint is of a run with {state['batches']} batches in an epoch, and this data has "
-                f"{_length(self.batches)}; resume with the data and the batch size of the interrupted run"
+                f"fit: the checkpoint is of a run on other data: {state['data']} there, {_fingerprint(self.batches)} here; "
+                "resume with the data and the batch size of the interrupted run"
             )
-        kinds = [c["kind"] for c in state["callbacks"]], [type(c).__name__ for c in self.callbacks]
-        if kinds[0] != kinds[1]:
-            raise CheckpointError(f"fit: the checkpoint is of a run with the callbacks {kinds[0]}, not {kinds[1]}")
+        schedules = [(old.get("lr"), group["lr"]) for old, group in zip(
+            state["optimizer"]["groups"], self.optimizer.groups, strict=False)]  # fmt: skip
+        for old, new in schedules:
+            if isinstance(new, Schedule) and old != repr(new):
+                raise CheckpointError(
+                    f"fit: the checkpoint is of a run with the learning rate {old}, this one has {new!r}"
+                )
+        self._matched(state["callbacks"])
         if state["random"]["now"].keys() != self.random_state().keys():
             raise CheckpointError("fit: the checkpoint is of a run with other random generators in data or model")
+
+    def _matched(self, saved):
+        """(callback, its state) by kind and order; what is new in this run begins anew."""
+        waiting, pairs = list(self.callbacks), []
+        for entry in saved:
+            callback = next((c for c in waiting if type(c).__name__ == entry["kind"]), None)
+            if callback is None:
+                raise CheckpointError(
+                    f"fit: the checkpoint is of a run with a callback {entry['kind']}, which is missing"
+                )
+            waiting.remove(callback)
+            pairs.append((callback, entry["state"]))
+        return pairs
 
     def random_state(self, own=False):
         """The positions of the random generators; of those that belong to the data and the model only, if `own`."""
@@ -205,24 +227,8 @@ def _unread(number):
     return float(array) if owner(array).on_host else number.detach().to("float64")
 
 
-def _length(batches):
-    return len(batches) if hasattr(batches, "__len__") else None
-
-
-@no_grad()
-def evaluate(model, loss, x, y, metrics=None, name="val", batch_size=4096):
-    """The loss and the metrics of `model` on (x, y), with dropout and the like switched off, as a dict of numbers.
-
-    More than `batch_size` examples are passed through the model in parts.
-    """
-    with evaluating(model):
-        if len(x) <= batch_size:
-            prediction = model(x)
-            value = float(loss(prediction, y))
-        else:
-            parts = [slice(i, i + batch_size) for i in range(0, len(x), batch_size)]
-            prediction = concatenate([model(x[part]) for part in parts])
-            losses = [float(loss(prediction[part], y[part])) * len(x[part]) for part in parts]
-            value = sum(losses) / len(x)
-        scores = {f"{name}_{k}": float(metric(prediction, y)) for k, metric in (metrics or {}).items()}
-        return {f"{name}_loss": value} | scores
+def _fingerprint(batches):
+    """What tells the data of one run from that of another, at little cost: lengths, shapes, the bytes of the first rows."""
+    length = len(batches) if hasattr(batches, "__len__") else None
+    arrays = [f"{a.dtype}{list(a.shape)} {crc32(a[:16].numpy().tobytes()):08x}" for a in getattr(batches, "arrays", [])]
+    return {"batches": length, "arrays": arrays}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..autograd.errors import ArgumentError, GraphError
-from ..autograd.ops.creation import asarray, tensor
+from ..autograd.ops.creation import asarray, full_like, tensor
 from ..autograd.ops.elementwise import square
 from ..autograd.ops.index import take_along_axis
 from ..autograd.ops.reduce import logsumexp, mean
@@ -44,7 +44,8 @@ class Report(list):
 def sanity_check(model, batch, loss=None, steps=300, lr=0.01):
     """Check a model on one batch (x, y); afterwards model and random generators are as before.
 
-    1. The loss at the start is near that of guessing: ln K for K classes, ln 2 for one logit, the variance for numbers.
+    1. The loss at the start is near that of guessing: ln K for K classes, else that of the best of a few constants; not
+       far above it (weights too large), nor far below (the answer leaks in).
     2. Every parameter gets a gradient that is not 0 throughout.
     3. The output depends on the input, and each example's output on that example only.
     4. The model can learn the batch by heart: `steps` steps of Adam bring the loss below a tenth.
@@ -75,7 +76,7 @@ def sanity_check(model, batch, loss=None, steps=300, lr=0.01):
         with no_grad():
             output = model(x)
             start = float(loss(output, y))
-        report = Report([_start(output, y, start)])
+        report = Report([_start(loss, output, y, start)])
         report.append(_gradients(model, loss, x, y, named))
         reached = [(name, p) for name, p in named.items() if p.grad is not None]
         report += _dependence(model, x, output)
@@ -96,19 +97,30 @@ def squared_error(prediction, y):
     return mean(square(prediction - y))
 
 
-def _start(output, y, start):
-    """Is the loss near that of guessing?"""
+def _start(loss, output, y, start):
+    """Is the loss near that of guessing: all classes alike, or one number for every example?"""
     check = "loss at the start"
     if y.dtype.kind in "iu" and output.ndim == y.ndim + 1:
-        guess, name = log(output.shape[-1]), f"ln {output.shape[-1]}"
-    elif set(np.unique(y.numpy())) <= {0, 1} and output.shape == y.shape:
-        guess, name = log(2), "ln 2"
+        guess, name = log(output.shape[-1]), f"ln {output.shape[-1]} = "
+        high = 2 * guess + 1
     else:
-        guess, name = float(y.to("float64").var()), "the variance of y"
-    seen = f"{start:.4g}, guessing gives {name} = {guess:.4g}"
-    if not start < 2 * guess + 1:  # also nan
-        return Finding(check, False, seen + "; smaller initial weights or standardised inputs help")
+        guess, name = min(_constant_losses(loss, output, y)), ""
+        high = 3 * guess
+    seen = f"{start:.4g}, guessing gives {name}{guess:.4g}"
+    if not start <= high:  # also nan
+        return Finding(check, False, seen + "; smaller initial weights, standardised inputs or targets help")
+    if start < guess / 3:
+        return Finding(check, False, seen + "; does the input hold the answer, or is the model trained already?")
     return Finding(check, True, seen)
+
+
+def _constant_losses(loss, output, y):
+    """The losses of models that say the same number for every example: 0, a half, the mean of y."""
+    for number in (0.0, 0.5, float(y.to("float64").mean())):
+        try:
+            yield float(loss(full_like(output, number), y))
+        except ArgumentError:  # no probability
+            continue
 
 
 def _gradients(model, loss, x, y, named):

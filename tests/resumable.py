@@ -88,12 +88,6 @@ SCENARIOS = {
         pairs(),
         {},
     ),
-    "L-BFGS": lambda seed: (
-        m := mlp(dropout=0.0),
-        optim.LBFGS(m.parameters(), lr=0.1, max_iter=3),
-        pairs(),
-        validated(),
-    ),
     "a schedule": lambda seed: (m := mlp(), adam(m, schedule.cosine(0.1, STEPS)), pairs(), {}),
     "a rate that depends on results": lambda seed: (
         m := mlp(),

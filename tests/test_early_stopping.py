@@ -103,10 +103,10 @@ def test_less_of_a_loss_or_an_error_is_better(column):
     assert direction("", column) == 1
 
 
-@pytest.mark.parametrize("column", ["val_score", "lr", "grad_norm", "seconds", "val_accuracy_of_mine"])
+@pytest.mark.parametrize("column", ["lr", "grad_norm", "seconds"])
 def test_where_auto_cannot_tell_it_asks(column):
     with pytest.raises(cr.ArgumentError, match=rf'is more or less of {column!r} better\? Say mode="max" or mode="min"'):
-        EarlyStopping(monitor=column)
+        train(early_stopping=EarlyStopping(monitor=column))
     assert repr(EarlyStopping(monitor=column, mode="max"))
 
 
@@ -141,7 +141,7 @@ def test_one_of_several_parts_can_be_monitored():
 class Album(optim.Callback):
     """The weights after each epoch, without the help of early stopping."""
 
-    def on_start(self, run):
+    def __init__(self):
         self.pages = {}
 
     def on_epoch(self, run):

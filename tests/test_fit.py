@@ -55,7 +55,7 @@ def regression(name):
     x, _ = data()
     y = x @ np.array([[2.0], [-1.0]], "f") + 0.5
     optimizer = OPTIMIZERS[name](model.parameters(), lr=RATES.get(name, 0.1))
-    return model, optimizer, optim.Batches(x, y, batch_size=16, seed=3)
+    return model, optimizer, optim.Batches(x, y, batch_size=None if optimizer.whole_batch else 16, seed=3)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -509,9 +509,21 @@ def test_training_goes_on_with_dropout_after_validation():
 
 
 def test_fit_switches_a_model_in_evaluation_to_training():
-    model = nn.MLP([2, 8, 2], dropout=0.5).eval()
+    model, modes = nn.MLP([2, 8, 2], dropout=0.5).eval(), []
+
+    def loss(prediction, y):
+        modes.append(model.dropout.training)
+        return nn.cross_entropy(prediction, y)
+
+    optim.fit(model, loss, optim.SGD(model.parameters(), lr=0.1), [data()], 1, verbose=0)
+    assert modes == [True]
+
+
+def test_after_training_the_model_is_in_evaluation():
+    model = nn.MLP([2, 8, 2], dropout=0.5)
     optim.fit(model, nn.cross_entropy, optim.SGD(model.parameters(), lr=0.1), [data()], 1, verbose=0)
-    assert model.dropout.training
+    assert not model.training
+    assert not model.dropout.training
 
 
 # ---- errors on the way
@@ -551,3 +563,38 @@ def test_prediction_and_target_that_would_only_broadcast_are_refused():
     x, y = data()
     with pytest.raises(cr.ShapeError, match=r"mse: .*\(32, 2\) and \(32,\)"):
         train(batches=(x, y.astype("f")), loss=nn.mse)
+
+
+def test_the_norm_in_the_history_is_that_before_clipping():
+    x, y = np.ones((4, 1), "f"), np.full((4, 1), 100.0, "f")
+    model = nn.Linear(1, 1, init="zeros")
+    history = optim.fit(
+        model, nn.mse, optim.SGD(model.parameters(), lr=1e-6), (x, y), 1, batch_size=4, clip_norm=1.0, verbose=0
+    )
+    assert history[0]["grad_norm"] == pytest.approx(200 * 2**0.5, rel=1e-4)
+
+
+def test_floating_data_is_converted_to_the_dtype_of_the_model():
+    x, y = data()
+    model, seen = nn.MLP([2, 4, 2]), []
+    loss = lambda prediction, y: seen.append(prediction.dtype) or nn.cross_entropy(prediction, y)
+    pair = (x.astype("float64"), y)
+    optim.fit(model, loss, optim.SGD(model.parameters(), lr=0.1), pair, 1, validation=pair, verbose=0)
+    assert {d.name for d in seen} == {"float32"}
+
+
+def test_a_prediction_in_parts_is_the_prediction():
+    x, _ = data()
+    model = nn.MLP([2, 8, 2], dropout=0.5)
+    whole = optim.predict(model, x)
+    np.testing.assert_allclose(optim.predict(model, x, batch_size=7).numpy(), whole.numpy(), rtol=1e-6)
+    assert not whole.requires_grad
+    assert model.training
+
+
+def test_a_loss_that_is_a_sum_is_summed_over_all_parts():
+    x, y = data()
+    model = nn.MLP([2, 8, 2])
+    loss = lambda prediction, y: nn.cross_entropy(prediction, y, reduction="sum")
+    parts, whole = (optim.evaluate(model, loss, x, y, batch_size=size)["val_loss"] for size in (7, 100))
+    assert parts == pytest.approx(whole, rel=1e-6)

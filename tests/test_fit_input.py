@@ -172,24 +172,24 @@ CASES = {  # what is wrong: (how fit is called, the error, what it says)
     "an unknown metric": (
         dict(validation=(X, Y), metrics="acuracy"),
         cr.ArgumentError,
-        "unknown metric 'acuracy': choose one of 'accuracy', 'f1', 'precision', 'r2', 'recall', 'roc_auc', 'top_k'",
+        "unknown metric 'acuracy': choose one of 'accuracy', 'f1', 'mae', 'mse', 'precision', 'r2', 'recall', 'rmse', 'roc_auc', 'top_k'",
     ),
     "one unknown metric of two": (
         dict(validation=(X, Y), metrics=["accuracy", "acuracy"]),
         cr.ArgumentError,
         "unknown metric 'acuracy': choose one of 'accuracy'",
     ),
-    "a metric that is a number": (dict(validation=(X, Y), metrics=3), cr.ArgumentError, "fit: metrics must be names, functions"),
-    "metrics that are numbers": (dict(validation=(X, Y), metrics=[3]), cr.ArgumentError, "fit: metrics need names"),
+    "a metric that is a number": (dict(validation=(X, Y), metrics=3), cr.ArgumentError, "metrics must be names, functions"),
+    "metrics that are numbers": (dict(validation=(X, Y), metrics=[3]), cr.ArgumentError, "metrics need names"),
     "two metrics of one name": (
         dict(validation=(X, Y), metrics=["accuracy", optim.accuracy]),
         cr.ArgumentError,
-        "fit: metrics need names, each once, but have ['accuracy', 'accuracy']; give a dict of functions by name",
+        "metrics need names, each once, but have ['accuracy', 'accuracy']; give a dict of functions by name",
     ),
     "a metric without a name": (
         dict(validation=(X, Y), metrics=lambda p, y: 0.0),
         cr.ArgumentError,
-        "fit: metrics need names, each once, but have ['<lambda>']; give a dict of functions by name",
+        "metrics need names, each once, but have [None]; give a dict of functions by name",
     ),
     "metrics without validation data": (
         dict(metrics="accuracy"),
@@ -354,3 +354,41 @@ def test_looking_at_data_takes_no_random_numbers_from_a_model_that_always_draws(
     model(X)
     assert positions == ([model.generator.get_state()] if labels is Y else [])  # one pass over all of it
     assert after == (positions or [before])[0]
+
+
+def test_an_optimiser_of_another_model_is_refused():
+    model, other = nn.MLP([2, 4, 2]), nn.MLP([2, 4, 2])
+    with pytest.raises(cr.ArgumentError, match="none of the model's parameters; was it made for another model"):
+        optim.fit(model, nn.cross_entropy, optim.SGD(other.parameters(), lr=0.1), data(), 1, verbose=0)
+
+
+def test_lbfgs_on_mini_batches_is_refused():
+    model = nn.MLP([2, 4, 2])
+    with pytest.raises(cr.ArgumentError, match=r"LBFGS needs the same loss at every call: .*there are 2 batches"):
+        optim.fit(model, nn.cross_entropy, optim.LBFGS(model.parameters()), data(), 1, verbose=0)
+
+
+def test_a_rate_that_looks_at_a_column_which_does_not_exist_is_refused():
+    model = nn.MLP([2, 4, 2])
+    optimizer = optim.SGD(model.parameters(), lr=optim.schedule.warmup(optim.ReduceOnPlateau(0.1), 3))
+    with pytest.raises(
+        cr.ArgumentError, match=r"looks at 'val_loss', which this run does not have.*give validation data"
+    ):
+        optim.fit(model, nn.cross_entropy, optimizer, data(), 1, verbose=0)
+
+
+def test_a_metric_that_cannot_be_measured_is_refused_before_a_step():
+    x, y = data()
+    model = nn.Linear(2, 1)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    pair = x, y[:, None].astype("f")
+    with pytest.raises(cr.ArgumentError, match="threshold"):
+        optim.fit(model, nn.bce_with_logits, optimizer, pair, 1, validation=pair, metrics=["accuracy"], verbose=0)
+    assert optimizer.steps == 0
+
+
+def test_a_last_batch_too_small_for_batch_normalisation_is_refused():
+    x, y = data(33)
+    model = nn.MLP([2, 4, 2], norm="batch")
+    with pytest.raises(cr.ArgumentError, match="the last batch has 1 example, too few for the model's BatchNorm"):
+        optim.fit(model, nn.cross_entropy, optim.SGD(model.parameters(), lr=0.1), (x, y), 1, verbose=0)

@@ -88,8 +88,24 @@ def test_what_a_row_lacks_is_left_blank():
     ]
 
 
-def test_an_empty_history_shows_nothing():
-    assert repr(optim.History()) == ""
+def test_an_empty_history_says_so():
+    assert repr(optim.History()) == "no epoch was finished"
+
+
+def test_a_long_history_shows_its_first_and_last_epochs():
+    lines = repr(optim.History({"epoch": i, "loss": 1.0} for i in range(1, 501))).splitlines()
+    assert len(lines) == 62
+    assert [lines[i].split()[0] for i in (1, 30, 31, 32, 61)] == ["1", "30", "…", "471", "500"]
+
+
+def test_a_slice_of_a_history_is_a_history():
+    assert repr(optim.History([{"epoch": 1}, {"epoch": 2}])[1:]).split() == ["epoch", "2"]
+
+
+def test_the_row_of_the_best_epoch_is_at_hand():
+    _, h = scripted([2.0, 1.0, 3.0], early_stopping=1)
+    assert h.best == h[1]
+    assert optim.History().best is None
 
 
 class Table(HTMLParser):

@@ -153,7 +153,6 @@ def test_a_second_ctrl_c_during_validation_gives_up_the_epoch():
     loss = calls(nn.cross_entropy, press_twice, at=8)
     model, history = train(5, loss=loss, validation=data())
     assert (history["epoch"], history.stopped) == ([1], "Ctrl-C")
-    assert model.dropout.training  # validation has switched back
 
 
 @pytest.mark.parametrize("moment", [{"step": 4}, {"epoch": 2}], ids=str)

@@ -428,10 +428,47 @@ def test_the_loss_of_a_masked_class_is_infinite():
     assert nn.cross_entropy(cr.tensor([[0.3, -np.inf]]), [1]).item() == np.inf
 
 
-def test_probabilities_need_not_add_up_to_one():
-    z, y = logits(3, 4), rng().uniform(0, 2, (3, 4))
-    expected = -(y * log_softmax(z)).sum(axis=-1).mean()
-    assert nn.cross_entropy(cr.tensor(z), y).item() == pytest.approx(expected, rel=1e-12)
+NO_PROBABILITIES = {
+    "a sum of 1.5": ([[0.5, 0.5], [0.5, 1.0]], "a row with the sum 1.5"),
+    "a sum of 0": ([[0.5, 0.5], [0.0, 0.0]], "a row with the sum 0"),
+    "below 0": ([[0.5, 0.5], [-0.5, 1.5]], "given -0.5"),
+    "nan": ([[0.5, 0.5], [float("nan"), 0.5]], "a row with the sum nan"),
+}
+
+
+@pytest.mark.parametrize("case", NO_PROBABILITIES)
+def test_probabilities_below_0_or_that_do_not_add_up_to_1_are_refused(case):
+    target, message = NO_PROBABILITIES[case]
+    with pytest.raises(cr.ArgumentError, match=f"cross_entropy: the probabilities of each row must .* {message}"):
+        nn.cross_entropy(cr.tensor(logits(2, 2)), cr.tensor(target))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_rounded_probabilities_pass(dtype):
+    target = probabilities(50, 1000).astype(dtype)
+    losses = nn.cross_entropy(cr.tensor(logits(50, 1000)), target, "none").numpy()
+    exact = -(probabilities(50, 1000) * log_softmax(logits(50, 1000))).sum(axis=-1)
+    np.testing.assert_allclose(losses, exact, rtol=np.finfo(dtype).eps)
+
+
+def test_probabilities_on_a_device_are_not_read(strict):
+    target = cr.tensor([[0.5, 1.5]], device=strict)
+    with device_double.forbid_syncs():
+        loss = nn.cross_entropy(cr.zeros((1, 2), device=strict), target)
+    assert loss.item() == pytest.approx(2 * np.log(2))
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1)], ids=str)
+def test_floating_labels_of_one_logit_for_each_example_are_sent_to_bce_with_logits(shape):
+    with pytest.raises(cr.ShapeError, match="use bce_with_logits"):
+        nn.cross_entropy(cr.tensor(logits(*shape)), np.array([0.0, 1.0, 0.0]).reshape(shape))
+
+
+@pytest.mark.parametrize(("shape", "column"), [((3, 4), "target[:, 0]"), ((2, 3, 4), "target[:, :, 0]")], ids=str)
+@pytest.mark.parametrize("dtype", ["int64", "float32"])
+def test_a_column_of_class_indices_is_refused_with_how_to_flatten_it(shape, column, dtype):
+    with pytest.raises(cr.ShapeError, match=re.escape(f"; use {column}")):
+        nn.cross_entropy(cr.tensor(logits(*shape)), np.zeros((*shape[:-1], 1), dtype))
 
 
 @pytest.mark.parametrize("index", [-1, 4, 100])

@@ -5,7 +5,7 @@ import numpy as np
 from ...backends import default, get, owner
 from ..errors import ArgumentError, DtypeError, GraphError
 from ..primitive import composed
-from ..tensor import SHARED, Tensor, convert, owner_or_none, raw
+from ..tensor import SHARED, Tensor, convert, masked, owner_or_none, raw
 
 _FLOATS = ("float16", "float32", "float64")
 _default_dtype = [np.dtype("float32")]
@@ -66,7 +66,7 @@ def _natural(data, dtype):
 
 @composed
 def tensor(data, dtype=None, device=None, requires_grad=False):
-    """A Tensor with a copy of `data`: numbers, nested lists, arrays or Tensors.
+    """A Tensor with a copy of `data`: numbers, nested lists, arrays, Tensors, or a DataFrame of numbers and the like.
 
     Shape: that of the data.
     Raises: ShapeError for ragged lists; DtypeError for text and objects, or if integers shall require grad;
@@ -120,7 +120,7 @@ def asarray(data, dtype=None, device=None, requires_grad=False):
     same = dtype is None or getattr(data, "dtype", None) == dtype_of(dtype)
     if isinstance(data, Tensor) and same and data.device == backend.name and not requires_grad:
         return data
-    plain = hasattr(data, "shape") and not hasattr(data, "mask") and not isinstance(data, np.generic)
+    plain = hasattr(data, "shape") and not masked(data) and not isinstance(data, np.generic)
     if owner_or_none(raw(data)) is backend and same and plain:
         if np.dtype(raw(data).dtype).kind not in "biuf":
             raise DtypeError(f"asarray: needs numbers, was given an array of {data.dtype}")

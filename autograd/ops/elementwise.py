@@ -74,6 +74,35 @@ def power(xp, x, y):
     return xp.power(x, y)
 
 
+@primitive(
+    symbol="//", jvp=ELEMENTWISE, samples=(unit_open, above_one), vjp=dict(x=lambda g: g * 0, y=lambda g: g * 0)
+)
+def floor_divide(xp, x, y):
+    """Largest whole number ≤ x / y.
+
+    Shape: x, y broadcast together.
+    Domain: y ≠ 0.
+    Gradient: 0 everywhere, also at the jumps.
+    """
+    return xp.floor_divide(x, y)
+
+
+@primitive(
+    symbol="%",
+    jvp=ELEMENTWISE,
+    samples=(unit_open, above_one),
+    vjp=dict(x=lambda g: g, y=lambda g, x, y: -g * floor_divide(x, y)),
+)
+def remainder(xp, x, y):
+    """Remainder x - y · ⌊x / y⌋, which has the sign of y.
+
+    Shape: x, y broadcast together.
+    Domain: y ≠ 0.
+    Gradient: dx = g, dy = -g · ⌊x / y⌋, also at the jumps.
+    """
+    return xp.remainder(x, y)
+
+
 @primitive(symbol="+", jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g))
 def positive(xp, x):
     """x itself: unary plus."""

@@ -30,10 +30,10 @@ def decision_boundary(
     `predict` is a model, which is asked in eval mode, or a function that is given points of the kind of `x` (Tensor or
     array). One column of scores is for class 1 against class 0, K columns are for K classes, whose largest wins.
     scores="logit" or "probability" says what they are; if None, they are taken for probabilities where all could be.
-    `labels` are the names of the classes; `resolution` is the number of points along each axis. `x_range` and `y_range`, pairs (low, high), are
-    the part of the plane that is drawn; if None, it is a little more than the examples take. colorbar=False and
-    legend=False leave those out, e.g. of pictures side by side. Where scores differ by rounding only, there is no
-    boundary.
+    `labels` are the names of the classes; `resolution` is the number of points along each axis. `x_range` and `y_range`,
+    pairs (low, high), are the part of the plane that is drawn; if None, it is a little more than the examples take.
+    colorbar=False and legend=False leave those out, e.g. of pictures side by side. Where scores differ by rounding only,
+    there is no boundary.
 
     Shape: x (n, 2); y (n,) or (n, 1), class indices, or -1 and 1 for two classes; scores (m,), (m, 1) or (m, K).
     Raises: ShapeError if x, y or the scores have another shape; ArgumentError for classes without a score, an unknown

@@ -53,11 +53,7 @@ def learning_curves(history, ax=None, columns=None, log=False):
     best = getattr(history, "best_epoch", None)
     if best is not None and best in epochs:
         chosen = next((name for name in ("val_loss", *reversed(columns)) if name in curves), None)
-        ax.axvline(best, color=MUTED, linewidth=1, linestyle=":", zorder=1)
-        ax.plot(
-            best, curves[chosen][epochs == best][-1], label=f"best: epoch {best}", linestyle="none", marker="o",
-            markersize=9, markerfacecolor="white", markeredgecolor=INK, markeredgewidth=2, zorder=5,
-        )  # fmt: skip
+        _mark(ax, best, curves[chosen][epochs == best][-1], f"best: epoch {best}")
     if len(rows) == 1:
         ax.set_xlim(epochs[0] - 1, epochs[0] + 1)
     count(ax.xaxis)
@@ -68,36 +64,33 @@ def learning_curves(history, ax=None, columns=None, log=False):
 def lr_finder(result, ax=None):
     """The loss against the learning rate, with the suggested rate marked.
 
-    `result` is what `chainrule.optim.lr_find` returns: anything with `lrs`, `losses` and `suggestion`, and with
-    `smoothed` losses where the suggestion was made from them. The axis ends a little above the loss before the fall, so
-    that the divergence behind it does not flatten the curve.
+    `result` is what `chainrule.optim.lr_find` returns: its losses have the differences between batches taken out, so that
+    they may dip below zero. Anything with `lrs`, `losses` and `suggestion` will do. The axis ends a little above the loss
+    before the fall, so that the divergence behind it does not flatten the curve.
 
     Shape: lrs, losses, smoothed (n,).
     Raises: ShapeError if they are empty or of different lengths; ArgumentError if no loss is finite.
     """
     lrs, losses = host(result.lrs).astype(float), host(result.losses).astype(float)
-    smoothed = host(getattr(result, "smoothed", losses)).astype(float)
+    found = hasattr(result, "smoothed")  # by lr_find
+    smoothed = host(result.smoothed).astype(float) if found else losses
     if lrs.ndim != 1 or not lrs.shape == losses.shape == smoothed.shape or not lrs.size:
         raise cr.ShapeError(f"lr_finder: needs as many learning rates as losses, given {lrs.shape} and {losses.shape}")
     if not np.isfinite(smoothed).any():
         raise cr.ArgumentError("lr_finder: no loss is finite; start from a smaller learning rate")
     ax = axes("lr_finder", ax)
-    dress(ax, "learning rate", "loss")
+    dress(ax, "learning rate", "loss (batch differences taken out)" if found else "loss")
     ax.set_xscale("log")
-    if hasattr(result, "smoothed"):
+    if found:
         ax.plot(lrs, losses, color=COLORS["sky"], linewidth=1, label="of each batch")
-    ax.plot(lrs, smoothed, color=COLORS["blue"], linewidth=2, label="smoothed" if hasattr(result, "smoothed") else None)
+    ax.plot(lrs, smoothed, color=COLORS["blue"], linewidth=2, label="smoothed" if found else None)
     lowest = int(np.nanargmin(np.where(np.isfinite(smoothed), smoothed, np.nan)))
     bottom, top = smoothed[lowest], np.nanmax(smoothed[: lowest + 1])
     room = (top - bottom) or abs(bottom) or 1.0
     ax.set_ylim(min(bottom, losses[np.isfinite(losses)].min()) - 0.1 * room, top + 0.5 * room)
     if result.suggestion is not None:
         rate = float(result.suggestion)
-        ax.axvline(rate, color=MUTED, linewidth=1, linestyle=":", zorder=1)
-        ax.plot(
-            rate, np.interp(np.log(rate), np.log(lrs), smoothed), label=f"suggestion: {rate:.2g}", linestyle="none",
-            marker="o", markersize=9, markerfacecolor="white", markeredgecolor=INK, markeredgewidth=2, zorder=5,
-        )  # fmt: skip
+        _mark(ax, rate, np.interp(np.log(rate), np.log(lrs), smoothed), f"suggestion: {rate:.2g}")
     if ax.get_legend_handles_labels()[0]:
         legend(ax)
     return ax
@@ -159,6 +152,13 @@ def _column(rows, name):
     if not np.isfinite(values).any():
         raise cr.ArgumentError(f"learning_curves: column {name!r} has no finite number in it")
     return values
+
+
+def _mark(ax, x, y, label):
+    """A white circle around the point that was chosen, and a dotted line through it."""
+    ax.axvline(x, color=MUTED, linewidth=1, linestyle=":", zorder=1)
+    circle = {"markersize": 9, "markerfacecolor": "white", "markeredgecolor": INK, "markeredgewidth": 2}
+    ax.plot(x, y, label=label, linestyle="none", marker="o", zorder=5, **circle)
 
 
 def _marked(style, n):

@@ -1,10 +1,11 @@
 """What plots are given: arrays of any kind as NumPy arrays, and models that are asked without being changed."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 
 import chainrule as cr
+from chainrule.optim.untouched import evaluating
 
 
 def host(data):
@@ -24,16 +25,8 @@ def host(data):
 @contextmanager
 def asked(model):
     """Nothing is recorded within, and `model`, if it is a Module, is in eval mode; each layer's own mode comes back."""
-    modules = [m for _, m in model.named_modules()] if isinstance(model, cr.nn.Module) else []
-    modes = [m.training for m in modules]
-    try:
-        for module in modules:
-            module.training = False
-        with cr.no_grad():
-            yield
-    finally:
-        for module, mode in zip(modules, modes, strict=True):
-            module.training = mode
+    with cr.no_grad(), evaluating(model) if isinstance(model, cr.nn.Module) else nullcontext():
+        yield
 
 
 def whole(name, what, value, least):

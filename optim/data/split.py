@@ -20,8 +20,8 @@ def split(*arrays, parts=(0.8, 0.2), stratify=None, seed=None):
     example, every part gets each class's share of examples to within one, and every class that has as many examples as
     there are parts is in all of them. (Where a part is so small that both cannot be had, the second counts.)
 
-    Shape: each array (n, …); the result has one tuple of arrays for each part. Lists stay lists, NumPy arrays and
-        Tensors stay what and where they are. `stratify` is (n,) or (n, 1).
+    Shape: each array (n, …); the result has one tuple of arrays for each part. Lists stay lists, NumPy arrays, Tensors,
+        DataFrames and Series stay what and where they are. `stratify` is (n,) or (n, 1).
     Raises: ArgumentError for parts that do not add up, a part without examples, or one too small for the classes;
         ShapeError if the arrays differ in length or are empty.
     Example:
@@ -33,7 +33,7 @@ def split(*arrays, parts=(0.8, 0.2), stratify=None, seed=None):
     """
     if not arrays:
         raise ArgumentError("split: needs at least one array")
-    arrays = [a if isinstance(a, (list, tuple, Tensor)) or _is_array(a) else asarray(a) for a in arrays]
+    arrays = [a if isinstance(a, (list, tuple, Tensor)) or _is_array(a) or _is_frame(a) else asarray(a) for a in arrays]
     n = common_length("split", [(len(a),) if isinstance(a, (list, tuple)) else a.shape for a in arrays])
     sizes = _sizes(parts, n)
     classes = None if stratify is None else _classes(stratify, n)
@@ -54,7 +54,14 @@ def _is_array(value):
     return hasattr(value, "shape") and owner_or_none(value) is not None
 
 
+def _is_frame(value):
+    """Whether it is a DataFrame or a Series: its rows may hold text, and have labels."""
+    return hasattr(value, "iloc")
+
+
 def _take(array, index):
+    if _is_frame(array):
+        return array.iloc[index]
     if isinstance(array, (list, tuple)):
         return [array[i] for i in index] if isinstance(array, list) else tuple(array[i] for i in index)
     return getitem(array, index=index) if isinstance(array, Tensor) else array[owner(array).xp.asarray(index)]

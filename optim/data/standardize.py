@@ -13,8 +13,8 @@ class Standardizer:
 
     A constant column gets the scale 1, and so becomes 0.
 
-    Shape: x (n, …), one mean for each column. NumPy arrays and lists give NumPy arrays, Tensors give Tensors on their
-        device; floating dtypes stay, whole numbers become the default dtype.
+    Shape: x (n, …), one mean for each column. NumPy arrays, lists and DataFrames give NumPy arrays, Tensors give Tensors
+        on their device; floating dtypes stay, whole numbers become the default dtype.
     Fields:
         mean: the means, float64 (…); None before fit.
         scale: the standard deviations, float64 (…); None before fit.
@@ -38,7 +38,7 @@ class Standardizer:
             raise ShapeError(f"Standardizer.fit: needs at least one row, given the shape {x.shape}")
         refuse_nonfinite("Standardizer.fit: x", x)
         low = x.min(axis=0)
-        self.mean = low + (x - low).mean(axis=0)  # of a constant column, xly its value
+        self.mean = low + (x - low).mean(axis=0)  # of a constant column, exactly its value
         distance = x - self.mean
         size = _nonzero(np.abs(distance).max(axis=0))  # so that no square overflows or vanishes
         self.scale = _nonzero(size * np.sqrt(np.square(distance / size).mean(axis=0)))
@@ -59,8 +59,9 @@ class Standardizer:
     def _apply(self, name, x, formula):
         if self.mean is None:
             raise ArgumentError(f"Standardizer.{name}: nothing is known about the columns; call fit(x_train) first")
-        dtype = x.dtype if getattr(getattr(x, "dtype", None), "kind", "") == "f" else default_dtype()
-        given, x = x, x if isinstance(x, Tensor) else asarray(x, dtype="float64")
+        given, x = x, x if isinstance(x, (list, tuple)) else asarray(x)
+        dtype = default_dtype() if isinstance(x, (list, tuple)) or x.dtype.kind != "f" else x.dtype
+        x = x if isinstance(given, Tensor) else asarray(x, dtype="float64")
         if not x.ndim or x.shape[1:] != self.mean.shape:
             columns = ", ".join(map(str, ("n", *self.mean.shape)))
             raise ShapeError(
