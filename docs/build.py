@@ -9,19 +9,21 @@ import shutil
 import sys
 import warnings
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path
 
 import pdoc
 import pdoc.docstrings
+import pdoc.extract
 from pdoc.render_helpers import to_html
 
 import chainrule
-from chainrule import plot, sklearn
 from chainrule.autograd.primitive import REGISTRY
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "_build"
-LAZY = [plot, sklearn]  # public, but loaded when they are asked for, so that chainrule.__all__ does not name them
+# public, but loaded when they are asked for, so that chainrule.__all__ does not name them
+LAZY = ["plot", *(["sklearn"] if find_spec("sklearn") else [])]
 SECTION = re.compile(r"^(Shape|Domain|Unit|Gradient|Raises|Returns|Example|Fields|Source): *(.*)$")
 
 PAGE = """<!doctype html>
@@ -52,19 +54,23 @@ def sections(docstring):
 
 
 def reference():
-    """The API reference: one page for chainrule, one for each module in its `__all__`, and one for each in LAZY."""
-    convert = pdoc.docstrings.convert
+    """The API reference: one page for chainrule, and one for each public module."""
+    convert, below = pdoc.docstrings.convert, pdoc.extract.iter_modules2
     for p in REGISTRY.values():
         p.fn.__signature__ = inspect.signature(p.call)
         p.call.__wrapped__ = p.fn  # "view source" shows the declaration, not the call path that all operations share
     pdoc.docstrings.convert = lambda docstring, *rest: convert(sections(docstring), *rest)
     pdoc.render.configure(docformat="markdown", search=True, show_source=True)
-    pdoc.pdoc("chainrule", *(module.__name__ for module in LAZY), output_directory=OUT)
+    # a file that gave its name to the function in it, such as optim/fit.py, is no module of its own to the user
+    public = lambda package, name: name in package.__all__ and inspect.ismodule(getattr(package, name))
+    pdoc.extract.iter_modules2 = lambda p: {name: m for name, m in below(p).items() if public(p, name)}
+    chainrule.__all__ += LAZY
+    pdoc.pdoc("chainrule", output_directory=OUT)
 
 
 def undocumented():
     """The public functions and classes without a docstring."""
-    for module in (chainrule, *LAZY):
+    for module in (chainrule, *(getattr(chainrule, name) for name in LAZY)):
         for name in module.__all__:
             thing = getattr(module, name)
             if callable(thing) and not (thing.__doc__ or "").strip():

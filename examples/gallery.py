@@ -26,7 +26,7 @@ a {{ color: var(--mark) }}
 section {{ border-top: 1px solid var(--line); margin-top: 2.5rem; padding-top: .5rem }}
 h2 small {{ font-weight: 400; opacity: .65; font-size: .8rem }}
 .pictures {{ display: flex; flex-wrap: wrap; gap: 1rem }}
-figure {{ margin: 0; flex: 1 1 26rem; min-width: 0 }}
+figure {{ margin: 0; flex: 1 1 40rem; min-width: 0 }}
 figure img {{ width: 100%; background: #fff; border: 1px solid var(--line); border-radius: 6px }}
 figcaption {{ font-size: .85rem; opacity: .75 }}
 pre {{ background: var(--soft); padding: .8rem 1rem; overflow-x: auto; font-size: .85rem; border-radius: 6px }}
@@ -70,7 +70,8 @@ def lesson(path):
     print(printed if not ok else f"  {seconds:.1f} s", flush=True)
     pictures = [p for p in sorted((OUT / path.stem).glob("*")) if p.suffix in (".png", ".svg")]
     figures = "".join(
-        f'<figure><img loading="lazy" src="{escape(p.relative_to(OUT).as_posix())}" alt="{escape(_caption(p))}">'
+        f'<figure><a href="{escape(p.relative_to(OUT).as_posix())}"><img loading="lazy" alt="{escape(_caption(p))}" '
+        f'src="{escape(p.relative_to(OUT).as_posix())}"></a>'
         f"<figcaption>{escape(_caption(p))}</figcaption></figure>"
         for p in pictures
     )

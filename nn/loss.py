@@ -186,7 +186,7 @@ def cross_entropy(logits, target, reduction="mean", label_smoothing=0.0):
                 f"cross_entropy: probabilities need logits (n, K), a score for each class, given {logits.shape}; for a yes "
                 "or no for each example use bce_with_logits"
             )
-        _refuse_no_probabilities(target)
+        _refuse_non_probabilities(target)
         target = target * (1 - smoothing) + smoothing / classes if smoothing else target
         return _reduced(soft_entropy(logits, target), reduction)
     if target.shape != logits.shape[:-1]:
@@ -209,7 +209,7 @@ def cross_entropy(logits, target, reduction="mean", label_smoothing=0.0):
     return _reduced(where(inside, entropy(logits, index * inside), float("nan")), reduction)
 
 
-def _refuse_no_probabilities(target):
+def _refuse_non_probabilities(target):
     """Raise if rows that can be read for free are below 0 or do not add up to 1, give or take what rounding does."""
     if not _readable(target):
         return

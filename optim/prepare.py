@@ -33,7 +33,7 @@ def batches_of(data, batch_size, model=None):
 
 
 def _is_array(a):
-    return isinstance(a, Tensor) or (hasattr(a, "shape") and hasattr(a, "dtype"))
+    return isinstance(a, Tensor) or (hasattr(a, "shape") and hasattr(a, "__array__"))  # a table of pandas, too
 
 
 def _is_numbers(a):

@@ -105,6 +105,13 @@ def test_data_may_be_lists_tuples_arrays_or_tensors(make):
     assert [x.tolist() for (x,) in batches] == [[[1.5, 2.5], [3.5, 4.5]]]
 
 
+def test_data_may_be_tables():
+    pandas = pytest.importorskip("pandas")
+    x, y = pandas.DataFrame({"a": [1.5, 3.5], "b": [2.5, 4.5]}, index=[8, 9]), pandas.Series([0, 1], index=[8, 9])
+    ((a, b),) = optim.Batches(x, y, shuffle=False)
+    assert (a.tolist(), a.dtype, b.tolist(), b.dtype) == ([[1.5, 2.5], [3.5, 4.5]], "float64", [0, 1], "int64")
+
+
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float16", "float32", "float64"])
 def test_batches_are_tensors_of_the_dtype_of_the_data(dtype):
     ((x,),) = optim.Batches(np.ones((4, 2), dtype=dtype), batch_size=None)

@@ -173,6 +173,20 @@ def test_lists_and_whole_numbers_become_arrays_of_the_default_dtype(x):
     assert (type(out), out.dtype, out.tolist()) == (np.ndarray, np.float32, [[-1.0], [1.0]])
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_table_becomes_an_array_and_floats_keep_their_dtype(dtype):
+    pandas = pytest.importorskip("pandas")
+    x = pandas.DataFrame({"a": [1.0, 3.0], "b": [5.0, 5.0]}, dtype=dtype)
+    out = cr.data.Standardizer().fit_transform(x)
+    assert (type(out), out.dtype, out.tolist()) == (np.ndarray, dtype, [[-1.0, 0.0], [1.0, 0.0]])
+
+
+def test_a_table_of_whole_numbers_becomes_an_array_of_the_default_dtype():
+    pandas = pytest.importorskip("pandas")
+    out = cr.data.Standardizer().fit_transform(pandas.DataFrame({"a": [1, 3]}))
+    assert (type(out), out.dtype, out.tolist()) == (np.ndarray, np.float32, [[-1.0], [1.0]])
+
+
 @pytest.mark.parametrize("make", [np.array, cr.tensor], ids=["array", "tensor"])
 def test_float32_keeps_the_digits_that_a_large_mean_would_cost_it(make):
     x = make(np.array([[16777216.0], [16777218.0]], "f"))  # 2^24 and the next one

@@ -120,6 +120,20 @@ def test_roc_auc_of_logits_is_that_of_their_probabilities(seed, classes, oracle)
 
 
 @pytest.mark.parametrize("seed", CASES)
+@pytest.mark.parametrize("shape", [(1,), (30,), (30, 1), (30, 4)])
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [("mse", "mean_squared_error"), ("rmse", "root_mean_squared_error"), ("mae", "mean_absolute_error")],
+)
+def test_errors_are_those_of_scikit_learn(name, theirs, shape, seed, oracle):
+    rng = np.random.default_rng(seed)
+    y, prediction = rng.normal(5, 2, size=shape), rng.normal(5, 2, size=shape)
+    if name == "rmse":  # theirs is the mean of the columns' roots
+        y, prediction = y.ravel(), prediction.ravel()
+    assert getattr(metrics, name)(prediction, y) == pytest.approx(getattr(oracle, theirs)(y, prediction), rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", CASES)
 @pytest.mark.parametrize("shape", [(2,), (30,), (30, 1), (30, 4)])
 def test_r2_is_that_of_scikit_learn(seed, shape, oracle):
     rng = np.random.default_rng(seed)
@@ -155,6 +169,11 @@ BY_HAND = {
     "r2 of the mean": (lambda: metrics.r2([2.0, 2.0, 2.0], [1.0, 2.0, 3.0]), 0.0),
     "r2, perfect": (lambda: metrics.r2([1.0, 2.0], [1.0, 2.0]), 1.0),
     "r2, worse than the mean": (lambda: metrics.r2([3.0, 2.0, 1.0], [1.0, 2.0, 3.0]), -3.0),
+    "mse": (lambda: metrics.mse([1.0, 2.0, 3.0], [1.0, 4.0, 0.0]), 13 / 3),
+    "rmse": (lambda: metrics.rmse([1.0, 2.0], [4.0, 6.0]), 12.5**0.5),
+    "mae": (lambda: metrics.mae([1.0, 2.0, 3.0], [1.0, 4.0, 0.0]), 5 / 3),
+    "mse of whole numbers": (lambda: metrics.mse(np.array([0, 200], "u1"), np.array([1, 100], "u1")), 10001 / 2),
+    "mae of columns": (lambda: metrics.mae([[1.0, 0.0], [2.0, 0.0]], [[0.0, 0.0], [0.0, 1.0]]), 1.0),
     "logits": (lambda: metrics.accuracy([-1.0, 0.2, 3.0], [0, 0, 1], threshold=0), 2 / 3),
     "probabilities": (lambda: metrics.accuracy([[0.5], [0.6]], [[0], [1]], threshold=0.5), 1.0),
     "probabilities, a flat target": (lambda: metrics.accuracy([[0.5], [0.6]], [0, 1], threshold=0.5), 1.0),
@@ -215,6 +234,13 @@ def test_predictions_and_targets_may_be(form, device):
 def test_r2_takes_tensors_of_a_device(device):
     y = cr.tensor([[1.0], [3.0]], device=device)
     assert metrics.r2(y + 1, y) == 0.0
+
+
+def test_predictions_and_targets_may_be_a_series():
+    pandas = pytest.importorskip("pandas")
+    truth = pandas.Series([0, 1, 1], index=[7, 8, 9])
+    assert metrics.accuracy(pandas.DataFrame({"a": [0.9, 0.2, 0.8], "b": [0.1, 0.8, 0.2]}), truth) == 2 / 3
+    assert metrics.mae(pandas.Series([1.0, 1.0, 1.0]), truth) == 1 / 3
 
 
 def test_a_metric_transfers_each_of_its_arguments_once(strict):
@@ -288,6 +314,10 @@ BAD = {
     "r2 of shapes": (lambda: metrics.r2(np.ones((3, 1)), np.ones(3)), cr.ShapeError, r"same shape, .* given \(3, 1\) and \(3,\)"),
     "r2 of one": (lambda: metrics.r2([1.0], [1.0]), cr.ArgumentError, "r2: undefined for one example"),
     "r2 of nothing": (lambda: metrics.r2([], []), cr.ShapeError, r"r2: prediction and target must have the same shape"),
+    "mse of shapes": (lambda: metrics.mse(np.ones((3, 1)), np.ones(3)), cr.ShapeError, r"mse: .* given \(3, 1\) and \(3,\)"),
+    "mae of nothing": (lambda: metrics.mae([], []), cr.ShapeError, "mae: prediction and target must have the same shape"),
+    "NaN in rmse": (lambda: metrics.rmse([0, np.nan], [0, 1]), cr.ArgumentError, "rmse: prediction: 1 of 2 values are NaN"),
+    "infinity in mse": (lambda: metrics.mse([0, 1], [0, np.inf]), cr.ArgumentError, "mse: target: 1 value is not finite"),
     "a mask": (lambda: metrics.accuracy(np.ma.array([0, 1]), [0, 1]), cr.DtypeError, "would lose its mask"),
 }  # fmt: skip
 
@@ -302,9 +332,25 @@ def test_what_has_no_right_answer_is_refused(case):
 # ---- by name
 
 
-@pytest.mark.parametrize("name", ["accuracy", "top_k", "precision", "recall", "f1", "roc_auc", "r2"])
+@pytest.mark.parametrize("name", list(metrics.METRICS))
 def test_a_metric_can_be_asked_for_by_name(name):
     assert metrics.metric(name) is metrics.METRICS[name] is getattr(metrics, name)
+
+
+def test_lower_is_better_of_errors_and_higher_of_scores():
+    guess, truth = [0, 1, 1, 0], [0, 1, 0, 1]
+    scores = {name: {"threshold": 0.5} for name in ("accuracy", "precision", "recall", "f1")} | {
+        "roc_auc": {},
+        "r2": {},
+    }
+    for name, options in (scores | dict.fromkeys(metrics.LOWER_IS_BETTER, {})).items():
+        measure = lambda p, metric=metrics.METRICS[name], options=options: metric(np.array(p, float), truth, **options)
+        assert (measure(truth) < measure(guess)) == (name in metrics.LOWER_IS_BETTER), name
+    assert {*scores, *metrics.LOWER_IS_BETTER, "top_k"} == {*metrics.METRICS}
+
+
+def test_all_metrics_are_exported():
+    assert {*metrics.METRICS, "confusion_matrix"} < {*metrics.__all__}
 
 
 def test_a_function_is_a_metric_of_its_own():

@@ -371,6 +371,18 @@ def test_the_repr_shows_layers_in_dicts_and_nested_lists():
     assert [name for name in ("stack.0", "stack.1.0", "heads.a") if f"({name}): Linear" not in shown] == []
 
 
+def test_the_repr_of_a_sequential_shows_functions_too():
+    assert repr(nn.Sequential(nn.Linear(2, 3), cr.tanh, nn.Linear(3, 1))) == (
+        "Sequential(\n  (layers.0): Linear(2 → 3)\n  (layers.1): tanh\n  (layers.2): Linear(3 → 1)\n)"
+    )
+
+
+def test_the_repr_of_a_sequential_shows_what_a_subclass_has_beside_its_layers():
+    model = nn.Sequential(cr.tanh)
+    model.head = nn.Linear(2, 1)
+    assert repr(model) == "Sequential(\n  (layers.0): tanh\n  (head): Linear(2 → 1)\n)"
+
+
 def test_the_repr_indents_what_lies_deeper():
     assert "\n    (layers.0): Linear(1 → 1, no bias)" in repr(nn.Sequential(nn.Sequential(nn.Linear(1, 1, bias=False))))
 
@@ -572,6 +584,20 @@ def test_sequential_refuses_what_cannot_be_called(layer):
         nn.Sequential(cr.tanh, layer)
 
 
+CLASSES = {
+    "Sequential": lambda: nn.Sequential(nn.Linear(2, 3), nn.Dropout),
+    "activation": lambda: nn.MLP([2, 3, 1], activation=nn.Dropout),
+    "output": lambda: nn.MLP([2, 3, 1], output=nn.Dropout),
+    "Perceptron": lambda: nn.Perceptron(2, nn.Dropout),
+}
+
+
+@pytest.mark.parametrize("place", CLASSES)
+def test_a_class_in_place_of_a_layer_is_refused_with_what_to_do(place):
+    with pytest.raises(cr.ArgumentError, match=r"Dropout is a class, not a layer; make one, e.g. Dropout\(...\)"):
+        CLASSES[place]()
+
+
 def test_an_mlp_is_affine_layers_with_an_activation_after_each_but_the_last():
     model = nn.MLP([3, 4, 5, 2], activation="tanh")
     x = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
@@ -601,6 +627,11 @@ def test_an_mlp_counts_its_parameters():
 def test_an_mlp_needs_two_sizes(sizes):
     with pytest.raises(cr.ArgumentError, match="MLP: sizes needs at least an input and an output size"):
         nn.MLP(sizes)
+
+
+def test_an_mlp_of_sizes_that_are_no_list_says_how_to_give_them():
+    with pytest.raises(cr.ArgumentError, match=r"MLP: sizes must be a list such as \[2, 8, 1\], not 2"):
+        nn.MLP(2, 8, 1)
 
 
 def test_an_mlp_refuses_bad_sizes():

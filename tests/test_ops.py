@@ -101,7 +101,7 @@ def test_arccosh_is_numpys():
     same(cr.arccosh(cr.tensor(1 + A)), np.arccosh(1 + A))
 
 
-BINARY = """add subtract multiply divide power maximum minimum arctan2 logaddexp equal not_equal less less_equal greater
+BINARY = """add subtract multiply divide floor_divide remainder power maximum minimum arctan2 logaddexp equal not_equal less less_equal greater
 greater_equal""".split()
 
 
@@ -112,6 +112,41 @@ greater_equal""".split()
 def test_a_binary_function_broadcasts_as_numpys(name, shapes):
     x, y = (RNG.uniform(0.1, 2, shape) for shape in shapes)
     same(getattr(cr, name)(cr.tensor(x), cr.tensor(y)), getattr(np, name)(x, y))
+
+
+SIGNS = [(7.5, 2.0), (-7.5, 2.0), (7.5, -2.0), (-7.5, -2.0), (0.5, 2.0), (-0.5, 2.0)]
+
+
+@pytest.mark.parametrize(("x", "y"), SIGNS)
+@pytest.mark.parametrize("make", [cr.tensor, cr.Value])
+def test_remainder_and_floor_division_have_pythons_signs(make, x, y):
+    a, b = make(x), make(y)
+    assert [(a % b).item(), (a % y).item(), (x % b).item()] == [x % y] * 3
+    assert [(a // b).item(), (a // y).item(), (x // b).item()] == [x // y] * 3
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int64"])
+def test_whole_numbers_have_whole_remainders(dtype):
+    x = cr.arange(5, dtype=dtype)
+    assert ((x % 2).tolist(), (x // 2).tolist()) == ([0, 1, 0, 1, 0], [0, 0, 1, 1, 2])
+    assert (x % 2).dtype == (x // 2).dtype == dtype
+
+
+@pytest.mark.parametrize(("x", "y"), SIGNS)
+@pytest.mark.parametrize("make", [cr.tensor, cr.Value])
+def test_the_gradient_of_a_remainder_counts_how_often_the_divisor_was_taken_away(make, x, y):
+    dx, dy = cr.grad(lambda a, b: a % b, (0, 1))(make(x), make(y))
+    assert (dx.item(), dy.item()) == (1.0, -(x // y))
+
+
+def test_the_gradient_of_a_remainder_agrees_with_pytorch():
+    torch = pytest.importorskip("torch")
+    x, y = RNG.normal(size=50) * 9, RNG.normal(size=50)
+    ours, theirs = [[to(a, requires_grad=True) for a in (x, y)] for to in (cr.tensor, torch.tensor)]
+    cr.remainder(*ours).sum().backward()
+    torch.remainder(*theirs).sum().backward()
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["logical_and", "logical_or"])

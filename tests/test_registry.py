@@ -256,7 +256,9 @@ def test_numbers_give_what_arrays_give(p):
         assert near(here, there, rtol=2e-15), f"{p.name}{values} is {here}, NumPy says {there}"
 
 
-@pytest.mark.parametrize("name", ["floor", "ceil", "rint", "negative", "sqrt", "sin", "multiply"])
+@pytest.mark.parametrize(
+    "name", ["floor", "ceil", "rint", "negative", "sqrt", "sin", "multiply", "remainder", "floor_divide"]
+)
 def test_numbers_keep_the_sign_of_zero_as_arrays_do(name):
     p = SCALAR[name]
     with np.errstate(all="ignore"):

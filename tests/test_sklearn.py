@@ -494,7 +494,50 @@ def test_a_loss_may_be_a_function_of_outputs_and_class_indices():
 
 
 def test_options_reach_fit():
-    assert max(quick(fit_options={"clip_norm": 0.01}).fit(X, Y).history_["grad_norm"]) <= 0.01 * (1 + 1e-9)
+    watch = Watch()
+    quick(fit_options={"clip_norm": 0.01, "callbacks": watch}).fit(X, Y)
+    assert float(watch.run.optimizer.grad_norm) <= 0.01 * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(("norm", "layer"), [("batch", "BatchNorm"), ("layer", "LayerNorm")])
+def test_a_normalisation_stands_before_each_hidden_activation(norm, layer):
+    model = quick(hidden_layer_sizes=(5, 4), norm=norm).fit(X, Y)
+    kinds = [getattr(part, "__name__", type(part).__name__) for part in model.model_.layers]
+    assert kinds == ["Linear", layer, "relu", "Linear", layer, "relu", "Linear"]
+    assert (model.model_.layers[0].bias is None) == (norm == "batch")
+    assert model.score(X, Y) > 0.9
+
+
+@pytest.mark.parametrize(("n", "steps"), [(61, 3), (62, 4)])
+def test_batch_normalisation_leaves_a_last_batch_of_one_example_out(n, steps):
+    watch = Watch()
+    quick(norm="batch", batch_size=20, max_epochs=1, fit_options={"callbacks": watch}).fit(*blobs(n))
+    assert watch.run.step == steps
+
+
+# ---- Ctrl-C
+
+
+class Interrupt(cr.optim.Callback):
+    """Presses Ctrl-C after an epoch."""
+
+    def on_epoch(self, run):
+        raise KeyboardInterrupt
+
+
+@BOTH
+def test_ctrl_c_reaches_the_caller_and_leaves_no_network_behind(kind):
+    model = quick(kind).fit(X, Y).set_params(fit_options={"callbacks": Interrupt()})
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+
+
+def test_ctrl_c_ends_a_grid_search():
+    search = GridSearchCV(quick(fit_options={"callbacks": Interrupt()}), {"dropout": [0.0, 0.1]}, cv=2)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, Y)
 
 
 def test_nothing_is_shown_unless_asked_for(capsys):
@@ -526,6 +569,12 @@ WRONG = [
     ({"device": "gpu"}, "unknown device 'gpu'.*'cpu'"),
     ({"dtype": "int8"}, "unknown dtype 'int8'.*'float32', 'float64'"),
     ({"batch_size": "all"}, "batch_size must be"),
+    ({"batch_size": "all", "norm": "batch"}, "batch_size must be"),
+    ({"norm": "bach"}, "unknown norm 'bach'.*'batch', 'layer'"),
+    ({"activation": cr.nn.Dropout}, "activation: Dropout is a class"),
+    ({"fit_options": {"verbose": 0}}, "fit_options: 'verbose' may not be given; .*batch_size, early_stopping, verbose"),
+    ({"fit_options": {"batch_size": 8}}, "fit_options: 'batch_size' may not be given"),
+    ({"fit_options": {"clip": 1}}, "unknown option of fit 'clip'.*'clip_norm'"),
     ({"dropout": 1.0}, "p must be at least 0 and below 1"),
     ({"hidden_layer_sizes": (5, 0)}, "n_out must be a whole number of at least 1, not 0"),
     ({"hidden_layer_sizes": None}, "n_out must be"),

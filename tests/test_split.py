@@ -77,6 +77,18 @@ def test_each_kind_of_array_stays_what_it_is():
         assert a == list(b) == c.tolist() == d.tolist() == ["abcdefghij".index(letter) for letter in e]
 
 
+def test_tables_stay_tables_with_their_text_and_labels():
+    pandas = pytest.importorskip("pandas")
+    x = pandas.DataFrame({"size": [1.0, 2.0, 3.0, 4.0], "name": list("abcd")}, index=[10, 20, 30, 40])
+    y = pandas.Series([0, 1, 0, 1], index=x.index)
+    parts = cr.data.split(x, y, parts=(2, 2), stratify=y)
+    assert [(type(a), type(b)) for a, b in parts] == [(pandas.DataFrame, pandas.Series)] * 2
+    assert [sorted(b.tolist()) for _, b in parts] == [[0, 1], [0, 1]]
+    for a, b in parts:
+        assert a.equals(x.loc[a.index])
+        assert b.equals(y.loc[a.index])
+
+
 def test_a_list_may_hold_anything():
     things = [object() for _ in range(4)]
     (a,), (b,) = cr.data.split(things, parts=(2, 2))

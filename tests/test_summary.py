@@ -26,6 +26,27 @@ def test_the_rows_name_every_module_with_its_type_in_the_order_of_the_calls():
     ]
 
 
+def test_functions_in_a_sequential_have_rows_too():
+    model = nn.Sequential(nn.Linear(4, 8), cr.tanh, nn.Sequential(nn.Linear(8, 3), cr.softmax))
+    rows = [tuple(row.values()) for row in nn.summary(model, 4).rows]
+    assert ("layers.1", "tanh", "(n, 8)", 0, 0) in rows
+    assert rows[-1] == ("layers.2.layers.1", "softmax", "(n, 3)", 0, 0)
+    assert len(rows) == 6
+
+
+def test_a_function_that_stands_twice_has_two_rows():
+    model = nn.Sequential(nn.Linear(4, 8), cr.tanh, nn.Linear(8, 3), cr.tanh)
+    assert column(model, 4, "output") == ["(n, 3)", "(n, 8)", "(n, 8)", "(n, 3)", "(n, 3)"]
+
+
+def test_the_functions_of_a_sequential_stay():
+    model = nn.Sequential(nn.Linear(4, 8), cr.tanh)
+    layers = model.layers
+    nn.summary(model, 4)
+    assert model.layers is layers
+    assert layers[1] is cr.tanh
+
+
 def test_the_output_shapes_have_an_n_for_the_batch():
     assert column(nn.Sequential(nn.Linear(4, 8), nn.Perceptron(8)), 4, "output") == ["(n,)", "(n, 8)", "(n,)"]
 
@@ -194,6 +215,14 @@ def test_a_shape_that_does_not_fit_names_the_layer_and_what_reached_it():
         nn.summary(model, 4)
     assert "(n, 8)" in str(error.value)
     assert "(9, 3)" in str(error.value)
+
+
+def test_a_shape_that_does_not_fit_a_function_names_the_function():
+    def fold(x):
+        return x.reshape(-1, 3)
+
+    with pytest.raises(cr.ShapeError, match=r"layers.1 \(fold\) cannot take \(n, 8\)"):
+        nn.summary(nn.Sequential(nn.Linear(4, 8), fold), 4)
 
 
 def test_a_shape_that_does_not_fit_outside_every_layer_names_the_model():

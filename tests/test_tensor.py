@@ -624,6 +624,42 @@ def test_full_of_a_tracked_value_raises_rather_than_lose_its_gradient():
         cr.full((2,), cr.tensor(2.0, requires_grad=True))
 
 
+# ---- tables
+
+
+@pytest.mark.parametrize("make", [cr.tensor, cr.asarray], ids=["tensor", "asarray"])
+def test_a_table_of_numbers_becomes_a_tensor(make):
+    pandas = pytest.importorskip("pandas")
+    given = make(pandas.DataFrame({"a": [1, 2], "b": [0.5, 1.5]}))
+    assert (given.tolist(), given.dtype) == ([[1.0, 0.5], [2.0, 1.5]], "float64")
+
+
+@pytest.mark.parametrize("make", [cr.tensor, cr.asarray], ids=["tensor", "asarray"])
+def test_a_column_of_a_table_becomes_a_tensor_of_its_own_memory(make):
+    pandas = pytest.importorskip("pandas")
+    column = pandas.Series([1, 2], dtype="int32")
+    given = make(column)
+    given[0] = 5
+    assert (given.tolist(), given.dtype, column.tolist()) == ([5, 2], "int32", [1, 2])
+
+
+@pytest.mark.parametrize("make", [cr.tensor, cr.asarray], ids=["tensor", "asarray"])
+def test_a_table_with_text_is_refused_with_the_text(make):
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(cr.DtypeError, match="needs numbers, was given object data such as red$"):
+        make(pandas.DataFrame({"a": [1.0, 2.0], "colour": ["red", "blue"]}))
+
+
+def test_a_table_of_numbers_and_truth_values_says_how_to_convert_it():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"a": [1.5, 2.5], "b": [True, False]})
+    with pytest.raises(
+        cr.DtypeError, match=r"object data such as 1.5; convert it first, e.g. with x.astype\('float32'\)"
+    ):
+        cr.tensor(table)
+    assert cr.tensor(table.astype("float32")).tolist() == [[1.5, 1.0], [2.5, 0.0]]
+
+
 # ---- methods
 
 

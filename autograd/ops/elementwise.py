@@ -74,9 +74,7 @@ def power(xp, x, y):
     return xp.power(x, y)
 
 
-@primitive(
-    symbol="//", jvp=ELEMENTWISE, samples=(unit_open, above_one), vjp=dict(x=lambda g: g * 0, y=lambda g: g * 0)
-)
+@primitive(symbol="//", jvp=ELEMENTWISE, samples=(unit_open, above_one), vjp=dict(x=lambda g: g * 0, y=lambda g: g * 0))
 def floor_divide(xp, x, y):
     """Largest whole number ≤ x / y.
 
