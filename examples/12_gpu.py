@@ -106,6 +106,7 @@ def main():
         style.count(ax.xaxis)
         style.legend(ax)
     figure.savefig(OUT / "same.png", dpi=120)
+    plt.close(figure)
 
 
 if __name__ == "__main__":
