@@ -127,7 +127,7 @@ class LBFGS(Optimizer):
             self._move(good.x)
             raise
         xp = self._block.xp
-        self.grad_norm = Tensor._wrap(xp.asarray(xp.sqrt(xp.dot(at.g, at.g))))
+        self._squares = [xp.dot(at.g, at.g)]
         self.steps, self.last_lr = self.steps + 1, lr
         return value
 
@@ -161,10 +161,11 @@ class LBFGS(Optimizer):
             raise ArgumentError(
                 f"LBFGS.step: the closure must return the loss, one number, not {value!r:.80}"
             ) from None
-        self._refuse_missing_gradients()
         xp, flat = self._block.xp, self._block.flat
         g = xp.zeros(flat.shape, self._dtype)
-        for run in self._block.runs():
+        runs = self._block.runs()
+        self._refuse_missing_gradients([(0, self._block, runs)])
+        for run in runs:
             g[run.first : run.last] = run.gradient
         slope = 0.0 if direction is None else self._number(xp.dot(g, direction))
         return value, Point(t, flat.astype(self._dtype), loss, g, slope, self._number(abs(g).max()))

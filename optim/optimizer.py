@@ -9,7 +9,7 @@ from math import isfinite
 import numpy as np
 
 from ..autograd.errors import ArgumentError, GraphError
-from ..autograd.tape import enable_grad, no_grad, user_line
+from ..autograd.tape import enable_grad, user_line
 from ..autograd.tensor import Tensor, owner, raw
 from .block import Block, gradient
 from .clip import refuse_nonfinite
@@ -53,15 +53,17 @@ class Optimizer:
         self.groups, self._names = groups_of(self, params, {"lr": lr, **options})
         self.params = [p for group in self.groups for p in group["params"]]
         self._refuse_bad_parameters()
-        self.steps, self.last_lr, self.grad_norm = 0, None, None
+        self.steps, self.last_lr = 0, None
+        self._squares = []  # of the gradients of the last step, summed in each block
         self._warned = False
-        self._blocks = [
-            (group, Block(params, self.state(**group.options)))
-            for group in self.groups
+        self._blocks = [  # each with the position of its group
+            (i, Block(params, self.state(**group.options)))
+            for i, group in enumerate(self.groups)
             for params in by_home(group["params"])
         ]
         code = self.update.__code__
-        self._asked = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        asked = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        self._asked, self._counted = [name for name in self.groups[0].options if name in asked], "t" in asked
 
     @staticmethod
     def check(**options):
@@ -97,17 +99,15 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 value = closure()
-        self._refuse_missing_gradients()
-        line, rates = user_line(), {id(group): self.rate(group) for group in self.groups}
-        with no_grad():
-            work = [(group, block, block.runs()) for group, block in self._blocks]
-            self.grad_norm = Tensor._wrap(self._norm([(block, runs) for _, block, runs in work if runs]))
-            for group, block, runs in work:
-                known = {**group, "lr": rates[id(group)]}
-                block.step(
-                    self.update, {k: known[k] for k in self._asked if k in known}, "t" in self._asked, runs, line
-                )
-        self.steps, self.last_lr = self.steps + 1, rates[id(self.groups[0])]
+        line, rates = user_line(), [self.rate(group) for group in self.groups]
+        work = [(i, block, block.runs()) for i, block in self._blocks]
+        self._refuse_missing_gradients(work)
+        self._squares = self._checked_squares([(block, runs) for _, block, runs in work if runs])
+        for i, block, runs in work:
+            group = self.groups[i]
+            options = {name: rates[i] if name == "lr" else group[name] for name in self._asked}
+            block.step(self.update, options, self._counted, runs, line)
+        self.steps, self.last_lr = self.steps + 1, rates[0]
         return value
 
     def zero_grad(self):
@@ -124,6 +124,17 @@ class Optimizer:
     def lr(self, value):
         for group in self.groups:
             group["lr"] = value
+
+    @property
+    def grad_norm(self):
+        if not self._squares:
+            return None
+        homes = {owner(s) for s in self._squares}
+        if len(homes) == 1 and not next(iter(homes)).on_host:
+            return Tensor._wrap(homes.pop().xp.sqrt(sum(self._squares)))
+        return Tensor._wrap(
+            np.asarray(np.sqrt(sum(s if owner(s).on_host else float(s) for s in self._squares)), np.float64)
+        )
 
     def observe(self, row):
         """Tell learning rates that depend on results (ReduceOnPlateau) what an epoch gave."""
@@ -175,19 +186,16 @@ class Optimizer:
         name = self._names.get(i) or p.name
         return f"{name!r} {p.shape}" if name else f"{i} of shape {p.shape}"
 
-    def _norm(self, work):
-        """The norm of all gradients; raises if one that can be read for free is not finite."""
+    def _checked_squares(self, work):
+        """The sum of the squared gradients in each block; raises if one that can be read for free is not finite."""
         with np.errstate(over="ignore"):
             squares = [block.squares(runs) for block, runs in work]
-        if not all(isfinite(s) for s in squares if owner(s).on_host):
-            held = [(self._label(i), p, np.asarray(raw(gradient(p)))) for i, p in enumerate(self.params) if _on_host(p)]
-            refuse_nonfinite(f"{self._kind}.step", held)
-            squares = [block.squares(runs, np.longdouble if owner(s).on_host else None)  # they only overflowed
-                       for (block, runs), s in zip(work, squares, strict=True)]  # fmt: skip
-        homes = {owner(s) for s in squares}
-        if len(homes) == 1 and not next(iter(homes)).on_host:
-            return next(iter(homes)).xp.sqrt(sum(squares))
-        return np.asarray(np.sqrt(sum(s if owner(s).on_host else float(s) for s in squares)), np.float64)
+        if all(isfinite(s) for s in squares if owner(s).on_host):
+            return squares
+        held = [(self._label(i), p, np.asarray(raw(gradient(p)))) for i, p in enumerate(self.params) if _on_host(p)]
+        refuse_nonfinite(f"{self._kind}.step", held)
+        wide = lambda s: np.longdouble if owner(s).on_host else None  # the squares only overflowed
+        return [block.squares(runs, wide(s)) for (block, runs), s in zip(work, squares, strict=True)]
 
     def _refuse_bad_parameters(self):
         first = {}
@@ -200,8 +208,8 @@ class Optimizer:
                     "list each once"
                 )
 
-    def _refuse_missing_gradients(self):
-        if all(gradient(p) is None for p in self.params):
+    def _refuse_missing_gradients(self, work):
+        if not any(runs for _, _, runs in work):
             raise GraphError(f"{self._kind}.step: no parameter has a gradient; call loss.backward() first")
         if self._warned:
             return
