@@ -131,6 +131,12 @@ def _wide(part):
     return part.astype(np.float32) if part.dtype == np.float16 else part
 
 
+def label_of(i, p, name=None):
+    """What messages call parameter number i: the name it was given, its own, or its place."""
+    name = name or p.name
+    return f"{name!r} {p.shape}" if name else f"{i} of shape {p.shape}"
+
+
 def gradient(p):
     """The gradient of a parameter; None if it has none, or was frozen with requires_grad=False."""
     return None if p._node is None else p._node.grad

@@ -9,7 +9,7 @@ from .options import whole
 
 
 class Checkpoint(Callback):
-    """Writes the whole state of a run to `path` after each epoch, and after every `every` steps if that is given, and at Ctrl-C.
+    """Writes the whole state of a run to `path` after each epoch, at Ctrl-C, and after every `every` steps if given.
 
     The file is a safetensors file with the rest as JSON in its header: model, optimiser, schedule, random generators,
     position in the data, history, callbacks. It is replaced as a whole or not at all. fit(..., checkpoint=path,

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..autograd.errors import ArgumentError, DeviceError, GraphError
 from ..autograd.tensor import Tensor, owner, raw
-from .block import STRETCH, gradient
+from .block import STRETCH, gradient, label_of
 from .options import positive
 
 
@@ -110,8 +110,7 @@ def named(operation, params):
         name, p = p if isinstance(p, (tuple, list)) and len(p) == 2 and isinstance(p[0], str) else (None, p)
         if not isinstance(p, Tensor):
             raise ArgumentError(f"{operation}: parameter {i} must be a tensor, it is {p!r:.80}")
-        name = name or p.name
-        yield f"{name!r} {p.shape}" if name else f"{i} of shape {p.shape}", p
+        yield label_of(i, p, name), p
 
 
 def _gradients(operation, params):

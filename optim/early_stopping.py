@@ -21,7 +21,7 @@ def direction(owner, monitor, mode="auto"):
     known = next((m for m in METRICS if name == m or name.endswith(f"_{m}")), None)
     if known is not None:
         return _MODES["min" if known in LOWER_IS_BETTER else "max"]
-    if any(word in name for word in ("loss", "error", "mse", "mae", "l1")):
+    if any(word in name for word in ("loss", "error", "l1")):
         return _MODES["min"]
     raise ArgumentError(f'{owner}: is more or less of {monitor!r} better? Say mode="max" or mode="min"')
 
@@ -46,11 +46,7 @@ class Best(Callback):
         self.epoch, self.value, self.weights = None, None, None
 
     def on_start(self, run):
-        if self.monitor not in run.columns:
-            raise ArgumentError(
-                f"{type(self).__name__}: there is no column {self.monitor!r} to monitor; choose among "
-                f"{', '.join(map(repr, run.columns))}" + ("" if run.validation else ", or give fit validation data")
-            )
+        run.refuse_missing(type(self).__name__, self.monitor)
         self.sign = direction(type(self).__name__, self.monitor, self.mode)
         self.epoch, self.value, self.weights = None, self.sign * inf, None
 

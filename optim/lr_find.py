@@ -88,6 +88,7 @@ def lr_find(model, loss, optimizer, data, start=1e-7, end=10.0, steps=100, *, ba
 def _sweep(run, lrs, batches, base, diverged):
     """The loss at each rate, less what makes its batch easier or harder than others, until it explodes."""
     smoothed = lowest = None
+    mean = sum(base) / len(base)
     rates = [run.optimizer.rate(group) for group in run.optimizer.groups]
     ratios = [rate / rates[0] if rates[0] else 1.0 for rate in rates]
     for lr, (x, y), own in zip(lrs, batches, base, strict=True):
@@ -95,7 +96,7 @@ def _sweep(run, lrs, batches, base, diverged):
             group["lr"] = lr * ratio
         run.optimizer.zero_grad()
         value = run.loss(run.model(x), y)
-        number = float(value) - own + sum(base) / len(base)
+        number = float(value) - own + mean
         if not isfinite(number):
             return
         yield number

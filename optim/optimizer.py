@@ -11,7 +11,7 @@ import numpy as np
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.tape import enable_grad, user_line
 from ..autograd.tensor import Tensor, owner, raw
-from .block import Block, gradient
+from .block import Block, gradient, label_of
 from .clip import refuse_nonfinite
 from .group import by_home, groups_of
 from .saved import saved, take_over
@@ -182,9 +182,7 @@ class Optimizer:
 
     def _label(self, i):
         """What messages call parameter i."""
-        p = self.params[i]
-        name = self._names.get(i) or p.name
-        return f"{name!r} {p.shape}" if name else f"{i} of shape {p.shape}"
+        return label_of(i, self.params[i], self._names.get(i))
 
     def _checked_squares(self, work):
         """The sum of the squared gradients in each block; raises if one that can be read for free is not finite."""

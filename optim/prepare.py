@@ -20,7 +20,7 @@ from .progress import Progress
 from .untouched import evaluating
 
 
-def batches_of(data, batch_size, model=None):
+def batches_of(data, batch_size, model):
     """A pair of arrays, or of lists of numbers, as Batches; what yields pairs as it is."""
     wanted = "fit: data must be a pair (x, y), Batches, or something that yields pairs (x, y)"
     if _is_array(data) or isinstance(data, (str, bytes, dict)) or not hasattr(data, "__iter__"):
@@ -47,12 +47,12 @@ def _is_numbers(a):
 
 def _in_dtype_of(model, arrays):
     """The arrays as Tensors, the floating ones in the floating dtype of the model, in which it computes at its speed."""
-    own = next((p.dtype for p in model.parameters() if p.dtype.kind == "f"), None) if model is not None else None
+    own = next((p.dtype for p in model.parameters() if p.dtype.kind == "f"), None)
     arrays = [asarray(a) for a in arrays]
     return [a.to(own) if own is not None and a.dtype.kind == "f" and a.dtype != own else a for a in arrays]
 
 
-def validation_parts(validation, model=None):
+def validation_parts(validation, model):
     """{name: (x, y)}, however it was given."""
     if validation is None:
         return {}
@@ -118,7 +118,7 @@ def refuse_wrong_kinds(model, loss, optimizer, penalty):
 
 
 def refuse_misfits(run, clip):
-    """Raise if the optimiser is not the model's, if the data holds nan, has another width than the model or the training data, or labels beyond its outputs.
+    """Raise if the optimiser is not the model's, or if the data does not fit: nan, another width, labels beyond the outputs.
 
     Data that only yields batches is not looked at: it may be an iterator.
     """
@@ -162,15 +162,16 @@ def _refuse_optimizer(run, clip):
         )
     for group in optimizer.groups:
         for name in monitors(group["lr"]):
-            if name not in run.columns:
-                raise ArgumentError(
-                    f"fit: the learning rate {group['lr']!r} looks at {name!r}, which this run does not have; choose among "
-                    f"{', '.join(map(repr, run.columns))}" + ("" if run.validation else ", or give validation data")
-                )
-    remainder = getattr(run.batches, "n", 0) % getattr(run.batches, "batch_size", 1)
-    short = remainder and not run.batches.drop_last and remainder < max(
-        getattr(module, "least_batch", 1) for _, module in run.model.named_modules())  # fmt: skip
-    if short:
+            run.refuse_missing(f"fit: the learning rate {group['lr']!r}", name)
+    _refuse_small_batch(run.model, run.batches)
+
+
+def _refuse_small_batch(model, batches):
+    """Raise if the last batch of an epoch would be too small for a layer of the model."""
+    if not isinstance(batches, Batches) or batches.drop_last:
+        return
+    remainder = batches.n % batches.batch_size
+    if 0 < remainder < max(getattr(module, "least_batch", 1) for _, module in model.named_modules()):
         raise ArgumentError(
             f"fit: the last batch has {remainder} example, too few for the model's BatchNorm; choose another batch_size, or "
             "Batches(x, y, drop_last=True)"

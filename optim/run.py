@@ -28,7 +28,6 @@ class Run:
         step: how many steps of this epoch were taken.
         stop: None, or why the run shall end after this step; interrupted: whether it ends for Ctrl-C;
             halfway: whether that cut off a step.
-        trained: whether a step may have been taken.
     """
 
     def __init__(self, model, loss, optimizer, batches, validation, metrics, callbacks):
@@ -39,7 +38,7 @@ class Run:
         self.history = History()
         self._generators = _generators(model, batches)
         self.epoch, self.step, self.stop = 0, 0, None
-        self.interrupted = self.halfway = self.trained = False
+        self.interrupted = self.halfway = False
         self._sums = {"loss": 0.0, "examples": 0, "grad_norm": 0.0, "seconds": 0.0}
         self._resumed, self._order = False, None  # in the middle of an epoch; the generators at the epoch's start
         self._started = perf_counter()
@@ -57,7 +56,7 @@ class Run:
             for callback in self.callbacks:
                 callback.on_start(self)
                 ends.callback(callback.on_end, self)
-            ends.callback(lambda: self.model.eval() if self.trained else None)
+            ends.callback(lambda: self.model.eval() if self.epoch else None)
             try:
                 yield
             except KeyboardInterrupt:
@@ -67,6 +66,14 @@ class Run:
     def ending(self):
         """Why the run ends after this step, in words; None if it does not."""
         return "Ctrl-C" if self.interrupted else self.stop
+
+    def refuse_missing(self, owner, column):
+        """Raise an ArgumentError if the history will have no such column for `owner` to monitor."""
+        if column not in self.columns:
+            raise ArgumentError(
+                f"{owner}: there is no column {column!r} to monitor; choose among "
+                f"{', '.join(map(repr, self.columns))}" + ("" if self.validation else ", or give fit validation data")
+            )
 
     def say(self, text):
         """Show a line where the progress is shown, if it is."""
@@ -86,7 +93,6 @@ class Run:
             self.epoch, self.step = self.epoch + 1, 0
             self._sums = dict.fromkeys(self._sums, 0.0) | {"examples": 0}
             self._order = self.random_state()
-        self.trained = True
         if not self.model.training:  # a part that is in evaluation by itself stays there
             self.model.train()
         now = self.random_state()

@@ -92,3 +92,14 @@ def finished(tmp_path_factory):
         return folder, done.stdout
 
     return finish
+
+
+@pytest.fixture
+def run(finished):
+    """A function from a lesson's name to what it printed and the folder of its files."""
+
+    def outcome(name):
+        folder, printed = finished(name)
+        return printed, folder / "runs" / name
+
+    return outcome

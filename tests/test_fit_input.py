@@ -372,7 +372,7 @@ def test_a_rate_that_looks_at_a_column_which_does_not_exist_is_refused():
     model = nn.MLP([2, 4, 2])
     optimizer = optim.SGD(model.parameters(), lr=optim.schedule.warmup(optim.ReduceOnPlateau(0.1), 3))
     with pytest.raises(
-        cr.ArgumentError, match=r"looks at 'val_loss', which this run does not have.*give validation data"
+        cr.ArgumentError, match=r"the learning rate warmup.*no column 'val_loss' to monitor.*validation data"
     ):
         optim.fit(model, nn.cross_entropy, optimizer, data(), 1, verbose=0)
 
@@ -392,3 +392,14 @@ def test_a_last_batch_too_small_for_batch_normalisation_is_refused():
     model = nn.MLP([2, 4, 2], norm="batch")
     with pytest.raises(cr.ArgumentError, match="the last batch has 1 example, too few for the model's BatchNorm"):
         optim.fit(model, nn.cross_entropy, optim.SGD(model.parameters(), lr=0.1), (x, y), 1, verbose=0)
+
+
+def test_batches_of_ones_own_need_not_be_like_ours():
+    class Loader(list):
+        n, batch_size = 33, 16
+
+    model = nn.MLP([2, 4, 2], norm="batch")
+    history = optim.fit(
+        model, nn.cross_entropy, optim.SGD(model.parameters(), lr=0.1), Loader([data(33)]), 1, verbose=0
+    )
+    assert len(history) == 1

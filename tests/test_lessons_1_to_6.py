@@ -1,21 +1,18 @@
 """Lessons 1 to 6 print and draw what they promise; test_examples.py sees to it that they end well."""
 
 import ast
-import importlib.util
 import re
-from functools import cache
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from lessons import FOLDER, lesson, numbers
 
 import chainrule as cr
 
 pytest.importorskip("matplotlib")
 from matplotlib import image
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
 PICTURES = {
     "01_perceptron": {"learning.png", "bias.png", "xor.png"},
     "02_activations": {"activations.png", "bending.png", "vanishing.png", "gradients.png"},
@@ -26,38 +23,12 @@ PICTURES = {
 }
 ACTIVATIONS = ["identity", "step", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "gelu", "silu"]
 
-pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not here: this is no source tree")
-
-
-@cache
-def lesson(name):
-    """The lesson as a module."""
-    spec = importlib.util.spec_from_file_location(f"lesson_{name}", EXAMPLES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def run(finished):
-    """A function from a lesson's name to what it printed and the folder of its files."""
-
-    def outcome(name):
-        folder, printed = finished(name)
-        return printed, folder / "runs" / name
-
-    return outcome
-
-
-def numbers(text, start):
-    """The numbers in the line of `text` that starts with `start`, after it."""
-    (line,) = [line for line in text.splitlines() if line.startswith(start)]
-    return [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", line.removeprefix(start))]
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the examples are not here: this is no source tree")
 
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_lesson_has_a_title_and_a_few_sentences(name):
-    title, blank, *sentences = ast.get_docstring(ast.parse((EXAMPLES / f"{name}.py").read_text())).splitlines()
+    title, blank, *sentences = ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text())).splitlines()
     assert re.fullmatch(r"[A-Z][^.?]+[.?]", title)
     assert blank == ""
     assert len(" ".join(sentences)) > 100
