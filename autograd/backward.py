@@ -117,13 +117,11 @@ def saved_values(node, create_graph=False):
             f"backward: the arrays kept for {node.label} (called at {node.where}) were already used and freed. "
             "Call backward once on the sum of the losses, or pass retain_graph=True to the first call"
         )
-    for leaf, version in node.guards:
-        line = leaf._version if leaf._version is not version else written(leaf)
-        if line is not None:
-            raise GraphError(
-                f"backward: an array that {node.label} (called at {node.where}) needs was changed "
-                f"at {describe(*line)}. Change it after backward, or use a copy"
-            )
+    if (line := changed(node)) is not None:
+        raise GraphError(
+            f"backward: an array that {node.label} (called at {node.where}) needs was changed "
+            f"at {describe(*line)}. Change it after backward, or use a copy"
+        )
     if not create_graph or node.saved == ():
         return node.saved
 
@@ -140,6 +138,15 @@ def saved_values(node, create_graph=False):
         return Tensor._wrap(value, origin) if type(origin) is Node else value
 
     return [linked(value, link) for value, link in zip(node.saved, node.plan.links, strict=True)]
+
+
+def changed(node):
+    """The line at which an array that `node` keeps was changed since, or None."""
+    for leaf, version in node.guards:
+        line = leaf._version if leaf._version is not version else written(leaf)
+        if line is not None:
+            return line
+    return None
 
 
 def written(leaf):

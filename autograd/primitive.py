@@ -13,7 +13,7 @@ import numpy as np
 from ..backends import OWNERS, owner
 from .errors import ChainruleError, DeviceError, DtypeError, GraphError, RuleError, ShapeError
 from .plan import Plan, asked
-from .tape import INSIDE, SMALL, Node, recording
+from .tape import INSIDE, SMALL, Node, recording, scope
 from .tensor import KEPT, UNMASK, Tensor, Value, masked
 
 ELEMENTWISE = (
@@ -360,7 +360,7 @@ def stamp(node, p, plan, parents, arrays, guards, options):
     frame = _getframe(2)
     while frame.f_code.co_filename in INSIDE and frame.f_back is not None:
         frame = frame.f_back
-    node.code, node.instruction = frame.f_code, frame.f_lasti
+    node.code, node.instruction, node.scope = frame.f_code, frame.f_lasti, scope()
     node.primitive, node.plan, node.parents, node.guards, node.options = p, plan, parents, guards, options
     node.saved = plan.fast(arrays) if plan.fast else plan.save(arrays[:-1], arrays[-1], options)
     node.grad, out = None, arrays[-1]

@@ -8,6 +8,18 @@ from pathlib import Path
 _recording: ContextVar[bool] = ContextVar("chainrule_recording", default=True)
 recording = _recording.get
 
+# the modules whose forward pass is running, as (module, the same for the module around it), or None
+_scope: ContextVar[tuple | None] = ContextVar("chainrule_scope", default=None)
+scope = _scope.get
+
+
+def enter(module):
+    """What is recorded from now on, in this thread, belongs to `module`, until leave(what this returned)."""
+    return _scope.set((module, _scope.get()))
+
+
+leave = _scope.reset
+
 SMALL = 64  # outputs of at most this many elements stay on the node, for pictures
 
 
@@ -24,20 +36,21 @@ class Node:
         shape, dtype: of the output; dtype is None for a Python float.
         code, instruction: the user's line that made the call; `where` makes it readable.
         result: the output itself if small; for a larger one None, or a weak reference to its Tensor after retain_grad().
+        scope: the modules it was called in, as `scope()` gives them; None outside all modules.
         grad: the gradient that backward() left here, for leaves and where result is not None.
         name: set by the user or by a module, for pictures and messages.
     """
 
     __slots__ = (
         "primitive", "plan", "parents", "saved", "guards", "options", "shape", "dtype", "code", "instruction", "result",
-        "grad", "_name",
+        "scope", "grad", "_name",
     )  # fmt: skip
 
     @classmethod
     def leaf(cls, shape, dtype, result):
         """A node with no history: where gradients come to rest."""
         node = cls()
-        node.primitive = node.plan = node.grad = node.code = node.instruction = None
+        node.primitive = node.plan = node.grad = node.code = node.instruction = node.scope = None
         node.parents = node.saved = node.guards = ()
         node.options = {}
         node.shape, node.dtype, node.result = shape, dtype, result

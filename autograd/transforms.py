@@ -16,7 +16,10 @@ from .tensor import Tensor, raw
 
 @primitive(symbol="input", jvp=LINEAR, samples=reals, vjp=dict(x=lambda g: g))
 def variable(xp, x):
-    """x itself, as a new place in the graph: what a transform differentiates with respect to."""
+    """x itself, as a new place in the graph: what a transform differentiates with respect to.
+
+    Gradient: dx = g.
+    """
     return x
 
 

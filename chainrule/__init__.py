@@ -14,7 +14,7 @@ from .autograd import random
 from .autograd.bind import bind as _bind
 from .autograd.bind import functions as _functions
 from .autograd.check import gradcheck
-from .autograd.draw import draw
+from .autograd.draw import draw, step_through, trace
 from .autograd.errors import (
     ArgumentError,
     ChainruleError,
@@ -42,18 +42,24 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        """plot and sklearn, loaded when they are first asked for."""
-        if name in ("plot", "sklearn"):
-            from importlib import import_module
+        """What is loaded when it is first asked for."""
+        from importlib import import_module
 
+        if name in ("plot", "sklearn"):
             return import_module(f"{__name__}.{name}")
+        if name == "exercise":
+            return import_module(f"{__name__}.exercises").exercise
+        if name == "Graph":
+            return import_module(f"{__name__}.autograd.draw.graph").Graph
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __version__ = "0.1.0"
 
 _bind()  # operators and methods of Tensor, from the declarations
-globals().update(_functions())  # every operation under the name it was declared with: exp, sum, matmul, ...
+# every operation under the name it was declared with: exp, sum, matmul, ...; but the trace of a matrix is x.trace()
+_operations = {name: function for name, function in _functions().items() if name != "trace"}
+globals().update(_operations)
 abs = globals()["absolute"]
 
 __all__ = [
@@ -67,6 +73,7 @@ __all__ = [
     "DeviceError",
     "DtypeError",
     "GradcheckError",
+    "Graph",
     "GraphError",
     "RuleError",
     "ShapeError",
@@ -76,6 +83,7 @@ __all__ = [
     "data",
     "draw",
     "enable_grad",
+    "exercise",
     "grad",
     "gradcheck",
     "hessian",
@@ -90,7 +98,9 @@ __all__ = [
     "primitive",
     "random",
     "save",
+    "step_through",
+    "trace",
     "value_and_grad",
     "vjp",
-    *_functions(),
+    *_operations,
 ]

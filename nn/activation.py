@@ -11,7 +11,7 @@ from ..autograd.samples import reals
 def step(xp, x):
     """Threshold: 1 where x ≥ 0, else 0.
 
-    Gradient: 0 everywhere, also at the jump; a network of steps cannot learn by gradient descent.
+    Gradient: dx = 0, also at the jump; a network of steps cannot learn by gradient descent.
     Source: Rosenblatt, "The perceptron" (1958).
     """
     return xp.ceil((xp.sign(x) + 1) / 2)

@@ -102,7 +102,8 @@ def _variance(p):
 def binary_entropy(xp, p, y):
     """Cross-entropy -(y log p + (1 - y) log(1 - p)) of a probability p and a truth y, each logarithm at least -100.
 
-    Gradient: dp = g (p - y) / (p (1 - p)), the denominator at least 1e-12 (6.1e-5 in float16); dy = g log((1 - p) / p).
+    Gradient: dp = g · (p - y) / (p (1 - p)), the denominator at least 1e-12 (6.1e-5 in float16);
+        dy = g · log((1 - p) / p), each logarithm at least -100.
     """
     return -(y * _bounded_log(p) + (1 - y) * _bounded_log(1 - p))
 
@@ -293,7 +294,7 @@ def _surprise(logits, target):
 def soft_entropy(xp, logits, target):
     """-Σ y log softmax(logits) along the last axis, with 0 · log 0 = 0, in one node: half the time of the composition.
 
-    Gradient: dlogits = g · (softmax(logits) · Σ y - y); dy = -g log softmax(logits), and 0 where y = 0.
+    Gradient: dlogits = g · (softmax(logits) · Σ target - target); dtarget = -g · log softmax(logits), 0 where target = 0.
     """
     shifted = logits - logits.max(axis=-1, keepdims=True)
     surprise = xp.log(xp.exp(shifted).sum(axis=-1, keepdims=True)) - shifted

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..autograd.errors import ArgumentError, CheckpointError, DtypeError
 from ..autograd.ops.creation import tensor
-from ..autograd.tape import no_grad
+from ..autograd.tape import enter, leave, no_grad
 from ..autograd.tensor import Tensor, raw
 from .activation import name_of
 
@@ -45,7 +45,11 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, ...)")
 
     def __call__(self, *inputs, **options):
-        return self.forward(*inputs, **options)
+        token = enter(self)  # pictures show what was computed in which module
+        try:
+            return self.forward(*inputs, **options)
+        finally:
+            leave(token)
 
     # ---- what it is made of
 

@@ -106,7 +106,8 @@ def normalize(xp, x, weight, bias, *, over, eps=1e-5, known=None):
     They are taken over="examples" (all axes but the last) or over="features" (the last axis).
 
     Shape: x (…, n), weight (n,), bias (n,) → (…, n); `known` is moments(x, over), if they were computed already.
-    Gradient: with h = g · weight, dx = (h - mean h - z · mean(h z)) / √(variance + eps); dweight = g z; dbias = g.
+    Gradient: dx = (h - mean h - z · mean(h z)) / √(variance + eps) with h = g · weight; dweight = g · z summed over the
+        other axes; dbias = g summed over the other axes.
     Raises: ShapeError if the lengths differ; ArgumentError if `over` is none of the two.
     """
     choose("over", over, _AXES)

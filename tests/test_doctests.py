@@ -13,8 +13,9 @@ import chainrule as cr
 
 def modules():
     """The names of all modules under chainrule. (Its folders lie side by side, so each package is walked by itself.)"""
-    names = ["chainrule"] + ["chainrule.sklearn"] * bool(find_spec("sklearn"))
-    for package in ["autograd", "backends", "nn", "optim"] + ["plot"] * bool(find_spec("matplotlib")):
+    names = ["chainrule", "chainrule.demo", "chainrule.expression"] + ["chainrule.sklearn"] * bool(find_spec("sklearn"))
+    packages = ["autograd", "backends", "nn", "optim", "cli", "exercises", "replay"]
+    for package in packages + ["plot"] * bool(find_spec("matplotlib")):
         path = importlib.import_module(f"chainrule.{package}").__path__
         names += [f"chainrule.{package}", *(m.name for m in pkgutil.walk_packages(path, f"chainrule.{package}."))]
     return [name for name in names if name.rpartition(".")[2] not in ("gpu", "__main__")]

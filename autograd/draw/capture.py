@@ -1,88 +1,72 @@
-"""The graph behind a tensor as plain data: one Box for each value, in order, with its operands. The views show this."""
+"""From the tape to plain data: `capture` walks what a tensor was computed from, and watches one backward pass over it."""
 
-import math
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from contextlib import suppress
+from functools import lru_cache, partial
 from weakref import ref
 
 import numpy as np
 
 from ...backends import owner
+from ..contributions import contributions, elementwise, operands, out_of_date
 from ..errors import ArgumentError, GraphError
-from ..tape import Node, describe
+from ..tape import SMALL, describe
+from ..tape import Node as Recorded
 from ..tensor import Tensor, raw
+from .badges import badge
+from .graph import Edge, Graph, Node
+from .names import Names
+from .scalars import jacobian
+from .values import number, values
+from .why import rules, why
 
-NOT_COMPUTED = "—"  # a gradient that no backward pass has left; never 0
-ROWS, COLUMNS = 4, 5  # arrays of up to this many rows and columns are shown element by element
-
-
-@dataclass(slots=True)
-class Box:
-    """One value of the graph, ready to be shown. All text is plain; each view escapes it.
-
-    Fields:
-        kind: "operation", "leaf" or "constant".
-        operation: the name of the primitive, such as "multiply"; symbol: its short form, such as "*".
-        name: what the user or a module calls the value, or None.
-        options: the call's keyword arguments that are not the defaults, as text.
-        array: shape and dtype as text, "" for a Python number.
-        value, grad: rows of cells; value is empty if the array is gone, grad is empty for constants.
-        operands: (number of the operand's box, name of the input, whether gradient flows back to it), one each.
-        where: the line that made the call, as `file.py:12, in loss`.
-        broken: whether the value or the gradient holds a nan or an infinity.
-    """
-
-    kind: str
-    operation: str
-    symbol: str
-    name: str | None
-    options: list[str]
-    array: str
-    value: list[list[str]]
-    grad: list[list[str]]
-    operands: list[tuple[int, str, bool]]
-    where: str
-    broken: bool
-
-    @property
-    def is_number(self):
-        """Whether this is a plain number that was written into the formula."""
-        return self.kind == "constant" and not self.array and not self.name
+OPENED = 300  # in graphs of up to this many calls each small call can be opened into its scalars
 
 
-def capture(x, names=None):
-    """The values that `x` was computed from, and `x`, as Boxes: each after its operands, `x` last.
+def capture(x, names=None, elements=True):
+    """The Graph of the values that `x` was computed from; `elements`: with what Graph.open needs, which costs the most.
 
     Raises: ArgumentError if `x` is not a Tensor or `names` is not a dict; GraphError if `x` has no graph.
     """
     if not isinstance(x, Tensor):
-        raise ArgumentError(f"draw: needs a Tensor, such as a loss, was given {type(x).__name__}")
+        raise ArgumentError(f"trace: needs a Tensor, such as a loss, was given {type(x).__name__}")
     if x._node is None:
         raise GraphError(
-            "draw: this tensor has no graph, so there is nothing to show. Compute it from a tensor with "
-            "requires_grad=True, outside no_grad(), and draw the result itself, not a detached copy"
+            "trace: this tensor has no graph, so there is nothing to show. Compute it from a tensor with "
+            "requires_grad=True, outside no_grad(), and trace the result itself, not a detached copy"
         )
-    called, held = _names(names)
-    held[x._node] = x
-    boxes, places = [], {}  # places: a Node, or the id of a constant array -> its place in `boxes`
+    order = list(_in_order(x._node))
+    names = Names(names, order)
+    reached = set(order)
+    order = [leaf for leaf in names.asked if leaf not in reached] + order
+    known = _known(order, {**names.held, x._node: x})
+    with np.errstate(all="ignore"):  # a nan is shown on the picture; a warning would not say where
+        one = 1.0 if x._node.dtype is None else owner(x._data).xp.ones_like(x._data)
+        totals, found = contributions(x._node, one, known)
+        writer = _Writer(names, known, totals)
+        for node in order:
+            writer.recorded(node)
+        slots = {(edge.target, edge.slot): edge for edge in writer.edges}
+        backward = [slots[writer.ids[c.node], c.slot] for c in found]
+        for c, edge in zip(found, backward, strict=True):
+            writer.contributed(c, edge)
+        if elements and len(order) <= OPENED:
+            pulls = {(c.node, c.slot): c.pull for c in found}
+            for node in order:
+                if node.primitive and not elementwise(node):
+                    writer.elements(node, slots, pulls)
+        for node in order:
+            if node.primitive and out_of_date(node, known):
+                writer.nodes[writer.ids[node]].badges.append("computed before an operand was changed")
+        graph = Graph(writer.nodes, writer.edges, [e.id for e in backward], values(one), _ran(x._node), names.modules)
+        why(graph)
+        badge(graph, writer.slopes)
+    return graph
 
-    def place(operand):
-        array = not isinstance(operand, Node | tuple | int | float | np.generic)
-        key = id(operand) if array else operand
-        if array and key in places or type(operand) is Node:
-            return places[key]
-        boxes.append(_constant(operand, called.get(id(operand))))
-        if array:
-            places[key] = len(boxes) - 1
-        return len(boxes) - 1
 
-    for node in _in_order(x._node):
-        operands = [(place(p), _input(node, i), i in node.plan.tracked) for i, p in enumerate(node.parents)]
-        places[node] = len(boxes)
-        boxes.append(_recorded(node, _data(node, held), operands, called.get(node) or node.name))
-    return boxes
+def _ran(root):
+    """Whether a backward pass from `root` has run: it freed what the call kept, or left a gradient."""
+    return root.plan is not None and (root.saved is None or root.grad is not None)
 
 
 def _in_order(root):
@@ -95,7 +79,139 @@ def _in_order(root):
         elif node not in seen:
             seen.add(node)
             stack += (node, None)
-            stack += [p for p in reversed(node.parents) if type(p) is Node and p not in seen]
+            stack += [p for p in reversed(node.parents) if type(p) is Recorded and p not in seen]
+
+
+def _known(order, held):
+    """{node: its array} for all whose array somebody still holds: a tensor, the node itself, or a call that kept it."""
+    known = {}
+    for node in order:
+        array = held[node]._data if node in held else raw(node.result() if type(node.result) is ref else node.result)
+        if array is not None:
+            known[node] = array
+        for link, kept in zip(node.plan.links, node.saved, strict=True) if node.saved else ():
+            if link == "out":
+                known.setdefault(node, kept)
+            elif isinstance(link, int) and type(node.parents[link]) is Recorded:
+                known.setdefault(node.parents[link], kept)
+    return known
+
+
+class _Writer:
+    """Writes nodes and edges as plain data, numbering them as they come.
+
+    Fields:
+        nodes, edges: what is written so far.
+        ids: {recorded node, or the id of a constant's array: the id of its Node}.
+        arrays, slopes: {id of a Node: its array}, {id of an Edge: its local derivative}, on their own device.
+    """
+
+    def __init__(self, names, known, totals):
+        self.names, self.known, self.totals = names, known, totals
+        self.nodes, self.edges, self.ids, self.arrays, self.slopes = [], [], {}, {}, {}
+
+    def write(self, kind, primitive, value, **fields):
+        """Add a Node, with what all kinds have."""
+        i = len(self.nodes)
+        name = fields["name"]
+        label = name or (number(value) if kind == "constant" and isinstance(value, (int, float)) else f"v{i}")
+        device = "" if value is None or isinstance(value, (bool, int, float)) and kind == "constant" else owner(value).name
+        self.nodes.append(
+            Node(
+                id=i,
+                kind=kind,
+                operation=primitive.name if primitive else kind,
+                symbol=(primitive.symbol or primitive.name) if primitive else kind,
+                label=label,
+                device=device,
+                value=values(value),
+                **fields,
+            )
+        )
+        if value is not None:
+            self.arrays[i] = value
+        return i
+
+    def recorded(self, node):
+        """The Node of a recorded call or a leaf, and before it the constants that it uses."""
+        constants = [None if type(p) is Recorded else self.constant(node, slot) for slot, p in enumerate(node.parents)]
+        grad = None if node.grad is None else raw(node.grad)
+        self.ids[node] = i = self.write(
+            "operation" if node.primitive else "leaf",
+            node.primitive,
+            self.known.get(node),
+            name=self.names.of(node),
+            options=_options(node) if node.primitive else [],
+            shape=node.shape,
+            dtype="" if node.dtype is None else str(node.dtype),
+            grad=values(grad),
+            total=values(self.totals.get(node)),
+            line=_place(node.code, node.instruction) if node.primitive else "",
+            module=self.names.module(node),
+        )
+        texts = rules(node.primitive) if node.primitive else {}
+        for slot, parent in enumerate(node.parents):
+            source = self.ids[parent] if constants[slot] is None else constants[slot]
+            name = _input(node, slot)
+            flows = slot in node.plan.tracked
+            rule = texts.get(node.primitive.inputs[0] if node.primitive.variadic else name, "") if flows else ""
+            self.edges.append(Edge(len(self.edges), source, i, slot, name, flows, rule=rule))
+
+    def constant(self, node, slot):
+        """The id of the Node of an operand without gradient; a number has one for each use, an array one for all."""
+        parent = node.parents[slot]
+        value = operands(node, self.known)[slot]
+        shared = not isinstance(value, (bool, int, float, np.generic)) and hasattr(value, "dtype")
+        if shared and id(value) in self.ids:
+            return self.ids[id(value)]
+        shape, dtype = parent if type(parent) is tuple else (getattr(value, "shape", ()), getattr(value, "dtype", None))
+        i = self.write(
+            "constant",
+            None,
+            value,
+            name=self.names.of_constant(value),
+            options=[],
+            shape=tuple(shape),
+            dtype="" if dtype is None else str(np.dtype(dtype)),
+            grad=None,
+            total=None,
+            line="",
+            module=[],
+        )
+        if shared:
+            self.ids[id(value)] = i
+        return i
+
+    def elements(self, node, slots, pulls):
+        """Write the derivatives of single elements onto the edges of a call whose arrays are known and small."""
+        arrays, out = operands(node, self.known), self.known.get(node)
+        if out is None or any(a is None for a in arrays):
+            return
+        sizes = [np.size(a) for a in (*arrays, out)]
+        if not all(sizes) or sum(sizes) > SMALL:
+            return
+        call = partial(node.primitive.fn, owner(out).xp, **node.options)
+        for slot in range(len(arrays)):
+            with suppress(Exception):  # a rule that fails is noted on the edge already
+                slots[self.ids[node], slot].jacobian = jacobian(call, arrays, slot, pulls.get((node, slot)))
+
+    def contributed(self, contribution, edge):
+        """Write what a Contribution says onto its Edge."""
+        share = contribution.share
+        edge.local, edge.contribution = values(contribution.local), values(share)
+        edge.running, edge.note = values(contribution.running), contribution.note
+        if contribution.local is not None:
+            self.slopes[edge.id] = contribution.local
+        wide, narrow = self.nodes[edge.target].shape, self.nodes[edge.source].shape
+        if contribution.local is not None and wide != narrow:
+            edge.summed = f"summed over {_axes(wide, narrow)}: {wide} → {narrow}"
+
+
+def _axes(wide, narrow):
+    """The axes along which an operand of shape `narrow` was repeated to `wide`, in words."""
+    padded = (1,) * (len(wide) - len(narrow)) + narrow
+    axes = [i for i, (w, n) in enumerate(zip(wide, padded, strict=True)) if w != n or i < len(wide) - len(narrow)]
+    return ("axis " if len(axes) == 1 else "axes ") + ", ".join(map(str, axes))
 
 
 def _input(node, slot):
@@ -103,115 +219,10 @@ def _input(node, slot):
     return str(slot) if node.primitive.variadic else node.primitive.inputs[slot]
 
 
-def _data(node, held):
-    """The values of a node, from the tensors in `held` or from the node; None if nobody holds them any more."""
-    if node in held:
-        return held[node]._data
-    return raw(node.result() if type(node.result) is ref else node.result)
-
-
-def _recorded(node, data, operands, name):
-    """The Box of a node."""
-    value, wrong = cells(data)
-    grad, wrong_grad = ([[NOT_COMPUTED]], False) if node.grad is None else cells(raw(node.grad))
-    leaf = node.primitive is None
-    return Box(
-        kind="leaf" if leaf else "operation",
-        operation="leaf" if leaf else node.primitive.name,
-        symbol=node.label,
-        name=name,
-        options=[] if leaf else _options(node),
-        array="" if node.dtype is None else f"{node.shape} {node.dtype}",
-        value=value,
-        grad=grad,
-        operands=operands,
-        where="" if leaf else _place(node.code, node.instruction),
-        broken=wrong or wrong_grad,
-    )
-
-
-def _constant(operand, name):
-    """The Box of an operand without gradient: a number, a small array, or (shape, dtype)."""
-    if isinstance(operand, tuple):
-        (shape, dtype), value, wrong = operand, [], False
-    else:
-        (value, wrong), shape, dtype = cells(operand), getattr(operand, "shape", ()), getattr(operand, "dtype", None)
-    array = "" if dtype is None else f"{shape} {dtype}"
-    return Box("constant", "constant", "constant", name, [], array, value, [], [], "", wrong)
-
-
-def _names(names):
-    """({node, or id of a constant's array: name}, {node: tensor}) for the Tensors in the dict `names`.
-
-    A tensor of several names shows them all, except that _private ones give way to others.
-    """
-    if not isinstance(names, Mapping | None):
-        raise ArgumentError(
-            f"draw: names must be a dict of name → Tensor, such as locals(), not {type(names).__name__}"
-        )
-    groups, held = {}, {}
-    for name, value in (names or {}).items():
-        if isinstance(value, Tensor):
-            groups.setdefault(value._node or id(value._data), []).append(str(name))
-            if value._node is not None:
-                held[value._node] = value
-    called = {key: " = ".join([n for n in group if n[:1] != "_"] or group[:1]) for key, group in groups.items()}
-    return called, held
-
-
 @lru_cache(maxsize=256)
 def _place(code, instruction):
     """`file.py:12, in loss` for the line that made a call, without the folder."""
     return os.path.basename(describe(code, instruction))
-
-
-# ---- values as text
-
-
-def cells(data):
-    """(rows of cells, whether a nan or an infinity is among them) for a number or an array; ([], False) for None."""
-    if data is None:
-        return [], False
-    if isinstance(data, (bool, int, float)):
-        return [[number(data)]], isinstance(data, float) and not math.isfinite(data)
-    array = data if isinstance(data, np.generic) else owner(data).to_numpy(data)
-    if array.dtype.kind not in "biuf":
-        return [], False
-    if array.ndim == 0:
-        return cells(array.item())
-    wrong = not np.isfinite(array).all()
-    if array.size and array.ndim <= 2 and array.shape[-1] <= COLUMNS and array.size <= ROWS * array.shape[-1]:
-        return [[number(v) for v in row] for row in np.atleast_2d(array).tolist()], wrong
-    return [[_summary(array)]], wrong
-
-
-def number(value, digits=4):
-    """A number, rounded to `digits` significant digits; integers below a million in full."""
-    if isinstance(value, bool) or isinstance(value, int) and abs(value) < 10**6:
-        return str(value)
-    return f"{value:.{digits}g}"
-
-
-def _summary(array):
-    """An array in a few words: its range and mean, and what is not finite."""
-    if array.size == 0:
-        return "no elements"
-    if array.dtype.kind == "b":
-        return f"{np.count_nonzero(array)} of {array.size} true"
-    finite = array[np.isfinite(array)].astype("float64", copy=False)
-    parts = []
-    if finite.size:
-        low, high, mean = (number(f().item(), 3) for f in (finite.min, finite.max, finite.mean))
-        parts = [f"all {low}"] if low == high else [f"{low} … {high}", f"mean {mean}"]
-    for word, count in ("nan", np.isnan(array).sum()), ("inf", np.isinf(array).sum()):
-        parts += [f"{count} {word}"] if count else []
-    return ", ".join(parts)
-
-
-def text(rows):
-    """Cells on one line, with brackets."""
-    lines = ["[" + ", ".join(row) + "]" if len(row) > 1 else row[0] for row in rows]
-    return "[" + ", ".join(lines) + "]" if len(lines) > 1 else "".join(lines)
 
 
 def _options(node):

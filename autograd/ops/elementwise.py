@@ -69,7 +69,7 @@ def power(xp, x, y):
 
     Shape: x, y broadcast together.
     Domain: x ≥ 0 where y is not a whole number.
-    Gradient: dx = g · y · xʸ⁻¹ (0 where y = 0); dy = g · xʸ · log x (0 where x = 0, nan where x < 0).
+    Gradient: dx = g · y · xʸ⁻¹, 0 where y = 0; dy = g · xʸ · log x, 0 where x = 0 and nan where x < 0.
     """
     return xp.power(x, y)
 
@@ -80,7 +80,7 @@ def floor_divide(xp, x, y):
 
     Shape: x, y broadcast together.
     Domain: y ≠ 0.
-    Gradient: 0 everywhere, also at the jumps.
+    Gradient: dx = 0, dy = 0, also at the jumps.
     """
     return xp.floor_divide(x, y)
 
@@ -103,13 +103,19 @@ def remainder(xp, x, y):
 
 @primitive(symbol="+", jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g))
 def positive(xp, x):
-    """x itself: unary plus."""
+    """x itself: unary plus.
+
+    Gradient: dx = g.
+    """
     return xp.positive(x)
 
 
 @primitive(symbol="-", jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: -g))
 def negative(xp, x):
-    """Negation -x."""
+    """Negation -x.
+
+    Gradient: dx = -g.
+    """
     return xp.negative(x)
 
 
@@ -126,7 +132,7 @@ def absolute(xp, x):
 def sign(xp, x):
     """Sign of x: -1, 0 or 1.
 
-    Gradient: 0 everywhere, also at the jump x = 0.
+    Gradient: dx = 0, also at the jump x = 0.
     """
     return xp.sign(x)
 
@@ -135,7 +141,7 @@ def sign(xp, x):
 def floor(xp, x):
     """Largest whole number ≤ x.
 
-    Gradient: 0 everywhere, also at the jumps.
+    Gradient: dx = 0, also at the jumps.
     """
     return xp.floor(x)
 
@@ -144,7 +150,7 @@ def floor(xp, x):
 def ceil(xp, x):
     """Smallest whole number ≥ x.
 
-    Gradient: 0 everywhere, also at the jumps.
+    Gradient: dx = 0, also at the jumps.
     """
     return xp.ceil(x)
 
@@ -153,7 +159,7 @@ def ceil(xp, x):
 def rint(xp, x):
     """Nearest whole number; halves go to the even one.
 
-    Gradient: 0 everywhere, also at the jumps.
+    Gradient: dx = 0, also at the jumps.
     """
     return xp.rint(x)
 
@@ -162,7 +168,7 @@ def rint(xp, x):
 def square(xp, x):
     """Square x².
 
-    Gradient: dx = 2 g x.
+    Gradient: dx = g · 2x.
     """
     return xp.square(x)
 
@@ -321,7 +327,7 @@ def arctan2(xp, x, y):
     """Angle of the point (y, x): arctan(x / y) in the right quadrant, in radians. The first argument is the ordinate.
 
     Shape: x, y broadcast together.
-    Gradient: dx = g y / (x² + y²), dy = -g x / (x² + y²); nan at the origin.
+    Gradient: dx = g · y / (x² + y²), dy = -g · x / (x² + y²); nan at the origin.
     """
     return xp.arctan2(x, y)
 
@@ -406,7 +412,7 @@ def maximum(xp, x, y):
     """The larger of x and y; nan if either is nan.
 
     Shape: x, y broadcast together.
-    Gradient: g goes to the larger; at a tie each gets g / 2.
+    Gradient: dx = g where x > y, g / 2 at a tie, else 0; dy = g where y > x, g / 2 at a tie, else 0.
     """
     return xp.maximum(x, y)
 
@@ -420,7 +426,7 @@ def minimum(xp, x, y):
     """The smaller of x and y; nan if either is nan.
 
     Shape: x, y broadcast together.
-    Gradient: g goes to the smaller; at a tie each gets g / 2.
+    Gradient: dx = g where x < y, g / 2 at a tie, else 0; dy = g where y < x, g / 2 at a tie, else 0.
     """
     return xp.minimum(x, y)
 
@@ -434,8 +440,9 @@ def where(xp, condition, x, y):
     """x where the condition holds, else y.
 
     Shape: condition, x, y broadcast together.
-    Gradient: g goes to the value that was taken. A branch that is not taken gets 0, but its own rule may turn that
-        into nan (0 · inf): make the argument of the untaken branch harmless with a second `where`.
+    Gradient: dx = g where the condition holds, else 0; dy = 0 where the condition holds, else g. A branch that is not
+        taken gets 0, but its own rule may turn that into nan (0 · inf): make the argument of the untaken branch
+        harmless with a second `where`.
     """
     return xp.where(condition if hasattr(condition, "astype") else xp.asarray(condition), x, y)
 
@@ -459,8 +466,8 @@ def clip(x, min=None, max=None):
 def relu(xp, x):
     """Rectified linear unit max(x, 0).
 
-    Gradient: dx = g where x > 0, else 0 · g, also at the kink x = 0 (an infinite g becomes nan there, for 15 times the
-        speed of choosing).
+    Gradient: dx = g where x > 0, else 0 · g, also at the kink x = 0; an infinite g becomes nan there, for 15 times the
+        speed of choosing.
     """
     return xp.maximum(x, 0)
 

@@ -48,7 +48,7 @@ _INDICES = [
 def getitem(xp, x, *, index):
     """x[index], basic or advanced, with NumPy's meaning. Advanced indexing and every recorded result copy.
 
-    Gradient: dx is 0 but at the elements read; one that was read twice gets both contributions.
+    Gradient: dx = g at the elements that were read, 0 elsewhere; one that was read twice gets both contributions.
     """
     return x[_prepared(xp, index)]
 
@@ -63,7 +63,10 @@ def getitem(xp, x, *, index):
     vjp=dict(x=lambda g, index: getitem(g, index=index)),
 )
 def scatter_add(xp, x, *, index, shape):
-    """An array of zeros of `shape` with x added at `index`: the transpose of getitem."""
+    """An array of zeros of `shape` with x added at `index`: the transpose of getitem.
+
+    Gradient: dx = g at `index`.
+    """
     index = _prepared(xp, index)
     out = xp.zeros(shape, dtype=x.dtype)
     if _is_basic(index):
@@ -133,7 +136,7 @@ def _unsort(g, x, axis):
 def sort(xp, x, *, axis=-1):
     """x in ascending order along `axis`.
 
-    Gradient: each element's g returns to where the element came from; equal elements keep their order.
+    Gradient: dx = g sent back to where each element came from; equal elements keep their order.
     """
     return xp.sort(x, axis=axis)
 

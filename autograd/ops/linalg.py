@@ -76,7 +76,7 @@ def affine(xp, x, weight, bias):
     """The affine map x W + b of a layer, in one pass: the same as `x @ weight + bias`, with one array less.
 
     Shape: x (…, n), weight (n, m), bias (m,) → (…, m).
-    Gradient: dx = g Wᵀ, dW = xᵀ g, db = g summed over the batch.
+    Gradient: dx = g @ weightᵀ, dweight = xᵀ @ g, dbias = g summed over the batch.
     Raises: ShapeError if the lengths differ.
     """
     if weight.ndim != 2 or bias.shape != weight.shape[1:]:
@@ -124,7 +124,10 @@ def _einsum_push(t, operands, position, subscripts):
     vjp=dict(operands=_einsum_share),
 )  # fmt: skip
 def einsum_(xp, *operands, subscripts):
-    """einsum in normal form: an explicit output, no ellipsis, no letter twice in one group."""
+    """einsum in normal form: an explicit output, no ellipsis, no letter twice in one group.
+
+    Gradient: doperands = einsum of g and the other operands, with this operand's letters as the output.
+    """
     return xp.einsum(subscripts, *operands)
 
 
@@ -235,13 +238,19 @@ def tensordot(x, y, axes=2):
 
 @primitive(jvp=LINEAR, samples=[on((3, 4)), on((2, 3, 3), k=-1)], vjp=dict(x=lambda g, k: tril(g, k=k)))
 def tril(xp, x, *, k=0):
-    """The lower triangle of x, up to its k-th diagonal; 0 above."""
+    """The lower triangle of x, up to its k-th diagonal; 0 above.
+
+    Gradient: dx = the lower triangle of g.
+    """
     return xp.tril(x, k)
 
 
 @primitive(jvp=LINEAR, samples=[on((3, 4)), on((2, 3, 3), k=1)], vjp=dict(x=lambda g, k: triu(g, k=k)))
 def triu(xp, x, *, k=0):
-    """The upper triangle of x, from its k-th diagonal; 0 below."""
+    """The upper triangle of x, from its k-th diagonal; 0 below.
+
+    Gradient: dx = the upper triangle of g.
+    """
     return xp.triu(x, k)
 
 
@@ -281,7 +290,7 @@ def trace(x, offset=0, axis1=0, axis2=1):
 def norm2(xp, x, *, axis=None, keepdims=False):
     """Euclidean length √Σ x².
 
-    Gradient: dx = g · x / out, and 0 at the kink x = 0.
+    Gradient: dx = g · x / out, 0 at the kink x = 0.
     """
     return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
 

@@ -75,7 +75,7 @@ def _from_winners(t, x, out, axis, keepdims):
 def max_(xp, x, *, axis=None, keepdims=False):
     """Largest element along `axis`; nan if there is one.
 
-    Gradient: g goes to the largest element; elements that tie share it evenly.
+    Gradient: dx = g at the largest element, shared evenly among ties, 0 elsewhere.
     Raises: ShapeError if there is no element to choose from.
     """
     return xp.max(x, axis=axis, keepdims=keepdims)
@@ -90,7 +90,7 @@ def max_(xp, x, *, axis=None, keepdims=False):
 def min_(xp, x, *, axis=None, keepdims=False):
     """Smallest element along `axis`; nan if there is one.
 
-    Gradient: g goes to the smallest element; elements that tie share it evenly.
+    Gradient: dx = g at the smallest element, shared evenly among ties, 0 elsewhere.
     Raises: ShapeError if there is no element to choose from.
     """
     return xp.min(x, axis=axis, keepdims=keepdims)
@@ -145,7 +145,10 @@ def _cumsum_back(g, axis, x_shape):
 
 @primitive(jvp=LINEAR, samples=[on((3, 4), axis=1), on((3, 4)), on((2, 3, 2), axis=-2)], vjp=dict(x=_cumsum_back))
 def cumsum(xp, x, *, axis=None):
-    """Running sum along `axis` (None: of the flattened array)."""
+    """Running sum along `axis` (None: of the flattened array).
+
+    Gradient: dx = g summed from each element to the end.
+    """
     return xp.cumsum(x, axis=axis)
 
 

@@ -21,6 +21,7 @@ from .creation import asarray
 def reshape(xp, x, *, shape):
     """The same elements in row-major order under another shape; one length may be -1.
 
+    Gradient: dx = g in the shape of x.
     Example:
         >>> import chainrule as cr
         >>> cr.arange(6).reshape(2, 3).shape
@@ -40,7 +41,10 @@ def _transpose_back(g, axes):
     vjp=dict(x=_transpose_back),
 )
 def transpose(xp, x, *, axes=None):
-    """Axes permuted to the order `axes`; reversed when it is None."""
+    """Axes permuted to the order `axes`; reversed when it is None.
+
+    Gradient: dx = g with the axes permuted back.
+    """
     return xp.transpose(x, axes)
 
 
@@ -51,7 +55,10 @@ def transpose(xp, x, *, axes=None):
     vjp=dict(x=lambda g, axis1, axis2: swapaxes(g, axis1=axis1, axis2=axis2)),
 )
 def swapaxes(xp, x, *, axis1, axis2):
-    """Two axes exchanged."""
+    """Two axes exchanged.
+
+    Gradient: dx = g with the two axes exchanged back.
+    """
     return xp.swapaxes(x, axis1, axis2)
 
 
@@ -62,7 +69,10 @@ def swapaxes(xp, x, *, axis1, axis2):
     vjp=dict(x=lambda g, source, destination: moveaxis(g, source=destination, destination=source)),
 )
 def moveaxis(xp, x, *, source, destination):
-    """Axes `source` moved to the places `destination`, the others kept in order."""
+    """Axes `source` moved to the places `destination`, the others kept in order.
+
+    Gradient: dx = g with the axes moved back.
+    """
     return xp.moveaxis(x, source, destination)
 
 
@@ -73,7 +83,10 @@ def moveaxis(xp, x, *, source, destination):
     vjp=dict(x=lambda g, x_shape: unbroadcast(g, shape=x_shape)),
 )
 def broadcast_to(xp, x, *, shape):
-    """x repeated along axes of length 1 and new leading axes until it has `shape`."""
+    """x repeated along axes of length 1 and new leading axes until it has `shape`.
+
+    Gradient: dx = g summed along the axes that were repeated.
+    """
     out = xp.empty(shape, x.dtype)  # an array of its own: quicker to use than a view with strides of 0
     out[...] = x
     return out
@@ -95,7 +108,10 @@ def summed(x, shape):
     vjp=dict(x=lambda g, x_shape: broadcast_to(g, shape=x_shape)),
 )
 def unbroadcast(xp, x, *, shape):
-    """x summed to `shape` along the axes that broadcasting would repeat: the transpose of broadcast_to."""
+    """x summed to `shape` along the axes that broadcasting would repeat: the transpose of broadcast_to.
+
+    Gradient: dx = g repeated along the axes that were summed.
+    """
     return summed(x, shape)
 
 
@@ -106,7 +122,10 @@ def unbroadcast(xp, x, *, shape):
     vjp=dict(x=lambda g, x_shape: reshape(g, shape=x_shape)),
 )
 def squeeze(xp, x, *, axis=None):
-    """Axes of length 1 removed: those in `axis`, or all."""
+    """Axes of length 1 removed: those in `axis`, or all.
+
+    Gradient: dx = g in the shape of x.
+    """
     return xp.squeeze(x, axis)
 
 
@@ -117,7 +136,10 @@ def squeeze(xp, x, *, axis=None):
     vjp=dict(x=lambda g, x_shape: reshape(g, shape=x_shape)),
 )
 def expand_dims(xp, x, *, axis):
-    """New axes of length 1 at the places `axis` of the result."""
+    """New axes of length 1 at the places `axis` of the result.
+
+    Gradient: dx = g in the shape of x.
+    """
     return xp.expand_dims(x, axis)
 
 
@@ -137,6 +159,7 @@ def _piece(g, xs_shape, position, axis):
 def concatenate(xp, *xs, axis=0):
     """Arrays joined along an existing axis. The arrays may be given as one list.
 
+    Gradient: dxs = the piece of g at this array's place.
     Raises: ShapeError if they differ in another axis, or there are none.
     """
     return xp.concatenate(xs, axis=axis)
@@ -181,7 +204,10 @@ def split(x, sections, axis=0):
     vjp=dict(x=lambda g, axis: flip(g, axis=axis)),
 )
 def flip(xp, x, *, axis=None):
-    """The order of the elements reversed along `axis` (None: along all)."""
+    """The order of the elements reversed along `axis` (None: along all).
+
+    Gradient: dx = g in the reverse order.
+    """
     return xp.flip(x, axis)
 
 
@@ -196,7 +222,10 @@ def _back(shift):
     vjp=dict(x=lambda g, shift, axis: roll(g, shift=_back(shift), axis=axis)),
 )
 def roll(xp, x, *, shift, axis=None):
-    """Elements shifted cyclically along `axis` (None: in the flattened array)."""
+    """Elements shifted cyclically along `axis` (None: in the flattened array).
+
+    Gradient: dx = g shifted back.
+    """
     return xp.roll(x, shift, axis)
 
 
@@ -222,7 +251,10 @@ def _unpad(g, pad_width, x_shape):
     vjp=dict(x=_unpad),
 )
 def pad(xp, x, *, pad_width, constant_values=0):
-    """A border of `constant_values` around x."""
+    """A border of `constant_values` around x.
+
+    Gradient: dx = g without the border.
+    """
     return xp.pad(x, _width(pad_width, x.ndim), constant_values=constant_values)
 
 
@@ -272,7 +304,10 @@ def flatten(x):
 
 @primitive(jvp=LINEAR, samples=[on((3, 4), dtype=np.float64)], vjp=dict(x=lambda g: g))
 def astype(xp, x, *, dtype):
-    """x converted to a floating dtype."""
+    """x converted to a floating dtype.
+
+    Gradient: dx = g converted to the dtype of x.
+    """
     return x.astype(dtype, copy=True)
 
 
@@ -282,7 +317,10 @@ def astype(xp, x, *, dtype):
     vjp=dict(x=lambda g, source, target: to_device(g, source=target, target=source)),
 )
 def to_device(xp, x, *, source, target):
-    """x copied from device `source` to device `target`."""
+    """x copied from device `source` to device `target`.
+
+    Gradient: dx = g copied back to `source`.
+    """
     return move(x, get(source), get(target))
 
 
