@@ -1,0 +1,79 @@
+"""The commands of `python -m chainrule`: explain a formula, train a demo, show what is installed."""
+
+import os
+import sys
+
+from ..autograd.errors import ChainruleError, choose
+from . import explain, info
+
+HELP = """\
+chainrule: see how gradients are computed
+
+  python -m chainrule explain "(a*b + c) * f" a=2 b=-3 c=10 f=-2
+      every step of backpropagation through a formula; -o graph.html makes a page of it
+
+  python -m chainrule demo moons
+      trains a small network, and makes a page that replays how it learned
+
+  python -m chainrule info
+      versions, devices, BLAS, GPU: what to put into a bug report
+
+explain and demo say more with --help. In Python: cr.trace(loss) for a graph of your own, cr.exercise() to practise.
+"""
+
+
+def main(argv=None):
+    """Run a command line (None: the program's own) and return its exit status.
+
+    0 is success, 2 a mistake, which is told in a line on stderr, and 130 Ctrl-C.
+
+    Example:
+        >>> main(["explain", "a*b", "a=2"])  # on stderr: b has no value: add b=…
+        2
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    command, *rest = argv or ["--help"]
+    label = command if command in COMMANDS else "chainrule"
+    try:
+        status = _run(_OPTIONS.get(command) or choose("command", command, COMMANDS), rest)
+        sys.stdout.flush()  # here, where a closed pipe can be caught
+        return status
+    except ChainruleError as error:
+        print(f"{label}: {error}", file=sys.stderr)
+    except BrokenPipeError:  # the reader has seen enough, as `| head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still flushes at exit
+        return 0
+    except OSError as error:  # a file that cannot be written
+        print(f"{label}: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 2
+
+
+def _run(command, argv):
+    try:
+        return command(argv)
+    except SystemExit as end:  # argparse has shown its help, or said what is wrong
+        return end.code
+
+
+def _demo(argv):
+    from ..demo import main
+
+    return main(argv)
+
+
+def _help(argv):
+    print(HELP, end="")
+    return 0
+
+
+def _version(argv):
+    from .. import __version__
+
+    print(f"chainrule {__version__}")
+    return 0
+
+
+COMMANDS = {"demo": _demo, "explain": explain.run, "info": info.run}
+_OPTIONS = {"-h": _help, "--help": _help, "--version": _version}

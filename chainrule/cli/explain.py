@@ -1,0 +1,116 @@
+"""python -m chainrule explain: backpropagation through a formula that was typed in."""
+
+import argparse
+import math
+from unicodedata import normalize
+
+from ..autograd.draw import trace
+from ..autograd.errors import ArgumentError
+from ..autograd.tensor import Value
+from ..expression import ExpressionError, parse
+
+EXAMPLE = '"(a*b + c) * f" a=2 b=-3 c=10 f=-2'
+_DESCRIPTION = f"""\
+Every step of backpropagation through a formula: values, local derivatives, contributions, update.
+
+  python -m chainrule explain {EXAMPLE}
+  python -m chainrule explain "d = w*x + b; tanh(d)" w=0.5 x=2 b=-1 -o graph.html --derivation w
+
+A formula has numbers, names, + - * / // % **, parentheses and chainrule's functions of one or two numbers, such as
+exp(a) and maximum(a, b). Several statements, separated by ; give names to what is in between."""
+
+OPTIONS = {"-h", "--help", "-o", "--output", "--lr", "--derivation"}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise ArgumentError(f"{message}; see python -m chainrule explain --help")
+
+
+def run(argv):
+    """Explain the formula in `argv`; returns the exit status.
+
+    Raises: ExpressionError, with the place, if the formula or a value cannot be read; ArgumentError for an option.
+    """
+    parser = _Parser("python -m chainrule explain", description=_DESCRIPTION, allow_abbrev=False)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.usage = '%(prog)s "FORMULA" [NAME=NUMBER ...] [-o FILE] [--lr RATE] [--derivation NAME]'
+    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument("-o", "--output", metavar="FILE", help="save it as .html, .svg, .png, .pdf, .json or .dot")
+    parser.add_argument("--lr", metavar="RATE", type=float, default=0.1, help="learning rate of the update (0.1)")
+    parser.add_argument("--derivation", metavar="NAME", action="append", help="work out the chain rule for NAME")
+    options = parser.parse_intermixed_args(_shielded(argv))
+    if not options.words:
+        raise ArgumentError(f"a formula is needed, such as python -m chainrule explain {EXAMPLE}")
+    if not math.isfinite(options.lr):
+        raise ArgumentError(f"--lr must be a number such as 0.1, not {options.lr}")
+    formula, *assignments = options.words
+    graph = graph_of(formula, assignments)
+    derivations = [graph.derivation(name) for name in options.derivation or []]
+    saved = _saved(graph, options) if options.output else None
+    print(graph.explain(options.lr))
+    for derivation in derivations:
+        print(f"\n{derivation}")
+    if saved:
+        print(f"\nsaved as {saved}")
+    return 0
+
+
+def graph_of(formula, assignments):
+    """The Graph of a formula, with its values given as texts `name=number`.
+
+    Raises: ExpressionError if either cannot be read, or they do not fit together.
+    Example:
+        >>> graph_of("a*b", ["a=2", "b=-3"]).root.value.items
+        -6.0
+    """
+    expression = parse(formula)
+    values = {}
+    for text in assignments:
+        name, number = _assignment(text)
+        if name in values:
+            raise ExpressionError(f"{name} has two values", text, 0, text.index("="))
+        if name not in expression.inputs:
+            known = ", ".join(expression.inputs) or "no names"
+            raise ExpressionError(f"{name} is not a value of the formula, which has {known}", text, 0, text.index("="))
+        values[name] = Value(number)
+    result, named = expression(values)
+    if not isinstance(result, Value):
+        message = "the formula has no names, so there is nothing to differentiate: write a*3 a=2 in place of 2*3"
+        raise ExpressionError(message, expression.text, 0, len(expression.text))
+    graph = trace(result, {name: v for name, v in {**values, **named}.items() if isinstance(v, Value)})
+    for node in graph.nodes:
+        node.line = "" if node.kind != "operation" else f"the formula {expression.text}"
+    return graph
+
+
+def _saved(graph, options):
+    """Where the graph was written."""
+    try:
+        return graph.save(options.output, lr=options.lr)
+    except OSError as error:  # it names the temporary file, which says nothing to the user
+        raise ArgumentError(f"cannot write {options.output}: {error.strerror}") from None
+
+
+def _assignment(text):
+    """(name, number) of `name=number`."""
+    left, equals, right = text.partition("=")
+    if text.startswith(" -"):
+        raise ArgumentError(f"there is no option {left.strip()}: choose one of -o, --lr, --derivation")
+    name = normalize("NFKC", left.strip())  # as Python reads names
+    if not equals or not name.isidentifier():
+        message = "a value is written name=number, such as a=2"
+        raise ExpressionError(message, text, 0, len(left))
+    try:
+        return name, float(right.replace("\N{MINUS SIGN}", "-"))
+    except ValueError:
+        message = f"{name} needs a number, such as {name}=2 or {name}=1e-3"
+        raise ExpressionError(message, text, len(left) + 1, len(text)) from None
+
+
+def _shielded(argv):
+    """`argv` with a blank before words such as -a*b, which argparse would take for options."""
+    return [
+        f" {word}" if word[:1] == "-" and not {word.partition("=")[0], before} & OPTIONS else word
+        for before, word in zip(["", *argv], argv, strict=False)
+    ]

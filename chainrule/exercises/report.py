@@ -1,0 +1,112 @@
+"""How a check went, as text: a line for each check, a small table of the first case that fails, and a diagnosis."""
+
+from dataclasses import dataclass, field
+from textwrap import wrap
+
+import numpy as np
+
+from ..autograd.draw.values import number
+
+WIDTH = 100  # characters
+COLUMNS = ROWS = 6  # of a table
+_MARKS = {"passed": "✓", "failed": "✗", "waiting": "·"}
+
+
+@dataclass(repr=False)
+class Result:
+    """True if every check passed. Its text is the report.
+
+    Fields:
+        exercise: the Exercise that was tried.
+        checks: (title, "passed", "failed" or "waiting") in the order in which they ran.
+        failure: the Wrong that stopped it, with reason, case and rows; None if nothing failed.
+    """
+
+    exercise: object
+    checks: list = field(default_factory=list)
+    failure: object = None
+
+    def __bool__(self):
+        return all(state == "passed" for _, state in self.checks)
+
+    def __str__(self):
+        lines = [f"{self.exercise.name}: {self._verdict()}", ""]
+        lines += [f"  {_MARKS[state]} {title}" for title, state in self.checks]
+        if self.failure:
+            shown = table(self.failure.rows, self.failure.marks)
+            lines += ["", *shown] if shown else []
+            lines += ["", *_indented(self.failure.reason)]
+        elif self:
+            lines += ["", *_indented(f"chainrule's own rule: {self.exercise.solution}.")]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _verdict(self):
+        passed = sum(state == "passed" for _, state in self.checks)
+        if self:
+            return f"all {passed} checks passed"
+        if self.failure or not passed:
+            return f"{passed} of {len(self.checks)} checks passed"
+        missing = "backward" if self.checks[0][1] == "passed" else "forward"
+        return f"{'forward' if missing == 'backward' else 'backward'} is right; {missing} is still to be written"
+
+
+def table(rows, marks):
+    """Lines that show arrays below each other; `marks` holds, by label, masks of elements that get carets."""
+    if not rows:
+        return []
+    digits = _digits(rows, marks)
+    columns = _columns([a for _, a in rows], marks)
+    grids = [(label, _grid(a, columns), _grid(marks[label], columns) if label in marks else None) for label, a in rows]
+    cells = [[[_cell(v, digits) for v in row] for row in grid] for _, grid, _ in grids]
+    width = max((len(cell) for grid in cells for row in grid for cell in row), default=1)
+    left = max(len(label) for label, _ in rows) + 4
+    mixed = len({a.shape for _, a in rows}) > 1
+    lines = []
+    for (label, _, mask), grid, (_, a) in zip(grids, cells, rows, strict=True):
+        for i, row in enumerate(grid):
+            text = f"{label if i == 0 else '':>{left}}" + "".join(f"  {cell:>{width}}" for cell in row)
+            lines.append(text + (f"   shape {a.shape}" if mixed and i == 0 else ""))
+            if mask is not None and mask[i].any():
+                carets = ["^" * len(cell) * bool(bad) for cell, bad in zip(row, mask[i], strict=True)]
+                lines.append((" " * left + "".join(f"  {caret:>{width}}" for caret in carets)).rstrip())
+    return lines
+
+
+def _columns(arrays, marks):
+    """Which columns are shown: the first ones, or of long rows those with marks."""
+    length = max(a.shape[-1] if a.ndim else 1 for a in arrays)
+    if length <= COLUMNS or len({a.shape for a in arrays}) > 1 or arrays[0].ndim != 1:
+        return range(min(length, COLUMNS))
+    wrong = np.logical_or.reduce([*marks.values(), np.zeros(length, bool)])
+    return sorted(np.argsort(~wrong, kind="stable")[:COLUMNS].tolist())
+
+
+def _grid(a, columns):
+    """An array as a matrix of at most ROWS rows and the chosen columns."""
+    a = a.reshape(-1, a.shape[-1]) if a.ndim else a.reshape(1, 1)
+    return a[:ROWS, [c for c in columns if c < a.shape[1]]]
+
+
+def _digits(rows, marks):
+    """As few digits as tell the wrong numbers from the right ones."""
+    arrays = dict(rows)
+    for label, mask in marks.items():
+        pairs = list(zip(arrays[label][mask], arrays[label.replace("got", "expected")][mask], strict=True))
+        for digits in (3, 5, 8):
+            if all(number(given, digits) != number(right, digits) for given, right in pairs):
+                return digits
+        return 12
+    return 4
+
+
+def _cell(value, digits):
+    if value.dtype == bool:
+        return str(bool(value))
+    whole = np.isfinite(value) and value == int(value)
+    return number(int(value) if whole else float(value), digits)
+
+
+def _indented(text):
+    return [f"  {part}" for line in text.split("\n") for part in wrap(line, WIDTH - 2) or [""]]
