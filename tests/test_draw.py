@@ -1,4 +1,4 @@
-"""Pictures of the graph: what a drawing shows, that any name is safe in it, and what happens without `dot`."""
+"""What `draw` returns: the graph as a list and as DOT source, that any name is safe in it, and its files."""
 
 import re
 import shutil
@@ -27,7 +27,7 @@ NASTY = [
 
 
 def edges(drawing):
-    return re.findall(r"^\t(n\d+) -> (n\d+)", drawing.source, re.MULTILINE)
+    return re.findall(r"^\t(\w+) -> (\w+)", drawing.source, re.MULTILINE)
 
 
 def row(drawing, name):
@@ -63,12 +63,12 @@ def test_each_constant_operand_has_an_edge():
 def test_a_shared_value_is_one_box():
     x = cr.Value(3.0)
     h = x.exp()
-    assert len(cr.draw(h * h + h).boxes) == 4
+    assert len(cr.draw(h * h + h).nodes) == 4
 
 
 def test_a_constant_array_used_twice_is_one_box():
     x, c = cr.ones(2, requires_grad=True), cr.ones(2)
-    assert sum(box.kind == "constant" for box in cr.draw((x + c) * c).boxes) == 1
+    assert sum(node.kind == "constant" for node in cr.draw((x + c) * c).nodes) == 1
 
 
 def test_edges_without_gradient_are_dashed():
@@ -78,12 +78,12 @@ def test_edges_without_gradient_are_dashed():
 
 def test_operands_are_named_as_in_the_declaration():
     condition, x = cr.tensor([True, False]), cr.ones(2, requires_grad=True)
-    assert [name for _, name, _ in cr.draw(cr.where(condition, x, 0.0)).boxes[-1].operands] == ["condition", "x", "y"]
+    assert [edge.input for edge in cr.draw(cr.where(condition, x, 0.0)).operands()[-1]] == ["condition", "x", "y"]
 
 
 def test_operands_of_a_variadic_call_are_numbered():
     x = cr.ones(2, requires_grad=True)
-    assert [name for _, name, _ in cr.draw(cr.concatenate([x, x])).boxes[-1].operands] == ["0", "1"]
+    assert [edge.input for edge in cr.draw(cr.concatenate([x, x])).operands()[-1]] == ["0", "1"]
 
 
 def test_a_leaf_is_a_single_box():
@@ -102,9 +102,16 @@ def test_something_else_than_a_tensor_is_refused():
 
 def test_a_long_chain_needs_no_recursion():
     y = cr.Value(1.0)
-    for _ in range(20_000):
+    for _ in range(5_000):
         y = -y
-    assert len(edges(cr.draw(y))) == 20_000
+    assert len(cr.draw(y).edges) == 5_000
+
+
+def test_a_long_chain_is_collapsed_in_the_picture():
+    y = cr.Value(1.0)
+    for _ in range(1_000):
+        y = -y
+    assert len(edges(cr.draw(y))) == 299
 
 
 def test_two_runs_give_the_same_bytes():
@@ -179,7 +186,7 @@ def test_larger_arrays_are_summed_up():
 
 def test_an_array_that_nobody_holds_shows_its_shape_only():
     x = cr.ones((10, 10), requires_grad=True)
-    assert cr.draw((x * 2).sum()).boxes[2].value == []
+    assert cr.draw((x + 2).sum()).nodes[2].value is None
 
 
 def test_a_large_array_that_is_named_shows_its_values():
@@ -190,22 +197,24 @@ def test_a_large_array_that_is_named_shows_its_values():
 
 def test_a_large_constant_shows_its_shape():
     x = cr.ones((10, 10), requires_grad=True)
-    assert cr.draw(x * cr.ones((10, 10))).boxes[1].array == "(10, 10) float32"
+    constant = cr.draw(x + cr.ones((10, 10))).nodes[1]
+    assert (constant.shape, constant.dtype) == ((10, 10), "float32")
 
 
 def test_options_that_are_not_the_default_are_shown():
     x = cr.ones((2, 3), requires_grad=True)
-    assert cr.draw(x.sum(axis=0)).boxes[-1].options == ["axis=0"]
+    assert cr.draw(x.sum(axis=0)).nodes[-1].options == ["axis=0"]
 
 
 def test_an_index_is_shown_as_it_is_written():
     x = cr.ones((4, 4), requires_grad=True)
-    assert cr.draw(x[1:, ::2]).boxes[-1].options == ["index=(1:, ::2)"]
+    assert cr.draw(x[1:, ::2]).nodes[-1].options == ["index=(1:, ::2)"]
 
 
 def test_nan_and_infinity_mark_the_box():
     x = cr.tensor([1.0, float("nan")], requires_grad=True)
-    assert [box.broken for box in cr.draw((x * 2)[:1]).boxes] == [True, False, True, False]
+    frames = re.findall(r'^\tn\d+ \[label=<<TABLE BORDER="(\d)"', cr.draw((x * 2)[:1]).source, re.MULTILINE)
+    assert frames == ["3", "1", "3", "1"]
 
 
 def test_the_line_of_the_call_is_in_the_tooltip(square):
@@ -245,7 +254,7 @@ def test_private_names_give_way(square):
 
 def test_two_names_of_one_tensor_are_both_shown(square):
     x, y = square
-    assert cr.draw(y, {"a": x, "b": x}).boxes[0].name == "a = b"
+    assert cr.draw(y, {"a": x, "b": x}).nodes[0].name == "a = b"
 
 
 def test_names_that_are_no_tensors_are_ignored(square):
@@ -259,21 +268,39 @@ def test_names_must_be_a_dict(square):
         cr.draw(y, [x])
 
 
+def laid_out(drawing):
+    """The DOT source as SVG by the dot program: what the labels say when dot has read them."""
+    done = subprocess.run(["dot", "-Tsvg"], input=drawing.source.encode(), capture_output=True, check=True)
+    return ET.fromstring(done.stdout)
+
+
 @needs_dot
 @pytest.mark.parametrize("name", NASTY)
-def test_any_name_arrives_as_it_is(name, square, tmp_path):
+def test_any_name_arrives_as_it_is(name, square):
     x, y = square
     x.name = name
-    svg = ET.parse(cr.draw(y).save(tmp_path / "graph.svg"))
-    assert name in [(e.text or "").lstrip(" \xa0") for e in svg.iter("{http://www.w3.org/2000/svg}text")]
+    found = laid_out(cr.draw(y)).iter("{http://www.w3.org/2000/svg}text")
+    assert name in [(e.text or "").lstrip(" \xa0") for e in found]
 
 
 @needs_dot
 @pytest.mark.parametrize("name", ["\x00\x1b[31m", "\ud800", "two\nlines", "\u202eevil", "\uffff"])
-def test_characters_that_cannot_be_shown_do_no_harm(name, square, tmp_path):
+def test_characters_that_cannot_be_shown_do_no_harm(name, square):
     x, y = square
     x.name = name
-    ET.parse(cr.draw(y).save(tmp_path / "graph.svg"))
+    laid_out(cr.draw(y))
+
+
+@needs_dot
+@pytest.mark.parametrize("name", NASTY)
+def test_any_module_and_badge_does_no_harm(name, square):
+    drawing = cr.draw(square[1])
+    for node in drawing.nodes:
+        node.module, node.badges, node.line = [name], [name], name
+    drawing.modules[name] = name
+    for depth in 0, 1:
+        assert drawing.to_dot(depth)
+        laid_out(drawing)
 
 
 def test_a_very_long_name_is_shortened(square):
@@ -282,59 +309,114 @@ def test_a_very_long_name_is_shortened(square):
     assert len(cr.draw(y).source) < 10_000
 
 
+# ---- modules
+
+
+@pytest.fixture
+def mlp():
+    return cr.draw(cr.nn.MLP([2, 3, 1])(cr.ones((4, 2))).sum())
+
+
+def test_modules_are_clusters_within_clusters(mlp):
+    depth, deepest = 0, 0
+    for line in mlp.source.splitlines():
+        depth += ("subgraph cluster" in line) - (line.strip() == "}")
+        deepest = max(deepest, depth)
+    assert deepest == 2
+
+
+def test_modules_below_the_depth_are_one_box_each(mlp):
+    source = mlp.to_dot(depth=1)
+    assert [source.count(title) for title in ("layers.0 Linear</FONT>", "layers.1 Linear</FONT>")] == [1, 1]
+
+
+def test_a_collapsed_picture_says_so(mlp):
+    assert "of 9 nodes, depth 1" in mlp.to_dot(depth=1)
+
+
+def test_scalar_edges_show_their_local_derivative(square):
+    assert cr.draw(square[1]).source.count('label="× 3"') == 2
+
+
+def test_badges_are_shown():
+    drawing = cr.draw(cr.Value(2.0) * 3)
+    drawing.root.badges.append("no path")
+    assert ">no path<" in drawing.source
+
+
 # ---- files and notebooks
 
 
 @pytest.mark.parametrize("name", ["graph.txt", "graph", "graph.jpeg"])
 def test_an_unknown_suffix_is_refused_naming_those_that_exist(name, square, tmp_path):
     _, y = square
-    with pytest.raises(cr.ArgumentError, match=r"\.dot, \.svg, \.png, \.pdf"):
+    with pytest.raises(cr.ArgumentError, match=r"\.svg, \.png, \.pdf, \.html, \.json, \.dot"):
         cr.draw(y).save(tmp_path / name)
 
 
 @needs_dot
+@pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".pdf", b"%PDF"), (".PNG", b"\x89PNG")])
+def test_pictures_of_points_are_written_by_the_dot_program(suffix, start, square, tmp_path):
+    _, y = square
+    assert cr.draw(y).save(tmp_path / f"graph{suffix}").read_bytes().startswith(start)
+
+
+@needs_dot
+def test_the_depth_of_a_file_can_be_chosen(mlp, tmp_path):
+    sizes = [len(mlp.save(tmp_path / "graph.png", depth=depth).read_bytes()) for depth in (0, 2)]
+    assert sizes[0] < sizes[1]
+
+
 @pytest.mark.parametrize(
-    ("suffix", "start"), [(".svg", b"<?xml"), (".png", b"\x89PNG"), (".pdf", b"%PDF"), (".SVG", b"<?xml")]
+    ("suffix", "start"), [(".svg", b"<svg"), (".dot", b"digraph"), (".json", b"{"), (".html", b"<!")]
 )
-def test_pictures_are_written_in_the_format_of_the_suffix(suffix, start, square, tmp_path):
+def test_the_others_need_no_program(suffix, start, square, tmp_path, without_dot):
     _, y = square
-    assert cr.draw(y).render(tmp_path / f"graph{suffix}").read_bytes().startswith(start)
+    assert cr.draw(y).save(tmp_path / f"graph{suffix}").read_bytes().startswith(start)
 
 
-def test_dot_source_can_be_saved_without_the_dot_program(square, tmp_path, without_dot):
+def test_dot_source_is_saved_as_it_is(square, tmp_path):
     _, y = square
-    assert cr.draw(y).save(tmp_path / "graph.dot").read_text() == cr.draw(y).source
+    assert cr.draw(y).save(tmp_path / "graph.dot").read_text(encoding="utf-8") == cr.draw(y).source
 
 
-def test_without_dot_the_error_says_how_to_get_it(square, tmp_path, without_dot):
+@pytest.mark.parametrize("suffix", [".png", ".pdf"])
+def test_without_dot_the_error_says_how_to_get_it(suffix, square, tmp_path, without_dot):
     _, y = square
     with pytest.raises(cr.GraphError, match="apt-get install graphviz.*brew install graphviz.*conda install graphviz"):
-        cr.draw(y).save(tmp_path / "graph.svg")
+        cr.draw(y).save(tmp_path / f"graph{suffix}")
 
 
 def test_without_dot_no_file_is_left(square, tmp_path, without_dot):
     _, y = square
     with pytest.raises(cr.GraphError):
-        cr.draw(y).save(tmp_path / "graph.svg")
+        cr.draw(y).save(tmp_path / "graph.png")
     assert list(tmp_path.iterdir()) == []
 
 
 @needs_dot
 def test_a_failing_dot_leaves_no_file(square, tmp_path, monkeypatch):
-    drawing = cr.draw(square[1])
-    monkeypatch.setattr(drawing, "source", "digraph {")
+    monkeypatch.setattr("chainrule.autograd.draw.dot.to_dot", lambda graph, depth: "digraph {")
     with pytest.raises(cr.GraphError, match="could not lay out"):
-        drawing.save(tmp_path / "graph.svg")
+        cr.draw(square[1]).save(tmp_path / "graph.png")
     assert list(tmp_path.iterdir()) == []
 
 
-@needs_dot
-def test_a_notebook_shows_svg_that_fits(square):
+def test_a_notebook_shows_svg_that_fits(square, without_dot):
     bundle = cr.draw(square[1])._repr_mimebundle_()
-    assert bundle["image/svg+xml"].startswith('<svg style="max-width:100%')
+    assert bundle["image/svg+xml"].startswith("<svg")
+    assert "max-width:100%" in bundle["image/svg+xml"]
 
 
-def test_a_notebook_shows_text_without_dot(square, without_dot):
+def test_a_notebook_shows_text_too(square):
+    assert "multiply" in cr.draw(square[1])._repr_mimebundle_()["text/plain"]
+
+
+def test_a_notebook_shows_text_where_the_picture_fails(square, monkeypatch):
+    def broken(graph, *options):
+        raise RuntimeError
+
+    monkeypatch.setattr("chainrule.autograd.draw.svg.to_svg", broken)
     assert list(cr.draw(square[1])._repr_mimebundle_()) == ["text/plain"]
 
 
@@ -342,6 +424,4 @@ def test_a_notebook_shows_the_ends_of_a_large_graph_as_text():
     y = cr.Value(1.0)
     for _ in range(1000):
         y = -y
-    bundle = cr.draw(y)._repr_mimebundle_()
-    assert list(bundle) == ["text/plain"]
-    assert "941 more values" in bundle["text/plain"]
+    assert "941 more values" in cr.draw(y)._repr_mimebundle_()["text/plain"]

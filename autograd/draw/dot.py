@@ -1,91 +1,145 @@
-"""The boxes of a graph as graphviz DOT source, and laid out by the `dot` program."""
+"""The graph in Graphviz's DOT language, and as PNG or PDF by the `dot` program."""
 
 import html
 import shutil
 import subprocess
-from dataclasses import replace
 
 from ..errors import GraphError
-from .capture import text
+from .box import is_broken, node_badges
+from .collapse import view
+from .palette import COLOURS
+from .text import readable
+from .values import NOT_COMPUTED
 
-# Okabe and Ito's colours, which stay apart for every kind of colour vision; kinds also differ by their words.
-BLUE, ORANGE, VERMILLION, GREY = "#0072B2", "#E69F00", "#D55E00", "#BFBFBF"
-GRAD_INK = "#A84300"  # vermillion, darkened until it reads well as text on white
-INK, SOFT, LINE = "#1A1A1A", "#6B6B6B", "#8C8C8C"
-BORDER = {"operation": ORANGE, "leaf": BLUE, "constant": GREY}
-HEADER = {"operation": "#FCEFD2", "leaf": "#D6E8F3", "constant": "#F2F2F2"}  # the same, as pale ground for text
+LIGHT = {name: light for name, (light, _) in COLOURS.items()}
 
 
-def source(boxes):
-    """DOT source for a list of Boxes: one node each, one edge for each operand. The same boxes give the same bytes."""
+def to_dot(graph, depth=None):
+    """DOT source: one node for each box, one edge for each operand. The same graph gives the same bytes.
+
+    `depth`: see collapse.view.
+
+    Example:
+        >>> import chainrule as cr
+        >>> x = cr.Value(3.0)
+        >>> to_dot(cr.trace(x * x)).count("->")
+        2
+    """
     import graphviz  # here, because it takes longer to import than the rest of draw
 
+    shown = view(graph, depth)
     dot = graphviz.Digraph(
         "chainrule",
-        graph_attr={"rankdir": "LR", "bgcolor": "white", "nodesep": "0.22", "ranksep": "0.45", "pad": "0.15"},
-        node_attr={"shape": "plain", "fontname": "Helvetica", "fontsize": "11", "fontcolor": INK},
-        edge_attr={"color": LINE, "arrowsize": "0.6", "penwidth": "1.1", "edgetooltip": " "},
-    )
-    for i, box in enumerate(boxes):
-        dot.node(f"n{i}", label=_label(box), tooltip=graphviz.escape(_tooltip(box)))
-        for slot, (operand, name, flows) in enumerate(box.operands):
-            dot.edge(
-                f"n{operand}",
-                f"n{i}:s{slot}:w" if len(box.operands) > 1 else f"n{i}:w",
-                style=None if flows else "dashed",
-                edgetooltip=f"operand {name}" + ("" if flows else ", no gradient flows back"),
-            )
+        graph_attr={
+            "rankdir": "LR", "bgcolor": LIGHT["ground"], "nodesep": "0.22", "ranksep": "0.45", "pad": "0.15",
+            "fontname": "Helvetica", "fontsize": "11", "fontcolor": LIGHT["soft"],
+        },
+        node_attr={"shape": "plain", "fontname": "Helvetica", "fontsize": "11", "fontcolor": LIGHT["ink"]},
+        edge_attr={
+            "color": LIGHT["line"], "arrowsize": "0.6", "penwidth": "1.1", "edgetooltip": " ", "fontname": "Helvetica",
+            "fontsize": "9", "fontcolor": LIGHT["flow"],
+        },
+    )  # fmt: skip
+    if shown.caption:
+        dot.attr(label=_safe(shown.caption), labeljust="l")
+    frames = [graphviz.Digraph(f"cluster{i}") for i in range(len(shown.frames))]
+    operands, names = graph.operands(), []
+    for i, box in enumerate(shown.boxes):
+        label, tooltip = _group(box) if box.is_group else _node(graph.nodes[box.members[0]], operands[box.members[0]])
+        names.append(f"g{i}" if box.is_group else f"n{box.members[0]}")
+        around = dot if box.frame is None else frames[box.frame]
+        around.node(names[-1], label=label, tooltip=graphviz.escape(tooltip))
+    for i, frame in reversed(list(enumerate(shown.frames))):  # the inner ones first
+        title = graphviz.escape(html.escape(readable(frame.title), quote=False))
+        frames[i].attr(label=title, style="rounded,filled", color=LIGHT["cluster"], fillcolor=LIGHT["cluster-ground"])
+        (dot if frame.parent is None else frames[frame.parent]).subgraph(frames[i])
+    for arrow in shown.arrows:
+        first = graph.edges[arrow.edges[0]]
+        what = f"operand {readable(first.input)}" if len(arrow.edges) == 1 else f"{len(arrow.edges):,} edges"
+        port = f":s{arrow.slot}:w" if arrow.slots > 1 else ":w"
+        dot.edge(
+            names[arrow.source],
+            names[arrow.target] + port,
+            label=arrow.label or None,
+            style=None if arrow.flows else "dashed",
+            edgetooltip=graphviz.escape(what + ("" if arrow.flows else ", no gradient flows back")),
+        )
     return dot.source
 
 
-def layout(dot_source, form):
-    """The picture as bytes; `form` is "svg", "png" or "pdf".
+def render(graph, form, depth=None):
+    """The picture as bytes of the format `form`: "png" or "pdf".
 
     Raises: GraphError if the `dot` program is missing, or fails.
     """
     program = shutil.which("dot")
     if program is None:
         raise GraphError(
-            "draw: laying out a picture needs the `dot` program of Graphviz, which is not on PATH. Install it with "
+            f"graph: {form} is written by the `dot` program of Graphviz, which is not on PATH. Install it with "
             "`apt-get install graphviz`, `brew install graphviz` or `conda install graphviz`, "
-            "or save the DOT source, e.g. .save('graph.dot')"
+            "or save as .svg or .html, which need no program"
         )
     command = [program, f"-T{form}", *(["-Gdpi=160"] if form == "png" else [])]
-    done = subprocess.run(command, input=dot_source.encode(), capture_output=True, check=False)
+    done = subprocess.run(command, input=to_dot(graph, depth).encode(), capture_output=True, check=False)
     if done.returncode:
         reason = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
-        raise GraphError(f"draw: the `dot` program could not lay out this graph as {form}: {reason}")
+        raise GraphError(f"graph: the `dot` program could not lay out this graph as {form}: {reason}")
     return done.stdout
 
 
 # ---- one box
 
 
-def _label(box):
-    """An HTML-like label: a column with a slot for each operand, then header, shape and options, data and gradient."""
-    if box.is_number:
-        box = replace(box, symbol=text(box.value), value=[])
-    grid = [("data", row) for row in box.value] + [("grad", row) for row in box.grad]
+def _node(node, edges):
+    """(HTML-like label, tooltip) of a Node: a column with a slot for each operand, then header, facts, value, gradient."""
+    number = node.is_number
+    grid = [("value", row) for row in (node.value.rows() if node.value and not number else [])]
+    if node.kind != "constant":
+        grid += [("grad", row) for row in (node.grad.rows() if node.grad else [[NOT_COMPUTED]])]
     columns = 1 + max((len(row) for _, row in grid), default=1)
-    span = f'COLSPAN="{columns}" ALIGN="LEFT"'
-    title = f"<B>{_safe(box.symbol)}</B>" + (f"   {_safe(box.name)}" if box.name else "")
-    rows = [f'<TR><TD {span} BGCOLOR="{HEADER[box.kind]}" CELLPADDING="4">{_font(title, INK, 12)}</TD></TR>']
-    facts = "   ".join(map(_safe, [box.array, *box.options] if box.array else box.options))
-    if facts:
-        rows.append(f"<TR><TD {span}>{_font(facts, SOFT, 9)}</TD></TR>")
-    for i, (word, row) in enumerate(grid):
-        word_cell = "" if i and grid[i - 1][0] == word else _font(word, SOFT, 9)
-        cells = map(_safe, row) if word == "data" else [_font(_safe(cell), GRAD_INK, 11) for cell in row]
-        numbers = "".join(f'<TD ALIGN="RIGHT">{cell}</TD>' for cell in cells)
-        rows.append(f'<TR><TD COLSPAN="{columns - len(row)}" ALIGN="LEFT">{word_cell}</TD>{numbers}</TR>')
-    slots = [
-        f'<TR><TD PORT="s{i}">{_font(_safe(name), SOFT, 9)}</TD></TR>' for i, (_, name, _) in enumerate(box.operands)
+    rows = [
+        _header(node.label if number else node.symbol, "" if number else node.name or node.label, node.kind, columns)
     ]
+    facts = [f"{node.shape} {node.dtype}"] if node.dtype else []
+    if facts or node.options:
+        rows.append(_wide("   ".join(map(_safe, [*facts, *node.options])), columns))
+    for i, (word, row) in enumerate(grid):
+        first = "" if i and grid[i - 1][0] == word else _font(word, "soft", 9)
+        cells = map(_safe, row) if word == "value" else [_font(_safe(cell), "grad", 11) for cell in row]
+        numbers = "".join(f'<TD ALIGN="RIGHT">{cell}</TD>' for cell in cells)
+        rows.append(f'<TR><TD COLSPAN="{columns - len(row)}" ALIGN="LEFT">{first}</TD>{numbers}</TR>')
+    rows += [_wide(_safe(badge), columns, "badge") for badge in node_badges(node)]
+    slots = [f'<TR><TD PORT="s{edge.slot}">{_font(_safe(edge.input), "soft", 9)}</TD></TR>' for edge in edges]
     column = f"<TD>{_table(slots)}</TD>" if len(slots) > 1 else ""
-    colour, width = (VERMILLION, 3) if box.broken else (BORDER[box.kind], 1)
+    colour, width = ("broken", 3) if is_broken(node) else (node.kind, 1)
+    call = f"{readable(node.name, 200)} = {node.operation}" if node.name else node.operation
+    tooltip = f"{call} at {readable(node.line, 200)}" if node.line else call
+    return _label(f"{column}<TD>{_table(rows)}</TD>", colour, width), html.escape(tooltip, quote=False)
+
+
+def _group(box):
+    """(HTML-like label, tooltip) of a box that stands for several nodes."""
+    rows = [_header("", box.title, "group", 1), *(_wide(_safe(fact), 1) for fact in box.facts)]
+    rows += [_wide(_safe(badge), 1, "badge") for badge in box.badges[:3]]
+    return _label(f"<TD>{_table(rows)}</TD>", "group", 2), html.escape(readable(box.title, 200), quote=False)
+
+
+def _header(symbol, name, kind, columns):
+    bold = f"<B>{_safe(symbol)}</B>" if symbol else ""
+    title = "   ".join(part for part in (bold, _safe(name)) if part)
+    span = f'COLSPAN="{columns}" ALIGN="LEFT"'
+    return f'<TR><TD {span} BGCOLOR="{LIGHT[kind + "-ground"]}" CELLPADDING="4">{_font(title, "ink", 12)}</TD></TR>'
+
+
+def _wide(markup, columns, ink="soft"):
+    """A row of one cell of small text."""
+    return f'<TR><TD COLSPAN="{columns}" ALIGN="LEFT">{_font(markup, ink, 9)}</TD></TR>'
+
+
+def _label(cells, colour, width):
     return (
-        f'<<TABLE BORDER="{width}" COLOR="{colour}" BGCOLOR="white" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
-        f"<TR>{column}<TD>{_table(rows)}</TD></TR></TABLE>>"
+        f'<<TABLE BORDER="{width}" COLOR="{LIGHT[colour]}" BGCOLOR="{LIGHT["paper"]}" CELLBORDER="0" CELLSPACING="0" '
+        f'CELLPADDING="0"><TR>{cells}</TR></TABLE>>'
     )
 
 
@@ -93,24 +147,10 @@ def _table(rows):
     return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3">{"".join(rows)}</TABLE>'
 
 
-def _font(markup, colour, size):
-    return f'<FONT COLOR="{colour}" POINT-SIZE="{size}">{markup}</FONT>'
+def _font(markup, ink, size):
+    return f'<FONT COLOR="{LIGHT[ink]}" POINT-SIZE="{size}">{markup}</FONT>'
 
 
 def _safe(content):
     """Text for an HTML-like label, in which dot also reads \\N and the like."""
     return html.escape(readable(content)).replace("\\", "\\\\")
-
-
-def _tooltip(box):
-    """What a browser shows when the mouse rests on a box: the call and its line."""
-    call = f"{readable(box.name, 200)} = {box.operation}" if box.name else box.operation
-    line = f"{call} at {readable(box.where, 200)}" if box.where else call
-    return html.escape(line, quote=False)
-
-
-def readable(content, limit=48):
-    """Text of at most `limit` characters, in one line, without characters that cannot be shown."""
-    if not content.isprintable():
-        content = "".join(c if c.isprintable() or c == "\u200d" else " " if c.isspace() else "\ufffd" for c in content)
-    return content if len(content) <= limit else f"{content[: limit // 2]}…{content[1 - limit // 2 :]}"
