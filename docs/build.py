@@ -22,6 +22,7 @@ from chainrule.autograd.primitive import REGISTRY
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "_build"
+LESSONS = ROOT / "docs" / "lessons"
 # public, but loaded when they are asked for, so that chainrule.__all__ does not name them
 LAZY = ["plot", *(["sklearn"] if find_spec("sklearn") else [])]
 SECTION = re.compile(r"^(Shape|Domain|Unit|Gradient|Raises|Returns|Example|Fields|Source): *(.*)$")
@@ -64,6 +65,8 @@ def reference():
     # a file that gave its name to the function in it, such as optim/fit.py, is no module of its own to the user
     public = lambda package, name: name in package.__all__ and inspect.ismodule(getattr(package, name))
     pdoc.extract.iter_modules2 = lambda p: {name: m for name, m in below(p).items() if public(p, name)}
+    for name in chainrule.__all__:
+        vars(chainrule).setdefault(name, getattr(chainrule, name))  # pdoc does not ask for what is loaded late
     chainrule.__all__ += LAZY
     pdoc.pdoc("chainrule", output_directory=OUT)
 
@@ -79,15 +82,18 @@ def undocumented():
 
 def pages():
     """{page in docs/_build: Markdown file}; links from one Markdown file to another lead to the pages."""
-    found = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-    return {("start" if f.name == "README.md" else f.stem.lower()) + ".html": f for f in found if f.exists()}
+    docs = ROOT / "docs"
+    found = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(docs.glob("*.md")), *sorted(LESSONS.glob("*.md"))]
+    called = {ROOT / "README.md": "start", LESSONS / "README.md": "lessons"}
+    return {called.get(f, f.stem.lower()) + ".html": f for f in found if f.exists()}
 
 
 def write_pages():
     """The Markdown files as HTML. Returns what is wrong with their links."""
     chosen, wrong = pages(), []
     by_file = {file: page for page, file in chosen.items()}
-    nav = " · ".join(f'<a href="{page}">{escape(page.removesuffix(".html"))}</a>' for page in chosen)
+    listed = [page for page, file in chosen.items() if file.parent != LESSONS or file.name == "README.md"]
+    nav = " · ".join(f'<a href="{page}">{escape(page.removesuffix(".html"))}</a>' for page in listed)
     nav += ' · <a href="chainrule.html">reference</a>'
     for page, file in chosen.items():
         body = str(to_html(file.read_text()))

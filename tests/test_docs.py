@@ -12,9 +12,12 @@ PAGES = [
     "docs/training.md",
     "docs/from-pytorch.md",
     "docs/plots.md",
+    "docs/see-backprop.md",
+    "docs/graph-json.md",
     "docs/adding-an-op.md",
     "docs/architecture.md",
 ]
+LESSONS = [f"docs/lessons/{page.name}" for page in sorted((ROOT / "docs" / "lessons").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -42,7 +45,7 @@ def test_the_code_on_the_page_runs(page, tmp_path, monkeypatch):
         exec(compile(block, page, "exec"), names)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PAGES + LESSONS)  # what the lessons' blocks do: test_lesson_pages.py
 def test_the_links_of_the_page_lead_to_files(page):
     folder = (ROOT / page).parent
     links = [link for link in re.findall(r"\]\(([^)#]+)", (ROOT / page).read_text()) if "://" not in link]

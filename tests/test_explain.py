@@ -13,9 +13,9 @@ from chainrule.autograd.draw.listing import listing
 
 
 def lines(table, part):
-    """The lines of one part of the table, with single spaces."""
+    """The lines of one part of the table, with single spaces; notes that have a line of their own at their line's end."""
     found, here = [], False
-    for line in table.splitlines():
+    for line in re.sub(r"\n +\[", " [", table).splitlines():
         if not line.startswith(" "):
             here = line.startswith(part)
         elif here:
@@ -301,6 +301,11 @@ def test_the_text_of_a_step_is_its_line_in_the_table(karpathy):
         for line in lines(karpathy.explain(), part)
     ]
     assert [step.text for step in karpathy.steps()] == table
+
+
+def test_a_note_that_does_not_fit_has_a_line_of_its_own(karpathy):
+    assert max(map(len, karpathy.explain().splitlines())) < 100
+    assert "\n           [1: a sum passes the gradient on unchanged]\n" in karpathy.explain()
 
 
 def test_numbers_have_true_minus_signs():

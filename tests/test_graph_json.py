@@ -221,6 +221,9 @@ def test_a_chain_of_twenty_thousand_operations_takes_seconds():
 # ---- strict when read
 
 
+SUMMARY = {"min": 0.0, "max": 1.0, "mean": 0.5, "rms": 0.6, "nan": 0, "inf": 0, "zero": 1}
+
+
 def data():
     """A small graph as dicts that a test may change: x, y, x · y."""
     x, y = cr.Value(2.0, "x"), cr.Value(3.0, "y")
@@ -258,6 +261,9 @@ def change(path, value):
         (["nodes", 1, "value", "dtype"], "object", r"nodes\[1\].value must be"),
         (["nodes", 1, "value", "dtype"], "complex64", r"nodes\[1\].value must be"),
         (["nodes", 1, "value", "summary"], {}, r"nodes\[1\].value must be"),
+        (["nodes", 1, "value"], {"shape": [2], "dtype": "", "items": [3.0]}, r"nodes\[1\].value must be"),
+        (["nodes", 1, "value"], {"shape": [99], "dtype": "", "summary": SUMMARY | {"nan": 1.5}}, r"nodes\[1\].value must be"),
+        (["nodes", 1, "value"], {"shape": [99], "dtype": "", "summary": SUMMARY | {"min": "low"}}, r"nodes\[1\].value must be"),
         (["edges", 0, "source"], 3, r"edges\[0\] must lead from a node to a later one of the 3; given source 3 and target 2"),
         (["edges", 0, "target"], 3, r"edges\[0\] must lead .* given source 0 and target 3"),
         (["edges", 1, "target"], 1, r"edges\[1\] must lead .* given source 1 and target 1"),

@@ -272,7 +272,7 @@ def test_what_is_finite_is_not_framed(square):
 
 def test_scalar_edges_show_their_local_derivative():
     graph = cr.trace(cr.Value(2.0) * cr.Value(-3.0))
-    assert texts(parsed(graph), "flow") == ["× -3", "× 2"]
+    assert texts(parsed(graph), "flow") == ["×\u202f-3", "×\u202f2"]
 
 
 def test_an_unknown_derivative_is_left_out():
@@ -283,7 +283,7 @@ def test_an_unknown_derivative_is_left_out():
 def test_labels_of_two_edges_between_the_same_boxes_do_not_overlap(square):
     spots = [(float(e.get("x")), float(e.get("y"))) for e in of_class(parsed(cr.trace(square)), "flow")]
     (ax, ay), (bx, by) = spots
-    assert abs(ay - by) >= 10 or abs(ax - bx) >= width("× 3", 11)
+    assert abs(ay - by) >= 10 or abs(ax - bx) >= width("×\u202f3", 11)
 
 
 def test_the_tooltip_of_an_edge_says_which_operand_it_is(square):

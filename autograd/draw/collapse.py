@@ -287,5 +287,5 @@ def _arrows(graph, boxes, places):
         if len(arrow.edges) > 1:
             arrow.label = f"{len(arrow.edges):,} edges"
         elif local is not None and local.shape == ():
-            arrow.label = f"× {number(local.items)}"
+            arrow.label = f"×\u202f{number(local.items)}"
     return arrows

@@ -132,7 +132,7 @@ class _Work:
                 )
             ]
         lines = []
-        if root.shape:
+        if math.prod(root.shape) > 1:
             lines.append(("", [f"{self.marks.of(root)} has several elements; this is the derivative of their sum"]))
         if self.count > 1:
             count = f"more than {MANY:.0e}" if self.count == MANY else f"{self.count:,}"

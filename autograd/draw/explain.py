@@ -5,6 +5,7 @@ from itertools import groupby
 from .steps import Story
 
 _WIDEST = 60  # columns are no wider
+_PAGE = 98  # characters that a line with a note may have
 
 
 def explain(graph, lr=0.1, limit=1000):
@@ -44,22 +45,35 @@ def _table(title, rows, tell, limit):
         head, tail = rows[: limit // 2], rows[len(rows) - limit + limit // 2 :]
     else:
         head, tail = rows, []
-    lines = [(number, *tell(thing)) for number, thing in (*head, *tail)]
-    columns = range(max(map(len, lines)))
+    lines = [_noted([number, *tell(thing)]) for number, thing in (*head, *tail)]
+    columns = range(max(len(cells) for cells, _ in lines))
     widths = [
-        max((len(line[i]) for line in lines if i < len(line) and len(line[i]) <= _WIDEST), default=0) for i in columns
+        max((len(cells[i]) for cells, _ in lines if i < len(cells) and len(cells[i]) <= _WIDEST), default=0)
+        for i in columns
     ]
-    texts = ["  " + _row(line, widths) for line in lines]
+    texts = ["  " + _row(cells, widths, notes) for cells, notes in lines]
     if missing > 0:
         texts.insert(len(head), f"  … {missing:,} more")
     return [title, *texts]
 
 
-def _row(cells, widths):
-    """Cells in their columns; after one that is too wide for its column, the rest as it comes."""
+def _noted(cells):
+    """(the cells of a line, the notes in brackets that stand behind them)."""
+    is_note = lambda cell: cell.startswith("[")
+    return [c for c in cells if not is_note(c)], list(filter(is_note, cells))
+
+
+def _row(cells, widths, notes):
+    """Cells in their columns; after one that is too wide for its column, the rest as it comes; then the notes.
+
+    Notes that would end beyond the width of a page have lines of their own.
+    """
     content, aligned = "", True
     for cell, width in zip(cells, widths, strict=False):
         aligned = aligned and len(cell) <= width
         if cell or aligned and width:
             content += cell.ljust(width if aligned else 0) + " "
-    return content.rstrip()
+    line = (content + " ".join(notes)).rstrip()
+    if notes and len(line) > _PAGE:
+        return f"\n{'':{content.find('-> ') + 5}}".join([content.rstrip(), *notes])
+    return line

@@ -10,7 +10,7 @@ from ..errors import GraphError, choose
 
 GAP = 22.0  # between boxes that stand above one another
 PAD, TITLE = 12.0, 22.0  # inside the frame of a cluster: at each side, and above for its title
-LIMIT_S = 20  # a layout program that takes longer is given up
+LIMIT_S = 5  # a layout program that takes longer is given up
 
 
 @dataclass(slots=True)

@@ -97,7 +97,7 @@ def _derivatives(graph, edge, incoming):
     if edge.jacobian is not None:
         return edge.jacobian
     small = max(_size(source), _size(target)) <= SMALL
-    if not small or not any(e.local for e in incoming) or edge.flows and not edge.local:
+    if not small or not any(e.local for e in incoming):
         raise ArgumentError(
             f"open: the derivatives of the elements of {target.label} were not kept, since they or the nodes are too many; "
             f"given {target.operation} {source.shape} → {target.shape}. Trace a smaller example, such as 3 rows of the batch"
@@ -139,7 +139,7 @@ class _Opened:
                     symbol=array.symbol,
                     name=array.name and array.name + _index(array, j),
                     label=array.label + _index(array, j),
-                    options=array.options if array is self.node else [],
+                    options=array.options,
                     dtype=array.dtype,
                     device=array.device,
                     value=value,
