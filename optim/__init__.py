@@ -22,6 +22,7 @@ from .optimizer import Optimizer
 from .penalty import l1_penalty, l2_penalty, max_norm
 from .plateau import ReduceOnPlateau
 from .registry import OPTIMIZERS, optimizer
+from .replay import Replay
 from .run import Run
 from .sanity import sanity_check
 from .sgd import SGD
@@ -46,6 +47,7 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "ReduceOnPlateau",
+    "Replay",
     "Run",
     "accuracy",
     "clip_grad_norm",

@@ -12,6 +12,9 @@ class History(list):
         best_epoch: the epoch with the best monitored value; None without validation data.
         best_weights: the model's state dict after that epoch.
         stopped: why the run ended before its last epoch, in words; None if it did not.
+        frames: the moments that a Replay recorded, as plain data: of each "epoch", "step" in it, "of" so many, "steps" in
+            all, and what was seen then: "layers", "answers", "plane" and "graph". Empty without a Replay.
+        scene: what these moments have in common; None without a Replay.
 
     Example:
         >>> import chainrule as cr
@@ -26,7 +29,8 @@ class History(list):
 
     def __init__(self, rows=()):
         super().__init__(rows)
-        self.best_epoch = self.best_weights = self.stopped = None
+        self.best_epoch = self.best_weights = self.stopped = self.scene = None
+        self.frames = []
 
     def __getitem__(self, key):
         """A column by its name, an epoch by its position, or several epochs as a History."""
@@ -58,6 +62,33 @@ class History(list):
         writer.writeheader()
         writer.writerows(self)
         write_atomically(Path(path), text.getvalue().encode())
+
+    def save(self, path, title=None):
+        """Write the run as one HTML page to scrub through, which needs no network. Returns the path.
+
+        It shows the loss, and of a run that a Replay recorded also the decision boundary, gradients and updates layer by
+        layer, and one example's graph, moment by moment. An existing file is replaced, as a whole.
+
+        Raises: ArgumentError if the name does not end in .html, if the folder does not exist, or if there is nothing to
+            show: no epoch was finished, and no Replay recorded the run.
+        Example:
+            >>> import chainrule as cr, tempfile, pathlib
+            >>> history = cr.optim.History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
+            >>> history.save(pathlib.Path(tempfile.mkdtemp()) / "run.html").name
+            'run.html'
+        """
+        from chainrule.replay import page, page_path  # it stands above us, so only when asked for
+
+        from ..autograd.errors import ArgumentError
+        from ..autograd.serialize import write_atomically
+
+        path = page_path("History.save", path)
+        if not self and not self.frames:
+            raise ArgumentError(
+                "History.save: there is nothing to show: no epoch was finished, and no Replay recorded the run"
+            )
+        write_atomically(path, page(self, title).encode())
+        return path
 
     def plot(self, ax=None, **options):
         """Draw the learning curves; see chainrule.plot.learning_curves. Returns the Axes."""

@@ -1,0 +1,91 @@
+// The player: which moment is shown, and everything that changes it.
+
+const run = JSON.parse(document.getElementById("run").textContent);
+const last = run.moments.length - 1;
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const when = document.getElementById("when"), play = document.getElementById("play");
+let shown = 0, timer = null;
+
+const axis = [0, Math.max(...run.moments.map((moment) => moment.at), ...run.columns.epoch, 1)];
+
+/** Go to the moment that is nearest to a place on the axis of epochs. */
+function seek(at) {
+  const away = (moment) => Math.abs(moment.at - at);
+  show(run.moments.reduce((best, moment, i) => (away(moment) < away(run.moments[best]) ? i : best), 0));
+}
+
+const panels = [
+  factsPanel(run), planePanel(run), lossPanel(run, axis, seek), layersPanel(run, axis, seek), graphPanel(run),
+  columnsPanel(run, axis, seek),
+];
+panel("loss").classList.toggle("wide", panel("plane").hidden);
+
+if (!run.recorded) {
+  const note = say(`Only the epochs were recorded. To see the decision boundary, the layers and one example’s graph as they
+    change, train with `);
+  html("code", "fit(…, callbacks=[cr.optim.Replay()])", note);
+}
+
+function show(index) {
+  shown = Math.min(last, Math.max(0, index));
+  const moment = run.moments[shown];
+  for (const write of panels) write(moment);
+  const step = run.recorded ? `, step ${moment.steps}` : "";
+  const where = run.recorded && !moment.at ? "before training" : `epoch ${moment.epoch}${step}`;
+  when.value = shown;
+  when.setAttribute("aria-valuetext", where);
+  document.getElementById("where").textContent = `${shown} of ${last} · ${where}`;
+  document.body.dataset.frame = shown;
+  history.replaceState(null, "", `#frame=${shown}`);
+  if (timer === null) speak(moment, where);
+}
+
+function speak(moment, where) {
+  const count = right(run, moment), loss = moment.answers ? `, loss ${short(moment.answers.loss)}` : "";
+  const share = count === null ? "" : `, ${percent(count, run.answers.examples)} right`;
+  document.getElementById("status").textContent = `Moment ${shown} of ${last}: ${where}${loss}${share}`;
+}
+
+function pause() {
+  clearInterval(timer);
+  timer = null;
+  play.textContent = "Play";
+  show(shown);
+}
+
+function toggle() {
+  if (timer !== null) return pause();
+  if (shown === last) show(0);
+  play.textContent = "Pause";
+  timer = setInterval(() => (shown < last ? show(shown + 1) : pause()), calm.matches ? 1000 : 140);
+}
+
+function go(index) {
+  if (timer !== null) pause();
+  show(index);
+}
+
+const moves = {
+  ArrowLeft: () => go(shown - 1), ArrowRight: () => go(shown + 1), Home: () => go(0), End: () => go(last), " ": toggle,
+};
+document.addEventListener("keydown", (event) => {
+  const move = moves[event.key];
+  if (!move || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+  if (event.key === " " && event.target.closest("button, summary")) return; // they are pressed with it
+  if (event.key !== " " && event.target.closest(".scroll")) return; // there the arrows scroll
+  event.preventDefault();
+  move();
+});
+const buttons = { first: "Home", previous: "ArrowLeft", next: "ArrowRight", last: "End", play: " " };
+for (const [id, key] of Object.entries(buttons))
+  document.getElementById(id).addEventListener("click", moves[key]);
+when.addEventListener("input", () => go(Number(when.value)));
+window.addEventListener("hashchange", follow);
+
+function follow() {
+  const asked = /^#frame=(\d+)$/.exec(location.hash);
+  show(asked ? Number(asked[1]) : 0);
+}
+
+when.max = last;
+follow();
