@@ -103,39 +103,34 @@ class _Writer:
     Fields:
         nodes, edges: what is written so far.
         ids: {recorded node, or the id of a constant's array: the id of its Node}.
-        arrays, slopes: {id of a Node: its array}, {id of an Edge: its local derivative}, on their own device.
+        slopes: {id of an Edge: its local derivative, on its own device}.
     """
 
     def __init__(self, names, known, totals):
         self.names, self.known, self.totals = names, known, totals
-        self.nodes, self.edges, self.ids, self.arrays, self.slopes = [], [], {}, {}, {}
+        self.nodes, self.edges, self.ids, self.slopes = [], [], {}, {}
 
-    def write(self, kind, primitive, value, **fields):
-        """Add a Node, with what all kinds have."""
-        i = len(self.nodes)
-        name = fields["name"]
-        label = name or (number(value) if kind == "constant" and isinstance(value, (int, float)) else f"v{i}")
-        device = "" if value is None or isinstance(value, (bool, int, float)) and kind == "constant" else owner(value).name
+    def write(self, kind, primitive, data, name, **fields):
+        """Add a Node with the value `data`. Returns its id."""
+        i, is_number = len(self.nodes), kind == "constant" and isinstance(data, (int, float))
         self.nodes.append(
             Node(
                 id=i,
                 kind=kind,
                 operation=primitive.name if primitive else kind,
                 symbol=(primitive.symbol or primitive.name) if primitive else kind,
-                label=label,
-                device=device,
-                value=values(value),
+                name=name,
+                label=name or (number(data) if is_number else f"v{i}"),
+                device="" if data is None or is_number else owner(data).name,
+                value=values(data),
                 **fields,
             )
         )
-        if value is not None:
-            self.arrays[i] = value
         return i
 
     def recorded(self, node):
         """The Node of a recorded call or a leaf, and before it the constants that it uses."""
         constants = [None if type(p) is Recorded else self.constant(node, slot) for slot, p in enumerate(node.parents)]
-        grad = None if node.grad is None else raw(node.grad)
         self.ids[node] = i = self.write(
             "operation" if node.primitive else "leaf",
             node.primitive,
@@ -144,7 +139,7 @@ class _Writer:
             options=_options(node) if node.primitive else [],
             shape=node.shape,
             dtype="" if node.dtype is None else str(node.dtype),
-            grad=values(grad),
+            grad=values(raw(node.grad)),
             total=values(self.totals.get(node)),
             line=_place(node.code, node.instruction) if node.primitive else "",
             module=self.names.module(node),
@@ -197,8 +192,7 @@ class _Writer:
 
     def contributed(self, contribution, edge):
         """Write what a Contribution says onto its Edge."""
-        share = contribution.share
-        edge.local, edge.contribution = values(contribution.local), values(share)
+        edge.local, edge.contribution = values(contribution.local), values(contribution.share)
         edge.running, edge.note = values(contribution.running), contribution.note
         if contribution.local is not None:
             self.slopes[edge.id] = contribution.local

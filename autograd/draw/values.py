@@ -101,9 +101,9 @@ def summary(data):
         "finite": count,
     }
     read = backend.to_numpy(xp.stack([xp.asarray(fact, dtype="float64") for fact in facts.values()])).tolist()
-    facts = dict(zip(facts, read, strict=True))
-    words = ("min", "max", "mean", "rms")
-    return {k: facts[k] if facts["finite"] else None for k in words} | {k: int(facts[k]) for k in ("nan", "inf", "zero")}
+    *ranges, nan, inf, zero, finite = read
+    numbers = dict(zip(facts, ranges if finite else [None] * 4, strict=False))
+    return {**numbers, "nan": int(nan), "inf": int(inf), "zero": int(zero)}
 
 
 def number(value, digits=4):
