@@ -1,0 +1,161 @@
+// The inspector: everything about one node, and its gradient as an explicit sum.
+
+/** An element with text and children. Text is set as text, so that names cannot become markup. */
+function make(tag, options = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), options);
+  element.append(...children.filter((child) => child !== null && child !== ""));
+  return element;
+}
+
+/** Show a node as it is at a moment; what arrives along `hidden`, an edge in question, stays covered. */
+function inspect(node, moment, hidden) {
+  const step = moment.step;
+  const isCurrent = step?.node === node.id;
+  const badges = node.badges.filter((badge) => isDue(badge, node, moment));
+  document.getElementById("inspected").textContent = node.label;
+  document.getElementById("inspector-body").replaceChildren(
+    make("p", { className: "call" }, node.name || node.kind === "operation" ? call(node) : node.kind),
+    ...badges.map((badge) => make("p", { className: "remark" }, `⚠ ${badge}`)),
+    valueSection(node, moment),
+    ...gradientSection(node, moment, hidden),
+    ...(isCurrent && step.phase === "update" ? updateSection(node) : []),
+    ...usesSection(node, moment),
+    facts(node),
+    ...views(node),
+  );
+}
+
+function valueSection(node, moment) {
+  const known = moment.computed.has(node.id);
+  const value = moment.updated.get(node.id) ?? node.value;
+  const title = moment.updated.has(node.id) ? "Value after the update" : "Value";
+  if (!known) return make("div", {}, make("h3", {}, "Value"), make("p", {}, "· not computed yet"));
+  return make("div", {}, make("h3", {}, title), shown(value, "not kept: the array is gone"));
+}
+
+/** The gradient as the sum of what comes along each use: what has arrived, and what it waits for. */
+function gradientSection(node, moment, hidden) {
+  const title = make("h3", {}, `Gradient ∂${nodes.at(-1).label}/∂${node.label}`);
+  const gradient = moment.gradients.get(node.id);
+  const uses = incoming[node.id];
+  if (node === nodes.at(-1)) {
+    if (!gradient) return [title, make("p", {}, "— until the backward pass starts")];
+    return [title, make("p", {}, "The seed: how the result changes with itself."), shown(gradient)];
+  }
+  if (!uses.length) {
+    const isConstant = node.kind === "constant";
+    const reason = isConstant ? "A constant: no gradient flows to it." : "No gradient flows from the result to it.";
+    return [title, make("p", {}, reason)];
+  }
+  const arrived = uses.filter((edge) => moment.passed.has(edge.id));
+  const state = waiting(node, arrived.length);
+  return [
+    title,
+    make("ol", { className: "terms" }, ...uses.map((edge) => term(edge, moment, hidden))),
+    ...(state ? [make("p", { className: "state" }, state)] : []),
+    ...(arrived.length ? sum(arrived, gradient) : []),
+    ...earlier(node),
+  ];
+}
+
+function waiting(node, arrived) {
+  const expected = incoming[node.id].length;
+  if (arrived === expected) return "";
+  if (!arrived) return `— nothing has arrived yet (${expected} to come); unknown, which is not 0.`;
+  return `${arrived} of ${expected} contributions: it waits for the rest before it hands anything on.`;
+}
+
+/** One contribution: along which operand it comes, how it is computed, and why. */
+function term(edge, moment, hidden) {
+  const here = moment.step?.edge === edge.id && edge !== hidden;
+  const seen = moment.passed.has(edge.id);
+  const text = edge === hidden ? "?" : seen ? formula(edge) : "—";
+  const from = `from ${nodes[edge.target].label} (its ${edge.input}): `;
+  const item = make("li", { className: seen ? "" : "open" }, from, make("code", {}, text));
+  item.classList.toggle("here", here);
+  if (!seen) return item;
+  const rule = typeset(edge.rule);
+  const remarks = [text.includes(rule) ? "" : rule, typeset(edge.why), edge.summed && `broadcast, so ${edge.summed}`];
+  for (const remark of remarks) if (remark) item.append(make("small", {}, remark));
+  if (here && !isScalar(edge)) item.append(factorTables(edge));
+  return item;
+}
+
+/** Upstream gradient, local derivative and contribution of an edge as tables, where their elements are known. */
+function factorTables(edge) {
+  const parts = { upstream: upstream(edge), "× local": edge.local, "= contribution": edge.contribution };
+  const known = Object.entries(parts).filter(([, values]) => values && hasItems(values));
+  const table = ([word, values]) => make("div", { className: "part" }, make("small", {}, word), shown(values));
+  return make("div", { className: "parts" }, ...known.map(table));
+}
+
+/** `grad = 5 × −2 + 1 × 4 = −6`, and an array as a table. */
+function sum(arrived, gradient) {
+  if (!gradient) return [make("p", { className: "sum" }, "grad = unknown")];
+  const terms = arrived.map((edge) => (isScalar(edge) ? product(edge) : bracketed(inline(edge.contribution))));
+  const table = size(gradient.shape) > 1 ? [shown(gradient)] : [];
+  if (table.length && arrived.length === 1) return table;
+  const text = `grad = ${terms.join(" + ")} = ${inline(gradient)}`;
+  const short = `grad = the sum of ${arrived.length} contributions = ${inline(gradient)}`;
+  return [make("p", { className: "sum" }, text.length <= 200 ? text : short), ...table];
+}
+
+/** What `.grad` held when the graph was traced, where it is not what this pass brings. */
+function earlier(node) {
+  const { grad, total } = node;
+  if (!grad || !total || (story.graph.ran && inline(grad) === inline(total))) return [];
+  const remark = story.graph.ran
+    ? `.grad holds ${inline(grad)}, not only what this pass brought: passes add up until zero_grad.`
+    : `.grad holds ${inline(grad)} from an earlier pass: this one adds to it, since nothing called zero_grad.`;
+  return [make("p", { className: "remark" }, remark)];
+}
+
+function updateSection(node) {
+  const text = `${node.label} ← ${node.label} − lr · grad`;
+  const step = { phase: "update", node: node.id, text };
+  return [make("h3", {}, "Update"), make("p", { className: "sum" }, stepText(step))];
+}
+
+/** How the node's own gradient goes on to its operands: its local derivatives. */
+function usesSection(node, moment) {
+  const known = operands[node.id].filter((edge) => edge.flows && moment.computed.has(node.id));
+  if (!known.length || predict.on) return [];
+  const items = known.map((edge) => {
+    const local = edge.local && `∂${node.label}/∂${nodes[edge.source].label} = ${inline(edge.local)}`;
+    const item = make("li", {}, make("code", {}, local || typeset(edge.rule)));
+    if (edge.why) item.append(make("small", {}, typeset(edge.why)));
+    return item;
+  });
+  return [make("h3", {}, "Local derivatives"), make("ul", { className: "terms" }, ...items)];
+}
+
+function facts(node) {
+  const rows = [
+    ["Shape", shapeText(node.shape)],
+    ["dtype", node.dtype || "Python number"],
+    ["Device", node.device],
+    ["Module", node.module.at(-1)],
+    ["Line", node.line],
+  ].filter(([, text]) => text);
+  return make("dl", {}, ...rows.flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)]));
+}
+
+/** Buttons that open the node in a picture of its own. */
+function views(node) {
+  const view = document.querySelector(`.view[data-node="${node.id}"]`);
+  if (!view) return [];
+  const open = () => enterView(view.dataset.path);
+  return [make("button", { type: "button", onclick: open }, "Open as a graph of numbers")];
+}
+
+/** Values as text, or as a table where the elements are known. */
+function shown(values, missing = "") {
+  if (!values) return make("p", {}, missing);
+  if (!hasItems(values) || size(values.shape) < 2) return make("p", { className: "number" }, inline(values));
+  const { shape } = values;
+  const width = shape.at(-1);
+  const all = flat(values).map((x) => make("td", {}, typeset(number(x, values.dtype))));
+  const table = make("table");
+  for (let i = 0; i < all.length; i += width) table.append(make("tr", {}, ...all.slice(i, i + width)));
+  return table;
+}

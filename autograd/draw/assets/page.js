@@ -1,0 +1,282 @@
+// The controls: where in the story the page is, which picture is open, and what keys and buttons do.
+
+const byId = (id) => document.getElementById(id);
+const figures = [...document.querySelectorAll(".view")];
+const pictures = new Map(); // figure -> its Picture, made when it is first opened
+const player = { position: 0, timer: null, picked: null, figure: figures[0], zoom: null };
+const PACE = 1400; // milliseconds a step, when playing
+const SMALLEST = 0.75; // the picture shrinks to fit until its text would be too small to read
+
+// ---- where in the story
+
+/** Go to the place after `position` steps and show it. */
+function go(position) {
+  dismiss();
+  player.position = Math.min(Math.max(position, 0), steps.length);
+  player.picked = null;
+  show();
+  try {
+    history.replaceState(null, "", `#step=${player.position}`);
+  } catch {
+    // in a notebook's <iframe srcdoc> the address is not ours to change
+  }
+}
+
+function next() {
+  if (predict.question) return byId("answer").focus();
+  if (ask(steps[player.position])) {
+    pause();
+    player.picked = null;
+    return show();
+  }
+  go(player.position + 1);
+}
+
+function back() {
+  go(predict.question ? player.position : player.position - 1);
+}
+
+function jump(phase) {
+  const first = steps.findIndex((step) => step.phase === phase);
+  if (first >= 0) go(first + 1);
+}
+
+function followAddress() {
+  const position = location.hash.match(/step=(\d+)/);
+  if (position) go(Number(position[1]));
+}
+
+function play() {
+  if (player.timer) return pause();
+  if (player.position === steps.length) go(0);
+  player.timer = setInterval(() => (player.position < steps.length ? next() : pause()), PACE);
+  byId("play").firstChild.data = "Pause ";
+  next();
+}
+
+function pause() {
+  clearInterval(player.timer);
+  player.timer = null;
+  byId("play").firstChild.data = "Play ";
+}
+
+// ---- what is shown
+
+/** Bring picture, texts and inspector to the current place; `prefix` is spoken before the step. */
+function show(prefix = "") {
+  const moment = momentAt(player.position);
+  const hidden = predict.question?.edge ?? null;
+  const node = nodes[player.picked ?? hidden?.source ?? moment.step?.node ?? nodes.length - 1];
+  const phase = moment.step?.phase ?? "start";
+  const counter = `${player.position} / ${steps.length} · ${phase}`;
+  document.body.dataset.phase = phase;
+  byId("counter").textContent = counter;
+  byId("text").textContent = prefix + (hidden ? "Your turn: what arrives next?" : stepText(moment.step));
+  byId("scrubber").value = player.position;
+  byId("scrubber").setAttribute("aria-valuetext", counter);
+  byId("back").disabled = byId("start").disabled = player.position === 0 && !hidden;
+  byId("next").disabled = byId("end").disabled = player.position === steps.length;
+  for (const button of document.querySelectorAll("[data-jump]")) {
+    if (button.dataset.jump === phase) button.setAttribute("aria-current", "step");
+    else button.removeAttribute("aria-current");
+  }
+  const picture = pictures.get(player.figure);
+  picture.show(moment, hidden, player.picked);
+  const place = moment.step && picture.stands(moment.step.node);
+  byId("elsewhere").hidden = !moment.step || Boolean(place);
+  if (place instanceof Element) reach(place);
+  inspect(node, moment, hidden);
+}
+
+/** Look at a node, chosen in the picture, until the next step. */
+function select(id) {
+  player.picked = id;
+  show();
+  byId("inspected").focus({ preventScroll: matchMedia("(min-width: 800px)").matches });
+}
+
+/** Back from the inspector to the node in the picture. */
+function leave() {
+  const element = pictures.get(player.figure).stands(player.picked);
+  player.picked = null;
+  show();
+  element?.focus();
+}
+
+// ---- views: the whole graph, what is inside a group, a small array as numbers
+
+function hasView(path) {
+  return figures.some((figure) => figure.dataset.path === path);
+}
+
+function openView(path) {
+  const figure = figures.find((f) => f.dataset.path === path);
+  if (!figure) return;
+  for (const other of figures) other.hidden = other !== figure;
+  player.figure = figure;
+  if (!pictures.has(figure)) pictures.set(figure, figure.dataset.node ? new Numbers(figure) : new Picture(figure));
+  byId("views").replaceChildren(...trail(figure));
+  byId("views").hidden = !figure.dataset.path;
+  fit();
+  show();
+}
+
+/** Open a view on request, and go on from there with the keyboard. */
+function enterView(path) {
+  openView(path);
+  (byId("views").hidden ? byId("next") : byId("views").lastElementChild.firstElementChild).focus();
+}
+
+/** Buttons for the views around this one, outermost first. */
+function trail(figure) {
+  const parent = figures.find((f) => f !== figure && f.dataset.path === figure.dataset.parent);
+  const here = make("button", { type: "button", onclick: () => enterView(figure.dataset.path) }, figure.dataset.title);
+  return [...(parent ? trail(parent) : []), make("li", {}, here)];
+}
+
+/** Open the view in which the current step can be seen. */
+function showStep() {
+  const step = steps[player.position - 1];
+  const shows = (figure) => !figure.dataset.node && figure.querySelector(`[id$="n${step.node}"].node`);
+  enterView((step && figures.find(shows))?.dataset.path ?? "");
+}
+
+// ---- zoom
+
+function fit() {
+  player.zoom = null;
+  zoom(1);
+}
+
+/** Make the picture larger by a factor, and keep its middle in the middle. */
+function zoom(factor) {
+  const stage = byId("stage");
+  const svg = player.figure.querySelector("svg");
+  const { width, height } = svg.viewBox.baseVal;
+  const room = Math.min((stage.clientWidth - 24) / width, (stage.clientHeight - 24) / height);
+  player.zoom = Math.min(Math.max((player.zoom ?? Math.min(Math.max(room, SMALLEST), 1.6)) * factor, 0.1), 8);
+  const middle = [stage.scrollLeft + stage.clientWidth / 2, stage.scrollTop + stage.clientHeight / 2];
+  svg.style.width = `${width * player.zoom}px`;
+  svg.style.height = `${height * player.zoom}px`;
+  stage.scrollTo(middle[0] * factor - stage.clientWidth / 2, middle[1] * factor - stage.clientHeight / 2);
+}
+
+/** Scroll the stage, and only the stage, until an element of the picture is in sight. */
+function reach(element) {
+  if (!element) return;
+  const stage = byId("stage");
+  const [box, frame] = [element.getBoundingClientRect(), stage.getBoundingClientRect()];
+  const margin = 40;
+  if (box.left < frame.left + margin || box.right > frame.right - margin) {
+    stage.scrollLeft += (box.left + box.right - frame.left - frame.right) / 2;
+  }
+  if (box.top < frame.top + margin || box.bottom > frame.bottom - margin) {
+    stage.scrollTop += (box.top + box.bottom - frame.top - frame.bottom) / 2;
+  }
+}
+
+// ---- predict mode
+
+function togglePredict() {
+  predict.on = !predict.on;
+  byId("predict").setAttribute("aria-pressed", predict.on);
+  byId("score").hidden = !predict.on;
+  dismiss();
+  show();
+}
+
+function answer(event) {
+  event.preventDefault();
+  if (judge(byId("answer").value)) uncover("Right. ");
+}
+
+function uncover(prefix = "") {
+  go(player.position + 1);
+  show(prefix);
+  byId("next").focus();
+}
+
+// ---- keys and buttons
+
+const KEYS = {
+  ArrowRight: next,
+  ArrowLeft: back,
+  Home: () => go(0),
+  End: () => go(steps.length),
+  " ": play,
+  f: () => jump("forward"),
+  b: () => jump("backward"),
+  p: togglePredict,
+  "+": () => zoom(1.25),
+  "=": () => zoom(1.25),
+  "-": () => zoom(0.8),
+  0: fit,
+  "?": () => byId("help").showModal(),
+  Escape: () => (predict.question ? (dismiss(), show()) : player.picked === null ? pause() : leave()),
+};
+
+/** Whether an element needs the key itself: a field for text, a slider for arrows, a button for Space. */
+function keeps(element, key) {
+  if (element.matches("input[type=range]")) return /Arrow|Home|End/.test(key);
+  if (element.matches("input")) return key !== "Escape";
+  return key === " " && element.matches("button");
+}
+
+function onKey(event) {
+  const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  const modified = event.ctrlKey || event.metaKey || event.altKey;
+  if (!act || modified || byId("help").open || keeps(event.target, event.key)) return;
+  event.preventDefault();
+  act();
+}
+
+/** Make an element of the picture a button. */
+function press(element, label, act) {
+  set(element, { tabindex: 0, role: "button", "aria-label": label });
+  element.addEventListener("click", act);
+  element.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") act();
+  });
+}
+
+const BUTTONS = {
+  start: () => go(0),
+  back,
+  play,
+  next,
+  end: () => go(steps.length),
+  predict: togglePredict,
+  reveal: () => (reveal(), uncover()),
+  larger: () => zoom(1.25),
+  smaller: () => zoom(0.8),
+  fit,
+  elsewhere: showStep,
+  "open-help": () => byId("help").showModal(),
+  "close-help": () => byId("help").close(),
+};
+
+for (const [id, act] of Object.entries(BUTTONS)) byId(id).addEventListener("click", act);
+for (const button of document.querySelectorAll("[data-jump]")) {
+  button.addEventListener("click", () => jump(button.dataset.jump));
+  button.disabled = !steps.some((step) => step.phase === button.dataset.jump);
+}
+byId("scrubber").max = steps.length;
+byId("scrubber").addEventListener("input", (event) => go(Number(event.target.value)));
+byId("lr").value = story.lr;
+byId("lr").addEventListener("input", (event) => {
+  if (event.target.value !== "") story.lr = Number(event.target.value);
+  show();
+});
+byId("question").addEventListener("submit", answer);
+byId("stage").addEventListener("wheel", (event) => {
+  if (!event.ctrlKey) return;
+  event.preventDefault();
+  zoom(event.deltaY < 0 ? 1.1 : 1 / 1.1);
+}, { passive: false });
+document.addEventListener("keydown", onKey);
+window.addEventListener("hashchange", followAddress);
+window.addEventListener("resize", fit);
+
+openView("");
+if (story.predict) togglePredict();
+followAddress();

@@ -1,0 +1,160 @@
+// The model: the graph and its steps, as Python wrote them into the page, and what is known after each step.
+
+const story = JSON.parse(document.getElementById("story").textContent, (key, value) =>
+  key === "items" ? revived(value) : value,
+);
+const { nodes, edges } = story.graph;
+const { steps } = story;
+
+const LINE = 44; // characters that a formula may have
+
+/** For each node the edges along which gradient comes to it, in the order of their arrival. */
+const incoming = nodes.map(() => []);
+for (const id of story.graph.order) incoming[edges[id].source].push(edges[id]);
+
+/** For each node its operands' edges, slot by slot. */
+const operands = nodes.map(() => []);
+for (const edge of edges) operands[edge.target].push(edge);
+
+for (const node of nodes) node.label = readable(node.label);
+
+/** Text in one line of at most `limit` characters, as Python's readable(): the middle of a longer one is left out. */
+function readable(text, limit = 48) {
+  const letters = [...text.replace(/\s/g, " ")];
+  if (letters.length <= limit) return letters.join("");
+  return [...letters.slice(0, limit / 2), "…", ...letters.slice(1 - limit / 2)].join("");
+}
+
+/** JSON has no nan and no infinity: they come as words. */
+function revived(item) {
+  if (Array.isArray(item)) return item.map(revived);
+  return { nan: NaN, inf: Infinity, "-inf": -Infinity }[item] ?? item;
+}
+
+/** The ids of the nodes that are there from the start: leaves, constants and numbers. */
+const given = new Set(nodes.map((node) => node.id));
+for (const step of steps) if (step.phase === "forward") given.delete(step.node);
+
+/**
+ * What is known after the first `position` steps:
+ * computed: the ids of the nodes whose value is known; updated: node -> its value after the update;
+ * gradients: node -> the sum of what has arrived, null if that is unknown; arrived: node -> how many contributions;
+ * passed: the ids of the edges that they came along.
+ */
+function momentAt(position) {
+  const moment = {
+    step: steps[position - 1] ?? null,
+    computed: new Set(given),
+    gradients: new Map(),
+    arrived: new Map(),
+    passed: new Set(),
+    updated: new Map(),
+  };
+  for (const step of steps.slice(0, position)) {
+    if (step.phase === "forward") moment.computed.add(step.node);
+    if (step.phase === "seed") moment.gradients.set(step.node, story.graph.seed);
+    if (step.phase === "update") moment.updated.set(step.node, updated(nodes[step.node]));
+    if (step.phase === "backward") {
+      moment.gradients.set(step.node, edges[step.edge].running);
+      moment.arrived.set(step.node, step.arrived);
+      moment.passed.add(step.edge);
+    }
+  }
+  return moment;
+}
+
+/** Whether all contributions to a node's gradient have arrived. */
+function isComplete(node, moment) {
+  return moment.gradients.has(node.id) && incoming[node.id].every((edge) => moment.passed.has(edge.id));
+}
+
+/** Whether a badge can be understood yet: one on the gradient when that is complete, others when there is a value. */
+function isDue(badge, node, moment) {
+  return badge.includes("gradient") ? isComplete(node, moment) : moment.computed.has(node.id);
+}
+
+/** Values of f for each element of two Values; null where not all elements are known. */
+function combined(a, b, f) {
+  return a && b && hasItems(a) && hasItems(b) ? { ...a, items: zip(a.items, b.items, f) } : null;
+}
+
+/** What `.grad` holds after the pass, which adds to what an earlier one left; null where it is unknown. */
+function left(node) {
+  const { grad, total } = node;
+  if (story.graph.ran || !grad || !total) return grad ?? total;
+  return combined(grad, total, (a, b) => a + b);
+}
+
+/** `w − lr · grad` as Values; null where it is unknown. */
+function updated(node) {
+  return combined(node.value, left(node), (w, g) => w - story.lr * g);
+}
+
+function zip(a, b, f) {
+  return Array.isArray(a) ? a.map((x, i) => zip(x, b[i], f)) : f(a, b);
+}
+
+/** The step in one line. An update is written here, because the learner may change the learning rate. */
+function stepText(step) {
+  if (step === null) return `Nothing is computed yet. Press Next or → to compute the first value.`;
+  const node = nodes[step.node];
+  const result = step.phase === "update" ? updated(node) : null;
+  if (!result || size(node.shape) > 1) return step.text.replace("->", "→");
+  const [w, g, lr] = [inline(node.value), inline(left(node)), typeset(number(story.lr))];
+  return `${node.label} ← ${node.label} − lr · grad = ${w} − ${lr} · ${bracketed(g)} = ${inline(result)}`;
+}
+
+/** A negative number in brackets, where another sign stands before it. */
+function bracketed(text) {
+  return text.startsWith("−") ? `(${text})` : text;
+}
+
+/** `a * b`, or `sum(a, axis=0)`. */
+function call(node) {
+  if (node.kind !== "operation") return node.kind;
+  const names = operands[node.id].map((edge) => typeset(nodes[edge.source].label));
+  const isInfix = names.length === 2 && /^[-+*/@%]+$/.test(node.symbol);
+  if (isInfix) return names.map(bracketed).join(` ${typeset(node.symbol)} `);
+  return `${node.operation}(${[...names, ...node.options].join(", ")})`;
+}
+
+/** The gradient that an edge hands on: complete when the edge is visited, because nodes wait for all contributions. */
+function upstream(edge) {
+  return nodes[edge.target].total;
+}
+
+/** Whether upstream, local derivative and contribution are one number each. */
+function isScalar(edge) {
+  return [upstream(edge), edge.local, edge.contribution].every((v) => v && hasItems(v) && size(v.shape) === 1);
+}
+
+/** `upstream × local`: in numbers where they are one each or fit on a line, else as the rule and shapes. */
+function product(edge) {
+  const g = upstream(edge);
+  if (!g) return typeset(edge.rule);
+  if (!edge.local) return `${shortRule(edge)}, ${shapeText(g.shape)} → ${shapeText(nodes[edge.source].shape)}`;
+  const sum = edge.summed ? "sum of " : "";
+  const numbers = `${sum}${inline(g)} × ${inline(edge.local)}`;
+  return numbers.length <= LINE || isScalar(edge) ? numbers : `${sum}upstream × local`;
+}
+
+/** `upstream × local = contribution`, on one line. */
+function formula(edge) {
+  if (!edge.contribution) return `unknown: ${edge.note}`;
+  const [left, right] = [product(edge), inline(edge.contribution)];
+  if (left.length + right.length <= LINE || isScalar(edge)) return `${left} = ${right}`;
+  return edge.local ? `${left} → ${shapeText(edge.contribution.shape)}` : left;
+}
+
+/** The same in so few characters that it can stand on an edge of the picture. */
+function brief(edge) {
+  if (!edge.contribution) return "unknown";
+  if (isScalar(edge)) return formula(edge);
+  if (edge.local) return edge.summed ? "Σ g ⊙ local" : "g ⊙ local";
+  return shortRule(edge) || "its rule";
+}
+
+/** A rule without its explanation: "dx = g" of "dx = g, repeated along the summed axes". */
+function shortRule(edge) {
+  return typeset(edge.rule.split(", ")[0]);
+}
