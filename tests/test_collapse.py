@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.autograd.draw.collapse import LIMIT, view
+from chainrule.autograd.draw.picture.collapse import LIMIT, view
 
 
 class Cell(cr.nn.Module):

@@ -396,7 +396,7 @@ def test_without_dot_no_file_is_left(square, tmp_path, without_dot):
 
 @needs_dot
 def test_a_failing_dot_leaves_no_file(square, tmp_path, monkeypatch):
-    monkeypatch.setattr("chainrule.autograd.draw.dot.to_dot", lambda graph, depth: "digraph {")
+    monkeypatch.setattr("chainrule.autograd.draw.picture.dot.to_dot", lambda graph, depth: "digraph {")
     with pytest.raises(cr.GraphError, match="could not lay out"):
         cr.draw(square[1]).save(tmp_path / "graph.png")
     assert list(tmp_path.iterdir()) == []
@@ -416,7 +416,7 @@ def test_a_notebook_shows_text_where_the_picture_fails(square, monkeypatch):
     def broken(graph, *options):
         raise RuntimeError
 
-    monkeypatch.setattr("chainrule.autograd.draw.svg.to_svg", broken)
+    monkeypatch.setattr("chainrule.autograd.draw.picture.svg.to_svg", broken)
     assert list(cr.draw(square[1])._repr_mimebundle_()) == ["text/plain"]
 
 

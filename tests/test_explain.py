@@ -8,8 +8,8 @@ import pytest
 from graphs import GRAPHS
 
 import chainrule as cr
-from chainrule.autograd.draw.explain import explain
-from chainrule.autograd.draw.listing import listing
+from chainrule.autograd.draw.words.explain import explain
+from chainrule.autograd.draw.words.listing import listing
 
 
 def lines(table, part):

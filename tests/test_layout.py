@@ -11,8 +11,8 @@ from itertools import combinations
 import pytest
 
 import chainrule as cr
-from chainrule.autograd.draw import layout as layouts
-from chainrule.autograd.draw.layout import Frame, Link, entry, place
+from chainrule.autograd.draw.picture import layout as layouts
+from chainrule.autograd.draw.picture.layout import Frame, Link, entry, place
 
 ENGINES = [
     "built-in",
@@ -248,7 +248,7 @@ def test_nothing_is_laid_out_as_nothing():
 
 def test_two_interpreters_give_the_same_layout():
     code = (
-        "from chainrule.autograd.draw.layout import Link, place\n"
+        "from chainrule.autograd.draw.picture.layout import Link, place\n"
         "links = [Link(i // 2, i, 0, 1) for i in range(1, 40)]\n"
         "print(place([(40.0, 20.0)] * 40, links, engine='built-in'))"
     )

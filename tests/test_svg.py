@@ -15,10 +15,10 @@ from graphs import GRAPHS
 from test_draw import NASTY
 
 import chainrule as cr
-from chainrule.autograd.draw.box import node_picture
-from chainrule.autograd.draw.collapse import view
-from chainrule.autograd.draw.palette import COLOURS, TEXT, contrast
-from chainrule.autograd.draw.svg import STYLE, style, to_svg
+from chainrule.autograd.draw.picture.box import node_picture
+from chainrule.autograd.draw.picture.collapse import view
+from chainrule.autograd.draw.picture.palette import COLOURS, TEXT, contrast
+from chainrule.autograd.draw.picture.svg import STYLE, style, to_svg
 from chainrule.autograd.draw.text import width
 
 SVG = "{http://www.w3.org/2000/svg}"

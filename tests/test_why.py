@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.autograd.draw.notation import factor
-from chainrule.autograd.draw.why import rules
+from chainrule.autograd.draw.words.notation import factor
+from chainrule.autograd.draw.words.why import rules
 from chainrule.autograd.primitive import REGISTRY, Primitive
 from chainrule.autograd.samples import reals
 

@@ -18,7 +18,7 @@ from .graph import Edge, Graph, Node
 from .names import Names
 from .scalars import jacobian
 from .values import number, values
-from .why import rules, why
+from .words.why import rules, why
 
 OPENED = 300  # in graphs of up to this many calls each small call can be opened into its scalars
 

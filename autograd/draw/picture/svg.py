@@ -3,12 +3,12 @@
 import re
 from html import escape
 
+from ..text import readable, width
+from ..values import number
 from .box import BOLDER, group_picture, is_broken, node_picture, safe, tag_picture
 from .collapse import view
 from .layout import TITLE, Frame, Link, place
 from .palette import COLOURS, custom_properties
-from .text import readable, width
-from .values import number
 
 MARGIN = 16.0
 GAP = 44.0  # between columns, if no label needs more

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from html import escape
 
+from ..text import readable, width
+from ..values import NOT_COMPUTED
 from .layout import entry
-from .text import readable, width
-from .values import NOT_COMPUTED
 
 ROUND = 7.0  # the corners
 PAD = 9.0  # at both sides of the text

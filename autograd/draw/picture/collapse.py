@@ -4,9 +4,9 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
-from ..errors import ArgumentError
+from ...errors import ArgumentError
+from ..values import number
 from .calls import adopted, module_calls
-from .values import number
 
 LIMIT = 300  # boxes; larger graphs collapse by themselves
 STUBS = 24  # neighbours of an opened group that are shown one by one

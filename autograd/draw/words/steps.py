@@ -4,10 +4,10 @@ from collections import Counter
 
 import numpy as np
 
-from .graph import Step
+from ..graph import Step
+from ..text import readable
+from ..values import Values, values
 from .notation import bracketed, prose, shown, total
-from .text import readable
-from .values import Values, values
 
 _OPERATORS = {"+", "-", "*", "/", "**", "//", "%", "@", "==", "!=", "<", "<=", ">", ">=", "&", "|", "~"}
 _OPERANDS = 8  # calls of more operands are shortened

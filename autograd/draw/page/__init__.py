@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from ..errors import ArgumentError
-from .jsonform import to_dict
-from .palette import custom_properties
-from .steps import steps
-from .svg import to_svg
-from .text import readable
+from ...errors import ArgumentError
+from ..jsonform import to_dict
+from ..picture.palette import custom_properties
+from ..picture.svg import to_svg
+from ..text import readable
+from ..words.steps import steps
 
 SCRIPTS = "numbers story picture inspector predict page".split()  # each needs those before it
 INSIDES = 2_000_000  # characters that the pictures of what is inside groups may take

@@ -1,7 +1,7 @@
 """The values of a graph as lines of text."""
 
-from .text import readable
-from .values import NOT_COMPUTED
+from ..text import readable
+from ..values import NOT_COMPUTED
 
 
 def listing(graph, limit=None):

@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from ..values import Values
 from .notation import Marks, factor, filled, product, prose, shown, total
-from .values import Values
 
 FEW = 20  # so many paths, factors and lines are written out
 MANY = 10**15  # paths are counted up to here: a chain of n squares x · x has 2ⁿ

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from .text import readable
+from ..text import readable
 
 _RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
 _LOWERED = str.maketrans(_RAISED + "ˣʸ", "0123456789−xy")

@@ -5,8 +5,8 @@ import math
 import re
 from functools import lru_cache
 
+from ..text import readable
 from .notation import factor, prose, shown
-from .text import readable
 
 # Where plain words say more than the rule: operation → (why it is 0, why it is 1); {x} is the operand and its value.
 _WORDS = {

@@ -4,12 +4,12 @@ import html
 import shutil
 import subprocess
 
-from ..errors import GraphError
+from ...errors import GraphError
+from ..text import readable
+from ..values import NOT_COMPUTED
 from .box import is_broken, node_badges
 from .collapse import view
 from .palette import COLOURS
-from .text import readable
-from .values import NOT_COMPUTED
 
 LIGHT = {name: light for name, (light, _) in COLOURS.items()}
 

@@ -6,7 +6,7 @@ import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ..errors import GraphError, choose
+from ...errors import GraphError, choose
 
 GAP = 22.0  # between boxes that stand above one another
 PAD, TITLE = 12.0, 22.0  # inside the frame of a cluster: at each side, and above for its title

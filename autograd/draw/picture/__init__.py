@@ -1,0 +1,1 @@
+"""The graph as a picture: what is drawn, where it lies, and the SVG or DOT of it."""

@@ -1,0 +1,1 @@
+"""The graph in words: its steps, the table of them, one gradient worked out."""
