@@ -43,6 +43,8 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
             known = grads.get(parent)
             grads[parent] = share if known is None else known + share
         if not retain_graph:
+            if node.dtype is None:
+                node.used = saved
             node.saved = None
     return grads | found  # what is left in grads belongs to leaves
 

@@ -10,6 +10,8 @@ from .backward import changed, conform, rescue, topological
 from .primitive import ELEMENTWISE
 from .tape import Node, describe
 
+NO_GRADIENT = "no gradient arrives here"  # what a Contribution notes that is not unknown, but absent
+
 
 @dataclass(slots=True)
 class Contribution:
@@ -44,7 +46,7 @@ def contributions(root, seed, known):
         if node in unknown:
             g, note = None, note or f"the gradient of this {node.label} is unknown"
         elif g is None:
-            note = "no gradient arrives here"
+            note = NO_GRADIENT
         form = known.get(node) if g is None else g
         for slot, rule, select in node.plan.pulls:
             parent, c = node.parents[slot], Contribution(node, slot, note=note)
@@ -62,7 +64,7 @@ def contributions(root, seed, known):
             if c.share is not None and parent not in unknown:
                 c.running = c.share if parent not in totals else totals[parent] + c.share
                 totals[parent] = c.running
-            elif c.note and c.note != "no gradient arrives here":
+            elif c.note and c.note != NO_GRADIENT:
                 unknown.add(parent)
                 totals.pop(parent, None)
     return totals, found
@@ -95,16 +97,25 @@ def kept(node, known):
     line = changed(node)
     if line is not None:
         return None, f"an array that it needs was changed at {describe(*line)}"
-    if node.saved is not None:
-        return node.saved, ""
+    saved = values_of(node)
+    if saved is not None:
+        return saved, ""
+    guarded = {leaf._node for leaf, _ in node.guards}
+    for slot in node.plan.arrays:
+        parent = node.parents[slot]
+        if type(parent) is Node and parent.plan is None and parent not in guarded:
+            return None, "backward has freed its own copy of an operand that others could change; trace before backward"
     shapes = [p.shape if type(p) is Node else p[0] if type(p) is tuple else () for p in node.parents]
     arrays = [_Gone(shape) if a is None else a for a, shape in zip(operands(node, known), shapes, strict=True)]
     saved = node.plan.save(arrays, known.get(node, _Gone(node.shape)), node.options)
     if any(isinstance(part, _Gone) for entry in saved for part in (entry if isinstance(entry, tuple) else (entry,))):
         return None, "backward has freed what it needs; trace before backward, or call backward(retain_graph=True)"
-    if out_of_date(node, known):
-        return None, "an operand was changed after it was computed"
     return saved, ""
+
+
+def values_of(node):
+    """What the call has kept for its rules; None if backward has freed it."""
+    return node.saved if node.saved is not None else getattr(node, "used", None)
 
 
 class _Gone:
@@ -116,21 +127,22 @@ class _Gone:
 
 def operands(node, known):
     """The operands' arrays and numbers; None where nobody holds one any more."""
-    links = node.plan.links if node.saved is not None else ()
+    saved = values_of(node)
+    links = node.plan.links if saved is not None else ()
     arrays = []
     for slot, parent in enumerate(node.parents):
-        array = known.get(parent) if type(parent) is Node else None if type(parent) is tuple else parent
+        array = known.get(parent) if type(parent) is Node else parent[2]() if type(parent) is tuple else parent
         if array is None and slot in links:
-            array = node.saved[links.index(slot)]
+            array = saved[links.index(slot)]
         elif array is None and "all" in links:
-            array = node.saved[links.index("all")][slot]
+            array = saved[links.index("all")][slot]
         arrays.append(array)
     return arrays
 
 
 def out_of_date(node, known):
-    """Whether the call would give another result now: a leaf that it used was changed since. False if nobody can tell."""
-    if node not in known or not any(type(p) is Node and p.plan is None for p in node.parents):
+    """Whether the call would give another result now: an operand was changed since. False if nobody can tell."""
+    if node not in known or not any(p.plan is None if type(p) is Node else hasattr(p, "shape") for p in node.parents):
         return False
     arrays, out = operands(node, known), known[node]
     if any(a is None for a in arrays):
@@ -142,4 +154,5 @@ def out_of_date(node, known):
         return False
     before = backend.to_numpy(out)
     rounding = 64 * np.finfo(before.dtype).eps  # another thread or alignment may add up in another order
-    return not np.allclose(again, before, rtol=rounding, atol=rounding * np.abs(before).max(initial=0), equal_nan=True)
+    absolute = 0 if elementwise(node) else rounding * np.abs(before).max(initial=0)
+    return not np.allclose(again, before, rtol=rounding, atol=absolute, equal_nan=True)

@@ -7,6 +7,7 @@ path: find the backend that owns the inputs, run plain array code there, and lea
 import inspect
 from functools import wraps
 from sys import _getframe
+from weakref import ref
 
 import numpy as np
 
@@ -372,8 +373,8 @@ def stamp(node, p, plan, parents, arrays, guards, options):
 
 
 def operand(a):
-    """What a picture needs of an operand without gradient: its value if it is small, else its form."""
-    return a if type(a) in _NUMBERS or a.size <= SMALL else (a.shape, a.dtype)
+    """What a picture needs of an operand without gradient: its value if small, else its form and a weak reference."""
+    return a if type(a) in _NUMBERS or a.size <= SMALL else (a.shape, a.dtype, ref(a))
 
 
 def protect(argument, array, guards):

@@ -31,6 +31,7 @@ class Node:
         plan: which inputs are differentiated and what is kept for them (primitive.py); None for a leaf.
         parents: one entry for each operand: its Node, or what a picture needs of a constant.
         saved: the arrays and values that the rules asked for; None once backward has used and freed them.
+        used: the same after backward, for pictures, where it is numbers only; else never set.
         guards: (leaf, version) for each kept array that `assign` could change.
         options: the call's keyword arguments.
         shape, dtype: of the output; dtype is None for a Python float.
@@ -42,7 +43,7 @@ class Node:
     """
 
     __slots__ = (
-        "primitive", "plan", "parents", "saved", "guards", "options", "shape", "dtype", "code", "instruction", "result",
+        "primitive", "plan", "parents", "saved", "used", "guards", "options", "shape", "dtype", "code", "instruction", "result",
         "scope", "grad", "_name",
     )  # fmt: skip
 

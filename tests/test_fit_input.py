@@ -214,7 +214,7 @@ CASES = {  # what is wrong: (how fit is called, the error, what it says)
     },
     # early stopping
     **{
-        f"early_stopping={value!r}": (
+        f"early_stopping={str(value).partition(' at ')[0]}": (
             dict(validation=(X, Y), early_stopping=value),
             cr.ArgumentError,
             "fit: early_stopping must be an EarlyStopping or its patience, not",

@@ -9,6 +9,7 @@ import pytest
 from device_double import count_syncs
 
 import chainrule as cr
+from chainrule.autograd.draw.graph import CHANGED, OUTDATED, PERHAPS_CHANGED
 from chainrule.autograd.primitive import ELEMENTWISE, REGISTRY
 from chainrule.autograd.samples import cases
 
@@ -199,22 +200,91 @@ def test_what_does_not_need_the_freed_arrays_is_still_known():
     assert cr.trace(loss, {"x": x}).node("x").total.summary["mean"] == 1.0
 
 
-def test_a_leaf_that_was_changed_since_makes_its_contributions_unknown():
+def test_a_number_that_was_changed_since_is_shown_as_it_was_used():
     w = cr.Value(2.0)
-    loss = (w * w).exp()
-    loss.backward()
+    loss = w * w
     w.assign(3.0)
+    node = cr.trace(loss, {"w": w}).node("w")
+    assert (node.value.items, node.total.items) == (2.0, 4.0)
+    assert node.badges == ["changed since it was used, to 3"]
+
+
+def test_a_leaf_that_was_changed_after_backward_makes_its_contributions_unknown():
+    w = cr.tensor([2.0], requires_grad=True)
+    loss = (w * w).sum()
+    loss.backward()
+    w.assign([-2.0])
     graph = cr.trace(loss, {"w": w})
-    assert (graph.node("w").total, graph.node("w").value.items) == (None, 3.0)
-    assert "changed" in graph.edges[0].note
+    assert (graph.node("w").total, graph.node("w").value.items) == (None, [-2.0])
+    assert "was changed at" in graph.edges[0].note
 
 
-def test_a_result_that_a_changed_operand_has_left_behind_is_marked():
-    w = cr.Value(2.0)
+def test_numbers_are_shown_as_they_were_used_after_backward_too():
+    x = cr.Value(3.0)
+    y = x * x
+    y.backward()
+    x.assign(-3.0)  # the product is the same
+    node = cr.trace(y, {"x": x}).node("x")
+    assert (node.value.items, node.total.items, x.grad) == (3.0, 6.0, 6.0)
+
+
+def test_what_backward_has_freed_of_data_that_was_handed_out_is_unknown():
+    x = cr.tensor([1.0, 2.0], requires_grad=True)
+    view = x.data
+    y = (x * x).sum()
+    y.backward()
+    view[:] = -view
+    assert cr.trace(y, {"x": x}).node("x").total is None
+
+
+def test_a_result_that_a_changed_operand_has_left_behind_is_marked_and_so_is_the_operand():
+    w = cr.tensor([2.0], requires_grad=True)
     loss = (w + 1).exp()
     loss.backward()
-    w.assign(3.0)
-    assert cr.trace(loss).nodes[2].badges == ["computed before an operand was changed"]
+    w.assign([3.0])
+    graph = cr.trace(loss, {"w": w})
+    assert (graph.node("w").badges, graph.nodes[2].badges) == ([CHANGED], [OUTDATED])
+
+
+def test_of_two_leaves_only_the_changed_one_is_marked():
+    w, b = cr.ones(2, requires_grad=True), cr.ones(2, requires_grad=True)
+    loss = (w + b).sum()
+    loss.backward()
+    b.assign([5.0, 5.0])
+    graph = cr.trace(loss, {"w": w, "b": b})
+    assert (graph.node("w").badges, graph.node("b").badges) == ([], [CHANGED])
+
+
+def test_where_it_is_not_known_which_leaf_was_changed_both_are_doubted():
+    def loss():
+        w, b = cr.ones(2, requires_grad=True), cr.ones(2, requires_grad=True)
+        out = (w + b).sum()
+        out.backward()
+        b.assign([5.0, 5.0])
+        return out
+
+    assert [n.badges for n in cr.trace(loss()).nodes[:2]] == [[PERHAPS_CHANGED]] * 2
+
+
+def test_a_constant_that_was_changed_since_marks_the_result():
+    w, x = cr.ones(2, requires_grad=True), cr.ones(2)
+    loss = (w + x).sum()
+    x[0] = 5.0
+    assert OUTDATED in cr.trace(loss).nodes[2].badges
+
+
+def test_a_large_constant_is_known_while_somebody_holds_it():
+    w, x = cr.ones((2, 1), requires_grad=True), cr.ones((40, 2))
+    loss = (x @ w).sum()
+    loss.backward()
+    assert cr.trace(loss, {"x": x}).node("x").value.summary["mean"] == 1.0
+
+
+def test_a_large_constant_that_nobody_holds_is_unknown():
+    w = cr.ones((2, 1), requires_grad=True)
+    loss = cr.matmul(np.ones((40, 2), "float32"), w).sum()
+    loss.backward()
+    assert [n.value for n in cr.trace(loss).nodes if n.kind == "constant"] == [None]
 
 
 def test_a_leaf_that_was_changed_while_backward_waits_is_noted_with_the_line():
@@ -331,10 +401,41 @@ def test_a_node_that_does_not_exist_is_refused_naming_those_that_do(wrong):
         cr.trace(x * 2, {"x": x}).node(wrong)
 
 
-def test_an_ambiguous_name_is_refused():
+@pytest.mark.parametrize("wrong", [None, True, cr.Value(1.0)], ids=["None", "True", "a tensor"])
+def test_a_node_is_not_looked_up_by_other_things(wrong):
+    x = cr.Value(1.0)
+    with pytest.raises(cr.ArgumentError, match="by its name or id|no node"):
+        cr.trace(x * x).node(wrong)
+
+
+def test_values_of_one_name_have_labels_of_their_own():
     x, y = cr.Value(1.0, "same"), cr.Value(2.0, "same")
-    with pytest.raises(cr.ArgumentError, match="2 nodes are called 'same'"):
-        cr.trace(x * y).node("same")
+    graph = cr.trace(x * y)
+    assert [n.label for n in graph.nodes] == ["same", "same#2", "v2"]
+    assert graph.node("same#2").value.items == 2.0
+
+
+def test_a_users_name_is_not_taken_for_an_automatic_one():
+    x = cr.Value(3.0, "v1")
+    assert [n.label for n in cr.trace(x * x).nodes] == ["v1", "v1#2"]
+
+
+def test_equal_numbers_are_not_given_each_others_names():
+    x, k = cr.Value(3.0), cr.Value(2.0).detach()
+    assert [n.name for n in cr.trace(x * 2.0, {"x": x, "k": k}).nodes] == ["x", None, None]
+
+
+def test_a_model_called_as_a_part_of_it_is_told_apart():
+    class Wrap(cr.nn.Module):
+        def __init__(self):
+            self.model = cr.nn.Linear(2, 1)
+
+        def forward(self, x):
+            return self.model(x)
+
+    model = Wrap()
+    graph = cr.trace(model(cr.ones((1, 2))).sum(), {"model": model})
+    assert graph.modules == {"model": "Wrap", "model.model": "Linear"}
 
 
 # ---- size, determinism, devices

@@ -8,14 +8,14 @@ from weakref import ref
 import numpy as np
 
 from ...backends import owner
-from ..contributions import contributions, elementwise, operands, out_of_date
+from ..contributions import contributions, elementwise, operands, out_of_date, values_of
 from ..errors import ArgumentError, GraphError
 from ..tape import SMALL, describe
 from ..tape import Node as Recorded
 from ..tensor import Tensor, raw
 from .badges import badge
-from .graph import Edge, Graph, Node
-from .names import Names
+from .graph import CHANGED, OUTDATED, PERHAPS_CHANGED, Edge, Graph, Node
+from .names import Names, free
 from .scalars import jacobian
 from .values import number, values
 from .words.why import rules, why
@@ -46,6 +46,7 @@ def capture(x, names=None, elements=True):
         writer = _Writer(names, known, totals)
         for node in order:
             writer.recorded(node)
+        _label(writer.nodes)
         slots = {(edge.target, edge.slot): edge for edge in writer.edges}
         backward = [slots[writer.ids[c.node], c.slot] for c in found]
         for c, edge in zip(found, backward, strict=True):
@@ -55,17 +56,28 @@ def capture(x, names=None, elements=True):
             for node in order:
                 if node.primitive and not elementwise(node):
                     writer.elements(node, slots, pulls)
-        for node in order:
-            if node.primitive and out_of_date(node, known):
-                writer.nodes[writer.ids[node]].badges.append("computed before an operand was changed")
+        for node, text in _changes(order, known, names.held):
+            badges = writer.nodes[writer.ids[node]].badges
+            badges += [text] if text not in badges else []
         graph = Graph(writer.nodes, writer.edges, [e.id for e in backward], values(one), _ran(x._node), names.modules)
         why(graph)
         badge(graph, writer.slopes)
     return graph
 
 
+def _label(nodes):
+    """Give each Node that has none a label of its own: its name, with a number if it is taken, else "v" and the id."""
+    labels = set()
+    for kind in ("name", "id"):
+        for node in nodes:
+            text = node.name if kind == "name" else f"v{node.id}"
+            if not node.label and text:
+                node.label = free(text, labels)
+                labels.add(node.label)
+
+
 def _ran(root):
-    """Whether a backward pass from `root` has run: it freed what the call kept, or left a gradient."""
+    """Whether a backward pass has gone through `root`: it freed what the call kept, or left a gradient."""
     return root.plan is not None and (root.saved is None or root.grad is not None)
 
 
@@ -89,12 +101,34 @@ def _known(order, held):
         array = held[node]._data if node in held else raw(node.result() if type(node.result) is ref else node.result)
         if array is not None:
             known[node] = array
-        for link, kept in zip(node.plan.links, node.saved, strict=True) if node.saved else ():
+        saved = values_of(node) if node.plan else None
+        for link, part in zip(node.plan.links, saved, strict=True) if saved else ():
             if link == "out":
-                known.setdefault(node, kept)
-            elif isinstance(link, int) and type(node.parents[link]) is Recorded:
-                known.setdefault(node.parents[link], kept)
+                known.setdefault(node, part)
+            elif isinstance(link, int) and type(parent := node.parents[link]) is Recorded:
+                if parent.dtype is None:  # a number as it was used, whatever its leaf has become
+                    known[parent] = part
+                known.setdefault(parent, part)
     return known
+
+
+def _changes(order, known, held):
+    """(node, badge) for the results that changed operands have left behind, and for the leaves that changed them."""
+    for node in order:
+        if node.primitive is None:
+            now, used = node.result, known.get(node)
+            if node.dtype is None and now != used and now == now:
+                yield node, f"{CHANGED}, to {number(now)}"
+        elif out_of_date(node, known):
+            yield node, OUTDATED
+            leaves = {p for p in node.parents if type(p) is Recorded and p.plan is None}
+            suspects = {leaf for leaf in leaves if leaf not in held or held[leaf]._version is not None}
+            guilty = {leaf._node for leaf, version in node.guards if leaf._version is not version}
+            for leaf in leaves:
+                if leaf in guilty or suspects == {leaf}:
+                    yield leaf, CHANGED
+                elif leaf in suspects and not guilty:
+                    yield leaf, PERHAPS_CHANGED
 
 
 class _Writer:
@@ -120,7 +154,7 @@ class _Writer:
                 operation=primitive.name if primitive else kind,
                 symbol=(primitive.symbol or primitive.name) if primitive else kind,
                 name=name,
-                label=name or (number(data) if is_number else f"v{i}"),
+                label=number(data) if is_number and not name else "",
                 device="" if data is None or is_number else owner(data).name,
                 value=values(data),
                 **fields,
@@ -159,7 +193,7 @@ class _Writer:
         shared = not isinstance(value, (bool, int, float, np.generic)) and hasattr(value, "dtype")
         if shared and id(value) in self.ids:
             return self.ids[id(value)]
-        shape, dtype = parent if type(parent) is tuple else (getattr(value, "shape", ()), getattr(value, "dtype", None))
+        shape, dtype = parent[:2] if type(parent) is tuple else (getattr(value, "shape", ()), getattr(value, "dtype", None))
         i = self.write(
             "constant",
             None,

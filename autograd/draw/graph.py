@@ -7,6 +7,10 @@ from ..errors import ArgumentError
 from ..serialize import write_atomically
 from .values import Values
 
+# badges that the words of a step depend on
+OUTDATED = "computed before an operand was changed"
+CHANGED, PERHAPS_CHANGED = "changed since it was used", "perhaps changed since it was used"
+
 FORMS = ("svg", "png", "pdf", "html", "json", "dot")
 
 
@@ -18,7 +22,9 @@ class Node:
         id: its place in Graph.nodes; its operands stand before it.
         kind: "operation", "leaf" or "constant".
         operation: the name of the primitive, such as "multiply"; symbol: its short form, such as "*".
-        name: what the user or a module calls the value, or None; label: the same, or "v" and the id, or the number.
+        name: what the user or a module calls the value, or None.
+        label: what this graph calls it: its name ("#2" and so on behind a name that is taken), a number as it is written,
+            or else "v" and the id.
         options: the call's keyword arguments that are not the defaults, as text.
         shape, dtype, device: of the value; dtype is "" for a Python number.
         value: None where nobody holds the array any more.
@@ -112,7 +118,7 @@ class Step:
 
 
 class Graph:
-    """What a tensor was computed from, as it was when `trace` was called. It never changes and holds no tensors.
+    """What a tensor was computed from, as it was when `trace` was called. It holds no tensors; treat it as read-only.
 
     Shown as a picture in a notebook, and as a list of values by `print`.
 
@@ -121,7 +127,7 @@ class Graph:
         edges: one for each operand of each operation.
         order: the ids of the edges that gradient flows along, in the order in which backward visits them.
         seed: the gradient that the pass starts with at the last node.
-        ran: whether a backward pass from the last node had run already.
+        ran: whether a backward pass had gone through the last node already.
         modules: for each module path in Node.module, the name of its class.
     """
 
@@ -295,11 +301,18 @@ class Graph:
 
         Raises: ArgumentError, naming those that exist, if there is none, or if several have the name.
         """
-        if isinstance(name, int) and 0 <= name < len(self.nodes):
+        if isinstance(name, int) and not isinstance(name, bool) and 0 <= name < len(self.nodes):
             return self.nodes[name]
-        found = [n for n in self.nodes if name in (n.name, n.label)]
-        if len(found) != 1:
-            known = ", ".join(n.label for n in self.nodes[:40] if not n.is_number)
-            what = f"{len(found)} nodes are called {name!r}; give the id" if found else f"there is no node {name!r}"
-            raise ArgumentError(f"graph: {what}; it has {known}{', …' if len(self.nodes) > 40 else ''}")
-        return found[0]
+        if not isinstance(name, (str, int)):
+            raise ArgumentError(
+                f"graph: a node is found by its name or id, not by a {type(name).__name__}; name the tensors that you "
+                "want to find, e.g. cr.trace(loss, names={'w': w}).node('w')"
+            )
+        found = [n for n in self.nodes if n.label == name] or [n for n in self.nodes if n.name == name]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            ids = ", ".join(str(n.id) for n in found)
+            raise ArgumentError(f"graph: {len(found)} nodes are called {name!r}; choose by id among {ids}")
+        known = ", ".join(n.label for n in self.nodes[:40] if not n.is_number)
+        raise ArgumentError(f"graph: there is no node {name!r}; it has {known}{', …' if len(self.nodes) > 40 else ''}")

@@ -33,7 +33,8 @@ class Names:
         self._chains = {}  # id of a scope -> the paths of its modules, outermost first
         models = _models(nodes)
         for title, model in _titled(models, names):
-            self._explore(model, title, prefix=f"{title}." if len(models) > 1 else "")
+            inside = {path for path, _ in model.named_modules()}
+            self._explore(model, title, prefix=f"{title}." if len(models) > 1 or title in inside else "")
         self.asked = [node for node in self.held if node.plan is None and (node in chosen or node in self._homes)]
 
     def of(self, node):
@@ -69,7 +70,7 @@ class Names:
         for path, tensor in model.named_tensors():
             self.called.setdefault(tensor._node or id(tensor._data), (prefix + path, True))
             if tensor._node is not None:
-                self._homes[tensor._node] = around(path)
+                self._homes.setdefault(tensor._node, around(path))
                 self.held[tensor._node] = tensor
 
     def _chain(self, scope):
@@ -86,8 +87,9 @@ class Names:
             for module in reversed(modules):
                 place = self._places.get((id(modules[-1]), id(module)))
                 if place is None:  # not found among the model's attributes: made inside forward, say
-                    place = f"{chain[-1]}.{type(module).__name__}"
+                    place = free(f"{chain[-1]}.{type(module).__name__}", self.modules)
                     self.modules[place] = type(module).__name__
+                    self._places[id(modules[-1]), id(module)] = place
                 chain.append(place)
             self._chains[id(scope)] = chain
         return chain
@@ -97,7 +99,7 @@ def _called(names):
     """{node, or id of a constant's array: (name, False)}: all names of a tensor; _private ones give way to others."""
     groups = {}
     for name, value in names.items():
-        if isinstance(value, Tensor):
+        if isinstance(value, Tensor) and (value._node or not isinstance(value._data, float)):  # equal floats can be one
             groups.setdefault(value._node or id(value._data), []).append(name)
     return {key: (" = ".join([n for n in group if n[:1] != "_"] or group[:1]), False) for key, group in groups.items()}
 
@@ -119,7 +121,15 @@ def _titled(models, names):
     variables = {id(value): name for name, value in names.items()}
     titles = set()
     for model in models:
-        name = variables.get(id(model), type(model).__name__)
-        title = next(t for t in (name, *(f"{name}#{i}" for i in range(2, len(models) + 2))) if t not in titles)
+        title = free(variables.get(id(model), type(model).__name__), titles)
         titles.add(title)
         yield title, model
+
+
+def free(name, taken):
+    """The name, with "#2" and so on behind it where it is taken."""
+    count, chosen = 1, name
+    while chosen in taken:
+        count += 1
+        chosen = f"{name}#{count}"
+    return chosen

@@ -185,7 +185,7 @@ def exp(xp, x):
     return xp.exp(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: g * (out + 1)))
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * exp(x)))
 def expm1(xp, x):
     """eˣ - 1, accurate near 0.
 
@@ -235,13 +235,15 @@ def log1p(xp, x):
 
 
 @primitive(
-    jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x, out: g * exp(x - out), y=lambda g, y, out: g * exp(y - out))
+    jvp=ELEMENTWISE,
+    samples=reals,  # not e^(x - out): of large operands, out is rounded too coarsely for that
+    vjp=dict(x=lambda g, x, y: g * sigmoid(x - y), y=lambda g, x, y: g * sigmoid(y - x)),
 )
 def logaddexp(xp, x, y):
     """log(eˣ + eʸ), without overflow.
 
     Shape: x, y broadcast together.
-    Gradient: dx = g · e^(x - out), dy = g · e^(y - out).
+    Gradient: dx = g · sigmoid(x - y), dy = g · sigmoid(y - x).
     """
     return xp.logaddexp(x, y)
 
@@ -350,7 +352,7 @@ def cosh(xp, x):
     return xp.cosh(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: g - g * out * out))
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: g * (1 - out * out)))
 def tanh(xp, x):
     """Hyperbolic tangent (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ), between -1 and 1.
 

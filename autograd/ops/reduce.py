@@ -3,8 +3,8 @@
 from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
 from ..tensor import raw
-from .compare import logical_or
-from .elementwise import exp, square
+from .compare import isfinite, logical_or
+from .elementwise import exp, square, where
 from .shape import astype, broadcast_to, concatenate, elements, flip, place, reshape, transpose
 
 _AXES = [on((3, 4)), on((3, 4), axis=1), on((2, 3, 4), axis=(0, -1)), on((3, 4), axis=0, keepdims=True), on(())]
@@ -13,7 +13,7 @@ _ORDERED = [on(*case.shapes, domain=distinct, **case.options) for case in _AXES]
 
 def kept(a, shape, axis, keepdims=False):
     """The result `a` of reducing an array of `shape`, with the reduced axes back at length 1."""
-    if keepdims or axis is None:  # a single number broadcasts as it is
+    if keepdims or axis is None or not shape:  # a single number broadcasts as it is
         return a
     axes = {i % len(shape) for i in ((axis,) if isinstance(axis, int) else axis)}
     return reshape(a, shape=tuple(1 if i in axes else n for i, n in enumerate(shape)))
@@ -179,17 +179,18 @@ def any_(xp, x, *, axis=None, keepdims=False):
 # ---- exponentials summed without overflow
 
 
-def _shares(x, out, axis, keepdims):
-    return exp(x - kept(out, x.shape, axis, keepdims))
+def _shares(x, axis):
+    """softmax(x) over all of `axis`; not e^(x - out): of large x, out is rounded too coarsely for that."""
+    top = max_(raw(x), axis=axis, keepdims=True)
+    e = exp(x - where(isfinite(top), top, 0))
+    return e / sum_(e, axis=axis, keepdims=True)
 
 
 @primitive(
-    jvp=dict(
-        x=lambda t, x, out, axis, keepdims: sum_(t * _shares(x, out, axis, keepdims), axis=axis, keepdims=keepdims)
-    ),
+    jvp=dict(x=lambda t, x, axis, keepdims: sum_(t * _shares(x, axis), axis=axis, keepdims=keepdims)),
     samples=[on((3, 4), axis=-1), on((3, 4)), on((2, 3, 2), axis=(0, 2), keepdims=True)],
     needs="at least one element along axes that exist",
-    vjp=dict(x=lambda g, x, out, axis, keepdims: kept(g, x.shape, axis, keepdims) * _shares(x, out, axis, keepdims)),
+    vjp=dict(x=lambda g, x, axis, keepdims: kept(g, x.shape, axis, keepdims) * _shares(x, axis)),
 )
 def logsumexp(xp, x, *, axis=None, keepdims=False):
     """log Σ eˣ along `axis`, without overflow.
