@@ -14,7 +14,7 @@ from chainrule.autograd.primitive import REGISTRY
 from chainrule.autograd.tape import recording
 from chainrule.backends.gpu import Cuda
 
-pytest_plugins = "pytester"
+pytest_plugins = ("pytester", "browser")
 
 DEVICES = ["cpu", "strict", pytest.param("cuda", marks=pytest.mark.gpu)]
 

@@ -1,10 +1,12 @@
 """Small graphs of every kind that a page must show, and the truth about their edges from central differences."""
 
 import ast
+from functools import cache
 
 import numpy as np
 
 import chainrule as cr
+from chainrule.autograd.draw.page import page
 
 
 def _array(name, data):
@@ -93,6 +95,12 @@ GRAPHS = {
         mlp,
     )
 }
+
+
+@cache
+def page_of(build):
+    """The page of a graph, made once for all tests."""
+    return page(cr.trace(build()))
 
 
 # ---- the truth
