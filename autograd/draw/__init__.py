@@ -34,11 +34,12 @@ def draw(x, names=None):
     return trace(x, names)
 
 
-def step_through(x, names=None, lr=0.1):
+def step_through(x, names=None, lr=0.1, predict=False):
     """Open the graph of `x` as a page that goes through forward, seed, backward and update, one step at a time.
 
     The page is one file that needs no network. In a notebook it appears below the cell; elsewhere the browser shows it.
+    With `predict` it asks for each contribution before it shows it.
 
     Raises: as trace().
     """
-    return trace(x, names).show(lr)
+    return trace(x, names).show(lr, predict)

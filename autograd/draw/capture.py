@@ -34,6 +34,7 @@ def capture(x, names=None, elements=True):
         raise GraphError(
             "trace: this tensor has no graph, so there is nothing to show. Compute it from a tensor with "
             "requires_grad=True, outside no_grad(), and trace the result itself, not a detached copy"
+            + ("; the trace of a matrix is x.trace()" if x.ndim == 2 else "")
         )
     order = list(_in_order(x._node))
     names = Names(names, order)
@@ -193,7 +194,9 @@ class _Writer:
         shared = not isinstance(value, (bool, int, float, np.generic)) and hasattr(value, "dtype")
         if shared and id(value) in self.ids:
             return self.ids[id(value)]
-        shape, dtype = parent[:2] if type(parent) is tuple else (getattr(value, "shape", ()), getattr(value, "dtype", None))
+        shape, dtype = (
+            parent[:2] if type(parent) is tuple else (getattr(value, "shape", ()), getattr(value, "dtype", None))
+        )
         i = self.write(
             "constant",
             None,

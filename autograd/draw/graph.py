@@ -1,6 +1,7 @@
-"""The graph as plain data: Values, Node, Edge, Step and Graph. Every view shows these, and nothing here knows the tape."""
+"""The graph as plain data: Node, Edge, Step and Graph. Every view shows these, and nothing here knows the tape."""
 
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 
 from ..errors import ArgumentError
@@ -148,7 +149,7 @@ class Graph:
         """The story as a list of Steps: forward, seed, backward contribution by contribution, update with rate `lr`."""
         from .words.steps import steps
 
-        return steps(self, lr)
+        return steps(self, _rate(lr))
 
     def explain(self, lr=0.1, limit=1000):
         """The steps as a table of text: each value, each contribution upstream × local, each update.
@@ -173,7 +174,7 @@ class Graph:
         """
         from .words.explain import explain
 
-        return explain(self, lr, limit)
+        return explain(self, _rate(lr), limit)
 
     def derivation(self, name):
         """The chain rule worked out for one value: `str` of it is text, `.latex` LaTeX."""
@@ -237,7 +238,10 @@ class Graph:
 
         Raises: ArgumentError if the suffix is another; GraphError if `dot` is missing. Nothing is written then.
         """
-        path = Path(path)
+        try:
+            path = Path(path)
+        except TypeError:
+            raise ArgumentError(f"graph: save needs a file name such as 'graph.svg', not {path!r}") from None
         form = path.suffix.lower().removeprefix(".")
         if form not in FORMS:
             known = ", ".join(f".{f}" for f in FORMS)
@@ -254,15 +258,18 @@ class Graph:
         if form == "html":
             from .page import page
 
-            return page(self, lr).encode()
+            return page(self, _rate(lr)).encode()
         text = {"svg": self.to_svg, "dot": self.to_dot}[form](depth) if form != "json" else self.to_json()
         return text.encode()
 
-    def show(self, lr=0.1):
-        """The interactive page: in a notebook below the cell, elsewhere in the browser. Returns what a notebook shows."""
+    def show(self, lr=0.1, predict=False):
+        """The interactive page: in a notebook below the cell, elsewhere in the browser. Returns what a notebook shows.
+
+        With `predict` it asks for each contribution before it shows it.
+        """
         from .page import show
 
-        return show(self, lr)
+        return show(self, _rate(lr), predict)
 
     def __str__(self):
         from .words.listing import listing
@@ -275,7 +282,7 @@ class Graph:
     def _repr_mimebundle_(self, include=None, exclude=None):
         """What a notebook shows: a picture that shrinks to fit, and text. Never raises."""
         bundle = {}
-        for kind, view in ("text/plain", self._short), ("image/svg+xml", self.to_svg):
+        for kind, view in ("text/plain", self._short), ("image/svg+xml", self._fitted):
             try:
                 bundle[kind] = view()
             except Exception:  # a notebook that shows less is better than one that shows a traceback
@@ -286,6 +293,9 @@ class Graph:
         from .words.listing import listing
 
         return listing(self, limit=60)
+
+    def _fitted(self):
+        return self.to_svg().replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
 
     # ---- looking things up
 
@@ -316,3 +326,12 @@ class Graph:
             raise ArgumentError(f"graph: {len(found)} nodes are called {name!r}; choose by id among {ids}")
         known = ", ".join(n.label for n in self.nodes[:40] if not n.is_number)
         raise ArgumentError(f"graph: there is no node {name!r}; it has {known}{', …' if len(self.nodes) > 40 else ''}")
+
+
+def _rate(lr):
+    """`lr` if it is a finite number."""
+    if not isinstance(lr, (int, float)) or isinstance(lr, bool) or not isfinite(lr):
+        raise ArgumentError(
+            f"graph: lr, the learning rate of the update, must be a finite number such as 0.1, not {lr!r}"
+        )
+    return lr

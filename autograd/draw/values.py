@@ -107,10 +107,17 @@ def summary(data):
 
 
 def number(value, digits=4):
-    """A number, rounded to `digits` significant digits; integers below a million in full."""
-    if isinstance(value, bool) or isinstance(value, int) and abs(value) < 10**6:
+    """A number in `digits` significant digits, below a million with all before the point. It has a true minus sign.
+
+    Example:
+        >>> number(-3.14159), number(12345.0), number(1e-7), number(-0.0)
+        ('−3.142', '12345', '1e−07', '0')
+    """
+    if isinstance(value, bool):
         return str(value)
-    return f"{value + 0.0:.{digits}g}"  # -0.0 becomes 0
+    large = abs(value) < 10**6 and (abs(value) >= 10 ** (digits - 1) or value == int(value))
+    text = f"{value:.0f}" if large else f"{value:.{digits}g}"
+    return "0" if text == "-0" else text.replace("-", "−")
 
 
 def _in_words(shape, dtype, facts):
