@@ -80,11 +80,9 @@ def _plain(value, path, arrays):
 
 def write_atomically(path, data):
     """Write bytes beside `path`, then rename: a reader finds the old file or the new one, never a part."""
+    temporary = None
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:  # the user has not asked for the temporary file
-        raise type(error)(error.errno, error.strerror, str(path)) from None
-    try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -93,8 +91,11 @@ def write_atomically(path, data):
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)  # mkstemp keeps files to their owner
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)  # Ctrl-C may come right after the renaming
+    except BaseException as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)  # Ctrl-C may come right after the renaming
+        if isinstance(error, OSError):  # the user has not asked for the temporary file
+            raise type(error)(error.errno, error.strerror, str(path)) from None
         raise
 
 

@@ -52,6 +52,13 @@ def pytest_runtest_setup(item):
         pytest.skip(missing_gpu())
 
 
+def pytest_collection_modifyitems(items):
+    """For several processes (pytest -n): one of them runs a whole file, and one all that looks at the lessons' runs."""
+    for item in items:
+        together = "lessons" if "finished" in item.fixturenames else item.path.name
+        item.add_marker(pytest.mark.xdist_group(together))
+
+
 # ---- a clean slate
 
 

@@ -13,7 +13,9 @@ import chainrule as cr
 
 def modules():
     """The names of all modules under chainrule. (Its folders lie side by side, so each package is walked by itself.)"""
-    names = ["chainrule", "chainrule.demo", "chainrule.expression"] + ["chainrule.sklearn"] * bool(find_spec("sklearn"))
+    names = ["chainrule", "chainrule.demo", "chainrule.expression", "chainrule.spelling"] + [
+        "chainrule.sklearn"
+    ] * bool(find_spec("sklearn"))
     packages = ["autograd", "backends", "nn", "optim", "cli", "exercises", "replay"]
     for package in packages + ["plot"] * bool(find_spec("matplotlib")):
         path = importlib.import_module(f"chainrule.{package}").__path__

