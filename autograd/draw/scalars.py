@@ -75,16 +75,16 @@ def scalars(graph, node):
             f"open: needs an operation, but {node.label} is a {node.kind}; open a value computed from it"
         )
     incoming = graph.operands()[node.id]
-    derivatives = [_derivatives(graph, edge, incoming) for edge in incoming]
+    derivatives = [_rows(_derivatives(graph, edge, incoming), _size(node)) for edge in incoming]
     opened = _Opened(graph, node)
     for edge in incoming:
         opened.add_elements(graph.nodes[edge.source])
     results = opened.add_elements(node)
     opened.send_gradient(incoming)
     for i, result in enumerate(results):
-        for edge, pairs in zip(incoming, derivatives, strict=True):
+        for edge, rows in zip(incoming, derivatives, strict=True):
             elementwise = edge.jacobian is None  # then names and rule of the operation hold for its elements too
-            for _, j, derivative in (pair for pair in pairs if pair[0] == i):
+            for j, derivative in rows[i]:
                 name = edge.input + ("" if elementwise else _index(graph.nodes[edge.source], j))
                 new = opened.connect(opened.places[edge.source][j], result, name, derivative, edge.flows)
                 new.rule = edge.rule if elementwise else ""
@@ -105,6 +105,14 @@ def _derivatives(graph, edge, incoming):
     places = np.broadcast_to(np.arange(_size(source)).reshape(source.shape), target.shape)
     local = _flat(edge.local) or [None] * _size(target)
     return list(zip(range(_size(target)), places.ravel().tolist(), local, strict=True))
+
+
+def _rows(pairs, count):
+    """For each of `count` elements of the result, its (j, derivative)."""
+    rows = [[] for _ in range(count)]
+    for i, j, derivative in pairs:
+        rows[i].append((j, derivative))
+    return rows
 
 
 class _Opened:
@@ -132,6 +140,7 @@ class _Opened:
         """The ids of the nodes of the elements of `array`, which are written at first use."""
         if array.id not in self.places:
             values, grads = _elements(array.value, array), _elements(array.grad, array)
+            given = array.kind == "operation" and array is not self.node
             self.places[array.id] = [
                 self.add(
                     kind=array.kind,
@@ -139,7 +148,7 @@ class _Opened:
                     symbol=array.symbol,
                     name=array.name and array.name + _index(array, j),
                     label=array.label + _index(array, j),
-                    options=array.options,
+                    options=["computed before"] if given else array.options,
                     dtype=array.dtype,
                     device=array.device,
                     value=value,
@@ -153,7 +162,11 @@ class _Opened:
 
     def send_gradient(self, incoming):
         """Give the elements the gradient that arrives from outside: the seed, or edges to the rest of the graph."""
-        outside = {edge.source: self.from_elsewhere(edge) for edge in incoming if edge.flows}
+        others = {edge.source: [] for edge in incoming if edge.flows}
+        for edge in self.graph.edges:
+            if edge.flows and edge.source in others and edge.target != self.node.id:
+                others[edge.source].append(edge)
+        outside = {i: self.from_elsewhere(self.graph.nodes[i], edges) for i, edges in others.items()}
         results = self.places[self.node.id]
         if self.node is self.graph.root and len(results) == 1 and not any(outside.values()):
             self.nodes[results[0]].total = _elements(self.graph.seed, self.node)[0]
@@ -165,13 +178,12 @@ class _Opened:
             for place, share in zip(self.places[source], shares, strict=False):  # no shares: used nowhere else
                 self.connect(place, rest, self.nodes[place].label, share)
 
-    def from_elsewhere(self, edge):
-        """What each element of the operand of `edge` gets from other operations, None if unknown; [] if there are none."""
-        source = self.graph.nodes[edge.source]
-        other = [e for e in self.graph.edges if e.flows and e.source == edge.source and e.target != edge.target]
-        if other and source.total is None:
-            return [None] * _size(source)
-        shares = [e.contribution.array() for e in other if e.contribution]
+    @staticmethod
+    def from_elsewhere(operand, others):
+        """What each element of an operand gets along the edges to `others`, None if unknown; [] if there are none."""
+        if others and operand.total is None:
+            return [None] * _size(operand)
+        shares = [edge.contribution.array() for edge in others if edge.contribution]
         return sum(shares).ravel().tolist() if shares else []
 
     def add_rest(self):
@@ -192,6 +204,7 @@ class _Opened:
             grad=None,
             line=root.line,
             module=[],
+            badges=["the rest of the graph"],
         )
         self.nodes[rest].total = Values((), seed.dtype, 1.0)
         return rest

@@ -71,13 +71,12 @@ def is_broken(node):
 
 def group_picture(box):
     """The Picture of a collapse.Box that stands for several nodes."""
-    more = [f"and {len(box.badges) - 3} more"] if len(box.badges) > 3 else []
     return _picture(
         safe(box.title, 200),
         kind="group",
         head=("", readable(box.title, 40)),
         facts=[readable(fact, 60) for fact in box.facts],
-        badges=box.badges[:3] + more,
+        badges=box.badges,
     )
 
 

@@ -9,6 +9,7 @@ from ..values import number
 from .calls import adopted, module_calls
 
 LIMIT = 300  # boxes; larger graphs collapse by themselves
+BADGES = 3  # of a group that are shown
 STUBS = 24  # neighbours of an opened group that are shown one by one
 
 
@@ -19,7 +20,7 @@ class Box:
     Fields:
         members: the ids of its nodes; a node's box has one.
         title, facts: of a group: what it is, and what is known of it, line by line.
-        badges: of a group: those of its nodes, each once.
+        badges: of a group: those of its nodes, each once; of many the first, and how many more there are.
         frame: the place in View.frames of the innermost frame around it, or None.
         focus: for a group, what `view(graph, focus=...)` opens it with; None where nothing does.
         stub: whether it stands for what lies outside.
@@ -241,7 +242,10 @@ def _group(graph, key, ids, inputs, outputs):
         facts.append(f"{weights:,} parameter{'s' * (weights != 1)}")
     if any(inputs + outputs):
         facts.append(f"{_shapes(inputs)} → {_shapes(outputs)}".strip())
-    return Box(ids, title, facts, list(dict.fromkeys(badge for node in nodes for badge in node.badges)), focus=focus)
+    badges = list(dict.fromkeys(badge for node in nodes for badge in node.badges))
+    if len(badges) > BADGES:
+        badges[BADGES:] = [f"and {len(badges) - BADGES} more"]
+    return Box(ids, title, facts, badges, focus=focus)
 
 
 def _shapes(shapes):

@@ -1,35 +1,40 @@
 """Boxes and edges without frames in columns from left to right: in which column, in which order, at which height."""
 
 from bisect import bisect_right, insort
+from collections import Counter
 
 from .layout import GAP
 
 SWEEPS = 8  # through the columns, to untangle edges, and again to straighten them
+EFFORT = 24_000  # items that the sweeps may visit: where many long edges pass many columns, fewer sweeps have to do
 LANE = 10.0  # between edges that pass a column, and between them and boxes
+SOLID = ("box", "frame")  # items that need GAP between them
 STIFF, LOOSE = 8.0, 1e-6  # how much an edge that passes a column, and a leaf, resist being moved; other boxes: 1
 
 
 class Sheet:
     """One layout without frames inside.
 
-    Its items are ("box", i), ("frame", i), and for a link i ("in", i) and ("out", i) where it passes the side of the
-    frame that is laid out, and ("lane", i, column) where it passes a column.
+    Its items are ("box", i), ("frame", i), and for what comes out of box i ("in", i) and ("out", i) where it passes the
+    side of the frame that is laid out, and ("lane", i, column) where it passes a column: the links of one source run
+    together until they part.
 
     Fields:
         sizes: {item: (width, height)}.
-        segments: (item, item, height of the entry from the middle of the second, link).
-        heights: {("frame", i, link): the height from its middle at which a link passes the side of a frame}.
+        segments: {link: (item, item, height of the entry from the middle of the second, source of the link)}.
+        heights: {("frame", i, source): the height from its middle at which links pass the side of a frame}.
         columns: the items from left to right, and in each from top to bottom.
         before, after: {item: [(neighbour, height from its middle, height from the item's own middle)]} on both sides.
         weights: {item: how much it resists being moved}.
-        centres, routes: the result: {item: (x, y)} and {link: points it passes}.
+        paths: {link: the items that it passes}; loads: {item: how many links pass it}.
+        centres: the result, {item: (x, y)}.
         cyclic: whether an edge had to run backward.
     """
 
     def __init__(self):
-        self.sizes, self.segments, self.heights = {}, [], {}
+        self.sizes, self.segments, self.heights = {}, {}, {}
         self.columns, self.before, self.after, self.weights = [], {}, {}, {}
-        self.centres, self.routes, self.cyclic = {}, {}, False
+        self.paths, self.loads, self.centres, self.cyclic = {}, Counter(), {}, False
 
     def add(self, item, size=(0.0, 0.0)):
         self.sizes[item] = size
@@ -37,10 +42,17 @@ class Sheet:
     def move(self, dx, dy):
         """Move the result."""
         self.centres = {item: (x + dx, y + dy) for item, (x, y) in self.centres.items()}
-        self.routes = {link: [(x + dx, y + dy) for x, y in route] for link, route in self.routes.items()}
+
+    def route(self, link):
+        """The points that a link passes, as (x, y, whether another link passes it too)."""
+        for item in self.paths[link]:
+            (x, y), half, shared = self.centres[item], self.sizes[item][0] / 2, self.loads[item] > 1
+            if half:
+                yield x - half, y, shared
+            yield x + half, y, shared
 
     def arrange(self, gap):
-        """Fill `centres` and `routes`; returns (width, height)."""
+        """Fill `centres`; returns (width, height)."""
         self._fill_columns()
         self._untangle()
         ys = self._straightened()
@@ -48,7 +60,7 @@ class Sheet:
             return 0.0, 0.0
         top = min(y - self.sizes[item][1] / 2 for item, y in ys.items())
         low = max(y + self.sizes[item][1] / 2 for item, y in ys.items())
-        self.routes, x = {link: [] for *_, link in self.segments}, 0.0
+        x = 0.0
         for k, column in enumerate(self.columns):
             width = max(self.sizes[item][0] for item in column)
             for item in column:
@@ -56,9 +68,7 @@ class Sheet:
                 free = item[0] == "box" and not self.before[item] and self.after[item]
                 self.centres[item] = (x + width - own / 2 if free else x + width / 2, y)
                 if item[0] == "lane":
-                    self.routes[item[1]] += [(x, y), (x + width, y)]
-                elif item[0] in ("in", "out"):
-                    self.routes[item[1]].append((x, y))
+                    self.sizes[item] = (width, 0.0)
             side = column[0][0] == "in" or k + 1 < len(self.columns) and self.columns[k + 1][0][0] == "out"
             x += width + gap / (1.8 if side else 1)
         return x - gap, low - top
@@ -66,32 +76,41 @@ class Sheet:
     # ---- which column
 
     def _fill_columns(self):
-        """Put each item into a column behind all that lead to it; longer segments get a lane in each column between."""
-        ranks = self._ranks()
+        """Put each item into a column behind all that lead to it, and a lane for each source into each column between."""
+        ranks, lanes, joined = self.ranks(), {}, set()
         self.before, self.after = {item: [] for item in self.sizes}, {item: [] for item in self.sizes}
-        for a, b, into, link in self.segments:
-            out = self.heights.get((*a, link), 0.0)
-            into = self.heights.get((*b, link), into)
+        for link, (a, b, into, source) in self.segments.items():
+            out, into = self.heights.get((*a, source), 0.0), self.heights.get((*b, source), into)
+            run, behind = lanes.setdefault(source, []), ranks[a] + 1
+            for rank in range(behind + len(run), ranks[b]):
+                lane = ("lane", source, rank)
+                self.add(lane)
+                ranks[lane], self.before[lane], self.after[lane] = rank, [], []
+                self._join(*((run[-1], 0.0) if run else (a, out)), lane, 0.0)
+                run.append(lane)
+            passed = run[: max(ranks[b] - behind, 0)]
+            self.paths[link] = [*[a] * (a[0] == "in"), *passed, *[b] * (b[0] == "out")]
+            self.loads.update(self.paths[link])
+            last, leave = (passed[-1], 0.0) if passed else (a, out)
             if ranks[a] >= ranks[b]:
                 self.cyclic = True  # drawn, but not arranged
-                continue
-            chain = [a, *(("lane", link, rank) for rank in range(ranks[a] + 1, ranks[b])), b]
-            for rank, lane in enumerate(chain[1:-1], ranks[a] + 1):
-                ranks[lane], self.before[lane], self.after[lane] = rank, [], []
-                self.add(lane)
-            for one, other in zip(chain, chain[1:], strict=False):
-                leave, enter = out if one == a else 0.0, into if other == b else 0.0
-                self.after[one].append((other, enter, leave))
-                self.before[other].append((one, leave, enter))
+            elif (last, b, into) not in joined:  # else another link of the same source runs there
+                joined.add((last, b, into))
+                self._join(last, leave, b, into)
         filled = {rank: [] for rank in sorted(ranks.values())}
         for item, rank in ranks.items():
             filled[rank].append(item)
         self.columns = list(filled.values())
 
-    def _ranks(self):
+    def _join(self, one, leave, other, enter):
+        """Make two items neighbours; leave, enter: at which heights from their middles."""
+        self.after[one].append((other, enter, leave))
+        self.before[other].append((one, leave, enter))
+
+    def ranks(self):
         """{item: number of its column}; what nothing leads to stands just before its first use."""
         before, after = {item: [] for item in self.sizes}, {item: [] for item in self.sizes}
-        for a, b, *_ in self.segments:
+        for a, b, *_ in self.segments.values():
             if a != b:
                 before[b].append(a)
                 after[a].append(b)
@@ -105,13 +124,18 @@ class Sheet:
         first, last = min(ranks.values(), default=0) - 1, max(ranks.values(), default=0) + 1
         return {item: {"in": first, "out": last}.get(item[0], rank) for item, rank in ranks.items()}
 
+    def _sweeps(self):
+        """How many sweeps to make: an even number, as each to one side needs one to the other."""
+        return min(SWEEPS, EFFORT // max(len(self.sizes), 1) // 2 * 2)
+
     # ---- in which order
 
     def _untangle(self):
         """Reorder the columns so that few edges cross: each item goes to the mean place of its neighbours."""
-        best, fewest = self.columns, self._crossings()
+        sweeps = self._sweeps()
+        best, fewest = self.columns, self._crossings() if sweeps else 0
         place = {item: k / len(column) for column in self.columns for k, item in enumerate(column)}
-        for sweep in range(SWEEPS):
+        for sweep in range(sweeps):
             if not fewest:
                 break
             forward = sweep % 2 == 0
@@ -122,7 +146,8 @@ class Sheet:
                 columns.append(sorted(column, key=wishes.__getitem__))
                 place.update((item, k / len(column)) for k, item in enumerate(columns[-1]))
             self.columns = columns if forward else columns[::-1]
-            self._swap(place)
+            if sweeps == SWEEPS:
+                self._swap(place)
             crossings = self._crossings()
             if crossings < fewest:
                 best, fewest = self.columns, crossings
@@ -167,32 +192,40 @@ class Sheet:
 
     def _straightened(self):
         """{item: height of its middle}: near its neighbours, in the order of its column, apart from the next."""
-        ys = {}
-        for column in self.columns:
-            ys.update(zip(column, self._offsets(column), strict=True))
-        self.weights = {item: STIFF if item[0] == "lane" else 1.0 if self._follows(item) else LOOSE for item in ys}
+        columns, ys = [(column, self._offsets(column)) for column in self.columns], {}
+        for column, offsets in columns:
+            ys.update(zip(column, offsets, strict=True))
+        weigh = lambda item: STIFF * self.loads[item] if item[0] == "lane" else 1.0 if self._follows(item) else LOOSE
+        self.weights = {item: weigh(item) for item in ys}
         firm = {item: [n for n in sides if self._follows(n[0])] or sides for item, sides in self.before.items()}
+        ahead = {item: self._lanes(item, sides) for item, sides in self.after.items()}
         loose = {item: [] if sides else self.after[item] for item, sides in self.before.items()}
-        for sweep in range(SWEEPS):
+        for sweep in range(max(self._sweeps(), 2)):
             if sweep % 2:
-                self._level(self.columns, ys, firm)
+                self._level(columns, ys, firm)
             else:
-                self._level(self.columns[::-1], ys, self.after)
-        self._level(self.columns, ys, loose)
+                self._level(columns[::-1], ys, ahead)
+        self._level([pair for pair in columns if any(loose[item] for item in pair[0])], ys, loose)
         return ys
+
+    def _lanes(self, item, neighbours):
+        """Of the neighbours of a lane the one that goes on, if any: where links part, the lane stays level."""
+        return item[0] == "lane" and [n for n in neighbours if n[0][0] == "lane"] or neighbours
 
     def _follows(self, item):
         """Whether something leads to the item, if only from outside the frame; leaves can be moved to their first use."""
         return bool(self.before[item]) or item[0] == "in"
 
     def _level(self, columns, ys, sides):
-        """Move the items of each column to the mean height of their neighbours in `sides`, as far as the others let them."""
-        for column in columns:
+        """Move the items of each column to the mean height of their neighbours in `sides`, as far as the others let them.
+
+        columns: (items, how far below the first each stands at least).
+        """
+        for column, offsets in columns:
             wishes = []
             for item in column:
                 levels = [ys[other] + at - own for other, at, own in sides[item]]
                 wishes.append(sum(levels) / len(levels) if levels else ys[item])
-            offsets = self._offsets(column)
             free = [wish - offset for wish, offset in zip(wishes, offsets, strict=True)]
             levels = _rising(free, [self.weights[item] for item in column])
             ys.update((item, level + offset) for item, level, offset in zip(column, levels, offsets, strict=True))
@@ -201,10 +234,21 @@ class Sheet:
         """How far below the first item each stands at least, from middle to middle."""
         offsets = [0.0]
         for above, below in zip(column, column[1:], strict=False):
-            solid = {"box", "frame"}.issuperset((above[0], below[0]))
+            solid = above[0] in SOLID and below[0] in SOLID
             half = (self.sizes[above][1] + self.sizes[below][1]) / 2
             offsets.append(offsets[-1] + half + (GAP if solid else LANE))
         return offsets
+
+
+def spans(count, links):
+    """How many columns all links between `count` boxes span together, which is what a layout of them costs."""
+    sheet = Sheet()
+    for i in range(count):
+        sheet.add(("box", i))
+    for i, link in enumerate(links):
+        sheet.segments[i] = ("box", link.source), ("box", link.target), 0.0, link.source
+    ranks = sheet.ranks()
+    return sum(max(ranks[b] - ranks[a], 0) for a, b, *_ in sheet.segments.values())
 
 
 def _ordered(before, after):

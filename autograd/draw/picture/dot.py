@@ -1,16 +1,15 @@
 """The graph in Graphviz's DOT language, and as PNG or PDF by the `dot` program."""
 
 import html
-import shutil
-import subprocess
 
-from ...errors import GraphError
 from ..text import readable
 from ..values import NOT_COMPUTED
 from .box import is_broken, node_badges
 from .collapse import view
+from .layout import run_dot
 from .palette import COLOURS
 
+LIMIT_S = 20.0  # a picture that takes longer is given up
 LIGHT = {name: light for name, (light, _) in COLOURS.items()}
 
 
@@ -70,21 +69,9 @@ def to_dot(graph, depth=None):
 def render(graph, form, depth=None):
     """The picture as bytes of the format `form`: "png" or "pdf".
 
-    Raises: GraphError if the `dot` program is missing, or fails.
+    Raises: GraphError if the `dot` program is missing or fails, or is not done after LIMIT_S.
     """
-    program = shutil.which("dot")
-    if program is None:
-        raise GraphError(
-            f"graph: {form} is written by the `dot` program of Graphviz, which is not on PATH. Install it with "
-            "`apt-get install graphviz`, `brew install graphviz` or `conda install graphviz`, "
-            "or save as .svg or .html, which need no program"
-        )
-    command = [program, f"-T{form}", *(["-Gdpi=160"] if form == "png" else [])]
-    done = subprocess.run(command, input=to_dot(graph, depth).encode(), capture_output=True, check=False)
-    if done.returncode:
-        reason = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
-        raise GraphError(f"graph: the `dot` program could not lay out this graph as {form}: {reason}")
-    return done.stdout
+    return run_dot([f"-T{form}", *["-Gdpi=160"] * (form == "png")], to_dot(graph, depth), LIMIT_S)
 
 
 # ---- one box
@@ -120,7 +107,7 @@ def _node(node, edges):
 def _group(box):
     """(HTML-like label, tooltip) of a box that stands for several nodes."""
     rows = [_header("", box.title, "group", 1), *(_wide(_safe(fact), 1) for fact in box.facts)]
-    rows += [_wide(_safe(badge), 1, "badge") for badge in box.badges[:3]]
+    rows += [_wide(_safe(badge), 1, "badge") for badge in box.badges]
     return _label(f"<TD>{_table(rows)}</TD>", "group", 2), html.escape(readable(box.title, 200), quote=False)
 
 

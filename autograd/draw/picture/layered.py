@@ -6,6 +6,7 @@ A frame is laid out on its own, and then it is one box of the layout around it: 
 from .columns import LANE, Sheet
 from .layout import PAD, TITLE, Layout, entry
 
+LEVEL = 1.0  # differences in height that nobody sees
 TURN = 36.0  # how far an edge that runs backward goes on before it turns
 
 
@@ -21,15 +22,18 @@ def nested(sizes, links, frames, gap):
         width += 2 * TURN
     corners = plan.corners()
     centres = [plan.centre("box", i, plan.homes.get(i), corners) for i in range(len(sizes))]
-    curves = []
+    curves, parts = [], []
     for i in range(len(links)):
-        knots = plan.knots(i, centres, corners)
+        knots, own = plan.knots(i, centres, corners)
         if knots[0][0] >= knots[-1][0]:
             height += 2 * LANE
             curves.append(_loop(knots[0], knots[-1], height))
+            parts.append(0)
         else:
             curves.append(_curve(knots))
-    return Layout(width, height, centres, curves, [(*corners[i], *plan.extents[i]) for i in range(len(frames))])
+            parts.append(3 * own)
+    around = [(*corners[i], *plan.extents[i]) for i in range(len(frames))]
+    return Layout(width, height, centres, curves, around, parts)
 
 
 class _Plan:
@@ -64,19 +68,19 @@ class _Plan:
 
     def _cut(self, i):
         """Cut link i into one segment for each frame that it leaves or enters, and one where its ends meet."""
-        link = self.links[i]
+        link, source = self.links[i], self.links[i].source
         left, common, entered = self.levels(i)
         height = self.sizes[link.target][1]
-        a, b, into = ("box", link.source), ("box", link.target), entry(-height / 2, height, link.slot, link.slots)
+        a, b, into = ("box", source), ("box", link.target), entry(-height / 2, height, link.slot, link.slots)
         for frame in left:
-            self.sheets[frame].add(("out", i))
-            self.sheets[frame].segments.append((a, ("out", i), 0.0, i))
+            self.sheets[frame].add(("out", source))
+            self.sheets[frame].segments[i] = a, ("out", source), 0.0, source
             a = ("frame", frame)
         for frame in reversed(entered):
-            self.sheets[frame].add(("in", i))
-            self.sheets[frame].segments.append((("in", i), b, into, i))
+            self.sheets[frame].add(("in", source))
+            self.sheets[frame].segments[i] = ("in", source), b, into, source
             b, into = ("frame", frame), 0.0
-        self.sheets[common].segments.append((a, b, into, i))
+        self.sheets[common].segments[i] = a, b, into, source
 
     def arrange(self, frame, gap):
         """Lay out what is in a frame, and tell the frame around it the size, and the heights where links pass."""
@@ -107,21 +111,27 @@ class _Plan:
         return found
 
     def knots(self, i, centres, corners):
-        """The points that link i passes, from the right side of its source to its entry of its target."""
+        """The points that link i passes, from the right side of its source to its entry of its target, as (points, the
+        place of the one from which on no other link runs there)."""
         link = self.links[i]
         left, common, entered = self.levels(i)
         passed = []
         for frame in (*left, common, *entered):
             dx, dy = corners[frame]
-            passed += [(x + dx, y + dy) for x, y in self.sheets[frame].routes[i]]
+            passed += [(x + dx, y + dy, shared) for x, y, shared in self.sheets[frame].route(i)]
         (x, y), (far_x, far_y) = centres[link.source], centres[link.target]
         (width, _), (into, height) = self.sizes[link.source], self.sizes[link.target]
         end = (far_x - into / 2, entry(far_y - height / 2, height, link.slot, link.slots))
-        knots = [(x + width / 2, y)]
-        for point, following in zip(passed, [*passed, end][1:], strict=True):
-            if not knots[-1][1] == point[1] == following[1]:
-                knots.append(point)
-        return [*knots, end]
+        last = max((k for k, (*_, shared) in enumerate(passed) if shared), default=-1)
+        knots, level, parts = [(x + width / 2, y)], y, 0
+        for k, (x, y, _) in enumerate(passed):
+            following = passed[k + 1][1] if k + 1 < len(passed) else end[1]
+            if abs(level - y) > LEVEL or abs(following - y) > LEVEL or k == last:
+                knots.append((x, y))
+                level = y
+            if k == last:
+                parts = len(knots) - 1
+        return [*knots, end], parts
 
 
 def _curve(knots):

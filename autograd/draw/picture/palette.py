@@ -29,34 +29,6 @@ COLOURS = {
     "badge-ground": ("#fce5d8", "#4a2511"),
 }
 
-# which inks stand on which grounds
-TEXT = {
-    "ink": ["ground", "paper", "operation-ground", "leaf-ground", "constant-ground", "group-ground", "cluster-ground"],
-    "soft": ["ground", "paper", "operation-ground", "leaf-ground", "constant-ground", "group-ground", "cluster-ground"],
-    "grad": ["paper"],
-    "flow": ["ground", "cluster-ground"],
-    "badge": ["badge-ground"],
-    "chip-ink": ["operation"],
-}
-
-
-def contrast(one, other):
-    """The contrast ratio of two colours as WCAG defines it, from 1 to 21.
-
-    Example:
-        >>> contrast("#000000", "#ffffff")
-        21.0
-    """
-    low, high = sorted(map(_luminance, (one, other)))
-    return (high + 0.05) / (low + 0.05)
-
-
-def _luminance(colour):
-    """How bright `#rrggbb` is, from 0 to 1."""
-    channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
 
 def custom_properties(theme):
     """The palette as CSS declarations; `theme` is "light" or "dark"."""

@@ -1,7 +1,10 @@
 """The graph as one SVG file, written here; a layout engine only says where things stand."""
 
 import re
+from bisect import bisect_left
 from html import escape
+from itertools import accumulate, pairwise
+from math import dist
 
 from ..text import readable, width
 from ..values import number
@@ -12,6 +15,7 @@ from .palette import COLOURS, custom_properties
 
 MARGIN = 16.0
 GAP = 44.0  # between columns, if no label needs more
+STRIP = 100.0  # how wide the strips are in which overlaps are looked for
 FLOW, CAPTION = 11.0, 11.0  # font sizes
 LEGEND = (
     "Values flow along the arrows, gradients against them. A number on an edge is its local derivative, which the "
@@ -19,7 +23,7 @@ LEGEND = (
 )
 
 STYLE = """
-&{max-width:100%;height:auto;font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
+&{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
 & text{fill:ink;font-size:12px;font-variant-numeric:tabular-nums}
 & .ground{fill:ground}
 & .box{fill:paper}
@@ -71,7 +75,11 @@ def to_svg(graph, depth=None, engine=None, prefix="", focus=None):
         >>> to_svg(cr.trace(x * x))[:22]
         '<svg class="chainrule"'
     """
-    shown = view(graph, depth, focus)
+    return drawn(graph, view(graph, depth, focus), engine, prefix)
+
+
+def drawn(graph, shown, engine=None, prefix="", styled=True):
+    """The picture of a View. One that stands on a page beside another needs no style sheet of its own: styled=False."""
     pictures = _pictures(graph, shown)
     gap = max([GAP, *(width(arrow.label, FLOW) + 36 for arrow in shown.arrows if arrow.label)])
     layout = place(
@@ -92,7 +100,7 @@ def to_svg(graph, depth=None, engine=None, prefix="", focus=None):
             f' viewBox="0 0 {wide:.1f} {high:.1f}" aria-labelledby="{prefix}title {prefix}desc">',
             f'<title id="{prefix}title">The graph of {name}</title>',
             f'<desc id="{prefix}desc">{_summary(graph, shown)} {LEGEND}</desc>',
-            f"<style>{style()}</style>",
+            *[f"<style>{style()}</style>"] * styled,
             f'<rect class="ground" width="{wide:.1f}" height="{high:.1f}"/>',
             f'<g transform="translate({MARGIN:g},{MARGIN:g})">',
             *_clusters(shown, layout, prefix),
@@ -193,49 +201,82 @@ def _clusters(shown, layout, prefix):
 
 def _edges(graph, shown, pictures, layout, prefix):
     """A <g> for each arrow: its curve, its tip and its label."""
-    taken = [
-        (x - p.width / 2, y - p.height / 2, x + p.width / 2, y + p.height / 2)
-        for p, (x, y) in zip(pictures, layout.centres, strict=True)
-    ]
-    for arrow, curve in zip(shown.arrows, layout.curves, strict=True):
-        wide = width(arrow.label, FLOW)
-        x, y = _label_place(curve, wide, taken)
+    taken = _Taken()
+    for picture, (x, y) in zip(pictures, layout.centres, strict=True):
+        taken.add(x, y, picture.width / 2, picture.height / 2)
+    for arrow, curve, parts in zip(shown.arrows, layout.curves, layout.parts, strict=True):
         if arrow.label:
-            half = wide / 2
-            taken.append((x - half, y - 6, x + half, y + 6))
+            half = width(arrow.label, FLOW) / 2
+            x, y = _label_place(curve[parts:], half, taken)
+            taken.add(x, y, half, 6.0)
+        else:
+            x, y = _middle(curve[parts:])
         edges = [graph.edges[i] for i in arrow.edges]
         tag = f'id="{prefix}e{edges[0].id}"'
         if len(edges) > 1:
             tag += f' data-edges="{" ".join(map(str, arrow.edges))}"'
         kind, (end_x, end_y) = "flow" if len(edges) == 1 else "count", curve[-1]
-        path = " ".join(f"{a:.1f},{b:.1f}" for a, b in curve[1:])
         yield (
             f'<g {tag} class="edge{"" if arrow.flows else " noflow"}"><title>{_edge_tooltip(graph, edges)}</title>'
-            f'<path d="M{curve[0][0]:.1f},{curve[0][1]:.1f}C{path}"/>'
+            f'<path d="{_path(curve)}"/>'
             f'<path class="tip" d="M{end_x:.1f},{end_y:.1f}l-7,-3.2v6.4z"/>'
             f'<text class="{kind}" x="{x:.1f}" y="{y + 3.8:.1f}" text-anchor="middle">{arrow.label}</text></g>'
         )
 
 
-def _label_place(curve, wide, taken):
+def _path(curve):
+    """A Bézier curve as SVG writes it; a level piece as a line."""
+    parts, height = [f"M{curve[0][0]:.1f},{curve[0][1]:.1f}"], curve[0][1]
+    for (ax, ay), (bx, by), (x, y) in zip(curve[1::3], curve[2::3], curve[3::3], strict=True):
+        level = height == ay == by == y
+        parts.append(f"H{x:.1f}" if level else f"C{ax:.1f},{ay:.1f} {bx:.1f},{by:.1f} {x:.1f},{y:.1f}")
+        height = y
+    return "".join(parts)
+
+
+def _middle(curve):
+    """The middle of the middle piece of a curve."""
+    k = (len(curve) - 1) // 6 * 3
+    return _point(curve[k : k + 4], 0.5)
+
+
+def _label_place(curve, half, taken):
     """A point on the curve, in its middle if the label does not cover another there or a box, else near by."""
-    points = [_point(curve[k : k + 4], t / 8) for k in range(0, len(curve) - 1, 3) for t in range(8)] + [curve[-1]]
-    lengths = [0.0]
-    for (ax, ay), (bx, by) in zip(points, points[1:], strict=False):
-        lengths.append(lengths[-1] + ((bx - ax) ** 2 + (by - ay) ** 2) ** 0.5)
+    fine = 8 if len(curve) < 13 else 1  # points of each piece; a curve of many pieces has enough of them
+    points = [_point(curve[k : k + 4], t / fine) for k in range(0, len(curve) - 1, 3) for t in range(fine)] + curve[-1:]
+    lengths = [0.0, *accumulate(dist(a, b) for a, b in pairwise(points))]
     for part in (0.5, 0.6, 0.4, 0.7, 0.3, 0.8, 0.2):
-        k = next(k for k, length in enumerate(lengths) if length >= part * lengths[-1])
-        x, y = points[k]
-        if not any(a < x + wide / 2 and x - wide / 2 < c and b < y + 6 and y - 6 < d for a, b, c, d in taken):
+        x, y = points[bisect_left(lengths, part * lengths[-1])]
+        if not taken.at(x, y, half, 6.0):
             return x, y
     return points[len(points) // 2]
+
+
+class _Taken:
+    """The places of boxes and labels, in strips from top to bottom, so that few of them have to be looked at."""
+
+    def __init__(self):
+        self.strips = {}
+
+    def add(self, x, y, half, high):
+        for strip in self._strips(x, half):
+            self.strips.setdefault(strip, []).append((x, y, half, high))
+
+    def at(self, x, y, half, high):
+        """Whether something there overlaps what reaches `half` to both sides, and `high` up and down."""
+        near = (other for strip in self._strips(x, half) for other in self.strips.get(strip, ()))
+        return any(abs(x - a) < half + wide and abs(y - b) < high + tall for a, b, wide, tall in near)
+
+    def _strips(self, x, half):
+        return range(int((x - half) // STRIP), int((x + half) // STRIP) + 1)
 
 
 def _point(piece, t):
     """A point of a cubic Bézier curve."""
     s = 1 - t
-    weights = (s**3, 3 * s * s * t, 3 * s * t * t, t**3)
-    return tuple(sum(w * p[axis] for w, p in zip(weights, piece, strict=True)) for axis in (0, 1))
+    a, b, c, d = s**3, 3 * s * s * t, 3 * s * t * t, t**3
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = piece
+    return a * ax + b * bx + c * cx + d * dx, a * ay + b * by + c * cy + d * dy
 
 
 def _edge_tooltip(graph, edges):
