@@ -94,7 +94,7 @@ def write_atomically(path, data):
     except BaseException as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)  # Ctrl-C may come right after the renaming
-        if isinstance(error, OSError):  # the user has not asked for the temporary file
+        if isinstance(error, OSError) and error.errno:  # the user has not asked for the temporary file
             raise type(error)(error.errno, error.strerror, str(path)) from None
         raise
 
