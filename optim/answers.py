@@ -2,7 +2,8 @@
 
 import numpy as np
 
-LOGITS, PLAIN = {"bce_with_logits", "cross_entropy"}, {"bce", "mse", "l1", "huber"}  # what these losses are given
+LOGITS, RAW = {"bce_with_logits", "cross_entropy"}, {"mse", "l1", "huber"}  # what these losses are given
+PLAIN = RAW | {"bce"}  # losses whose outputs are compared with y as they are
 CLASSES = 128  # more, with their certainty, do not fit into a byte
 
 
@@ -12,27 +13,35 @@ class Reading:
     Shape: scores (n, …), y (n, …) as arrays.
     Fields:
         kind: "classes"; "regression", one number for each example; or None, neither.
-        classes: their number K; None without.
+        classes: of "classes" their number K, at most CLASSES; else None.
         truth: the class or the target of each example, (n,); None without.
-        scale: for regression the [low, high] of the targets, with a margin; else None.
+        scale: for "regression" the [low, high] of the targets, with a margin; else None.
+        says: what a curve over one input shows, in words; None for more than two classes.
     """
 
     def __init__(self, scores, y, loss):
         scores, flat = scores.reshape(len(y), -1), y.reshape(len(y), -1)
         columns, targets = scores.shape[1], flat.shape[1]
-        self.kind = self.classes = self.truth = self.scale = None
+        self.kind = self.classes = self.truth = self.scale = self.says = None
         self._signed = targets == 1 and bool(np.isin(flat, (-1, 1)).all() and (flat < 0).any())  # classes -1 and 1
+        self._logits = loss in LOGITS or loss not in PLAIN and not _probabilities(scores)
         if columns > targets == 1 and y.dtype.kind in "iub":
-            self.classes, self.truth = columns, flat[:, 0].astype(int)
+            self._classes(columns, flat[:, 0].astype(int))
         elif columns == targets > 1 and (flat >= 0).all() and np.allclose(flat.sum(axis=1), 1):
-            self.classes, self.truth = columns, flat.argmax(axis=1)
+            self._classes(columns, flat.argmax(axis=1))
         elif columns == targets == 1 and (self._signed or np.isin(flat, (0, 1)).all()):
-            self.classes, self.truth = 2, (flat[:, 0] > 0).astype(int)
+            self._classes(2, (flat[:, 0] > 0).astype(int))
         elif columns == targets == 1:
             self.kind, self.truth, self.scale = "regression", flat[:, 0], around(flat.min(), flat.max())
-        if self.classes and self.classes <= CLASSES:
-            self.kind = "classes"
-        self._logits = loss in LOGITS or loss not in PLAIN and not _probabilities(scores)
+            self.says = "prediction"
+        raw = self._signed or not self._logits and loss in RAW
+        if self.classes == 2:
+            low = "−1" if self._signed else "0"
+            self.says = f"output, cut off at {low} (class 0) and 1 (class 1)" if raw else "probability of class 1"
+
+    def _classes(self, count, truth):
+        if count <= CLASSES:
+            self.kind, self.classes, self.truth = "classes", count, truth
 
     def probabilities(self, scores):
         """(n, K) from the scores of n examples."""

@@ -1,5 +1,6 @@
 """What a training run leaves behind."""
 
+from os import PathLike
 from pathlib import Path
 
 SHOWN = 60  # rows that are printed of a long run
@@ -69,20 +70,26 @@ class History(list):
         It shows the loss, and of a run that a Replay recorded also the decision boundary, gradients and updates layer by
         layer, and one example's graph, moment by moment. An existing file is replaced, as a whole.
 
-        Raises: ArgumentError if the name does not end in .html, if the folder does not exist, or if there is nothing to
-            show: no epoch was finished, and no Replay recorded the run.
+        Raises: ArgumentError if `path` is no name that ends in .html, or if there is nothing to show: no epoch was
+            finished, and no Replay recorded the run; OSError if the file cannot be written.
         Example:
             >>> import chainrule as cr, tempfile, pathlib
             >>> history = cr.optim.History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
             >>> history.save(pathlib.Path(tempfile.mkdtemp()) / "run.html").name
             'run.html'
         """
-        from chainrule.replay import page, page_path  # it stands above us, so only when asked for
+        from chainrule.replay import page  # it stands above us, so only when asked for
 
         from ..autograd.errors import ArgumentError
         from ..autograd.serialize import write_atomically
 
-        path = page_path("History.save", path)
+        if not isinstance(path, (str, PathLike)):
+            raise ArgumentError(f"History.save: needs the name of a file, such as 'run.html', not {path!r}")
+        path = Path(path)
+        if path.suffix.lower() != ".html":
+            raise ArgumentError(
+                f"History.save: the name must end in .html, not {path.name!r}; history.to_csv(path) writes the table"
+            )
         if not self and not self.frames:
             raise ArgumentError(
                 "History.save: there is nothing to show: no epoch was finished, and no Replay recorded the run"

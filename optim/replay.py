@@ -10,15 +10,18 @@ class Replay(Callback):
     """Records what a run looks like at up to `frames` moments, for history.save("run.html") to show.
 
     Each moment holds: the loss on some examples and which of them are right, the predictions on a grid of `grid` × `grid`
-    points (for models of two inputs; a curve for those of one), the norm of the gradient and of the update in each layer, and the graph of one
-    example's loss. The first moment is before the first step, the last after the last one; those between are `every` steps
-    apart, and twice as far whenever there would be too many. A run with it ends with the very weights of one without.
+    points (for models of two inputs; a curve for those of one), the norm of the gradient and of the update in each layer,
+    and the graph of one example's loss. The first moment is before the first step, the last after the last one; those
+    between are `every` steps apart, and twice as far whenever there would be too many. A run with it ends with the very
+    weights of one without.
 
     Fields:
         follow: the position of the example, in the training data, whose graph is shown; None for no graph.
         every: how many steps lie between two moments at first; None: 1.
         stride: how many lie between two moments now.
         frames: the moments so far, as plain data; they are also history.frames. history.scene is what all have in common.
+        history: the run's History, which is here also where fit raises: replay.history.save("run.html") shows how a run
+            diverged. None before a run.
 
     What cannot be recorded, such as the boundary of a model of 64 inputs, is left out, and the page says why.
 
@@ -38,11 +41,12 @@ class Replay(Callback):
         self.every = 1 if every is None else whole("Replay", "every", every)
         self.limit = whole("Replay", "frames", frames, least=2)
         self.grid = whole("Replay", "grid", grid, least=2)
-        self.frames, self.stride = [], self.every
+        self.frames, self.stride, self.history = [], self.every, None
 
     def on_start(self, run):
         self.scene = Scene(run, self.follow, self.grid)
         self.frames, self.stride = [], self.every
+        self.history = run.history
         run.history.frames, run.history.scene = self.frames, self.scene.facts
         self._first = self._seen = run.optimizer.steps  # when this began, and at the last call
         self._before = {}  # the weights before a step, under its number: of the last and the coming one, where wanted

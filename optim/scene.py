@@ -1,7 +1,7 @@
 """What a replay looks at in a run: the layers, the answers, the plane of inputs, and the graph of one example."""
 
-import re
 from base64 import b64encode
+from contextlib import contextmanager
 from math import prod
 
 import numpy as np
@@ -9,13 +9,12 @@ import numpy as np
 from ..autograd.errors import ArgumentError, ChainruleError
 from ..autograd.ops.creation import tensor
 from ..autograd.tape import enable_grad, no_grad
-from .answers import Reading, around, places
+from .answers import CLASSES, Reading, around, places
 from .evaluate import predict
 from .untouched import evaluating
 
-NOT_COMPUTED = "—"
 POINTS = 400  # examples at most on which loss and answers are looked at
-WIDE = 0.0123456  # a number that takes much room
+WIDE = 0.0123456  # a number that takes as much room as most do
 
 
 class Scene:
@@ -40,11 +39,13 @@ class Scene:
         self.layers, self.parts = Layers(model), {}
         self.facts["layers"] = self.layers.facts
         sample = self._tried("answers", lambda: Sample(run, follow))
-        if sample is not None:
-            if follow is not None and follow >= len(sample.x):
-                raise ArgumentError(
-                    f"Replay: follow must be below {len(sample.x)}, the number of examples in {sample.source}, not {follow}"
-                )
+        if sample is None:
+            return
+        if follow is not None and follow >= len(sample.x):
+            raise ArgumentError(
+                f"Replay: follow must be below {len(sample.x)}, the number of examples in {sample.source}, not {follow}"
+            )
+        with self._looking():
             self._add("answers", lambda: Answers(run, sample))
             self._add("plane", lambda: Plane(run, sample, self.parts.get("answers"), follow, grid))
             self._add("graph", lambda: Example(run, sample, follow))
@@ -56,30 +57,35 @@ class Scene:
     def look(self, before, trained):
         """What there is to see now, as plain data; `before` are the weights before the last step, if `trained`."""
         seen = {"layers": self.layers.look(before) if trained else None}
-        for name, part in self.parts.items():
-            seen[name] = self._tried(name, part.look)
-        return seen
+        with self._looking():
+            return seen | {name: self._tried(name, part.look) for name, part in self.parts.items()}
 
     def _add(self, name, make):
         part = self._tried(name, make)
         if part is not None:
             self.parts[name], self.facts[name] = part, part.facts
 
-    def _tried(self, name, do):
-        """do() with the model in evaluation; None, and a note, if it fails: who only looks must not end the run, nor warn.
+    @contextmanager
+    def _looking(self):
+        """The model in evaluation inside the with-block, without warnings of numbers that are not finite.
 
-        The model's own generators are put back, since a module may draw even in evaluation.
+        The model's own generators are put back at its end, since a module may draw even in evaluation.
         """
         before = {name: state for name, state in self.run.random_state().items() if name in self._own}
         try:
             with evaluating(self.run.model), np.errstate(all="ignore"):
-                return do()
+                yield
+        finally:
+            self.run.set_random_state(before)
+
+    def _tried(self, name, do):
+        """do(); None, and a note, if it fails: who only looks must not end the run."""
+        try:
+            return do()
         except Exception as error:
             kind = "" if isinstance(error, ChainruleError) else f"{type(error).__name__}: "
             self.facts["notes"].setdefault(name, f"{kind}{error}")
             return None
-        finally:
-            self.run.set_random_state(before)
 
 
 class Sample:
@@ -142,8 +148,8 @@ class Answers:
     """The loss on the sample, and which of its examples are right.
 
     Fields:
-        facts: the sample: "source", "total" examples there, "examples" looked at, and "kind", "classes" and "scale" of the
-            Reading.
+        facts: the sample: "source", "total" examples there, "examples" looked at, and "kind", "classes", "scale"
+            and "says" of the Reading.
     """
 
     def __init__(self, run, sample):
@@ -156,6 +162,7 @@ class Answers:
             "kind": self.reading.kind,
             "classes": self.reading.classes,
             "scale": self.reading.scale,
+            "says": self.reading.says,
         }
 
     @no_grad()
@@ -183,7 +190,9 @@ class Plane:
             inputs = f"{shape[1]} inputs" if len(shape) == 2 else f"inputs of shape {shape[1:]}"
             raise ArgumentError(f"it is drawn for models of one or two inputs; this one has {inputs}")
         if answers is None or answers.reading.kind is None:
-            raise ArgumentError("the model's outputs are neither one number nor one for each class of y")
+            raise ArgumentError(
+                f"the model's outputs are neither one number nor one for each of up to {CLASSES} classes of y"
+            )
         self.run, self.reading, self.flat = run, answers.reading, shape[1] == 1
         if self.flat and (self.reading.classes or 2) > 2:
             raise ArgumentError("over one input it is drawn for numbers and for two classes")
@@ -223,22 +232,24 @@ class Example:
     """
 
     def __init__(self, run, sample, follow):
+        from ..autograd.draw.picture.collapse import view  # only who records needs these
+        from ..autograd.draw.picture.svg import drawn
+
         if follow is None:
             raise ArgumentError("no example is followed: Replay(follow=None)")
         self.run, self.x, self.y = run, sample.x[follow : follow + 1], sample.y[follow : follow + 1]
         graph = self._graph()
-        self.form, svg = _form(graph), _lasting(graph).to_svg()
-        drawn = [graph.nodes[int(i)] for i in re.findall(r'id="n(\d+)"', svg)]
-        nodes = sorted((node for node in drawn if not node.is_number), key=lambda node: node.id)
-        edges = [graph.edges[int(i)] for i in re.findall(r'id="e(\d+)"', svg)]
-        self.nodes = [node.id for node in nodes]
+        self.form, shown = _form(graph), view(_lasting(graph))
+        nodes = [graph.nodes[box.members[0]] for box in shown.boxes if not box.is_group]
+        self.nodes = sorted(node.id for node in nodes if not node.is_number)
+        edges = [graph.edges[arrow.edges[0]] for arrow in shown.arrows if len(arrow.edges) == 1]
         self.edges = [edge.id for edge in edges if edge.local is not None and edge.local.shape == ()]
-        labels = [{"id": node.id, "label": node.label, "made": _made(node)} for node in nodes]
-        self.facts = {"index": follow, "svg": svg, "nodes": labels, "edges": self.edges}
+        labels = [{"id": i, "label": graph.nodes[i].label, "made": graph.nodes[i].operation} for i in self.nodes]
+        self.facts = {"index": follow, "svg": drawn(graph, shown), "nodes": labels, "edges": self.edges}
 
     def look(self):
-        """What the numbers are now: of each node "value" and "grad", which is what one pass brings, as cells of text, and
-        "badges"; of each edge "local"."""
+        """What the numbers are now: of each node "value" and "grad", which is what one pass brings, as cells of text, None
+        where unknown, and "badges"; of each edge "local"."""
         graph = self._graph()
         if _form(graph) != self.form:
             raise ArgumentError("the model computed another graph than at the start, which has no place in the picture")
@@ -282,13 +293,9 @@ def _wide(values):
     return type(values)(values.shape, values.dtype, items, summary)
 
 
-def _made(node):
-    return node.operation if node.kind == "operation" else node.kind
-
-
 def _cells(values):
-    """The cells of Values, row by row; a dash for what is not known."""
-    return [NOT_COMPUTED] if values is None else [cell for row in values.rows() for cell in row]
+    """The cells of Values, row by row; None for what is not known."""
+    return values and [cell for row in values.rows() for cell in row]
 
 
 def _norm(tensors):

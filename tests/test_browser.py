@@ -1,10 +1,12 @@
 """The page of a graph in a browser: keys, buttons, addresses, inspector, predict mode, and what is inside its groups."""
 
+import numpy as np
 import pytest
 from browser import stop_clock, violations
 from graphs import bias, matmul, network_of_values, page_of, scalars, square
 
 import chainrule as cr
+from chainrule.autograd.draw.page import page
 
 
 @pytest.fixture
@@ -29,6 +31,53 @@ def last(tab):
 
 def focused(tab):
     return tab.evaluate("document.activeElement.id")
+
+
+# ---- more graphs
+
+
+def held():
+    """A leaf whose `.grad` holds 3 from an earlier pass."""
+    w, x = cr.Value(2.0, "w"), cr.Value(3.0, "x")
+    (w * x).backward()
+    return w * x + w
+
+
+def eight_by_eight():
+    w = cr.tensor(np.linspace(-1, 2, 64).reshape(8, 8), requires_grad=True)
+    return (w * w).mean()
+
+
+def long_updates():
+    w = cr.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    return (w * 1.2345 + w * w / 7.0).sum()
+
+
+def chain():
+    """Five steps of a recurrent network."""
+    w, u, b, h = (cr.Value(x, name) for x, name in ((0.5, "w"), (0.8, "u"), (0.1, "b"), (0.0, "h0")))
+    for t in range(1, 6):
+        h = cr.tanh(w * h + u * (0.3 * t) + b)
+    return (h - 1.0) ** 2
+
+
+def exponential():
+    return cr.exp(cr.Value(0.0, "z"))
+
+
+def one_element():
+    w = cr.tensor([[2.0]], requires_grad=True)
+    return (cr.tensor([[-0.5]]) @ w).sum()
+
+
+def thirds():
+    x = cr.Value(1 / 3, "x")
+    return (x * (2 / 3)) * (2 / 3)
+
+
+def not_finite():
+    x = cr.Value(float("nan"), "x")
+    return x * x
 
 
 # ---- the harness itself
@@ -145,6 +194,73 @@ def test_another_learning_rate_changes_the_update(show):
     assert tab.text_content("#n0 .value") == "0"
 
 
+@pytest.mark.parametrize("build", [square, matmul, eight_by_eight, held])
+def test_the_update_is_told_as_python_tells_it_at_that_rate(show, build):
+    tab = show(build)
+    tab.keyboard.press("End")
+    for rate in 0.5, 0.03, 0.1:
+        tab.fill("#lr", str(rate))
+        assert tab.inner_text("#text") == cr.trace(build()).steps(rate)[-1].text
+
+
+def test_new_numbers_fit_into_their_boxes(show):
+    tab = show(long_updates)
+    tab.keyboard.press("End")
+    cells = tab.eval_on_selector_all(
+        "#n0 .value tspan", "all => all.map((cell) => cell.getBoundingClientRect().toJSON())"
+    )
+    assert len(cells) == 4
+    assert all(one["right"] < other["left"] for one, other in (cells[:2], cells[2:]))
+    tab.keyboard.press("Home")
+    assert tab.locator("#n0 .value tspan[textLength]").count() == 0
+
+
+# ---- the picture in its frame
+
+
+def out_of_sight(tab, selector, *buttons):
+    """The steps at which what a selector finds is not in sight, as far as the picture's frame goes; `buttons` go on."""
+    return tab.evaluate(
+        """([selector, buttons]) => {
+          const all = [], next = document.getElementById("next"), box = (s) => document.querySelector(s).getBoundingClientRect();
+          while (true) {
+            const [it, frame] = [box(selector), box("#stage")];
+            const fits = it.left >= frame.left && it.right <= frame.right && it.top >= frame.top && it.bottom <= frame.bottom;
+            if (!fits || !it.width) all.push(document.getElementById("counter").textContent);
+            for (const button of buttons) document.getElementById(button).click();
+            if (next.disabled || !document.querySelector(selector)) return all;
+          }
+        }""",
+        [selector, buttons],
+    )
+
+
+def window(size):
+    return dict(zip(("width", "height"), size, strict=True))
+
+
+@pytest.mark.parametrize("size", [(1400, 900), (900, 700), (400, 800)])
+def test_what_a_step_changes_is_in_sight(show, size):
+    tab = show(chain, "#step=1", viewport=window(size))
+    assert out_of_sight(tab, ".view .current", "next") == []
+    assert step(tab)[0] == last(tab)
+
+
+@pytest.mark.parametrize("size", [(1400, 900), (900, 700), (400, 800)])
+def test_what_is_asked_for_is_in_sight(show, size):
+    tab = show(chain, viewport=window(size))
+    tab.keyboard.press("p")
+    assert out_of_sight(tab, ".view .lit .label", "reveal", "next") == []
+    assert step(tab)[1] == "update"  # all was asked
+
+
+@pytest.mark.parametrize("size", [(1120, 640), (400, 800)])
+def test_no_button_covers_the_picture(show, size):
+    tab = show(chain, viewport=window(size))
+    zoom, stage = tab.locator(".zoom").bounding_box(), tab.locator("#stage").bounding_box()
+    assert zoom["y"] + zoom["height"] <= stage["y"]
+
+
 # ---- help and inspector
 
 
@@ -188,7 +304,84 @@ def test_the_inspector_says_why_a_derivative_is_one(show):
     assert "1: a sum passes the gradient on unchanged" in tab.inner_text("#inspector .here")
 
 
+@pytest.mark.parametrize(
+    ("build", "node", "words"),
+    [
+        (scalars, "#n0", "from v2 as its first operand: −2 × (−3) = 6\nmultiply(x, y): dx = g · y"),
+        (matmul, "#n1", "from v2 as its second operand: xᵀ @ g: (2, 2) → (3, 2)\nmatmul(x, y): dy = xᵀ @ g"),
+        (exponential, "#n0", "from v1: 1 × 1 = 1\nexp(x): dx = g · eˣ"),
+    ],
+)
+def test_a_rule_says_whose_letters_it_has(show, build, node, words):
+    tab = show(build)
+    tab.keyboard.press("End")
+    tab.click(node)
+    assert words in tab.inner_text("#inspector .terms >> nth=0")
+
+
+def test_a_single_share_is_no_sum(show):
+    tab = show(one_element)
+    tab.keyboard.press("End")
+    tab.click("#n0")
+    assert tab.inner_text("#inspector .sum >> nth=0") == "grad = −0.5"
+
+
+def test_rounded_numbers_are_said_to_be_rounded(show):
+    tab = show(thirds, "#step=4")
+    assert tab.inner_text("#inspector .sum") == "grad = 1 × 0.6667 = 0.6667"
+    tab.keyboard.press("ArrowRight")
+    assert tab.inner_text("#inspector .sum") == "grad = 0.6667 × 0.6667 ≈ 0.4444"
+
+
+def test_what_an_earlier_pass_left_is_told_as_python_tells_it(show):
+    tab = show(held)
+    tab.keyboard.press("End")
+    tab.click("#n0")
+    note = tab.inner_text("#inspector .remark")
+    assert ".grad" in note
+    assert any(f"[{note}]" in step.text for step in cr.trace(held()).steps())
+
+
+def test_a_wide_table_keeps_its_numbers_whole_and_scrolls_by_keyboard(show):
+    tab = show(eight_by_eight)
+    tab.keyboard.press("End")
+    tab.click("#n0")
+    heights = tab.eval_on_selector_all("#inspector td", "all => all.map((td) => td.clientHeight)")
+    assert len(heights) == 128
+    assert max(heights) < 30
+    assert tab.locator("#inspector .table[tabindex='0']").count() == 2
+    assert violations(tab) == []
+
+
 # ---- predict mode
+
+
+def test_predict_mode_asks_at_once(show):
+    tab = show(two_uses, "#step=1")
+    tab.keyboard.press("p")
+    assert step(tab) == (4, "seed")
+    assert tab.inner_text("#question-text") == "v5 = v3 * z has gradient 1. What does it send back to v3?"
+    assert focused(tab) == "answer"
+
+
+def test_predict_mode_begins_again_after_the_last_contribution(show):
+    tab = show(two_uses)
+    tab.keyboard.press("End")
+    tab.keyboard.press("p")
+    assert step(tab) == (4, "seed")
+    assert tab.is_visible("#question")
+
+
+def test_a_page_can_begin_in_predict_mode(browse):
+    tab = browse(page(cr.trace(two_uses()), predict=True))
+    assert tab.get_attribute("#predict", "aria-pressed") == "true"
+    assert tab.is_visible("#question")
+
+
+def test_predict_mode_says_where_there_is_nothing_to_predict(show):
+    tab = show(not_finite)
+    tab.keyboard.press("p")
+    assert tab.inner_text("#text").startswith("There is nothing to predict here")
 
 
 def two_uses():

@@ -99,7 +99,8 @@ def strange():
     total = cr.Value(0.5, "total")
     for i, name in enumerate(STRANGE.values(), start=2):
         total = total + cr.Value(float(i), name) * 2.0
-    return page(cr.trace(total), title="".join(STRANGE.values())[:200])
+    total.name = "".join(STRANGE.values())
+    return page(cr.trace(total))
 
 
 @pytest.mark.parametrize("name", STRANGE.values(), ids=STRANGE)

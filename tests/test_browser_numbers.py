@@ -1,14 +1,18 @@
 """Every step of the page, in a browser: its numbers are those of the engine and of central differences."""
 
+import math
+import re
 from collections import Counter
+from dataclasses import asdict
 
 import numpy as np
 import pytest
-from graphs import GRAPHS, contributions
+from graphs import GRAPHS, contributions, page_of, square
 
 import chainrule as cr
 from chainrule.autograd.draw.page import page
 from chainrule.autograd.draw.values import number, values
+from chainrule.autograd.draw.words.notation import shown
 
 LR = 0.1
 UNDEFINED = {"not_a_number"}  # central differences of a result that is nan are all nan
@@ -51,11 +55,6 @@ def cells(values):
 def elements(array):
     """All elements as text, row by row."""
     return [number(x) for x in np.ravel(array).tolist()]
-
-
-def plain(text):
-    """With hyphens for minus signs, as numbers stand in the data."""
-    return text.replace("−", "-")
 
 
 def test_every_step_shows_the_engines_numbers(case, browse):
@@ -110,7 +109,7 @@ def backward(graph, after, shown, truth):
         waits = f"{arrived[x]} of {expected[x]} contributions" if arrived[x] < expected[x] else ""
         assert reading["nodes"][str(x)]["waits"] == waits
         if before is not None:
-            assert plain(reading["sum"]).endswith(f"= {values(sums[x])}")
+            assert reading["sum"].endswith(f" {values(sums[x])}")
         untouched = [i for i in expected if not arrived[i]]
         assert all(reading["nodes"][str(i)]["grad"] == ["—"] for i in untouched)
     for i, total in sums.items():
@@ -122,10 +121,10 @@ def contribution(reading, edge):
     """(the lit edge, the upstream gradient, the contribution) as the page shows them: numbers in line, arrays in tables."""
     [(lit, flow)] = reading["lit"]
     if reading["tables"]:
-        return lit, *(list(map(plain, reading["tables"][part])) for part in ("upstream", "= contribution"))
+        return lit, *(reading["tables"][part] for part in ("upstream", "= contribution"))
     assert flow == reading["term"]
-    upstream, _, share = plain(flow).partition(" × ")
-    return lit, [upstream], [share.partition(" = ")[2]]
+    upstream, local, share = re.fullmatch(r"(.*) × (.*) [=≈] (.*)", flow).groups()
+    return lit, [upstream], [share]
 
 
 def update(after, leaves, shown):
@@ -135,3 +134,53 @@ def update(after, leaves, shown):
         reading = next(shown)
         assert reading["phase"] == "update"
         assert reading["nodes"][str(i)]["value"] == cells(values(value - LR * grad))
+
+
+# ---- numbers as text, in JavaScript as in Python
+
+
+def assorted():
+    """Numbers of all sizes and signs, whole ones, ties, and those at the ends of each way to write them."""
+    rng = np.random.default_rng(0)
+    sizes = rng.normal(size=2000) * 10.0 ** rng.integers(-12, 14, 2000)
+    ties = np.arange(-4000, 4000, 7) / 2**13
+    edges = [10.0**k * f for k in range(-6, 8) for f in (1, 0.99994, 0.99995, 0.99996, 9.9995, 0.5, 0.12345)]
+    whole = [0, 1, -1, 999, 1000, 9999.5, 12345, 999_999, 1e6, -1e6, 123456.5, 1e20, -0.0, 1e300, 5e-324]
+    return [*sizes.tolist(), *ties.tolist(), *edges, *(-x for x in edges), *whole, math.inf, -math.inf, math.nan]
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    return assorted()
+
+
+@pytest.mark.parametrize("digits", [4, 3])
+def test_numbers_are_written_as_in_python(browse, numbers, digits):
+    written = browse(page_of(square)).evaluate(
+        "([all, digits]) => all.map((x) => number(x, '', digits))", [numbers, digits]
+    )
+    differ = [(x, text) for x, text in zip(numbers, written, strict=True) if text != number(x, digits)]
+    assert differ == []
+
+
+ARRAYS = {
+    "number": 2.5,
+    "one element": np.array([[-0.25]]),
+    "list": np.array([1.0, -2.5, 1e-7]),
+    "matrix": np.arange(8).reshape(2, 4) / 7,
+    "long": np.linspace(-3, 5, 40),
+    "the same": np.ones((5, 6)),
+    "three axes": np.arange(8.0).reshape(2, 2, 2),
+    "whole": np.arange(30),
+    "truth": np.arange(30) % 3 == 0,
+    "broken": np.array([np.nan, np.inf, -np.inf, *range(27)]),
+    "large": np.arange(100.0),
+    "empty": np.ones((0, 3)),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_arrays_are_written_as_in_python(browse, name):
+    given = values(ARRAYS[name])
+    tab = browse(page_of(square))
+    assert tab.evaluate("(given) => line(given)", asdict(given)) == shown(given)

@@ -4,10 +4,10 @@ import base64
 import hashlib
 import html
 import json
+import math
 import re
 import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from graphs import GRAPHS, matmul, mlp, network_of_values, scalars
 
 import chainrule as cr
 from chainrule.autograd.draw import page as pages
+from chainrule.autograd.draw.html import embedded
 from chainrule.autograd.draw.page import page
 
 
@@ -187,15 +188,17 @@ def test_all_ids_are_different():
         '"];alert(1)//',
         "&amp;&lt;",
         "🦆 \u2028\u2029 \udc80",
-        "@story@",
+        "@data@",
         "x" * 10_000,
     ],
     ids=["script", "comment", "bracket", "entities", "unicode", "slot", "long"],
 )
 def test_names_are_only_text(name):
     x = cr.Value(3.0, name)
-    graph = cr.trace(x * x, names={name: x})
-    text = page(graph, title=name)
+    y = x * x
+    y.name = name
+    graph = cr.trace(y, names={name: x})
+    text = page(graph)
     Ids(text.encode("utf-8", "replace").decode())
     assert len(re.findall(r"<script\b", text)) == 2
     assert story(text)["graph"]["nodes"][0]["name"] == graph.nodes[0].name
@@ -203,7 +206,9 @@ def test_names_are_only_text(name):
 
 def test_the_page_can_be_written_in_utf_8_whatever_the_names():
     x = cr.Value(3.0, "half a pair \ud83e")
-    assert page(cr.trace(x * x), title="\ud83e").encode()
+    y = x * x
+    y.name = "\ud83e"
+    assert page(cr.trace(y)).encode()
 
 
 def test_the_embedded_graph_can_be_read_again():
@@ -245,12 +250,65 @@ def test_a_notebook_shows_the_page_in_a_frame(monkeypatch):
     assert html.unescape(frame) == page(graph)
 
 
-def test_elsewhere_the_browser_opens_it_from_a_file(monkeypatch, tmp_path):
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+    """No notebook, and a browser that only notes what it shall open: (the file, the addresses)."""
     opened = []
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     monkeypatch.setattr(pages.tempfile, "mkdtemp", lambda prefix: str(tmp_path))
     monkeypatch.setattr(pages.webbrowser, "open", opened.append)
-    graph = cr.trace(scalars())
-    graph.show(lr=0.5)
-    assert opened == [Path(tmp_path, "graph.html").as_uri()]
-    assert story(Path(tmp_path, "graph.html").read_text(encoding="utf-8"))["lr"] == 0.5
+    return tmp_path / "graph.html", opened
+
+
+def test_elsewhere_the_browser_opens_it_from_a_file(elsewhere):
+    path, opened = elsewhere
+    cr.trace(scalars()).show(lr=0.5)
+    assert opened == [path.as_uri()]
+    assert story(path.read_text(encoding="utf-8"))["lr"] == 0.5
+
+
+def test_a_script_is_told_where_the_page_is(elsewhere, capsys, monkeypatch):
+    monkeypatch.delattr(sys, "ps1", raising=False)
+    cr.step_through(scalars())
+    assert capsys.readouterr().err == f"wrote {elsewhere[0]}; open it in a browser\n"
+
+
+def test_at_the_prompt_what_is_returned_says_where_the_page_is(elsewhere, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+    shown = cr.step_through(scalars())
+    assert capsys.readouterr().err == ""
+    assert f"in {elsewhere[0]}: open it in a browser" in repr(shown)
+
+
+@pytest.mark.parametrize("predict", [False, True])
+def test_a_page_begins_in_predict_mode_where_that_is_wanted(elsewhere, predict):
+    shown = cr.step_through(scalars(), predict=predict)
+    assert story(shown.page)["predict"] is predict
+
+
+# ---- its words
+
+
+def test_rules_have_the_names_of_the_graph():
+    told = story(page(cr.trace(matmul())))
+    assert [edge["share"] for edge in told["edges"]] == ["g @ wᵀ", "xᵀ @ g", "g"]
+    assert told["edges"][0]["rule"] == "matmul(x, y): dx = g @ yᵀ"
+
+
+def test_a_call_is_told_as_in_the_steps():
+    x = cr.Value(3.0, "x")
+    graph = cr.trace(-x)
+    assert story(page(graph))["nodes"][1] == {"label": "v1", "call": "−x", "held": ""}
+    assert "= −x" in graph.steps()[0].text
+
+
+def test_an_update_leaves_a_place_for_the_rate():
+    x = cr.Value(3.0, "x")
+    (update,) = (s for s in story(page(cr.trace(x * x)))["steps"] if s["phase"] == "update")
+    assert update["parts"] == ["x: 3 − ", " × 6"]
+    assert update["left"]["items"] == 6
+
+
+def test_json_has_words_for_numbers_that_it_lacks():
+    text = embedded({"a": [math.nan, (math.inf, -math.inf)], "b": 0.1})
+    assert json.loads(text) == {"a": ["nan", ["inf", "-inf"]], "b": 0.1}

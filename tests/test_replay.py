@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import resumable
 from recording import Each, recorded, steps
@@ -143,6 +144,21 @@ def test_an_impatient_ctrl_c_records_no_half_step():
 def test_a_history_without_replay_has_no_moments():
     history = train(1)[1]
     assert (history.frames, history.scene) == ([], None)
+
+
+def test_a_run_that_diverges_can_be_saved_too(tmp_path):
+    replay = optim.Replay()
+    with pytest.raises(cr.GraphError):
+        diverge(replay)
+    assert replay.history.save(tmp_path / "run.html").stat().st_size > 0
+    assert replay.history.frames == replay.frames != []
+
+
+def diverge(replay):
+    x, y = data()
+    model = nn.MLP([2, 8, 2], activation="relu")
+    with np.errstate(all="ignore"):
+        optim.fit(model, nn.mse, optim.SGD(model.parameters(), lr=1e9), (x, x), 50, callbacks=replay, verbose=0)
 
 
 def test_moments_are_plain_data():

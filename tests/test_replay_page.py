@@ -147,8 +147,15 @@ def test_only_a_page_can_be_saved(name, tmp_path):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(cr.ArgumentError, match="the folder .*nowhere does not exist; make it first"):
-        recorded(1)[1].save(tmp_path / "nowhere" / "run.html")
+    path = tmp_path / "nowhere" / "run.html"
+    with pytest.raises(FileNotFoundError, match=re.escape(str(path))):
+        recorded(1)[1].save(path)
+
+
+@pytest.mark.parametrize("path", [None, 3, b"run.html"])
+def test_what_is_no_name_is_refused(path):
+    with pytest.raises(cr.ArgumentError, match=f"needs the name of a file, such as 'run.html', not {path!r}"):
+        recorded(1)[1].save(path)
 
 
 def test_an_empty_history_has_nothing_to_show(tmp_path):

@@ -264,6 +264,28 @@ def test_outputs_are_read_as_what_they_are(what):
         assert reading.wrong(np.array(scores)).tolist() == wrong
 
 
+SAYS = {  # scores, y, loss -> what a curve of them shows
+    "a logit": ([[-1.0], [2.0]], [[0.0], [1.0]], "bce_with_logits", "probability of class 1"),
+    "a probability": ([[0.2], [0.7]], [[0.0], [1.0]], "bce", "probability of class 1"),
+    "two logits": ([[-1.0, 0.5], [2.0, 1.0]], [0, 1], "cross_entropy", "probability of class 1"),
+    "a number against 0 and 1": ([[0.2], [0.7]], [[0.0], [1.0]], "mse", "output, cut off at 0 (class 0) and 1 (class 1)"),
+    "labels -1 and 1": ([[-3.0], [0.5]], [[-1.0], [1.0]], "hinge", "output, cut off at −1 (class 0) and 1 (class 1)"),
+    "a number": ([[0.2], [0.7]], [[0.5], [7.0]], "mse", "prediction"),
+    "three classes": ([[1.0, 2, 3], [2, 1, 0]], [2, 0], "cross_entropy", None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", SAYS)
+def test_only_a_probability_is_called_one(what):
+    scores, y, loss, says = SAYS[what]
+    assert Reading(np.array(scores), np.array(y), loss).says == says
+
+
+def test_more_classes_than_there_are_codes_for_are_not_read():
+    reading = Reading(np.zeros((3, 129)), np.array([0, 5, 128]), "cross_entropy")
+    assert (reading.kind, reading.classes, reading.truth) == (None, None, None)
+
+
 # ---- the graph of one example
 
 

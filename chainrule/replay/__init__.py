@@ -1,22 +1,14 @@
 """The page that history.save writes: a training run to scrub through, in one file that needs no network."""
 
-import json
-import re
-from base64 import b64encode
-from hashlib import sha256
 from html import escape
-from importlib.resources import files
-from math import isfinite
-from pathlib import Path
 
-import chainrule as cr
-from chainrule.autograd.draw.picture.palette import custom_properties
+from ..autograd.draw.html import assembled, asset
 
-SCRIPTS = ("chart.js", "plane.js", "panels.js", "run.js")
+SCRIPTS = "chart.js", "plane.js", "panels.js", "run.js"
 DIGITS = 6  # significant ones of each number on the page
 ROWS = 1000  # epochs at most in the curves
 
-__all__ = ["page", "page_path"]
+__all__ = ["page"]
 
 
 def page(history, title=None):
@@ -39,42 +31,15 @@ def page(history, title=None):
         "recorded": bool(history.frames),
         **facts,
     }
-    script = "\n".join(map(_asset, SCRIPTS))
-    parts = {
-        "title": escape(title),
-        "about": escape(" · ".join(_about(history, scene))),
-        "style": _palette() + _asset("run.css"),
-        "data": _json(data),
-        "picture": svg,
-        "script": script,
-        "hash": b64encode(sha256(script.encode()).digest()).decode(),
-    }
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _asset("run.html"))
-
-
-def page_path(owner, path):
-    """`path` as a Path, if a page can be written there.
-
-    Raises: ArgumentError if its name does not end in .html, or if its folder does not exist.
-    """
-    path = Path(path)
-    if path.suffix.lower() != ".html":
-        raise cr.ArgumentError(
-            f"{owner}: the name of a page must end in .html, not {path.name!r}; history.to_csv(path) writes the table"
-        )
-    if not path.parent.is_dir():
-        raise cr.ArgumentError(f"{owner}: the folder {path.parent} does not exist; make it first")
-    return path
-
-
-def _asset(name):
-    return (files(__package__) / "assets" / name).read_text("utf-8")
-
-
-def _palette():
-    """The pictures' colours, for light and dark."""
-    light, dark = custom_properties("light"), custom_properties("dark")
-    return f":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
+    return assembled(
+        asset(__name__, "run.html"),
+        style=asset(__name__, "run.css"),
+        script=asset(__name__, *SCRIPTS),
+        data=_rounded(data),
+        title=escape(title),
+        about=escape(" · ".join(_about(history, scene))),
+        picture=svg,
+    )
 
 
 def _about(history, scene):
@@ -119,16 +84,10 @@ def _moments(history, rows):
     return moments
 
 
-def _json(data):
-    """JSON that may stand inside a <script> element: no character in it has a meaning in HTML."""
-    text = json.dumps(_readable(data), separators=(",", ":"), allow_nan=False)
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def _readable(value):
-    """The data with rounded numbers, and words for those that JSON does not have."""
+def _rounded(value):
+    """The data with rounded numbers."""
     if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}") if isfinite(value) else str(value)
+        return float(f"{value:.{DIGITS}g}")
     if isinstance(value, dict):
-        return {name: _readable(item) for name, item in value.items()}
-    return [_readable(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {name: _rounded(item) for name, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, (list, tuple)) else value

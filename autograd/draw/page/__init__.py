@@ -1,37 +1,37 @@
 """The graph as an interactive page: one HTML file that steps through forward, seed, backward and update, without network.
 
 The files in assets/ are the page's markup, style and script. Here they are put together with the finished pictures, the
-graph as JSON and its steps; the script then only switches classes and writes texts.
+graph as JSON, its steps, and every text that does not depend on what the learner does. The script shows one moment of it
+after the other: what is known then, in pictures and inspector. It computes numbers for two things only: updates, since the
+learner may change the learning rate, and the answers to questions in predict mode.
 """
 
-import base64
-import hashlib
 import html
-import json
 import math
-import re
 import sys
 import tempfile
 import webbrowser
 from collections import deque
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
-from ...errors import ArgumentError
+from ..html import assembled, asset
 from ..jsonform import to_dict
-from ..picture.palette import custom_properties
-from ..picture.svg import to_svg
+from ..picture.collapse import view
+from ..picture.svg import drawn
 from ..text import readable
-from ..words.steps import steps
+from ..words.notation import filled, prose
+from ..words.phrases import call, label
+from ..words.steps import Story
 
-SCRIPTS = "numbers story picture inspector predict page".split()  # each needs those before it
+# they share one scope; the last puts everything to work
+SCRIPTS = "story.js", "picture.js", "inspector.js", "predict.js", "page.js"
 INSIDES = 2_000_000  # characters that the pictures of what is inside groups may take
 NUMBERS = 40_000  # and those of small arrays, number by number
 FEW = 24  # elements of an operation and its operands that are worth a picture of their own
 
 
-def page(graph, lr=0.1, title=None, predict=False):
+def page(graph, lr=0.1, predict=False):
     """The page as text. `lr` is the learning rate of its update, which the learner may change; `predict` starts it in
     predict mode, which asks for each contribution before it shows it.
 
@@ -41,34 +41,48 @@ def page(graph, lr=0.1, title=None, predict=False):
         >>> page(cr.trace(x * x))[:15]
         '<!doctype html>'
     """
-    script = "\n".join(_asset(f"{name}.js") for name in SCRIPTS)
-    digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
-    parts = {
-        "title": html.escape(readable(title or _title(graph), limit=200)),
-        "policy": f"sha256-{digest}",
-        "style": _palette() + _asset("page.css"),
-        "views": "\n".join(_figures(graph)),
-        "story": _embedded({"graph": to_dict(graph), "steps": _told(graph, lr), "lr": lr, "predict": predict}),
-        "script": script,
+    story = Story(graph, lr)
+    data = {
+        "graph": to_dict(graph),
+        "nodes": [_named(story, node) for node in graph.nodes],
+        "edges": _rules(graph),
+        "steps": [_told(story, step) for step in story.steps],
+        "lr": lr,
+        "predict": predict,
     }
-    return re.sub(r"@(\w+)@", lambda slot: parts[slot[1]], _asset("page.html"))
+    return assembled(
+        asset(__package__, "page.html"),
+        style=asset(__package__, "page.css"),
+        script=asset(__package__, *SCRIPTS),
+        data=data,
+        title=html.escape(_title(graph)),
+        views="\n".join(_figures(graph)),
+    )
 
 
-def show(graph, lr=0.1):
+def show(graph, lr=0.1, predict=False):
     """Open the page in a browser, or return what a notebook shows below the cell."""
-    shown = Shown(page(graph, lr))
-    if "ipykernel" not in sys.modules:
-        path = Path(tempfile.mkdtemp(prefix="chainrule-")) / "graph.html"
-        path.write_text(shown.page, encoding="utf-8")
-        webbrowser.open(path.as_uri())
-    return shown
+    text = page(graph, lr, predict)
+    if "ipykernel" in sys.modules:
+        return Shown(text)
+    path = Path(tempfile.mkdtemp(prefix="chainrule-")) / "graph.html"
+    path.write_text(text, encoding="utf-8")
+    webbrowser.open(path.as_uri())
+    if not hasattr(sys, "ps1"):  # else Python shows what is returned, which says the same
+        print(f"wrote {path}; open it in a browser", file=sys.stderr)
+    return Shown(text, path)
 
 
 @dataclass(frozen=True, repr=False)
 class Shown:
-    """The page, as a notebook shows it: in a frame of its own, which nothing of the notebook's can reach."""
+    """The page, as a notebook shows it: in a frame of its own, which nothing of the notebook's can reach.
+
+    Fields:
+        page: its text; path: the file that it was written to, None in a notebook; height: of the frame, in pixels.
+    """
 
     page: str
+    path: Path | None = None
     height: int = 720
 
     def _repr_html_(self):
@@ -76,35 +90,53 @@ class Shown:
         return f'<iframe srcdoc="{inside}" title="Backprop, step by step" width="100%" height="{self.height}" style="border:0"></iframe>'
 
     def __repr__(self):
-        return f"<page of {len(self.page):,} characters>"
-
-
-def _asset(name):
-    return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
+        return f"<page of {len(self.page):,} characters{f' in {self.path}: open it in a browser' if self.path else ''}>"
 
 
 def _title(graph):
     name = graph.root.name
-    return f"Backprop, step by step: {name}" if name else "Backprop, step by step"
+    return f"Backprop, step by step: {readable(name, limit=150)}" if name else "Backprop, step by step"
 
 
-def _palette():
-    """The colours of light and dark, the same as the pictures'."""
-    light, dark = custom_properties("light"), custom_properties("dark")
-    return f":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
+# ---- the words
 
 
-def _told(graph, lr):
-    """The steps as dicts. What a step writes is left out: it stands in the graph, at its node or edge."""
-    names = ("phase", "node", "edge", "arrived", "expected", "text")
-    return [{name: getattr(step, name) for name in names} for step in steps(graph, lr)]
+def _named(story, node):
+    """What a node is called, how it was computed, and what its `.grad` holds besides what this pass brings."""
+    operands = [label(story.graph.nodes[edge.source]) for edge in story.operands[node.id]]
+    made = call(node, operands) if operands else node.kind
+    return {"label": label(node), "call": made, "held": story.held(node)}
 
 
-def _embedded(data):
-    """JSON that is safe inside a <script> element, whatever the names in it."""
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    text = re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
-    return text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair becomes \udxxx, as JSON writes it
+def _rules(graph):
+    """The rule of each edge as it is stated, with the call whose letters it has; and where the local derivative is no
+    number or array that could be shown, in short and with the names of this graph."""
+    operands, rules = graph.operands(), []
+    for edge in graph.edges:
+        left, _, formula = prose(edge.rule).partition(" = ")
+        siblings, target = operands[edge.target], graph.nodes[edge.target]
+        inputs = [left.removeprefix("d")] if edge.input.isdigit() else [e.input for e in siblings]
+        stated = f"{target.operation}({', '.join(inputs)}): {left} = {formula}" if formula else ""
+        names = {e.input: label(graph.nodes[e.source]) for e in siblings} | {"out": label(target)}
+        rules.append({"rule": stated, "share": "" if edge.local else filled(formula.split(", ")[0], names)})
+    return rules
+
+
+def _told(story, step):
+    """A step as a dict. What it writes is left out, since it stands in the graph, at its node or edge.
+
+    Only an update is not there: it is by the gradient "left" after the pass, and "parts" are its text before and after
+    the learning rate, without the result.
+    """
+    told = {name: getattr(step, name) for name in ("phase", "node", "edge", "arrived", "expected")}
+    name, words, *rest = filter(None, story.cells(step))
+    told["text"] = " ".join([name, words, *rest])
+    if step.phase == "update" and step.result:
+        left = story.left(story.graph.nodes[step.node])
+        told["left"] = {"shape": left.shape, "dtype": left.dtype, "items": left.items}
+        before, _, after = words.partition(f" − {story.rate} × ")
+        told["parts"] = [f"{name} {before} − ", f" × {after}"]
+    return told
 
 
 # ---- the pictures
@@ -112,10 +144,8 @@ def _embedded(data):
 
 def _figures(graph):
     """The pictures in figures: the whole graph, what is inside its groups, and small arrays number by number."""
-    whole = to_svg(graph)
-    more = (*_insides(graph, whole), *_numbers(graph))
-    shared = re.compile("<style>.*?</style>", re.DOTALL)  # all pictures have the same style, and need it once
-    return [_figure(whole, path="", title="whole graph"), *(shared.sub("", figure) for figure in more)]
+    whole = view(graph)
+    return [_figure(drawn(graph, whole), path="", title="whole graph"), *_insides(graph, whole), *_numbers(graph)]
 
 
 def _figure(svg, path, title, parent=None, node=None):
@@ -126,33 +156,31 @@ def _figure(svg, path, title, parent=None, node=None):
 
 
 def _insides(graph, whole):
-    """A figure for each group that can be opened, outermost first, as long as there is room."""
+    """A figure for each group that can be opened, outermost first, as long as there is room. `whole` is the View of all."""
     room, waiting, seen = INSIDES, deque([("", whole)]), set()
     while waiting:
-        around, picture = waiting.popleft()
-        for focus in map(html.unescape, re.findall(r' data-focus="([^"]*)"', picture)):
+        around, shown = waiting.popleft()
+        for focus in filter(None, (box.focus for box in shown.boxes)):
             if focus in seen:
                 continue
             seen.add(focus)
-            svg = to_svg(graph, engine="built-in", prefix=f"v{len(seen)}-", focus=focus)  # `dot` costs 30 ms a picture
+            inside, path = view(graph, focus=focus), f"module {readable(focus, 1000)}"
+            svg = drawn(graph, inside, "built-in", f"v{len(seen)}-", styled=False)  # `dot` costs 30 ms a picture
             room -= len(svg)
             if room < 0:
                 return
-            yield _figure(svg, f"module {focus}", readable(focus), around)
-            waiting.append((f"module {focus}", svg))
+            yield _figure(svg, path, readable(focus), around)
+            waiting.append((path, inside))
 
 
 def _numbers(graph):
     """A figure for each operation on a few numbers, in which each of them is a node, as long as there is room."""
     room = NUMBERS
     for node in _small(graph):
-        try:
-            opened = graph.open(node.id)
-        except ArgumentError:  # its derivatives are not known
-            continue
+        opened = graph.open(node.id)
         for number in opened.nodes:
             number.grad = number.total  # as it is after the pass; the page covers it until then
-        svg = to_svg(opened, prefix=f"s{node.id}-")
+        svg = drawn(opened, view(opened), prefix=f"s{node.id}-", styled=False)
         room -= len(svg)
         if room < 0:
             return
@@ -160,11 +188,14 @@ def _numbers(graph):
 
 
 def _small(graph):
-    """The operations on a few numbers, but more than one; first those that are not elementwise, which need it most."""
+    """The operations on a few numbers, but more than one, whose derivatives are known; first those that are not
+    elementwise, which need it most."""
     found = []
     for edges in filter(None, graph.operands()):
         node = graph.nodes[edges[0].target]
         sizes = [math.prod(array.shape) for array in (node, *(graph.nodes[edge.source] for edge in edges))]
-        if max(sizes) > 1 and sum(sizes) <= FEW:
-            found.append((any(edge.local for edge in edges), node.id))
+        elementwise = any(edge.local for edge in edges)
+        known = elementwise or all(edge.jacobian is not None for edge in edges)
+        if known and max(sizes) > 1 and sum(sizes) <= FEW:
+            found.append((elementwise, node.id))
     return [graph.nodes[i] for _, i in sorted(found)]

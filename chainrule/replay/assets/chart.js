@@ -1,4 +1,3 @@
-"use strict";
 // Line charts: the lines are drawn once as SVG, then only the marker moves.
 
 const MARGIN = { left: 46, right: 14, top: 12, bottom: 26 };
@@ -18,18 +17,10 @@ function html(tag, text = "", parent = null) {
   return made;
 }
 
-/** A number in three digits, without zeros at its end if `trim`; a dash for null, and words such as "nan" as they are. */
-function short(value, trim = false) {
+/** A number as in all views; a dash where there is none, and words such as "nan" as they are. */
+function written(value) {
   if (value === null || value === undefined) return "—";
-  if (typeof value === "string") return value;
-  if (value === 0 || Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
-  const size = Math.abs(value);
-  if (size < (trim ? 1e-4 : 1e-3) || size >= 1e5) {
-    const [digits, power] = value.toExponential(1).split("e");
-    return `${trim ? digits.replace(/\.0$/, "") : digits}e${Number(power)}`;
-  }
-  if (size >= 999.5) return String(Math.round(value));
-  return trim ? String(Number(value.toPrecision(3))) : value.toPrecision(3);
+  return typeof value === "string" ? minus(value) : number(value);
 }
 
 function steps(low, high, most) {
@@ -88,7 +79,7 @@ function chart(host, series, options) {
     }
     for (const tick of log ? decades(low, high) : steps(low, high, height / 60)) {
       svg("line", { class: "rule", x1: MARGIN.left, x2: right, y1: y(tick), y2: y(tick) }, picture);
-      svg("text", { x: MARGIN.left - 7, y: y(tick) + 4, "text-anchor": "end" }, picture).textContent = short(tick, true);
+      svg("text", { x: MARGIN.left - 7, y: y(tick) + 4, "text-anchor": "end" }, picture).textContent = number(tick);
     }
     for (const tick of steps(...options.x, Math.max(2, width / 90)).filter((value) => Number.isInteger(value)))
       svg("text", { x: x(tick), y: bottom + 17, "text-anchor": "middle" }, picture).textContent = tick;
@@ -98,12 +89,12 @@ function chart(host, series, options) {
   }
 
   function path(points) {
-    let text = "", pen = "M";
+    let drawn = "", pen = "M";
     for (const [px, py] of points) {
-      if (drawable(py, log)) text += `${pen}${x(px).toFixed(1)} ${y(py).toFixed(1)}`;
+      if (drawable(py, log)) drawn += `${pen}${x(px).toFixed(1)} ${y(py).toFixed(1)}`;
       pen = drawable(py, log) ? "L" : "M";
     }
-    return text;
+    return drawn;
   }
 
   function draw() {

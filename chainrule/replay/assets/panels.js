@@ -41,7 +41,7 @@ function factsPanel(run) {
     cells.Epoch.textContent = `${moment.epoch} `;
     html("small", `of ${epochs}`, cells.Epoch);
     if (cells.Step) cells.Step.textContent = moment.steps;
-    if (cells[lossName]) cells[lossName].textContent = short(moment.answers?.loss);
+    if (cells[lossName]) cells[lossName].textContent = written(moment.answers?.loss);
     if (cells.Right) {
       const count = right(run, moment);
       cells.Right.textContent = count === null ? "—" : `${percent(count, run.answers.examples)} `;
@@ -72,7 +72,7 @@ function lossPanel(run, axis, seek) {
   series.forEach((one) => { one.style %= STYLES; });
   const values = series.flatMap((one) => one.points.map((point) => point[1])).filter((value) => drawable(value));
   const log = values.every((value) => value > 0) && Math.max(...values) > 60 * Math.min(...values);
-  const ends = series.map(({ name, points }) => `${name} from ${short(points[0]?.[1])} to ${short(points.at(-1)?.[1])}`);
+  const ends = series.map(({ name, points }) => `${name} from ${written(points[0]?.[1])} to ${written(points.at(-1)?.[1])}`);
   const host = panel("loss"), legend = host.querySelector(".legend");
   const drawn = chart(host.querySelector(".chart"), series, {
     label: `Loss by epoch: ${ends.join("; ")}${log ? "; logarithmic axis" : ""}`,
@@ -82,7 +82,7 @@ function lossPanel(run, axis, seek) {
   if (run.best !== null) html("li", `┊ best: epoch ${run.best}`, legend);
   return (moment) => {
     drawn.move(moment.at);
-    series.forEach((one, i) => { now[i].textContent = short(reached(one.points, moment.at)?.[1]); });
+    series.forEach((one, i) => { now[i].textContent = written(reached(one.points, moment.at)?.[1]); });
   };
 }
 
@@ -112,13 +112,13 @@ function planePanel(run) {
   const item = (picture, text) => { const made = html("li", "", legend); made.append(picture, text); };
   if (run.plane.kind === "curve") {
     title.textContent = "Prediction over the input";
-    item(swatch(1, true), kind === "regression" ? "prediction" : "probability of class 1");
+    item(swatch(1, true), run.answers.says);
   }
   if (kind === "regression" && run.plane.kind === "plane") {
     title.textContent = "Prediction over the two inputs";
     const bar = html("span");
     bar.className = "scale";
-    item(bar, `${short(scale[0])} to ${short(scale[1])}, lines at each quarter; circles: targets`);
+    item(bar, `${written(scale[0])} to ${written(scale[1])}, lines at each quarter; circles: targets`);
   }
   if (kind === "classes") {
     for (let k = 0; k < Math.min(classes, 12); k++) item(sample(SHAPES[k % SHAPES.length], k % STYLES), `class ${k}`);
@@ -130,7 +130,7 @@ function planePanel(run) {
     show(moment);
     const count = right(run, moment), when = moment.at ? `after ${moment.steps} steps` : "before training";
     const said = count === null
-      ? `loss ${short(moment.answers?.loss)}`
+      ? `loss ${written(moment.answers?.loss)}`
       : `${count} of ${run.answers.examples} examples right, ${percent(count, run.answers.examples)}`;
     const missing = moment.plane ? "" : "; the predictions are not finite";
     canvas.setAttribute("aria-label", `${title.textContent} ${when}: ${said}${missing}`);
@@ -177,35 +177,9 @@ function layersPanel(run, axis, seek) {
     charts.forEach((one) => one.move(moment.at));
     rows.forEach((cells, i) => {
       const [gradient, ratio] = moment.layers ? moment.layers[i] : [null, null];
-      [short(gradient), short(ratio), reading(gradient, ratio)].forEach((text, k) => { cells[k].textContent = text; });
+      [written(gradient), written(ratio), reading(gradient, ratio)].forEach((text, k) => { cells[k].textContent = text; });
     });
   };
-}
-
-/** The places of a <text> in the picture, one for each tspan where there are some, each with the room to its left. */
-function places(text) {
-  if (!text) return [];
-  const spans = [...text.querySelectorAll("tspan")], word = text.previousElementSibling;
-  let left = word?.classList.contains("word") ? Number(word.getAttribute("x")) + word.getComputedTextLength() : 0;
-  let line = text.getAttribute("y");
-  return (spans.length ? spans : [text]).map((part) => {
-    const end = Number(part.getAttribute("x")), y = part.getAttribute("y");
-    if (y !== line) [left, line] = [0, y];
-    const room = end - left - 8;
-    left = end;
-    return { part, room };
-  });
-}
-
-/** Write cells into their places; where one is too long for its room, it is set narrower. */
-function write(pairs) {
-  for (const { part, cell } of pairs) { part.removeAttribute("textLength"); part.textContent = cell; }
-  const lengths = pairs.map(({ part }) => part.getComputedTextLength());
-  pairs.forEach(({ part, room }, i) => {
-    if (room <= 0 || lengths[i] <= room) return;
-    part.setAttribute("lengthAdjust", "spacingAndGlyphs");
-    part.setAttribute("textLength", room.toFixed(1));
-  });
 }
 
 function graphPanel(run) {
@@ -222,21 +196,20 @@ function graphPanel(run) {
     html("th", node.label, row).scope = "row";
     html("td", node.made, row);
     const [value, grad, badges] = [0, 1, 2].map(() => html("td", "", row));
-    const [values, grads] = [".value", ".grad"].map((part) => places(drawn?.querySelector(part)));
-    return { cells: { value, grad }, badges, places: { value: values, grad: grads } };
+    return { value, grad, badges, drawn: { value: drawn.querySelector(".value"), grad: drawn.querySelector(".grad") } };
   });
+  const texts = rows.flatMap(({ drawn }) => Object.values(drawn)).filter(Boolean);
   return (moment) => {
-    const pairs = [];
     rows.forEach((row, i) => {
       for (const name of ["value", "grad"]) {
-        const cells = moment.graph ? moment.graph[name][i] : ["—"];
-        row.cells[name].textContent = cells.join(", ");
-        row.places[name].forEach((place, k) => pairs.push({ ...place, cell: cells[k] ?? "" }));
+        const numbers = moment.graph?.[name][i] ?? ["—"];
+        row[name].textContent = numbers.join(", ");
+        if (row.drawn[name]) cellsOf(row.drawn[name]).forEach((cell, k) => { cell.textContent = numbers[k] ?? ""; });
       }
       row.badges.textContent = moment.graph?.badges[i] ?? "";
     });
-    write(pairs);
-    flows.forEach((flow, i) => { if (flow) flow.textContent = moment.graph ? `× ${moment.graph.local[i]}` : ""; });
+    squeeze(texts);
+    flows.forEach((flow, i) => { if (flow) flow.textContent = moment.graph ? `×\u202f${moment.graph.local[i]}` : ""; });
   };
 }
 
@@ -251,12 +224,12 @@ function columnsPanel(run, axis, seek) {
     place.className = "chart";
     const points = run.columns.epoch.map((epoch, k) => [epoch, run.columns[name][k]]);
     const log = name === "grad_norm" && points.every((point) => point[1] > 0);
-    const label = `${name} by epoch, from ${short(points[0]?.[1])} to ${short(points.at(-1)?.[1])}`;
+    const label = `${name} by epoch, from ${written(points[0]?.[1])} to ${written(points.at(-1)?.[1])}`;
     const options = { label, x: axis, log, seek, best: run.best, height: 170 };
     return { now, points, ...chart(place, [{ name, style: i % STYLES, points }], options) };
   });
   return (moment) => drawn.forEach(({ now, points, move }) => {
-    now.textContent = short(reached(points, moment.at)?.[1]);
+    now.textContent = written(reached(points, moment.at)?.[1]);
     move(moment.at);
   });
 }

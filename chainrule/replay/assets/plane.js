@@ -132,9 +132,9 @@ function ticks(context, box, facts, place) {
   context.font = "11.5px system-ui, sans-serif";
   context.textAlign = "center";
   const bottom = box.y + box.height + 17;
-  for (const tick of steps(...facts.x, 6)) context.fillText(short(tick, true), place(tick, 0)[0], bottom);
+  for (const tick of steps(...facts.x, 6)) context.fillText(number(tick), place(tick, 0)[0], bottom);
   context.textAlign = "right";
-  for (const tick of steps(...facts.y, 5)) context.fillText(short(tick, true), box.x - 7, place(0, tick)[1] + 4);
+  for (const tick of steps(...facts.y, 5)) context.fillText(number(tick), box.x - 7, place(0, tick)[1] + 4);
 }
 
 /** Draws the inputs into a canvas, again after a change of size or colours. Returns what shows a moment. */

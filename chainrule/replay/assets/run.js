@@ -41,7 +41,7 @@ function show(index) {
 }
 
 function speak(moment, where) {
-  const count = right(run, moment), loss = moment.answers ? `, loss ${short(moment.answers.loss)}` : "";
+  const count = right(run, moment), loss = moment.answers ? `, loss ${written(moment.answers.loss)}` : "";
   const share = count === null ? "" : `, ${percent(count, run.answers.examples)} right`;
   document.getElementById("status").textContent = `Moment ${shown} of ${last}: ${where}${loss}${share}`;
 }

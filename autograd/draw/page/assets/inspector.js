@@ -1,5 +1,7 @@
 // The inspector: everything about one node, and its gradient as an explicit sum.
 
+const ORDINALS = ["first", "second", "third"];
+
 /** An element with text and children. Text is set as text, so that names cannot become markup. */
 function make(tag, options = {}, ...children) {
   const element = Object.assign(document.createElement(tag), options);
@@ -14,15 +16,25 @@ function inspect(node, moment, hidden) {
   const badges = node.badges.filter((badge) => isDue(badge, node, moment));
   document.getElementById("inspected").textContent = node.label;
   document.getElementById("inspector-body").replaceChildren(
-    make("p", { className: "call" }, node.name || node.kind === "operation" ? call(node) : node.kind),
+    make("p", { className: "call" }, node.call),
     ...badges.map((badge) => make("p", { className: "remark" }, `⚠ ${badge}`)),
     valueSection(node, moment),
     ...gradientSection(node, moment, hidden),
-    ...(isCurrent && step.phase === "update" ? updateSection(node) : []),
+    ...(isCurrent && step.phase === "update" ? updateSection(step) : []),
     ...usesSection(node, moment),
     facts(node),
     ...views(node),
   );
+  reachTables();
+}
+
+/** What scrolls must be reached by the keyboard: the tables that are wider than the inspector. */
+function reachTables() {
+  for (const box of document.querySelectorAll(".table")) {
+    const scrolls = box.scrollWidth > box.clientWidth;
+    if (scrolls) set(box, { tabindex: 0, role: "group", "aria-label": "Table, which scrolls" });
+    else for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+  }
 }
 
 function valueSection(node, moment) {
@@ -54,7 +66,7 @@ function gradientSection(node, moment, hidden) {
     make("ol", { className: "terms" }, ...uses.map((edge) => term(edge, moment, hidden))),
     ...(state ? [make("p", { className: "state" }, state)] : []),
     ...(arrived.length ? sum(arrived, gradient) : []),
-    ...earlier(node),
+    ...(node.held ? [make("p", { className: "remark" }, node.held)] : []),
   ];
 }
 
@@ -67,15 +79,16 @@ function waiting(node, arrived) {
 
 /** One contribution: along which operand it comes, how it is computed, and why. */
 function term(edge, moment, hidden) {
+  const ordinal = ORDINALS[edge.slot] ?? `${edge.slot + 1}th`;
+  const place = operands[edge.target].length > 1 ? ` as its ${ordinal} operand` : "";
   const here = moment.step?.edge === edge.id && edge !== hidden;
   const seen = moment.passed.has(edge.id);
   const text = edge === hidden ? "?" : seen ? formula(edge) : "—";
-  const from = `from ${nodes[edge.target].label} (its ${edge.input}): `;
+  const from = `from ${nodes[edge.target].label}${place}: `;
   const item = make("li", { className: seen ? "" : "open" }, from, make("code", {}, text));
   item.classList.toggle("here", here);
   if (!seen) return item;
-  const rule = typeset(edge.rule);
-  const remarks = [text.includes(rule) ? "" : rule, typeset(edge.why), edge.summed && `broadcast, so ${edge.summed}`];
+  const remarks = [edge.rule, edge.why, edge.summed && `broadcast, so ${edge.summed}`];
   for (const remark of remarks) if (remark) item.append(make("small", {}, remark));
   if (here && !isScalar(edge)) item.append(factorTables(edge));
   return item;
@@ -89,30 +102,24 @@ function factorTables(edge) {
   return make("div", { className: "parts" }, ...known.map(table));
 }
 
-/** `grad = 5 × −2 + 1 × 4 = −6`, and an array as a table. */
+/** `grad = 5 × (−2) + 1 × 4 = −6`, and an array as a table. */
 function sum(arrived, gradient) {
-  if (!gradient) return [make("p", { className: "sum" }, "grad = unknown")];
-  const terms = arrived.map((edge) => (isScalar(edge) ? product(edge) : bracketed(inline(edge.contribution))));
+  const say = (text) => make("p", { className: "sum" }, text);
+  if (!gradient) return [say("grad = unknown")];
   const table = size(gradient.shape) > 1 ? [shown(gradient)] : [];
   if (table.length && arrived.length === 1) return table;
-  const text = `grad = ${terms.join(" + ")} = ${inline(gradient)}`;
-  const short = `grad = the sum of ${arrived.length} contributions = ${inline(gradient)}`;
-  return [make("p", { className: "sum" }, text.length <= 200 ? text : short), ...table];
+  const terms = arrived.map((edge) => (isScalar(edge) ? product(edge) : inline(edge.contribution)));
+  const all = terms.map((text, i) => (i ? bracketed(text) : text)).join(" + ");
+  const total = inline(gradient);
+  if (all === total) return [say(`grad = ${total}`)];
+  const shares = arrived.map((edge) => (isScalar(edge) ? multiplied(edge) : asShown(edge.contribution)));
+  const again = shares.reduce((sums, share) => sums.map((x, i) => x + share[i]));
+  const few = all.length + total.length < 200;
+  const words = few ? all : `the sum of ${arrived.length} contributions`;
+  return [say(`grad = ${words} ${sign(again, gradient)} ${total}`), ...table];
 }
 
-/** What `.grad` held when the graph was traced, where it is not what this pass brings. */
-function earlier(node) {
-  const { grad, total } = node;
-  if (!grad || !total || (story.graph.ran && inline(grad) === inline(total))) return [];
-  const remark = story.graph.ran
-    ? `.grad holds ${inline(grad)}, not only what this pass brought: passes add up until zero_grad.`
-    : `.grad holds ${inline(grad)} from an earlier pass: this one adds to it, since nothing called zero_grad.`;
-  return [make("p", { className: "remark" }, remark)];
-}
-
-function updateSection(node) {
-  const text = `${node.label} ← ${node.label} − lr · grad`;
-  const step = { phase: "update", node: node.id, text };
+function updateSection(step) {
   return [make("h3", {}, "Update"), make("p", { className: "sum" }, stepText(step))];
 }
 
@@ -122,8 +129,8 @@ function usesSection(node, moment) {
   if (!known.length || predict.on) return [];
   const items = known.map((edge) => {
     const local = edge.local && `∂${node.label}/∂${nodes[edge.source].label} = ${inline(edge.local)}`;
-    const item = make("li", {}, make("code", {}, local || typeset(edge.rule)));
-    if (edge.why) item.append(make("small", {}, typeset(edge.why)));
+    const item = make("li", {}, make("code", {}, local || edge.rule));
+    if (edge.why) item.append(make("small", {}, edge.why));
     return item;
   });
   return [make("h3", {}, "Local derivatives"), make("ul", { className: "terms" }, ...items)];
@@ -154,8 +161,8 @@ function shown(values, missing = "") {
   if (!hasItems(values) || size(values.shape) < 2) return make("p", { className: "number" }, inline(values));
   const { shape } = values;
   const width = shape.at(-1);
-  const all = flat(values).map((x) => make("td", {}, typeset(number(x, values.dtype))));
+  const all = flat(values).map((x) => make("td", {}, number(x, values.dtype)));
   const table = make("table");
   for (let i = 0; i < all.length; i += width) table.append(make("tr", {}, ...all.slice(i, i + width)));
-  return table;
+  return make("div", { className: "table" }, table);
 }

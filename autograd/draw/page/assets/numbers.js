@@ -1,17 +1,23 @@
-// Numbers and arrays as text, as Python's views write them (autograd/draw/values.py), so that all views agree.
+// Numbers and arrays as text, as Python's views write them (autograd/draw/values.py). It is done here too since the
+// learner may change the learning rate, and with it the numbers; tests/test_browser_numbers.py compares the two.
 
-/** `digits` significant digits, as Python's "%.4g"; integers below a million in full. */
+/** `digits` significant digits, below a million with all before the point, and a true minus sign; as Python's number(). */
 function number(x, dtype = "", digits = 4) {
   if (dtype === "bool") return x ? "True" : "False";
-  if (!Number.isFinite(x)) return Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "-inf";
-  if (/^u?int/.test(dtype) && Math.abs(x) < 1e6) return String(x);
-  if (x === 0) return "0"; // also −0
+  if (!Number.isFinite(x)) return Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "−inf";
+  if (Number.isInteger(x) && Math.abs(x) < 1e6) return minus(String(x + 0)); // −0 + 0 is 0
   const [mantissa, exponent] = rounded(x, digits).split("e");
+  const places = Number(x.toExponential().split("e")[1]) + 1; // digits before the point
+  if (places >= digits && Math.abs(x) < 1e6) return minus(String(Number(rounded(x, places))));
   if (exponent < -4 || exponent >= digits) {
     const size = String(Math.abs(exponent)).padStart(2, "0");
-    return `${withoutZeros(mantissa)}e${exponent < 0 ? "-" : "+"}${size}`;
+    return minus(`${withoutZeros(mantissa)}e${exponent < 0 ? "-" : "+"}${size}`);
   }
-  return withoutZeros(Number(`${mantissa}e${exponent}`).toFixed(digits - 1 - exponent));
+  return minus(withoutZeros(Number(`${mantissa}e${exponent}`).toFixed(digits - 1 - exponent)));
+}
+
+function minus(text) {
+  return text.replaceAll("-", "−");
 }
 
 /** Scientific notation with `digits` digits. A tie goes to the even digit, as in Python; JavaScript rounds it up. */
@@ -74,7 +80,8 @@ function inWords(values) {
   return parts.join(", ");
 }
 
-function summary(items) {
+function summary(elements) {
+  const items = elements.map(Number); // of booleans too
   const finite = items.filter(Number.isFinite);
   const count = (test) => items.filter(test).length;
   return {
@@ -87,15 +94,37 @@ function summary(items) {
   };
 }
 
-/** Values on one line, for formulas: with true minus signs, and an array of one element as its number. */
-function inline(values) {
-  if (hasItems(values) && size(values.shape) === 1) return typeset(number(flat(values)[0], values.dtype));
-  if (!isListed(values)) return typeset(cells(values)[0][0]);
-  const rows = cells(values).map((row) => `[${row.join(", ")}]`);
-  return typeset(values.shape.length === 2 ? `[${rows.join(", ")}]` : rows[0]);
+/** Values on one line, as Python's explain() writes them. */
+function line(values) {
+  const { shape } = values;
+  const rows = cells(values);
+  if (!shape.length) return rows[0][0];
+  if (!isListed(values)) return `[${shapeText(shape)}: ${rows[0][0]}]`;
+  const lists = rows.map((row) => `[${row.join(", ")}]`);
+  return shape.length === 2 ? `[${lists.join(", ")}]` : lists[0];
 }
 
-/** Hyphens that are minus signs as such, but not the one in 1e-05. */
-function typeset(text) {
-  return text.replace(/(?<!\p{L})-/gu, "−");
+/** The same for formulas: an array of one element is its number. */
+function inline(values) {
+  return hasItems(values) && size(values.shape) === 1 ? number(flat(values)[0], values.dtype) : line(values);
+}
+
+/** A number or product in brackets, where another sign stands before its minus. */
+function bracketed(text) {
+  return text.startsWith("−") ? `(${text})` : text;
+}
+
+/** The elements of Values as they are shown: rounded, unless they are summed up. */
+function asShown(values) {
+  const { shape, dtype } = values;
+  const write = (x) => (Number.isFinite(x) ? Number(number(x, dtype).replaceAll("−", "-")) : x);
+  return !shape.length || isListed(values) ? flat(values).map(write) : flat(values);
+}
+
+/** What stands before a result: "=", or "≈" where the numbers as they are shown give another one, `again`. */
+function sign(again, result) {
+  if (!hasItems(result)) return "=";
+  const exact = flat(result);
+  const write = (x) => number(x, result.dtype);
+  return again.every((x, i) => write(x) === write(exact[i])) ? "=" : "≈";
 }

@@ -5,6 +5,7 @@ const figures = [...document.querySelectorAll(".view")];
 const pictures = new Map(); // figure -> its Picture, made when it is first opened
 const player = { position: 0, timer: null, picked: null, figure: figures[0], zoom: null };
 const PACE = 1400; // milliseconds a step, when playing
+const MARGIN = 16; // pixels around what the picture was scrolled to
 const SMALLEST = 0.75; // the picture shrinks to fit until its text would be too small to read
 
 // ---- where in the story
@@ -82,9 +83,10 @@ function show(prefix = "") {
   }
   const picture = pictures.get(player.figure);
   picture.show(moment, hidden, player.picked);
-  const place = moment.step && picture.stands(moment.step.node);
-  byId("elsewhere").hidden = !moment.step || Boolean(place);
-  if (place instanceof Element) reach(place);
+  const changing = hidden?.source ?? moment.step?.node;
+  const [place, from] = [changing, picture.lit?.target].map((id) => picture.stands(id));
+  byId("elsewhere").hidden = changing === undefined || Boolean(place);
+  reach(hidden ? [picture.label, place, from] : [place, picture.label, from]);
   inspect(node, moment, hidden);
 }
 
@@ -134,11 +136,11 @@ function trail(figure) {
   return [...(parent ? trail(parent) : []), make("li", {}, here)];
 }
 
-/** Open the view in which the current step can be seen. */
+/** Open the view in which the current step, or the one in question, can be seen. */
 function showStep() {
-  const step = steps[player.position - 1];
-  const shows = (figure) => !figure.dataset.node && figure.querySelector(`[id$="n${step.node}"].node`);
-  enterView((step && figures.find(shows))?.dataset.path ?? "");
+  const changing = predict.question?.edge.source ?? steps[player.position - 1].node;
+  const shows = (figure) => !figure.dataset.node && figure.querySelector(`[id$="n${changing}"].node`);
+  enterView(figures.find(shows)?.dataset.path ?? "");
 }
 
 // ---- zoom
@@ -161,28 +163,39 @@ function zoom(factor) {
   stage.scrollTo(middle[0] * factor - stage.clientWidth / 2, middle[1] * factor - stage.clientHeight / 2);
 }
 
-/** Scroll the stage, and only the stage, until an element of the picture is in sight. */
-function reach(element) {
-  if (!element) return;
+/** Scroll the stage, and only the stage, until as many elements as fit are in sight: the first before the others. */
+function reach(elements) {
   const stage = byId("stage");
-  const [box, frame] = [element.getBoundingClientRect(), stage.getBoundingClientRect()];
-  const margin = 40;
-  if (box.left < frame.left + margin || box.right > frame.right - margin) {
-    stage.scrollLeft += (box.left + box.right - frame.left - frame.right) / 2;
-  }
-  if (box.top < frame.top + margin || box.bottom > frame.bottom - margin) {
-    stage.scrollTop += (box.top + box.bottom - frame.top - frame.bottom) / 2;
+  const frame = stage.getBoundingClientRect();
+  const seen = elements.filter((element) => element instanceof Element && element.isConnected);
+  const sides = seen.map((element) => element.getBoundingClientRect());
+  for (const [start, end, scroll] of [["left", "right", "scrollLeft"], ["top", "bottom", "scrollTop"]]) {
+    const room = frame[end] - frame[start] - 2 * MARGIN;
+    let [from, to] = [Infinity, -Infinity];
+    for (const box of sides) {
+      const wider = [Math.min(from, box[start]), Math.max(to, box[end])];
+      if (from < to && wider[1] - wider[0] > room) break;
+      [from, to] = wider;
+    }
+    const isOut = from < frame[start] + MARGIN || to > frame[end] - MARGIN;
+    if (from < to && isOut) stage[scroll] += (from + to - frame[start] - frame[end]) / 2;
   }
 }
 
 // ---- predict mode
 
+/** Turn predict mode on or off. It asks at once for the next contribution, after the last one for the first. */
 function togglePredict() {
   predict.on = !predict.on;
   byId("predict").setAttribute("aria-pressed", predict.on);
   byId("score").hidden = !predict.on;
-  dismiss();
-  show();
+  if (!predict.on) return go(player.position);
+  const asks = (step) => questionFor(step) !== null;
+  const coming = steps.slice(player.position).findIndex(asks);
+  const place = coming < 0 ? steps.findIndex(asks) : player.position + coming;
+  if (place < 0) return show("There is nothing to predict here, since no contribution is known. ");
+  go(place);
+  next();
 }
 
 function answer(event) {
@@ -275,8 +288,8 @@ byId("stage").addEventListener("wheel", (event) => {
 }, { passive: false });
 document.addEventListener("keydown", onKey);
 window.addEventListener("hashchange", followAddress);
-window.addEventListener("resize", fit);
+window.addEventListener("resize", () => (fit(), show()));
 
 openView("");
-if (story.predict) togglePredict();
 followAddress();
+if (story.predict) togglePredict();

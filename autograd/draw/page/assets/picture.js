@@ -20,6 +20,7 @@ class Picture {
     this.noticed = []; // {badges, inside} of the groups that have badges: their elements, and the nodes they are about
     this.label = document.createElementNS(SVG, "path"); // the bubble behind the text on the lit edge
     this.label.setAttribute("class", "label");
+    this.lit = null; // the edge along which gradient comes at this moment
     this.arrows = new Map(); // id of an edge -> its arrow: {element, flow, place, still, ids}; still: text at rest
     this.svg.querySelectorAll(".node").forEach((element) => this.addNode(element));
     this.svg.querySelectorAll(".group, .stub").forEach((element) => this.addGroup(element));
@@ -31,11 +32,11 @@ class Picture {
     const node = nodes[Number(element.id.match(/\d+$/)[0])];
     const box = { element, value: element.querySelector(".value"), grad: element.querySelector(".grad") };
     box.badges = [...element.querySelectorAll(".badge")];
-    box.computed = box.value && texts(box.value);
+    box.computed = box.value && cellsOf(box.value).map((cell) => cell.textContent);
     if (box.grad) likeValue(box.grad, box.value);
     if (incoming[node.id].length > 1) box.waits = this.note(element);
     this.boxes.set(node.id, box);
-    press(element, `${node.label}, ${call(node)}`, () => select(node.id));
+    press(element, `${node.label}, ${node.call}`, () => select(node.id));
   }
 
   addGroup(element) {
@@ -53,7 +54,7 @@ class Picture {
     const ids = element.dataset.edges ? [...members(element.dataset.edges)] : [Number(element.id.match(/\d+$/)[0])];
     const flow = element.querySelector(".flow, .count");
     const place = { x: flow.getAttribute("x"), y: flow.getAttribute("y") };
-    const arrow = { element, flow, place, still: typeset(flow.textContent), ids };
+    const arrow = { element, flow, place, still: flow.textContent, ids };
     for (const id of ids) this.arrows.set(id, arrow);
   }
 
@@ -74,7 +75,7 @@ class Picture {
   /** Show what is known at a moment. The contribution of `hidden`, an edge in question, stays covered. */
   show(moment, hidden, picked) {
     const step = moment.step;
-    const lit = hidden ?? (step?.phase === "backward" ? edges[step.edge] : null);
+    const lit = (this.lit = hidden ?? (step?.phase === "backward" ? edges[step.edge] : null));
     for (const [id, box] of this.boxes) this.showNode(nodes[id], box, moment);
     for (const { badges, inside } of this.noticed) showBadges(badges, inside, moment);
     for (const arrow of new Set(this.arrows.values())) this.showArrow(arrow, moment);
@@ -92,7 +93,8 @@ class Picture {
     const [arrived, expected] = [moment.arrived.get(node.id) ?? 0, incoming[node.id].length];
     box.element.classList.toggle("pending", !known);
     showBadges(box.badges, [node], moment);
-    if (box.value) write(box.value, ...(updated ? cells(updated).flat() : known ? box.computed : ["·"]));
+    const value = updated ? cells(updated).flat() : known ? box.computed : ["·"];
+    if (box.value && write(box.value, ...value) && updated) squeeze([box.value]); // the box was drawn for the others
     if (box.grad) write(box.grad, ...(gradient ? cells(gradient).flat() : [gradient === null ? "unknown" : "—"]));
     if (box.waits) write(box.waits, arrived && arrived < expected ? `${arrived} of ${expected} contributions` : "");
   }
@@ -212,26 +214,24 @@ class Numbers {
 
 const written = new WeakMap(); // an SVG text -> what was written last, since the same again would cost a new layout
 
-/** Write texts into the cells of an SVG text; a single one stands where a single number would. */
+/** Write texts into the cells of an SVG text; a single one stands where a single number would. Returns if they are new. */
 function write(text, ...contents) {
   const all = contents.join("\n");
-  if (written.get(text) === all) return;
+  if (written.get(text) === all) return false;
   written.set(text, all);
-  const spots = text.querySelectorAll("tspan");
-  if (!spots.length) text.textContent = contents.join(" ");
+  const spots = cellsOf(text);
   const first = contents.length === 1 ? lastOfRow(spots) : 0;
-  spots.forEach((spot, i) => (spot.textContent = contents[i - first] ?? ""));
-}
-
-/** What stands in the cells of an SVG text. */
-function texts(text) {
-  const spots = [...text.querySelectorAll("tspan")];
-  return (spots.length ? spots : [text]).map((spot) => spot.textContent);
+  const parts = spots.length === 1 ? [contents.join(" ")] : contents;
+  spots.forEach((spot, i) => {
+    spot.removeAttribute("textLength");
+    spot.textContent = parts[i - first] ?? "";
+  });
+  return true;
 }
 
 /** The place of the last cell in the first row. */
 function lastOfRow(spots) {
-  return [...spots].filter((spot) => spot.getAttribute("y") === spots[0].getAttribute("y")).length - 1;
+  return spots.filter((spot) => spot.getAttribute("y") === spots[0].getAttribute("y")).length - 1;
 }
 
 /** Give a gradient that is not there yet the cells that it will need: those of the value, further down. */

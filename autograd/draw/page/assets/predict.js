@@ -38,9 +38,9 @@ function questionText({ edge, place, before }) {
   const asked = source.label + placeText(place, source.shape);
   const g = upstream(edge);
   const known = g && size(g.shape) === 1 ? `has gradient ${inline(g)}` : "has its whole gradient";
-  const given = `${target.label} = ${call(target)} ${known}.`;
+  const given = `${target.label} = ${target.call} ${known}.`;
   if (before === null) return `${given} What does it send back to ${asked}?`;
-  const sum = typeset(number(before));
+  const sum = number(before);
   return `${given} ${asked} has ${sum} so far. What is its gradient when this contribution has arrived?`;
 }
 
@@ -66,7 +66,7 @@ function diagnosis(question, given, text = "") {
   const used = (x) => Number.isFinite(x) && x !== 0 && (is(x) || (before !== null && is(before + x))); // as the share
   if (is(answer)) return "";
   if (before !== null && is(share)) {
-    const sum = typeset(number(before));
+    const sum = number(before);
     return `That is the new contribution alone: it would overwrite the ${sum} that came before. Contributions add.`;
   }
   if (before !== null && is(before)) return "That is the sum so far. Add what comes along this edge.";
@@ -86,10 +86,9 @@ function diagnosis(question, given, text = "") {
 
 function hint({ edge, upstream: g }) {
   const [source, target] = [nodes[edge.source].label, nodes[edge.target]];
-  const rule = typeset(edge.rule);
-  if (predict.tries > 1 && rule) return `The rule: ${rule}, where g is the gradient of ${target.label}.`;
+  if (predict.tries > 1 && edge.rule) return `The rule of ${edge.rule}. Here g is the gradient of ${target.label}.`;
   if (g === null) return `Use the rule of ${target.operation}, with the gradient of ${target.label}.`;
-  const much = typeset(number(g));
+  const much = number(g);
   return `Upstream is ${much}. How does ${target.label} change when only ${source} changes a little?`;
 }
 

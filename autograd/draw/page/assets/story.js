@@ -7,6 +7,7 @@ const { nodes, edges } = story.graph;
 const { steps } = story;
 
 const LINE = 44; // characters that a formula may have
+const BRIEF = 24; // and one on an edge of the picture
 
 /** For each node the edges along which gradient comes to it, in the order of their arrival. */
 const incoming = nodes.map(() => []);
@@ -16,14 +17,9 @@ for (const id of story.graph.order) incoming[edges[id].source].push(edges[id]);
 const operands = nodes.map(() => []);
 for (const edge of edges) operands[edge.target].push(edge);
 
-for (const node of nodes) node.label = readable(node.label);
-
-/** Text in one line of at most `limit` characters, as Python's readable(): the middle of a longer one is left out. */
-function readable(text, limit = 48) {
-  const letters = [...text.replace(/\s/g, " ")];
-  if (letters.length <= limit) return letters.join("");
-  return [...letters.slice(0, limit / 2), "…", ...letters.slice(1 - limit / 2)].join("");
-}
+// names, calls and rules in words, as Python's other views write them
+nodes.forEach((node, i) => Object.assign(node, story.nodes[i]));
+edges.forEach((edge, i) => Object.assign(edge, story.edges[i]));
 
 /** JSON has no nan and no infinity: they come as words. */
 function revived(item) {
@@ -53,7 +49,7 @@ function momentAt(position) {
   for (const step of steps.slice(0, position)) {
     if (step.phase === "forward") moment.computed.add(step.node);
     if (step.phase === "seed") moment.gradients.set(step.node, story.graph.seed);
-    if (step.phase === "update") moment.updated.set(step.node, updated(nodes[step.node]));
+    if (step.phase === "update") moment.updated.set(step.node, updated(step));
     if (step.phase === "backward") {
       moment.gradients.set(step.node, edges[step.edge].running);
       moment.arrived.set(step.node, step.arrived);
@@ -78,44 +74,25 @@ function combined(a, b, f) {
   return a && b && hasItems(a) && hasItems(b) ? { ...a, items: zip(a.items, b.items, f) } : null;
 }
 
-/** What `.grad` holds after the pass, which adds to what an earlier one left; null where it is unknown. */
-function left(node) {
-  const { grad, total } = node;
-  if (story.graph.ran || !grad || !total) return grad ?? total;
-  return combined(grad, total, (a, b) => a + b);
-}
-
-/** `w − lr · grad` as Values; null where it is unknown. */
-function updated(node) {
-  return combined(node.value, left(node), (w, g) => w - story.lr * g);
+/** What a step at the learner's rate makes of a value, in its own precision; null where it is unknown. */
+function updated({ node, left }) {
+  const { value } = nodes[node];
+  const precise = value?.dtype === "float32" ? Math.fround : (x) => x;
+  return combined(value, left, (w, g) => precise(w - precise(precise(story.lr) * g)));
 }
 
 function zip(a, b, f) {
   return Array.isArray(a) ? a.map((x, i) => zip(x, b[i], f)) : f(a, b);
 }
 
-/** The step in one line. An update is written here, because the learner may change the learning rate. */
+/** The step in one line. In that of an update stand the learner's rate and what comes of it. */
 function stepText(step) {
-  if (step === null) return `Nothing is computed yet. Press Next or → to compute the first value.`;
-  const node = nodes[step.node];
-  const result = step.phase === "update" ? updated(node) : null;
-  if (!result || size(node.shape) > 1) return step.text.replace("->", "→");
-  const [w, g, lr] = [inline(node.value), inline(left(node)), typeset(number(story.lr))];
-  return `${node.label} ← ${node.label} − lr · grad = ${w} − ${lr} · ${bracketed(g)} = ${inline(result)}`;
-}
-
-/** A negative number in brackets, where another sign stands before it. */
-function bracketed(text) {
-  return text.startsWith("−") ? `(${text})` : text;
-}
-
-/** `a * b`, or `sum(a, axis=0)`. */
-function call(node) {
-  if (node.kind !== "operation") return node.kind;
-  const names = operands[node.id].map((edge) => typeset(nodes[edge.source].label));
-  const isInfix = names.length === 2 && /^[-+*/@%]+$/.test(node.symbol);
-  if (isInfix) return names.map(bracketed).join(` ${typeset(node.symbol)} `);
-  return `${node.operation}(${[...names, ...node.options].join(", ")})`;
+  if (step === null) return "Nothing is computed yet. Press Next or → to compute the first value.";
+  if (!step.parts) return step.text.replace("->", "→");
+  const [before, after] = step.parts;
+  const [result, by] = [updated(step), asShown(step.left)];
+  const again = asShown(nodes[step.node].value).map((w, i) => w - story.lr * by[i]);
+  return `${before}${bracketed(minus(String(story.lr)))}${after} ${sign(again, result)} ${line(result)}`;
 }
 
 /** The gradient that an edge hands on: complete when the edge is visited, because nodes wait for all contributions. */
@@ -131,18 +108,24 @@ function isScalar(edge) {
 /** `upstream × local`: in numbers where they are one each or fit on a line, else as the rule and shapes. */
 function product(edge) {
   const g = upstream(edge);
-  if (!g) return typeset(edge.rule);
-  if (!edge.local) return `${shortRule(edge)}, ${shapeText(g.shape)} → ${shapeText(nodes[edge.source].shape)}`;
+  if (!edge.local) return `${edge.share || "its rule"}: ${shapeText(g.shape)} → ${shapeText(nodes[edge.source].shape)}`;
   const sum = edge.summed ? "sum of " : "";
-  const numbers = `${sum}${inline(g)} × ${inline(edge.local)}`;
+  const numbers = `${sum}${inline(g)} × ${bracketed(inline(edge.local))}`;
   return numbers.length <= LINE || isScalar(edge) ? numbers : `${sum}upstream × local`;
+}
+
+/** What the factors of a contribution give as they are shown: of single numbers their product. */
+function multiplied(edge) {
+  const [[g], [local]] = [asShown(upstream(edge)), asShown(edge.local)];
+  return [g * local];
 }
 
 /** `upstream × local = contribution`, on one line. */
 function formula(edge) {
   if (!edge.contribution) return `unknown: ${edge.note}`;
   const [left, right] = [product(edge), inline(edge.contribution)];
-  if (left.length + right.length <= LINE || isScalar(edge)) return `${left} = ${right}`;
+  if (isScalar(edge)) return `${left} ${sign(multiplied(edge), edge.contribution)} ${right}`;
+  if (left.length + right.length <= LINE) return `${left} = ${right}`;
   return edge.local ? `${left} → ${shapeText(edge.contribution.shape)}` : left;
 }
 
@@ -151,10 +134,5 @@ function brief(edge) {
   if (!edge.contribution) return "unknown";
   if (isScalar(edge)) return formula(edge);
   if (edge.local) return edge.summed ? "Σ g ⊙ local" : "g ⊙ local";
-  return shortRule(edge) || "its rule";
-}
-
-/** A rule without its explanation: "dx = g" of "dx = g, repeated along the summed axes". */
-function shortRule(edge) {
-  return typeset(edge.rule.split(", ")[0]);
+  return edge.share && edge.share.length <= BRIEF ? edge.share : "its rule";
 }
