@@ -8,7 +8,7 @@ import numpy as np
 from ..backends import owner
 from .backward import changed, conform, rescue, topological
 from .primitive import ELEMENTWISE
-from .tape import Node, describe
+from .tape import Node, place
 
 NO_GRADIENT = "no gradient arrives here"  # what a Contribution notes that is not unknown, but absent
 
@@ -96,7 +96,7 @@ def kept(node, known):
     """(what the rules of `node` ask for, "") as it was kept, or put together anew; (None, why) if that cannot be."""
     line = changed(node)
     if line is not None:
-        return None, f"an array that it needs was changed at {describe(*line)}"
+        return None, f"an array that it needs was changed at {place(*line)}"
     saved = values_of(node)
     if saved is not None:
         return saved, ""

@@ -1,8 +1,10 @@
 """What is remembered of one call: a Node. And whether anything is remembered at all: recording(), no_grad()."""
 
+import os
 import sys
 from contextlib import ContextDecorator
 from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 
 _recording: ContextVar[bool] = ContextVar("chainrule_recording", default=True)
@@ -134,3 +136,9 @@ def describe(code, instruction):
         return "an unknown line"
     line = next((p[0] for i, p in enumerate(code.co_positions()) if i == instruction // 2), None)
     return f"{code.co_filename}:{line or code.co_firstlineno}, in {code.co_name}"
+
+
+@lru_cache(maxsize=256)
+def place(code, instruction):
+    """describe() without the folder: the same on every machine."""
+    return os.path.basename(describe(code, instruction))

@@ -1,12 +1,8 @@
-"""A small network learns to tell two moons apart, and leaves a page on which to watch it: python -m chainrule demo moons."""
-
-import argparse
-from pathlib import Path
+"""A small network that learns to tell two moons apart: what `python -m chainrule demo moons` trains."""
 
 import numpy as np
 
 import chainrule as cr
-from chainrule.replay import page_path
 
 EPOCHS = 100
 NOISE = 0.15
@@ -43,22 +39,3 @@ def learn_moons(seed=0, epochs=EPOCHS, verbose=0):
         callbacks=cr.optim.Replay(),
         verbose=verbose,
     )
-
-
-def main(argv):
-    """What `python -m chainrule demo` does with the words after it. Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m chainrule demo", description=__doc__.partition(":")[0] + ".")
-    parser.add_argument("data", choices=["moons"], help="what to learn")
-    parser.add_argument("-o", "--output", type=Path, default=Path("moons.html"), help="the page (default: moons.html)")
-    parser.add_argument("--seed", type=int, default=0, help="of the points and the first weights (default: 0)")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"(default: {EPOCHS})")
-    options = parser.parse_args(argv)
-    try:
-        page_path("demo", options.output)  # before the training, not after it
-        history = learn_moons(options.seed, options.epochs, verbose=max(1, options.epochs // 10))
-        path = history.save(options.output, title="Two moons: a network learns")
-    except (cr.ChainruleError, OSError) as error:
-        parser.exit(1, f"{parser.prog}: {error}\n")
-    print(f"{history[-1]['val_accuracy']:.1%} of 200 new points are on the right side of the boundary.")
-    print(f"Wrote {path}. Open it in a browser: it needs no network.")
-    return 0

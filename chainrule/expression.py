@@ -1,17 +1,20 @@
 """Formulas such as `d = a*b + c; d * f`, read without eval: only numbers, names, operators and known functions pass."""
 
 import ast
-import warnings
+import math
+import re
+import sys
 from dataclasses import dataclass
-from difflib import get_close_matches
 from keyword import iskeyword
 from unicodedata import east_asian_width
 
 from .autograd.errors import ArgumentError
 from .autograd.primitive import COMPOSED, ELEMENTWISE, REGISTRY
+from .spelling import meant
 
 LENGTH = 10_000  # characters
 DEPTH = 200  # operations inside operations; well below Python's limit of calls inside calls
+LARGEST = f"the largest number, {sys.float_info.max:.2g}"
 
 _SYMBOLS = {
     ast.Add: "+",
@@ -26,6 +29,12 @@ _SYMBOLS = {
 }
 _ALLOWED = "numbers, names, + - * / // % **, parentheses and functions of one or two numbers such as tanh(a)"
 _WRITTEN = {"×": "*", "·": "*", "⋅": "*", "∙": "*", "−": "-", "–": "-", "÷": "/", "²": "**2", "³": "**3", "√": "sqrt"}
+# Python's reader only warns of these, 1if and '\d', and a warning can be held back for all threads at once, or not at all
+_GLUED = re.compile(r"(?<!\w)\d[\w.]*?(and|else|for|if|in|is|not|or)")
+_WARNED = {
+    _GLUED: "a number and a name stand together: write * between them",
+    re.compile(r"[\"']"): f"this is not allowed here, only {_ALLOWED}",
+}
 _SYNONYMS = {"ln": "log", "max": "maximum", "min": "minimum", "pow": "power", "sgn": "sign"}
 
 
@@ -106,7 +115,7 @@ def parse(text):
     if len(text) > LENGTH:
         message = f"the formula has {len(text):,} characters; at most {LENGTH:,} are read"
         raise ExpressionError(message, text, LENGTH, len(text))
-    text = "\n".join(line.strip() for line in text.splitlines())
+    text = "\n".join(line.partition("#")[0].strip() for line in text.splitlines())
     return _Reader(text).read()
 
 
@@ -166,10 +175,11 @@ class _Reader:
         return Expression(self.text, self.inputs, steps)
 
     def tree(self):
+        for pattern, message in _WARNED.items():
+            if found := pattern.search(self.text):
+                raise ExpressionError(message, self.text, *found.span())
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of Python's, about `1if` and the like, which is refused below
-                statements = ast.parse(self.text).body
+            statements = ast.parse(self.text).body
         except SyntaxError as error:
             raise self.misspelt(error) from None
         except (RecursionError, MemoryError):
@@ -205,7 +215,7 @@ class _Reader:
             raise self.error(self.too_deep(), node)
         match node:
             case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-                return [(0, _to_float(value))]
+                return [(0, self.number(value, node))]
             case ast.Name(id=name):
                 return [(0, self.name(name, node))]
             case ast.UnaryOp(op=op, operand=operand) if type(op) in _SYMBOLS:
@@ -221,6 +231,16 @@ class _Reader:
                 raise self.error(f"this is not allowed here, only {_ALLOWED}", node)
         found = [step for part in parts for step in self.operations(part, depth + 1)]
         return [*found, (len(parts), function)]
+
+    def number(self, value, node):
+        """A literal as a float."""
+        try:
+            number = float(value)
+        except OverflowError:  # an integer of 309 digits; 1e309 is inf by itself
+            number = math.inf
+        if math.isinf(number):
+            raise self.error(f"this is beyond {LARGEST}: for infinity, write a name, and give it the value inf", node)
+        return number
 
     def name(self, name, node):
         if name in self.functions:
@@ -249,9 +269,9 @@ class _Reader:
 
     def unknown(self, name):
         """Why a name cannot be called, and what may have been meant."""
-        close = [_SYNONYMS[name]] if name in _SYNONYMS else get_close_matches(name, self.functions, 2)
-        if close:
-            return f"there is no function {name} here: did you mean {' or '.join(close)}?"
+        guess = f"did you mean '{_SYNONYMS[name]}'?" if name in _SYNONYMS else meant(name, self.functions)
+        if guess:
+            return f"there is no function {name} here: {guess}"
         if name in REGISTRY or name in COMPOSED:
             return f"{name} cannot be used here, where each value is one number and functions take one or two of them"
         return f"there is no function {name}; to multiply, write {name}*(…)"
@@ -304,11 +324,3 @@ def _words(text):
         elif not (c.isalnum() or c == "_") and start is not None:
             yield text[start:i], start
             start = None
-
-
-def _to_float(number):
-    """A literal as a float; one with more than 308 digits is inf, as it would be with an exponent."""
-    try:
-        return float(number)
-    except OverflowError:
-        return float("inf")

@@ -7,6 +7,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.autograd.draw.badges import badge
+from chainrule.autograd.draw.graph import OUTDATED
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, for each nan that is made on purpose
 
@@ -75,6 +76,20 @@ def test_an_infinity_written_into_the_formula_is_no_surprise():
     assert "inf" not in badges((x + np.inf).sum(), x=x)
 
 
+def test_a_nan_written_into_the_formula_is_marked_on_the_result():
+    x = leaf([1.0, 2.0])
+    y = x * float("nan")
+    assert badges(y.sum(), x=x, y=y)["y"] == ["NaN first here"]
+
+
+def test_a_result_is_not_blamed_for_what_its_operand_was():
+    x = leaf([np.nan, 4.0])
+    y = x * 2
+    loss = y.sum()
+    x.assign([1.0, 4.0])
+    assert badges(loss, x=x, y=y)["y"] == [OUTDATED]
+
+
 def test_finite_values_have_no_badge():
     x = leaf([1.0, 4.0])
     assert badges(cr.sqrt(x).sum(), x=x) == {}
@@ -126,10 +141,18 @@ def test_with_a_single_example_units_are_off():
     assert badges(y.sum(), y=y)["y"] == ["off: 2 of 3 units"]
 
 
-def test_a_vector_is_a_single_example():
+def test_elements_of_a_vector_may_be_units_or_examples():
     x = leaf([1.0, -1.0, -2.0])
     y = cr.relu(x)
-    assert badges(y.sum(), y=y)["y"] == ["off: 2 of 3 units"]
+    assert badges(y.sum(), y=y)["y"] == ["off: 2 of 3 elements"]
+
+
+@pytest.mark.parametrize("examples", [2, 40])
+def test_units_that_are_not_numbers_are_not_dead(examples):
+    x = np.ones((examples, 2))
+    x[:, 0] = np.nan
+    y = cr.relu(leaf(x))
+    assert "y" not in badges(y.sum(), y=y)
 
 
 def test_a_single_number_is_off():
@@ -203,8 +226,8 @@ def test_a_layer_that_hardly_gets_a_gradient_is_marked_with_its_share():
     loss.backward()
     weights = [p.grad.numpy() for name, p in model.named_parameters() if name.endswith("weight")]
     first, last = (np.sqrt(np.mean(np.square(w, dtype="float64"))) for w in (weights[0], weights[-1]))
-    digit, exponent = f"{first / last:.0e}".split("e")
-    assert found["layers.0.weight"] == [f"gradient {digit}e{int(exponent)} of the last layer's"]
+    share = f"{first / last:.0e}".replace("e-0", "e−")
+    assert found["layers.0.weight"] == [f"gradient {share} of layers.7.weight's"]
 
 
 def test_the_last_layer_and_biases_have_no_such_badge():
@@ -220,7 +243,7 @@ def test_a_layer_with_a_fair_share_has_no_badge():
 def test_large_weights_are_compared_by_their_summaries():
     x, w, v = cr.tensor(np.ones((2, 9))), leaf(np.full((9, 9), 1e-6)), leaf(np.full((9, 9), 1e-6))
     assert badges((x @ w * 1e-6 @ v).sum(), w=w, v=v) == {}
-    assert badges((1e-6 * (x @ w) @ (v * 1e-3) + 1e6 * x @ v).sum(), w=w, v=v)["w"][0].endswith("of the last layer's")
+    assert badges((1e-6 * (x @ w) @ (v * 1e-3) + 1e6 * x @ v).sum(), w=w, v=v)["w"][0].endswith("of v's")
 
 
 def test_a_penalty_on_the_weights_does_not_change_which_layer_is_last():
@@ -232,7 +255,7 @@ def test_a_penalty_on_the_weights_does_not_change_which_layer_is_last():
 def test_matrices_outside_modules_are_weights_as_well():
     x, w, v = cr.tensor([[1.0, 2.0]]), leaf([[1e-9], [1e-9]]), leaf([[1e-5]])
     assert badges(((x @ w) @ v).sum(), w=w, v=v) == {}
-    assert badges((1e-5 * (x @ w) + v).sum(), w=w, v=v)["w"] == ["gradient 2e-5 of the last layer's"]
+    assert badges((1e-5 * (x @ w) + v).sum(), w=w, v=v)["w"] == ["gradient 2e−5 of v's"]
 
 
 def test_an_input_is_no_layer_of_the_model():
@@ -244,7 +267,7 @@ def test_an_input_is_no_layer_of_the_model():
 def test_the_last_weights_are_those_that_are_used_last_wherever_they_stand():
     x, w, v = cr.tensor([[1.0], [2.0]]), leaf([[1.0, 1.0]]), leaf([[1e-5]])
     loss = (v @ (w @ x)).sum()  # dv = 3, dw = 1e-5 · [1, 2]
-    assert badges(loss, w=w, v=v) == {"w": ["gradient 5e-6 of the last layer's"]}
+    assert badges(loss, w=w, v=v) == {"w": ["gradient 5e−6 of v's"]}
 
 
 def test_nothing_is_compared_with_a_broken_gradient():

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import types
 
 import pytest
 
@@ -50,6 +49,11 @@ def test_the_gradients_are_those_worked_out_by_hand():
     graph = explain.graph_of(FORMULA, VALUES)
     totals = {node.name: node.total.items for node in graph.nodes if node.kind == "leaf"}
     assert totals == {"a": 6.0, "b": -4.0, "c": -2.0, "f": 4.0}
+
+
+def test_constants_of_the_formula_have_no_gradient():
+    graph = explain.graph_of("k = 2; k*a", ["a=3"])
+    assert [(node.label, node.kind) for node in graph.nodes if node.kind == "leaf"] == [("a", "leaf")]
 
 
 def test_names_of_statements_are_in_the_graph():
@@ -131,7 +135,24 @@ def test_help_shows_an_example_that_works(capsys):
         (["a*2", "a=1", "a=3"], "explain: a has two values\n    a=3\n    ^\n"),
         (["a*2", "5"], "explain: a value is written name=number, such as a=2\n    5\n    ^\n"),
         (["a*2", "2x=5"], "explain: a value is written name=number, such as a=2\n    2x=5\n    ^^\n"),
-        (["d = a*2; d+1", "a=1", "d=3"], "explain: d is not a value of the formula, which has a\n    d=3\n    ^\n"),
+        (
+            ["d = a*2; d+1", "a=1", "d=3"],
+            "explain: d gets its value inside the formula: leave out one of the two\n    d=3\n    ^\n",
+        ),
+        (
+            ["2*3", "a=1"],
+            "explain: a is not a value of the formula, which has no names that need one\n    a=1\n    ^\n",
+        ),
+        (
+            ["x*x", "x=1e400"],
+            "explain: this is beyond the largest number, 1.8e+308: if infinity is meant, write x=inf\n",
+        ),
+        (
+            ["x*x", "x=-1e400"],
+            "explain: this is beyond the largest number, 1.8e+308: if infinity is meant, write x=-inf",
+        ),
+        (["x=2; x*x"], "explain: x got its value inside the formula, so there is nothing to differentiate: write"),
+        (["x=2; y=3; d = x*y; d+1"], "explain: x, y got their values inside the formula, so there is nothing to"),
         (
             ["2*3"],
             "explain: the formula has no names, so there is nothing to differentiate: write a*3 a=2 in place of 2*3\n",
@@ -185,11 +206,25 @@ def test_an_unknown_command_is_refused_with_those_that_exist(capsys):
     assert capsys.readouterr().err == "chainrule: unknown command 'explan': choose one of 'demo', 'explain', 'info'\n"
 
 
-def test_demo_is_handed_its_words(monkeypatch):
-    seen = []
-    demo = types.SimpleNamespace(main=lambda argv: seen.append(argv) or 7)
-    monkeypatch.setitem(sys.modules, "chainrule.demo", demo)
-    assert (main(["demo", "moons", "--seed", "3"]), seen) == (7, [["moons", "--seed", "3"]])
+@pytest.mark.parametrize("command", ["demo", "explain", "info"])
+def test_every_command_has_help(command, capsys):
+    assert main([command, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"usage: python -m chainrule {command} ")
+
+
+@pytest.mark.parametrize("command", ["demo", "info"])  # to explain, --colour may be a formula
+def test_a_command_refuses_an_option_that_it_lacks(command, capsys):
+    assert main([command, "--colour"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.startswith(f"{command}: "), "--colour" in err, err.count("\n")) == ("", True, True, 1)
+
+
+def test_info_takes_no_words(capsys):
+    assert main(["info", "extra", "args"]) == 2
+    assert capsys.readouterr() == (
+        "",
+        "info: unrecognized arguments: extra args; see python -m chainrule info --help\n",
+    )
 
 
 def test_control_c_ends_quietly_with_status_130(monkeypatch, capsys):
@@ -207,7 +242,13 @@ def test_a_full_disk_is_told_in_a_line(monkeypatch, capsys):
 
     monkeypatch.setitem(cli.COMMANDS, "info", full)
     assert main(["info"]) == 2
-    assert capsys.readouterr().err == "info: [Errno 28] No space left on device\n"
+    assert capsys.readouterr().err == "info: No space left on device\n"
+
+
+def test_a_file_that_cannot_be_written_is_named_as_it_was_asked_for(tmp_path, capsys):
+    (tmp_path / "graph.json").mkdir()
+    assert main(["explain", "a*b", "a=2", "b=3", "-o", str(tmp_path / "graph.json")]) == 2
+    assert capsys.readouterr().err.startswith(f"explain: cannot write {tmp_path / 'graph.json'}: ")
 
 
 def test_the_module_runs_and_its_status_is_the_programs():

@@ -200,6 +200,71 @@ def test_nan_is_shown_where_it_spreads():
     assert text(b + cr.log(a) * b, "b").endswith("= 1 + nan\n      = nan")
 
 
+# ---- what would be false is not written
+
+
+def test_rounded_numbers_that_do_not_give_the_result_are_said_to_be_about_it():
+    a = cr.Value(1.00001, "a")
+    assert text(2 * a - 2.00001 * a, "a").endswith("= 2 + (−2)\n      ≈ −1e−05")
+
+
+def test_rounded_numbers_that_give_the_result_as_shown_are_equal_to_it():
+    x = cr.Value(1 / 3, "x")
+    assert text(x * 0.5, "x").splitlines() == ["∂y/∂x = 0.5"]
+
+
+def test_a_rounded_number_in_a_formula_is_said_to_be_about_it():
+    x = cr.Value(1.00001, "x")
+    assert text(cr.arccosh(x), "x").splitlines()[1:] == ["      = 1 / √(1² − 1)", "      ≈ 223.6"]
+
+
+@pytest.mark.parametrize(
+    ("f", "at"),
+    [
+        (lambda x: cr.sqrt(cr.maximum(x, 0.0)), -1.0),
+        (lambda x: cr.log(x) * 1e-10, 1e-310),
+        (lambda x: 1 / x * x, 1e200),
+    ],
+    ids=["inf · 0", "inf that is finite", "0 that is not"],
+)
+def test_a_product_that_is_not_the_gradient_is_not_written_as_one(f, at):
+    x = cr.Value(at, "x")
+    graph = cr.trace(f(x))
+    total = graph.node("x").total
+    last = str(graph.derivation("x")).splitlines()[-1]
+    assert f"= {total} by the rules; multiplied out, it would be " in last
+
+
+def test_a_sum_that_overflows_in_its_dtype_is_not_written_as_a_sum_of_paths():
+    x = cr.tensor(1.0, dtype="float16", requires_grad=True)
+    assert "path 1" not in text(x * 1000.0 * 1000.0 + x * 1.0, "x", x=x)
+
+
+def test_a_formula_that_does_not_hold_at_this_exponent_is_not_filled_in():
+    x = cr.Value(0.0, "x")
+    assert text(x**0, "x") == "∂y/∂x = 0"
+
+
+def test_a_formula_without_the_bound_of_its_rule_is_not_written():
+    p = cr.Value(1.0, "p")
+    assert text(cr.nn.bce(p, cr.Value(0.0)), "p") == "∂y/∂p = 1e+12"
+
+
+def test_the_value_of_a_changed_operand_is_not_put_in():
+    x = cr.tensor(3.0, requires_grad=True)
+    y = cr.relu(x) * 2.0
+    x.assign(-1.0)
+    assert "−1" not in text(y, "x", x=x)
+
+
+# ---- at the prompt
+
+
+def test_the_prompt_shows_the_text(square):
+    derivation = square.derivation("x")
+    assert repr(derivation) == derivation.text == str(derivation)
+
+
 # ---- arrays
 
 
@@ -213,6 +278,11 @@ def test_arrays_have_a_line_for_each_value_on_the_way():
         "∂y/∂w = xᵀ @ ∂y/∂z",
         "      = [[1], [2]]",
     ]
+
+
+def test_products_of_vectors_are_written_as_what_they_are():
+    v, u = cr.tensor([1.0, 2.0], requires_grad=True), cr.tensor([3.0, 4.0])
+    assert text(v @ u, "v", v=v, u=u).splitlines() == ["∂y/∂y = 1", "∂y/∂v = ∂y/∂y · u", "      = [3, 4]"]
 
 
 def test_where_broadcasting_was_summed_is_said():
@@ -244,7 +314,13 @@ def test_what_is_unknown_is_called_so():
 
 def test_a_value_without_path_says_so():
     x, c = cr.Value(2.0, "x"), cr.tensor([1.0, 2.0])
-    assert "no gradient flows from y back to c" in text((x.data * 0 + cr.ones(2, requires_grad=True)) * c, "c", c=c)
+    y = (x.data * 0 + cr.ones(2, requires_grad=True)) * c
+    assert text(y, "c", c=c) == "no gradient flows from y back to c: c is a constant"
+
+
+def test_a_leaf_without_path_says_so():
+    x, unused = cr.Value(2.0, "x"), cr.Value(3.0, "unused")
+    assert text(2 * x, "unused", unused=unused) == "no gradient flows from y back to unused: no path connects them"
 
 
 def test_a_value_without_path_has_no_result():

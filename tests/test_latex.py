@@ -83,6 +83,26 @@ def test_a_negative_exponent_is_raised_with_its_sign():
     assert "&= e^{-2} " in latex(cr.exp(x), "x")
 
 
+def test_a_decimal_exponent_is_raised_as_a_whole():
+    x = cr.Value(1.5, "x")
+    assert "&= e^{1.5} " in latex(cr.exp(x), "x")
+
+
+def test_a_root_spans_a_decimal():
+    x = cr.Value(2.5, "x")
+    assert r"&= 1 / (2 \sqrt{2.5}) " in latex(cr.sqrt(x), "x")
+
+
+def test_about_is_written_as_such():
+    a = cr.Value(1.00001, "a")
+    assert r"&\approx -1 \cdot 10^{-5}" in latex(2 * a - 2.00001 * a, "a")
+
+
+def test_an_outer_product_has_its_sign():
+    x, v = cr.ones((2, 3), requires_grad=True), cr.tensor([1.0, 2.0, 3.0])
+    assert r"\otimes  v" in latex((x @ v).sum(), "x", x=x, v=v)
+
+
 def test_a_root_spans_its_argument():
     x = cr.Value(0.5, "x")
     assert r"1 / \sqrt{1 - x^{2}}" in latex(cr.arcsin(x), "x")

@@ -127,7 +127,9 @@ BY_HAND = [
 ]
 
 
-@pytest.mark.parametrize(("lr", "expected"), BY_HAND, ids=[re.sub(" at 0x.*>", ">", repr(lr))[:60] for lr, _ in BY_HAND])
+@pytest.mark.parametrize(
+    ("lr", "expected"), BY_HAND, ids=[re.sub(" at 0x.*>", ">", repr(lr))[:60] for lr, _ in BY_HAND]
+)
 def test_the_rates_are_those_worked_out_by_hand(lr, expected):
     assert rates(lr, len(expected)) == pytest.approx(expected, rel=1e-12, abs=1e-15)
 

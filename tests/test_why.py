@@ -14,7 +14,7 @@ from chainrule.autograd.samples import reals
 OURS = [p for p in REGISTRY.values() if p.vjp and p.module.startswith("chainrule.")]
 
 
-def whys(y, **names):
+def whys(y, /, **names):
     """{(operation, input): why} of the graph of y."""
     graph = cr.trace(y, names)
     return {(graph.nodes[e.target].operation, e.input): e.why for e in graph.edges}
@@ -79,6 +79,7 @@ FORMULAS = {
     "dx = g · sigmoid(x) = g · (1 - e^-out)": "sigmoid(x)",
     "dx = g where x > 0, else 0 · g": None,
     "dx = g @ yᵀ": None,
+    "dp = g · (p - y) / p, the denominator at least 1e-12": None,
     "dx = h · y": None,
     "": None,
 }
@@ -116,9 +117,9 @@ def test_the_stated_formula_is_the_local_derivative(p, x):
     np.testing.assert_allclose(edge.local.array(), np.broadcast_to(stated, 5), rtol=1e-9)
 
 
-def test_only_choices_are_stated_in_words():
+def test_only_choices_and_bounds_are_stated_in_words():
     spoken = {p.name for p in OURS if p.jvp == cr.ELEMENTWISE for rule in rules(p).values() if not factor(rule)}
-    assert spoken == {"maximum", "minimum", "where", "relu"}
+    assert spoken == {"maximum", "minimum", "where", "relu", "binary_entropy"}
 
 
 # ---- why a local derivative is 0 or 1
@@ -141,7 +142,7 @@ def test_why_a_factor_of_1_passes_it():
 
 def test_why_a_number_stops_it():
     x = cr.Value(2.0, "x")
-    assert whys(x * 0.0)["multiply", "x"] == "0 because dx = g · y; here y = 0"
+    assert whys(x * 0.0)["multiply", "x"] == "0 because the factor is 0"
 
 
 def test_why_a_relu_is_off():
@@ -195,22 +196,95 @@ def test_why_a_sigmoid_is_saturated():
 
 def test_why_tanh_is_1_at_0():
     x = cr.Value(0.0, "x")
-    assert whys(cr.tanh(x))["tanh", "x"] == "1 because dx = g · (1 − tanh² x); here x = 0"
+    assert whys(cr.tanh(x))["tanh", "x"] == "1 because 1 − tanh² x is 1 at x = 0"
 
 
 def test_why_a_power_is_0_at_0():
     x = cr.Value(0.0, "x")
-    assert whys(x**2)["power", "x"] == "0 because dx = g · y · xʸ⁻¹, 0 where y = 0; here x = 0, y = 2"
+    assert whys(x**2)["power", "x"] == "0 because the base is 0"
+
+
+@pytest.mark.parametrize("at", [0.0, 3.0])
+def test_why_the_exponent_0_stops_the_gradient(at):
+    x = cr.Value(at, "x")
+    assert whys(x**0)["power", "x"] == "0 because the exponent is 0"
+
+
+def test_why_a_base_of_0_stops_the_gradient_of_the_exponent():
+    x, n = cr.Value(0.0, "x"), cr.Value(3.0, "n")
+    assert whys(x**n)["power", "y"] == "0 because the base is 0"
+
+
+def test_why_the_logarithm_of_1_stops_the_gradient_of_the_exponent():
+    x, n = cr.Value(1.0, "x"), cr.Value(3.0, "n")
+    assert whys(x**n)["power", "y"] == "0 because x^n · log x is 0 at x = 1, n = 3"
 
 
 def test_why_an_absolute_value_is_1():
     x = cr.Value(3.0, "x")
-    assert whys(abs(x))["absolute", "x"] == "1 because dx = g · sign(x), 0 at the kink x = 0; here x = 3"
+    assert whys(abs(x))["absolute", "x"] == "1 because sign(x) is 1 at x = 3"
 
 
-def test_why_a_step_is_0():
+def test_reasons_have_the_names_of_the_learner_not_those_of_the_rule():
+    y, x = cr.Value(2.0, "y"), cr.Value(2.0, "x")  # the rule of division calls the operands x and y, in this order
+    assert whys(1 / y * x, y=y, x=x)["multiply", "y"] == ""
+    assert whys(y / 1.0)["divide", "x"] == "1 because 1 / 1 is 1"
+    assert whys(x / cr.Value(1.0, "g"))["divide", "x"] == "1 because 1 / g is 1 at g = 1"
+
+
+@pytest.mark.parametrize("step", [cr.floor, cr.sign, cr.ceil])
+def test_why_a_step_is_0(step):
     x = cr.Value(3.5, "x")
-    assert whys(cr.floor(x))["floor", "x"] == "0 because dx = 0, also at the jumps"
+    (found,) = whys(step(x)).values()
+    assert found == "0: a step is flat, and passes no gradient at its jumps either"
+
+
+def test_no_reason_from_a_value_that_was_changed_since():
+    x = cr.tensor([3.0, 4.0], requires_grad=True)
+    y = cr.relu(x)
+    loss = y.sum()
+    x.assign([-3.0, -4.0])
+    reasons = whys(loss, x=x, y=y)
+    assert "above" not in reasons["relu", "x"]
+
+
+def test_a_reason_that_needs_no_value_stays_when_one_was_changed():
+    x, b = cr.ones(2, requires_grad=True), cr.ones(2, requires_grad=True)
+    loss = (x + b).sum()
+    b.assign([5.0, 5.0])
+    assert whys(loss, x=x, b=b)["add", "x"] == "1: a sum passes the gradient on unchanged"
+
+
+# ---- the rules of products, for vectors and batches
+
+PRODUCTS = {
+    ((3,), (3,)): ("dx = g · y", "dy = g · x"),
+    ((2, 3), (3,)): ("dx = g ⊗ y", "dy = xᵀ @ g"),
+    ((3,), (3, 2)): ("dx = g @ yᵀ", "dy = x ⊗ g"),
+    ((2, 3), (3, 4)): ("dx = g @ yᵀ", "dy = xᵀ @ g"),
+    ((5, 2, 3), (3, 4)): ("dx = g @ yᵀ", "dy = xᵀ @ g, summed over the batch"),
+    ((3,), (5, 3, 2)): ("dx = g @ yᵀ, summed over the batch", "dy = x ⊗ g"),
+    ((5, 2, 3), (3,)): ("dx = g ⊗ y", "dy = xᵀ @ g, summed over the batch"),
+    ((4, 1, 2, 3), (5, 3, 2)): ("dx = g @ yᵀ, summed over the batch", "dy = xᵀ @ g, summed over the batch"),
+}
+
+
+@pytest.mark.parametrize("shapes", PRODUCTS, ids=str)
+def test_the_rule_of_a_product_is_that_for_its_shapes(shapes):
+    x, y = (cr.ones(shape, requires_grad=True) for shape in shapes)
+    assert tuple(edge.rule for edge in cr.trace(x @ y).edges) == PRODUCTS[shapes]
+
+
+@pytest.mark.parametrize(
+    ("shape", "rule"), [((3,), "x ⊗ g"), ((5, 3), "xᵀ @ g"), ((2, 5, 3), "xᵀ @ g, summed over the batch")]
+)
+def test_the_rule_of_a_weight_is_that_for_the_shape_of_its_input(shape, rule):
+    layer = cr.nn.Linear(3, 2)
+    edges = {edge.input: edge.rule for edge in cr.trace(layer(cr.ones(shape))).edges}
+    assert edges["weight"] == f"dweight = {rule}"
+
+
+# ---- no reason, or another
 
 
 def test_why_an_element_of_an_opened_maximum_gets_nothing():

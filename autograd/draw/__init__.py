@@ -20,9 +20,9 @@ def trace(x, names=None):
         >>> y = x * x + 1
         >>> y.backward()
         >>> print(cr.trace(y, names={"x": x, "y": y}))
-        x   leaf              3   grad 6
-        v1  multiply(x, x)    9   grad 1
-        y   add(v1, 1)        10  grad 1
+        x   leaf    3   grad 6
+        v1  x * x   9   grad 1
+        y   v1 + 1  10  grad 1
     """
     from .capture import capture
 

@@ -5,6 +5,8 @@ import math
 import numpy as np
 
 from ...backends import owner
+from .graph import OUTDATED
+from .text import readable
 
 LARGEST = {"sigmoid": 0.25, "tanh": 1.0, "arctan": 1.0}  # the largest slope of functions that flatten out
 GATES = ("relu", "maximum")  # let gradient through, or not
@@ -21,9 +23,11 @@ def badge(graph, slopes=None):
     "NaN first here", "inf first here": the value is broken though all operands, which are known, are not.
     "NaN gradient first here", "inf gradient first here": the same for the gradient, and the gradients it came from.
     "dead: 7 of 8 units": for each example of the batch, the slope of these units is 0. A unit is a place on the last axis.
-    "off: 7 of 8 units", "off": the same where there is only one example.
+    "off: 7 of 8 units", "off": the same where there is only one example; "elements" where there is only one axis, which
+    may be the units or the batch.
     "saturated 94 %", "saturated": that share of the slopes is below 5 % of the function's largest, rounded down.
-    "gradient 1e-5 of the last layer's": root mean squares of the gradients of weights, below 1e-3.
+    "gradient 1e−5 of layers.1.weight's": root mean squares of the gradients of weights, below 1e-3; the other is the one
+    that is used last.
     "gradient all 0": of a leaf of several elements.
     "no path": no gradient can reach this leaf.
 
@@ -36,8 +40,10 @@ def badge(graph, slopes=None):
     reached = _reached(graph, operands)
     lasting = _weights(graph, users, reached)
     for node in graph.nodes:
-        if not node.is_number:
-            node.badges += _first_here("", node.value, [graph.nodes[e.source].value for e in operands[node.id]])
+        if not node.is_number and OUTDATED not in node.badges:  # whose operands were others
+            sources = [graph.nodes[e.source] for e in operands[node.id]]
+            before = [n.value for n in sources if not (n.is_number and math.isnan(n.value.items))]
+            node.badges += _first_here("", node.value, before)
         node.badges += _first_here(" gradient", node.total, [graph.nodes[i].total for i in users[node.id]])
         if node.operation in WATCHED:
             node.badges += _slopes(graph, node, operands[node.id], slopes or {})
@@ -87,7 +93,9 @@ def _slopes(graph, node, edges, slopes):
     if local is None or not math.prod(node.shape):
         return []
     local = local if hasattr(local, "shape") else np.asarray(local)
-    return _off(local) if node.operation in GATES else _saturated(local, LARGEST[node.operation])
+    if node.operation in LARGEST:
+        return _saturated(local, LARGEST[node.operation])
+    return [] if node.value is None or _has_nan(node.value) else _off(local)  # a nan is neither on nor off
 
 
 def _off(local):
@@ -97,7 +105,7 @@ def _off(local):
     off = _count((local.reshape(-1, units) == 0).all(axis=0))
     if not off:
         return []
-    return [word if units == 1 else f"{word}: {off} of {units} units"]
+    return [word if units == 1 else f"{word}: {off} of {units} {'units' if local.ndim > 1 else 'elements'}"]
 
 
 def _saturated(local, largest):
@@ -137,12 +145,12 @@ def _small(leaf, weights):
         return ["gradient all 0"] if leaf.shape and not _nonzero(leaf) else []
     if not any(leaf is weight for weight in weights):
         return []
-    last = weights[-1].total
-    ratio = 1.0 if last.broken else size / (_rms(last) or size)
+    last = weights[-1]
+    ratio = 1.0 if last.total.broken else size / (_rms(last.total) or size)
     if ratio >= SMALL_RATIO:
         return []
     digit, exponent = f"{ratio:.0e}".split("e")
-    return [f"gradient {digit}e{int(exponent)} of the last layer's"]
+    return [f"gradient {digit}e−{-int(exponent)} of {readable(last.label, limit=24)}'s"]
 
 
 def _rms(values):

@@ -1,8 +1,7 @@
 """From the tape to plain data: `capture` walks what a tensor was computed from, and watches one backward pass over it."""
 
-import os
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import partial
 from weakref import ref
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from ...backends import owner
 from ..contributions import contributions, elementwise, operands, out_of_date, values_of
 from ..errors import ArgumentError, GraphError
-from ..tape import SMALL, describe
+from ..tape import SMALL, place
 from ..tape import Node as Recorded
 from ..tensor import Tensor, raw
 from .badges import badge
@@ -176,7 +175,7 @@ class _Writer:
             dtype="" if node.dtype is None else str(node.dtype),
             grad=values(raw(node.grad)),
             total=values(self.totals.get(node)),
-            line=_place(node.code, node.instruction) if node.primitive else "",
+            line=place(node.code, node.instruction) if node.primitive else "",
             module=self.names.module(node),
         )
         texts = rules(node.primitive) if node.primitive else {}
@@ -248,12 +247,6 @@ def _axes(wide, narrow):
 def _input(node, slot):
     """What the primitive calls its operand number `slot`."""
     return str(slot) if node.primitive.variadic else node.primitive.inputs[slot]
-
-
-@lru_cache(maxsize=256)
-def _place(code, instruction):
-    """`file.py:12, in loss` for the line that made a call, without the folder."""
-    return os.path.basename(describe(code, instruction))
 
 
 def _options(node):

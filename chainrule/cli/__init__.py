@@ -4,7 +4,7 @@ import os
 import sys
 
 from ..autograd.errors import ChainruleError, choose
-from . import explain, info
+from . import demo, explain, info
 
 HELP = """\
 chainrule: see how gradients are computed
@@ -18,7 +18,7 @@ chainrule: see how gradients are computed
   python -m chainrule info
       versions, devices, BLAS, GPU: what to put into a bug report
 
-explain and demo say more with --help. In Python: cr.trace(loss) for a graph of your own, cr.exercise() to practise.
+Each says more with --help. In Python: cr.trace(loss) for a graph of your own, cr.exercise() to practise.
 """
 
 
@@ -43,8 +43,10 @@ def main(argv=None):
     except BrokenPipeError:  # the reader has seen enough, as `| head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still flushes at exit
         return 0
-    except OSError as error:  # a file that cannot be written
-        print(f"{label}: {error}", file=sys.stderr)
+    except OSError as error:  # of a file that cannot be written
+        place = error.filename2 or error.filename  # the second is what a temporary file should have become
+        reason = error.strerror or error
+        print(f"{label}: cannot write {place}: {reason}" if place else f"{label}: {reason}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
     return 2
@@ -55,12 +57,6 @@ def _run(command, argv):
         return command(argv)
     except SystemExit as end:  # argparse has shown its help, or said what is wrong
         return end.code
-
-
-def _demo(argv):
-    from ..demo import main
-
-    return main(argv)
 
 
 def _help(argv):
@@ -75,5 +71,5 @@ def _version(argv):
     return 0
 
 
-COMMANDS = {"demo": _demo, "explain": explain.run, "info": info.run}
+COMMANDS = {"demo": demo.run, "explain": explain.run, "info": info.run}
 _OPTIONS = {"-h": _help, "--help": _help, "--version": _version}

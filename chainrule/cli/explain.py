@@ -2,12 +2,15 @@
 
 import argparse
 import math
+from dataclasses import replace
 from unicodedata import normalize
 
 from ..autograd.draw import trace
+from ..autograd.draw.graph import Graph
 from ..autograd.errors import ArgumentError
 from ..autograd.tensor import Value
-from ..expression import ExpressionError, parse
+from ..expression import LARGEST, ExpressionError, parse
+from .parser import Parser
 
 EXAMPLE = '"(a*b + c) * f" a=2 b=-3 c=10 f=-2'
 _DESCRIPTION = f"""\
@@ -22,19 +25,13 @@ exp(a) and maximum(a, b). Several statements, separated by ; give names to what 
 OPTIONS = {"-h", "--help", "-o", "--output", "--lr", "--derivation"}
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        raise ArgumentError(f"{message}; see python -m chainrule explain --help")
-
-
 def run(argv):
     """Explain the formula in `argv`; returns the exit status.
 
     Raises: ExpressionError, with the place, if the formula or a value cannot be read; ArgumentError for an option.
     """
-    parser = _Parser("python -m chainrule explain", description=_DESCRIPTION, allow_abbrev=False)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.usage = '%(prog)s "FORMULA" [NAME=NUMBER ...] [-o FILE] [--lr RATE] [--derivation NAME]'
+    usage = '%(prog)s "FORMULA" [NAME=NUMBER ...] [-o FILE] [--lr RATE] [--derivation NAME]'
+    parser = Parser("explain", _DESCRIPTION, usage)
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("-o", "--output", metavar="FILE", help="save it as .html, .svg, .png, .pdf, .json or .dot")
     parser.add_argument("--lr", metavar="RATE", type=float, default=0.1, help="learning rate of the update (0.1)")
@@ -47,7 +44,7 @@ def run(argv):
     formula, *assignments = options.words
     graph = graph_of(formula, assignments)
     derivations = [graph.derivation(name) for name in options.derivation or []]
-    saved = _saved(graph, options) if options.output else None
+    saved = graph.save(options.output, lr=options.lr) if options.output else None
     print(graph.explain(options.lr))
     for derivation in derivations:
         print(f"\n{derivation}")
@@ -71,25 +68,32 @@ def graph_of(formula, assignments):
         if name in values:
             raise ExpressionError(f"{name} has two values", text, 0, text.index("="))
         if name not in expression.inputs:
-            known = ", ".join(expression.inputs) or "no names"
-            raise ExpressionError(f"{name} is not a value of the formula, which has {known}", text, 0, text.index("="))
+            raise ExpressionError(_no_place_for(name, expression), text, 0, text.index("="))
         values[name] = Value(number)
     result, named = expression(values)
     if not isinstance(result, Value):
-        message = "the formula has no names, so there is nothing to differentiate: write a*3 a=2 in place of 2*3"
-        raise ExpressionError(message, expression.text, 0, len(expression.text))
+        raise ExpressionError(_constant(expression), expression.text, 0, len(expression.text))
     graph = trace(result, {name: v for name, v in {**values, **named}.items() if isinstance(v, Value)})
-    for node in graph.nodes:
-        node.line = "" if node.kind != "operation" else f"the formula {expression.text}"
-    return graph
+    line = {"operation": f"the formula {expression.text}"}  # the user has seen no other line of code
+    nodes = [replace(node, line=line.get(node.kind, "")) for node in graph.nodes]
+    return Graph(nodes, graph.edges, graph.order, graph.seed, graph.ran, graph.modules)
 
 
-def _saved(graph, options):
-    """Where the graph was written."""
-    try:
-        return graph.save(options.output, lr=options.lr)
-    except OSError as error:  # it names the temporary file, which says nothing to the user
-        raise ArgumentError(f"cannot write {options.output}: {error.strerror}") from None
+def _no_place_for(name, expression):
+    """Why the formula does not take a value for `name`."""
+    if name in dict(expression.steps):
+        return f"{name} gets its value inside the formula: leave out one of the two"
+    known = ", ".join(expression.inputs) or "no names that need one"
+    return f"{name} is not a value of the formula, which has {known}"
+
+
+def _constant(expression):
+    """Why a formula without inputs cannot be explained."""
+    numbers = [name for name, steps in expression.steps if name and not any(isinstance(what, str) for _, what in steps)]
+    if not numbers:
+        return "the formula has no names, so there is nothing to differentiate: write a*3 a=2 in place of 2*3"
+    got = f"{', '.join(numbers)} got {'their values' if len(numbers) > 1 else 'its value'} inside the formula"
+    return f'{got}, so there is nothing to differentiate: write "x*x" x=2 in place of "x=2; x*x"'
 
 
 def _assignment(text):
@@ -102,10 +106,14 @@ def _assignment(text):
         message = "a value is written name=number, such as a=2"
         raise ExpressionError(message, text, 0, len(left))
     try:
-        return name, float(right.replace("\N{MINUS SIGN}", "-"))
+        number = float(right.replace("\N{MINUS SIGN}", "-"))
     except ValueError:
         message = f"{name} needs a number, such as {name}=2 or {name}=1e-3"
         raise ExpressionError(message, text, len(left) + 1, len(text)) from None
+    if math.isinf(number) and "inf" not in right.lower():
+        message = f"this is beyond {LARGEST}: if infinity is meant, write {name}={number}"
+        raise ExpressionError(message, text, len(left) + 1, len(text))
+    return name, number
 
 
 def _shielded(argv):

@@ -7,6 +7,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 
 from .. import backends
+from .parser import Parser
 
 PACKAGES = {  # label -> (names of its distributions, what it is used for)
     "NumPy": (("numpy",), ""),
@@ -20,7 +21,8 @@ PACKAGES = {  # label -> (names of its distributions, what it is used for)
 
 
 def run(argv):
-    """Print the table; returns the exit status."""
+    """Print the table; returns the exit status. Raises: ArgumentError if there are words, since it takes none."""
+    Parser("info", "Versions, devices, BLAS and GPU: what to put into a bug report.").parse_args(argv)
     rows = list(facts())
     width = max(len(label) for label, _ in rows)
     for label, value in rows:

@@ -1,6 +1,7 @@
 """Exercises: write the forward and the backward of an operation by hand, and have them checked."""
 
-from ..autograd.errors import choose
+from ..autograd.errors import ArgumentError
+from ..spelling import meant
 from .task import Exercise, tasks
 
 __all__ = ["Catalogue", "Exercise", "exercise"]
@@ -32,7 +33,7 @@ def exercise(name=None):
     There is one for every differentiable elementwise operation, your own primitives too, for sums, extremes, softmax
     and matmul. `print` one to read what is asked. Without a name: a Catalogue of them all.
 
-    Raises: ArgumentError, naming those that exist, if there is none of that name.
+    Raises: ArgumentError, naming those that are spelt like it, if there is none of that name.
     Example:
         >>> import numpy as np
         >>> import chainrule as cr
@@ -45,9 +46,9 @@ def exercise(name=None):
           ✗ gradient, one number
           · used twice
         <BLANKLINE>
-                      x    -1.6
+                      x    −1.6
                       g       3
-                    out  -0.922
+                    out  −0.922
             expected dx   0.452
                  got dx   0.151
                           ^^^^^
@@ -59,8 +60,11 @@ def exercise(name=None):
         True
     """
     found = tasks()
+    if isinstance(name, str) and name in found:
+        return found[name]
     if name is not None:
-        return choose("exercise", name, found)
+        hint = f"{meant(name, found)} print(cr.exercise()) lists all {len(found)}".lstrip()
+        raise ArgumentError(f"unknown exercise {name!r}: {hint}")
     catalogue = Catalogue({level: [] for level in LEVELS})
     for task in found.values():
         catalogue[task.level].append(task.name)

@@ -1,60 +1,46 @@
 """Tries a learner's forward and backward case by case, in the order in which one would look for a mistake."""
 
-import linecache
-import traceback
-import warnings
-from dataclasses import dataclass, field
-from inspect import signature
-from textwrap import shorten
-
 import numpy as np
 
-from ..autograd.tensor import raw, to_host
-from . import diagnosis
+from . import diagnosis, kinks
+from .attempt import Attempt
 from .diagnosis import same
-from .report import Result
+from .report import Result, Wrong
 from .task import upstream
 
-_BROADCASTS = {  # shapes of operands that stretch each other
-    2: [((3, 1), (1, 4)), ((2, 3), (3,)), ((), (4,))],
-    3: [((4,), (3, 1), (1, 4)), ((2, 3), (3,), ())],
+_BROADCASTS = {  # shapes of operands that stretch each other: each of them by axes of length 1, by new ones, and by both
+    2: [
+        ((3, 1), (1, 4)),
+        ((2, 3), (3,)),
+        ((3,), (2, 3)),
+        ((2, 3), ()),
+        ((), (4,)),
+        ((4, 2, 3), (3,)),
+        ((2, 1), (4, 2, 3)),
+    ],
+    3: [((4,), (3, 1), (1, 4)), ((2, 3), (3,), ()), ((2, 3), (), (3,)), ((4, 2, 3), (3,), (2, 1))],
 }
-
-
-class Wrong(Exception):
-    """A check failed.
-
-    Fields:
-        reason: what is wrong, in sentences.
-        case: what was tried, in a word or two.
-        rows: (label, array) of the case that shows it.
-        marks: for the label of a row, a mask of its wrong elements.
-    """
-
-    def __init__(self, reason, case="", rows=(), marks=None):
-        super().__init__(reason)
-        self.reason, self.case, self.rows, self.marks = reason, case, list(rows), marks or {}
 
 
 def check(task, forward, backward):
     """The Result of all checks of a task; those that a missing part, or an earlier failure, keeps from running wait."""
-    attempt = Attempt(task, forward, backward)
-    checks = [("forward values", forward, forward_values), ("output shape", forward, output_shape)]
-    checks += [("gradient", backward, gradient)]
+    attempt = Attempt(task, {"forward": forward, "backward": backward})
+    checks = [("forward values", "forward", forward_values), ("output shape", "forward", output_shape)]
+    checks += [("gradient", "backward", gradient)]
     if task.elementwise and len(task.inputs) > 1:
-        checks += [("broadcasting", backward, broadcasting)]
-    checks += [("used twice", backward, used_twice)]
+        checks += [("broadcasting", "backward", broadcasting)]
+    checks += [("used twice", "backward", used_twice)]
     result = Result(task)
     for title, part, run in checks:
-        if part is None or result.failure:
+        if attempt.given[part] is None or result.failure:
             result.checks.append((title, "waiting"))
             continue
         try:
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with np.errstate(all="ignore"):
                 run(attempt)
             result.checks.append((title, "passed"))
         except Wrong as wrong:
+            wrong.reason = attempt.misordered(part) or wrong.reason
             result.checks.append((f"{title}, {wrong.case}" if wrong.case else title, "failed"))
             result.failure = wrong
     return result
@@ -67,38 +53,39 @@ def forward_values(attempt):
     """The result on one number, on an array, and at the ends of the domain."""
     task = attempt.task
     for shapes in task.shapes[:2]:
-        attempt.compare_value(task.draw(shapes), _shape_text(shapes))
+        compare_value(attempt, task.draw(shapes), _shape_text(shapes))
     extremes = task.extremes()
     if extremes is not None:
-        attempt.compare_value(extremes, "extreme inputs")
+        compare_value(attempt, extremes, "extreme inputs")
 
 
 def output_shape(attempt):
     """The result on larger arrays, and on operands that broadcast."""
     task = attempt.task
     for shapes in task.shapes[2:] + (_BROADCASTS.get(len(task.inputs), []) if task.elementwise else []):
-        attempt.compare_value(task.draw(shapes), _shape_text(shapes))
+        compare_value(attempt, task.draw(shapes), _shape_text(shapes))
 
 
 def gradient(attempt):
     """The gradient of one number, of arrays and at the ends of the domain, for upstream gradients that are not 1."""
     task = attempt.task
     for shapes in task.shapes:
-        attempt.compare_gradient(task.draw(shapes), _shape_text(shapes))
+        compare_gradient(attempt, task.draw(shapes), _shape_text(shapes))
     extremes = task.extremes()
     if extremes is not None:
-        attempt.compare_gradient(extremes, "extreme inputs", smooth_only=True)
+        compare_extremes(attempt, extremes, 100)
+        compare_extremes(attempt, extremes, -1)  # a number that is right at a kink for one g may not be for another
 
 
 def broadcasting(attempt):
     """The gradient of operands that were stretched."""
     task = attempt.task
     for shapes in _BROADCASTS[len(task.inputs)]:
-        attempt.compare_gradient(task.draw(shapes), _shape_text(shapes))
+        compare_gradient(attempt, task.draw(shapes), _shape_text(shapes))
 
 
 def used_twice(attempt):
-    """op(x) + op(x) on a small tape: both uses get the same g, and their contributions add up."""
+    """op(x) + op(x) on a small tape: both uses get the same g, and their contributions add up. Then op(a) and op(b)."""
     task = attempt.task
     attempt.sharing = True
     arrays = task.draw(task.shapes[1])
@@ -108,6 +95,8 @@ def used_twice(attempt):
     shares = [attempt.backward(g, arrays, out, "") for out in outs]
     for position, name in enumerate(task.gradients):
         first, second = (share[position] for share in shares)
+        for share in first, second:
+            _refuse_shape(task, g, position, expected[position], share, "", [])
         total, right = first + second, expected[position]
         if not same(total, right).all():
             rows = [*zip(task.inputs, arrays, strict=True), ("g", before), (f"first {name}", first)]
@@ -115,190 +104,121 @@ def used_twice(attempt):
             raise Wrong(attempt.changed or _FORGETFUL, "", rows, {"got sum": ~same(total, right)})
     if attempt.changed:
         raise Wrong(attempt.changed, "", attempt.evidence_of_change)
+    _used_on_two_inputs(attempt)
+
+
+def _used_on_two_inputs(attempt):
+    """First both forward, then both backward, as on a tape: what belongs to the first must still be there then."""
+    task, attempt.keeping = attempt.task, True
+    cases = [task.draw(task.shapes[1], seed) for seed in (1, 2)]
+    outs = [attempt.forward(arrays, "") for arrays in cases]
+    g = upstream(outs[0].shape)
+    got = [attempt.backward(g.copy(), arrays, out, "") for arrays, out in zip(cases, outs, strict=True)]
+    given, value = [*zip(task.inputs, cases[0], strict=True)], task.value(cases[0])
+    if not (same(outs[0], value) | np.isnan(value)).all():
+        rows = [*given, ("expected out", value), ("got out", outs[0])]
+        raise Wrong(_REUSED, "", rows)
+    for name, right, first in zip(task.gradients, task.gradient(g, cases[0]), got[0], strict=True):
+        if first.shape != right.shape or not same(first, right).all():
+            rows = [*given, ("g", g), (f"expected {name}", right), (f"got {name}", first)]
+            raise Wrong(_MIXED_UP, "", rows)
 
 
 _FORGETFUL = "The second use gave another gradient than the first: backward must depend on nothing but its arguments."
+_REUSED = "The second call of forward overwrote what the first had returned: make a new array each time."
+_MIXED_UP = (
+    "forward was called on this input and on another one, then backward for each, and this gradient got lost: backward "
+    "must depend on nothing but its arguments, and make a new array each time."
+)
 
 
-# ---- running the learner's code
+# ---- one case
 
 
-@dataclass
-class Attempt:
-    """A learner's two functions, called safely.
+def compare_value(attempt, arrays, case):
+    """Raise Wrong if the result differs from the right one in shape or value."""
+    task = attempt.task
+    expected, got = task.value(arrays), attempt.forward(arrays, case)
+    wrong = ~same(got, expected) & ~np.isnan(expected)  # nan: outside the domain
+    if wrong.any():
+        rows = [*zip(task.inputs, arrays, strict=True), ("expected out", expected), ("got out", got)]
+        raise Wrong(diagnosis.of_value(task, *_telling_values(attempt, arrays)), case, rows, {"got out": wrong})
 
-    Fields:
-        sharing: whether they get the arrays themselves, so that what they write there is felt later; else copies.
-        changed: what they have written into their arguments, in a sentence; "" if nothing.
-        evidence_of_change: the argument before and after, as rows of a table.
-    """
 
-    task: object
-    given_forward: object
-    given_backward: object
-    sharing: bool = False
-    changed: str = ""
-    evidence_of_change: list = field(default_factory=list)
-
-    def forward(self, arrays, case):
-        """The learner's result as an array; the engine's if only backward is tried."""
-        if self.given_forward is None:
-            return self.task.value(arrays)
-        names = list(self.task.inputs)
-        result = self._call("forward", self.given_forward, names, arrays, case)
-        return _as_array("forward", "out", result, case)
-
-    def backward(self, g, arrays, out, case):
-        """The learner's gradients as a list of arrays, one for each wanted operand."""
-        names = ["g", *self.task.inputs, "out"]
-        result = self._call("backward", self.given_backward, names, [g, *arrays, out], case)
-        wanted = self.task.gradients
-        if len(wanted) == 1 and isinstance(result, tuple) and len(result) != 1:
-            raise Wrong(f"backward must return one gradient, {wanted[0]}; it returned {len(result)} of them.", case)
-        if len(wanted) == 1:
-            result = result if isinstance(result, tuple) else (result,)
-        elif not isinstance(result, (tuple, list)) or len(result) != len(wanted):
-            came = f"{len(result)} of them" if isinstance(result, (tuple, list)) else _kind(result)
-            must = f"backward must return a tuple ({', '.join(wanted)}), one gradient for each operand"
-            raise Wrong(f"{must}; it returned {came}.", case)
-        return [_as_array("backward", name, d, case) for name, d in zip(wanted, result, strict=True)]
-
-    def compare_value(self, arrays, case):
-        """Raise Wrong if the result differs from the right one in shape or value."""
-        expected, got = self.task.value(arrays), self.forward(arrays, case)
-        rows = [*zip(self.task.inputs, arrays, strict=True), ("expected out", expected), ("got out", got)]
-        if got.shape != expected.shape:
-            raise Wrong(diagnosis.of_shape("out", expected.shape, got.shape), case, rows)
-        wrong = ~same(got, expected) & ~np.isnan(expected)  # nan: outside the domain
+def compare_gradient(attempt, arrays, case):
+    """Raise Wrong if a gradient differs from the right one in shape or value."""
+    task = attempt.task
+    out, g, expected, got = _pass(attempt, arrays, case)
+    for position, (name, right, given) in enumerate(zip(task.gradients, expected, got, strict=True)):
+        rows = [*zip(task.inputs, arrays, strict=True), ("g", g), ("out", out)]
+        rows += [(f"expected {name}", right), (f"got {name}", given)]
+        _refuse_shape(task, g, position, right, given, case, rows)
+        wrong = ~same(given, right)
         if wrong.any():
-            reason = diagnosis.of_value(self.task, *self._telling_values(arrays))
-            raise Wrong(reason, case, rows, {"got out": wrong})
-
-    def compare_gradient(self, arrays, case, smooth_only=False):
-        """Raise Wrong if a gradient differs from the right one. smooth_only: leave out kinks and what is not finite."""
-        task = self.task
-        out, g, expected, got = self._pass(arrays, case)
-        for position, (name, right, given) in enumerate(zip(task.gradients, expected, got, strict=True)):
-            rows = [*zip(task.inputs, arrays, strict=True), ("g", g), ("out", out)]
-            rows += [(f"expected {name}", right), (f"got {name}", given)]
-            if given.shape != right.shape:
-                raise Wrong(diagnosis.of_gradient_shape(task, g, position, right, given), case, rows)
-            wrong = ~same(given, right)
-            if smooth_only:
-                wrong &= _smooth(task, arrays, g, position, right)
-            if wrong.any():
-                if not smooth_only and right.size <= 12:
-                    rows.append(("measured", task.slopes(g, arrays, task.inputs.index(task.wanted[position]))))
-                telling = self._telling_gradients(position) if not right.ndim else None
-                reason = diagnosis.of_gradient(task, position, *(telling or (arrays, g, out, right, given, wrong)))
-                raise Wrong(reason, case, rows, {f"got {name}": wrong})
-
-    def _telling_values(self, arrays):
-        """(arrays, expected, got) for the diagnosis: of an array in place of one number, if that fails as well."""
-        shapes = self.task.shapes[-1]
-        for candidate in [arrays] if arrays[0].ndim else [self.task.draw(shapes), arrays]:
-            expected, got = self.task.value(candidate), self.forward(candidate, _shape_text(shapes))
-            if got.shape == expected.shape and not same(got, expected).all():
-                break
-        return candidate, expected, got
-
-    def _telling_gradients(self, position):
-        """The same for a gradient: what diagnosis.of_gradient asks for, or None if an array does not fail."""
-        shapes = self.task.shapes[-1]
-        arrays = self.task.draw(shapes)
-        out, g, expected, got = self._pass(arrays, _shape_text(shapes))
-        right, given = expected[position], got[position]
-        if given.shape != right.shape or same(given, right).all():
-            return None
-        return arrays, g, out, right, given, ~same(given, right)
-
-    def _pass(self, arrays, case):
-        """(out, upstream gradient, right gradients, the learner's gradients) for these operands."""
-        out = self.forward(arrays, case)
-        g = upstream(out.shape)
-        return out, g, self.task.gradient(g, arrays), self.backward(g, arrays, out, case)
-
-    def _call(self, part, function, names, arguments, case):
-        """function(*arguments), with the learner's mistakes turned into Wrong."""
-        if not callable(function):
-            raise Wrong(f"{part} must be a function of ({', '.join(names)}), not {_kind(function)}.", case)
-        _refuse_signature(part, function, names)
-        before = [a.copy() for a in arguments]
-        passed = arguments if self.sharing else [a.copy() for a in arguments]
-        try:
-            result = function(*passed)
-        except (Exception, SystemExit) as error:
-            raise Wrong(_raised(part, function, error), case, list(zip(names, before, strict=True))) from None
-        for name, a, copy in zip(names, passed, before, strict=True):
-            if not self.changed and not np.array_equal(a, copy, equal_nan=a.dtype != bool):
-                self.changed = (
-                    f"{part} changed {name} in place (with something like {name} *= …). Others still need it: "
-                    "make a new array."
-                )
-                self.evidence_of_change = [(f"{name} before", copy), (f"{name} after", a.copy())]
-        return result
+            if right.size <= 12:
+                rows.append(("measured", task.slopes(g, arrays, task.inputs.index(task.wanted[position]))))
+            telling = _telling_gradients(attempt, position) if not right.ndim else None
+            reason = diagnosis.of_gradient(task, position, *(telling or (arrays, g, out, right, given, wrong)))
+            raise Wrong(reason, case, rows, {f"got {name}": wrong})
 
 
-def _smooth(task, arrays, g, position, right):
-    """Where an operation has one finite slope: it is the same to both sides, and is what the engine says."""
-    finite = np.isfinite(right)
-    if not task.elementwise:
-        return finite
-    operand = task.inputs.index(task.wanted[position])
-    left, central, ahead = (task.slopes(g, arrays, operand, side) for side in (-1, 0, 1))
-    room = 1e-3 * (np.abs(g) + np.abs(right))
-    return finite & (np.abs(left - ahead) <= room) & (np.abs(central - right) <= room)
+def compare_extremes(attempt, arrays, size):
+    """The same at the ends of the domain: what is not finite does not count, and at a kink there are several answers."""
+    task, case = attempt.task, "extreme inputs"
+    out, g, expected, got = _pass(attempt, arrays, case, size)
+    rows = [*zip(task.inputs, arrays, strict=True), ("g", g), ("out", out)]
+    for position, (name, right, given) in enumerate(zip(task.gradients, expected, got, strict=True)):
+        _refuse_shape(task, g, position, right, given, case, rows)
+        least, largest = kinks.choices(task, arrays, g, position, right) if task.elementwise else (right, right)
+        wrong = np.isfinite(right) & ~same(given, right) & ~kinks.within(given, least, largest)
+        if wrong.any():
+            otherwise = f"{name} was right before: now inputs are at the ends of what they can be, or g is large."
+            reason = diagnosis.of_gradient(task, position, arrays, g, out, right, given, wrong, otherwise)
+            if (least < largest)[wrong].all() and np.isfinite(given[wrong]).all():
+                reason = diagnosis.of_kink(task, position, arrays, least, largest, wrong)
+            raise Wrong(
+                reason, case, [*rows, (f"expected {name}", right), (f"got {name}", given)], {f"got {name}": wrong}
+            )
+    if task.elementwise and len(expected) > 1:
+        wrong = ~kinks.shared_out(task, arrays, g, expected, got)
+        if wrong.any():
+            shown = [(f"got {name}", given) for name, given in zip(task.gradients, got, strict=True)]
+            raise Wrong(diagnosis.of_tie(task), case, [*rows, *shown], {})
 
 
-def _as_array(part, name, value, case):
-    """What the learner returned, as an array of float64."""
-    if value is None:
-        raise Wrong(f"{part} returned None: is a return missing?", case)
-    if value is ...:
-        raise Wrong(f"{part} still returns the … of the template: write {name} there.", case)
-    try:
-        array = np.asarray(to_host(part, raw(value), None))
-        if array.dtype.kind not in "biuf":
-            raise TypeError
-        return array.astype(np.float64)
-    except Exception:
-        must = f"{part} must return an array of real numbers for {name}"
-        raise Wrong(f"{must}; it returned {_kind(value)}.", case) from None
+def _refuse_shape(task, g, position, right, given, case, rows):
+    """Raise Wrong if a gradient has not the shape of the right one."""
+    if given.shape != right.shape:
+        raise Wrong(diagnosis.of_gradient_shape(task, g, position, right, given), case, rows)
 
 
-def _kind(value):
-    dtype = getattr(value, "dtype", None)
-    return f"an array of {dtype}" if dtype is not None else f"a {type(value).__name__}"
+def _telling_values(attempt, arrays):
+    """(arrays, expected, got) for the diagnosis: of an array in place of one number, if that fails as well."""
+    task = attempt.task
+    shapes = task.shapes[-1]
+    for candidate in [arrays] if arrays[0].ndim else [task.draw(shapes), arrays]:
+        expected, got = task.value(candidate), attempt.forward(candidate, _shape_text(shapes))
+        if not same(got, expected).all():
+            break
+    return candidate, expected, got
 
 
-def _refuse_signature(part, function, names):
-    """Raise Wrong if a function cannot take these arguments."""
-    try:
-        parameters = signature(function)
-    except (ValueError, TypeError):  # made in C, such as np.tanh
-        return
-    try:
-        parameters.bind(*names)
-    except TypeError:
-        raise Wrong(f"{part} is called with ({', '.join(names)}); yours takes {parameters}.") from None
+def _telling_gradients(attempt, position):
+    """The same for a gradient: what diagnosis.of_gradient asks for, or None if an array does not fail."""
+    shapes = attempt.task.shapes[-1]
+    arrays = attempt.task.draw(shapes)
+    out, g, expected, got = _pass(attempt, arrays, _shape_text(shapes))
+    right, given = expected[position], got[position]
+    if given.shape != right.shape or same(given, right).all():
+        return None
+    return arrays, g, out, right, given, ~same(given, right)
 
 
-def _raised(part, function, error):
-    """What the learner's code raised, and on which of its lines."""
-    what = traceback.format_exception_only(error)[-1].strip()
-    home = getattr(getattr(function, "__code__", None), "co_filename", None)
-    frames = traceback.extract_tb(error.__traceback__)[1:]
-    frame = next((f for f in reversed(frames) if f.filename == home), frames[0] if frames else None)
-    place = ""
-    if frame is not None:
-        line = linecache.getline(frame.filename, frame.lineno or 0).strip()
-        place = f"\nat line {frame.lineno} of {frame.filename}" + (f":  {shorten(line, 60)}" if line else "")
-    hint = ""
-    if isinstance(error, TypeError) and "scalar" in what:
-        hint = "\nThe functions of `math` take one number; use those of NumPy, such as np.exp."
-    elif isinstance(error, ValueError) and "truth value" in what:
-        hint = "\n`if` and `max` ask one number; for arrays use np.where or np.maximum."
-    return f"{part} raised {what}{place}{hint}"
+def _pass(attempt, arrays, case, size=1):
+    """(out, upstream gradient, right gradients, the learner's gradients) for these operands."""
+    out = attempt.forward(arrays, case)
+    g = upstream(out.shape, size)
+    return out, g, attempt.task.gradient(g, arrays), attempt.backward(g, arrays, out, case)
 
 
 def _shape_text(shapes):

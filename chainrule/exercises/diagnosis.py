@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..autograd.draw.values import number
 from ..autograd.ops.shape import unbroadcast
 from ..autograd.plan import asked
 from ..autograd.primitive import ELEMENTWISE, REGISTRY
@@ -49,19 +50,44 @@ def of_gradient_shape(task, g, position, right, given):
     return of_shape(name, right.shape, given.shape) + f" A gradient has the shape of what it belongs to, {x}."
 
 
-def of_gradient(task, position, arrays, g, out, right, given, wrong):
-    """A wrong gradient of the right shape; `wrong` masks the elements that count as wrong."""
+def of_gradient(task, position, arrays, g, out, right, given, wrong, otherwise=None):
+    """A wrong gradient of the right shape; `wrong` masks the elements that count as wrong.
+
+    `otherwise` is said where no usual mistake explains it, in place of how to read the table.
+    """
     name, x = task.gradients[position], task.wanted[position]
     broken = wrong & ~np.isfinite(given)
     if broken.any():
         found = _overflow(task.inputs, arrays, given, broken)
         return f"{found} The slope is finite there: try to write {name} with out."
+    if not given.any():
+        return f"{name} is 0 everywhere, as if {x} had no influence on out; but out changes with {x}."
     counted = wrong | same(given, right)
     mistakes = _other_gradients(task, position, arrays, g, out, right)
     reason = _recognise(mistakes, given, counted) or _factor(right, given)
-    return _sentences(reason, _part(task, arrays, wrong)) or (
+    reason = _sentences(reason, _part(task, arrays, wrong)) or otherwise
+    return reason or (
         f"Compare with “measured”: {x} was moved a little to either side, and the change of out multiplied by g. "
         f"{name} must be that."
+    )
+
+
+def of_kink(task, position, arrays, least, largest, wrong):
+    """A gradient that is none of those that a kink allows, from the `least` to the `largest`."""
+    name = task.gradients[position]
+    ends = f"{number(least[wrong][0])} and {number(largest[wrong][0])}"
+    return (
+        f"The slope jumps {_where(task.inputs, arrays, wrong)}. {name} may be what comes from the left, from the right, "
+        f"or anything in between: here, with this g, it must be between {ends}."
+    )
+
+
+def of_tie(task):
+    """Gradients that are right one by one, but together are too much or too little."""
+    shares = " + ".join(task.gradients)
+    return (
+        f"Where {' = '.join(task.wanted)} the operands share what arrives: moved together they change out once, so {shares} "
+        "must be g there. Give all of g to one of them, or half to each."
     )
 
 
@@ -94,6 +120,7 @@ def _other_gradients(task, position, arrays, g, out, right):
     for other, gradient in enumerate(task.gradient(g, arrays)):
         if other != position:
             yield gradient, f"This is {task.gradients[other]}: the two gradients are swapped."
+    yield from _wrong_powers(task, arrays, name, right)
     yield from _misread_rules(task, arrays, g, out, x, right)
     if task.elementwise and len(arrays) == 1:
         yield g * out, "This is g times out: the function stands where its derivative belongs."
@@ -110,6 +137,14 @@ def _other_gradients(task, position, arrays, g, out, right):
                 if first.shape[1] == second.shape[0]:
                     reason = f"This is {a} @ {b}: one of the two has to be transposed, or their order changed."
                     yield first @ second, reason
+
+
+def _wrong_powers(task, arrays, name, right):
+    """An operand that is a factor or divisor once too often, or once too seldom."""
+    for x, a in zip(task.inputs, arrays, strict=True):
+        if task.elementwise and len(arrays) > 1 and a.shape == right.shape and a.dtype != bool:
+            yield right * a, f"This is {x} times what {name} should be: divide it by {x} once more."
+            yield right / a, f"This is what {name} should be, divided by {x}: multiply it by {x} once more."
 
 
 def _misread_rules(task, arrays, g, out, x, right):
@@ -157,7 +192,7 @@ def _factor(right, given):
     ratios = given[used] / right[used]
     factor = ratios.mean()
     if factor and np.allclose(ratios, factor, rtol=1e-6, atol=0):
-        return f"Everything is {factor:.4g} times what it should be."
+        return f"Everything is {number(factor)} times what it should be."
     return None
 
 
@@ -175,9 +210,14 @@ def _part(task, arrays, wrong):
 
 def _overflow(names, arrays, got, broken):
     """Where an inf or nan appeared that has no place there."""
-    at = [f"{x} = {a[broken][0]:g}" for x, a in zip(names, arrays, strict=True) if a.shape == broken.shape]
-    where = f" at {', '.join(at)}" if at else ""
-    return f"{got[broken][0]:g} came out{where}: something on the way overflows, as exp(1000) does, or is divided by 0."
+    came = f"{number(got[broken][0])} came out {_where(names, arrays, broken)}".rstrip()
+    return f"{came}: something on the way overflows, as exp(1000) does, or is divided by 0."
+
+
+def _where(names, arrays, chosen):
+    """The operands of the first chosen element: `at x = 0, y = 1`; "" if they are not of its shape."""
+    at = [f"{x} = {number(a[chosen][0])}" for x, a in zip(names, arrays, strict=True) if a.shape == chosen.shape]
+    return f"at {', '.join(at)}" if at else ""
 
 
 def _recognise(mistakes, given, counted):

@@ -1,32 +1,54 @@
 """How a check went, as text: a line for each check, a small table of the first case that fails, and a diagnosis."""
 
 from dataclasses import dataclass, field
+from math import prod
 from textwrap import wrap
 
 import numpy as np
 
 from ..autograd.draw.values import number
+from .task import Exercise
 
 WIDTH = 100  # characters
 COLUMNS = ROWS = 6  # of a table
 _MARKS = {"passed": "✓", "failed": "✗", "waiting": "·"}
 
 
-@dataclass(repr=False)
-class Result:
-    """True if every check passed. Its text is the report.
+class Wrong(Exception):
+    """A check failed.
 
     Fields:
-        exercise: the Exercise that was tried.
-        checks: (title, "passed", "failed" or "waiting") in the order in which they ran.
-        failure: the Wrong that stopped it, with reason, case and rows; None if nothing failed.
+        reason: what is wrong, in sentences.
+        case: what was tried, in a word or two.
+        rows: (label, array) of the case that shows it.
+        marks: for the label of a row, a mask of its wrong elements.
     """
 
-    exercise: object
-    checks: list = field(default_factory=list)
-    failure: object = None
+    def __init__(self, reason, case="", rows=(), marks=None):
+        super().__init__(reason)
+        self.reason, self.case, self.rows, self.marks = reason, case, list(rows), marks or {}
+
+
+@dataclass(repr=False)
+class Result:
+    """True if what was given is right, be it forward, backward or both. Its text is the report.
+
+    Fields:
+        exercise: what was tried.
+        checks: (title, "passed", "failed" or "waiting") in the order in which they ran.
+        failure: what stopped it, with reason, case and rows; None if nothing failed.
+    """
+
+    exercise: Exercise
+    checks: list[tuple[str, str]] = field(default_factory=list)
+    failure: Wrong | None = None
 
     def __bool__(self):
+        return self.failure is None and any(state == "passed" for _, state in self.checks)
+
+    @property
+    def complete(self):
+        """Whether every check passed: neither forward nor backward is missing."""
         return all(state == "passed" for _, state in self.checks)
 
     def __str__(self):
@@ -36,7 +58,7 @@ class Result:
             shown = table(self.failure.rows, self.failure.marks)
             lines += ["", *shown] if shown else []
             lines += ["", *_indented(self.failure.reason)]
-        elif self:
+        elif self.complete:
             lines += ["", *_indented(f"chainrule's own rule: {self.exercise.solution}.")]
         return "\n".join(lines)
 
@@ -44,7 +66,7 @@ class Result:
 
     def _verdict(self):
         passed = sum(state == "passed" for _, state in self.checks)
-        if self:
+        if self.complete:
             return f"all {passed} checks passed"
         if self.failure or not passed:
             return f"{passed} of {len(self.checks)} checks passed"
@@ -77,15 +99,15 @@ def table(rows, marks):
 def _columns(arrays, marks):
     """Which columns are shown: the first ones, or of long rows those with marks."""
     length = max(a.shape[-1] if a.ndim else 1 for a in arrays)
-    if length <= COLUMNS or len({a.shape for a in arrays}) > 1 or arrays[0].ndim != 1:
+    if length <= COLUMNS or len({a.shape for a in arrays}) > 1:
         return range(min(length, COLUMNS))
-    wrong = np.logical_or.reduce([*marks.values(), np.zeros(length, bool)])
+    wrong = np.concatenate([np.zeros((1, length), bool), *(m.reshape(-1, length) for m in marks.values())]).any(axis=0)
     return sorted(np.argsort(~wrong, kind="stable")[:COLUMNS].tolist())
 
 
 def _grid(a, columns):
     """An array as a matrix of at most ROWS rows and the chosen columns."""
-    a = a.reshape(-1, a.shape[-1]) if a.ndim else a.reshape(1, 1)
+    a = a.reshape(prod(a.shape[:-1]), a.shape[-1]) if a.ndim else a.reshape(1, 1)
     return a[:ROWS, [c for c in columns if c < a.shape[1]]]
 
 

@@ -1,7 +1,9 @@
 """What there is to practise: each operation with its inputs, its worked cases, and the engine as the judge."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +19,9 @@ UPSTREAM = (3.0, -2.0, 0.5, 4.0, -0.25, 2.0, -3.0, 1.5)
 
 # inputs at the ends of each domain, where a formula may overflow, divide by 0 or meet a kink
 EXTREMES = {
-    samples.reals: (-1000.0, -30.0, -1.0, 0.0, 1.0, 30.0, 1000.0),
+    samples.reals: (-1000.0, -30.0, -1.0, 0.0, 0.5, 1.0, 30.0, 1000.0),
     samples.distinct: (-1000.0, 0.0, 1000.0),
-    samples.above_zero: (1e-6, 1.0, 30.0, 1000.0),
+    samples.above_zero: (1e-6, 0.5, 1.0, 30.0, 1000.0),
     samples.above_one: (1.001, 30.0, 1000.0),
     samples.unit_open: (-0.999, 0.0, 0.999),
     samples.unit: (0.001, 0.5, 0.999),
@@ -66,14 +68,14 @@ class Exercise:
     name: str
     title: str
     level: int
-    inputs: tuple
-    wanted: tuple
-    function: object
-    domains: tuple
-    shapes: list
-    options: dict
+    inputs: tuple[str, ...]
+    wanted: tuple[str, ...]
+    function: Callable
+    domains: tuple[Callable, ...]
+    shapes: list[tuple[tuple[int, ...], ...]]
+    options: dict[str, Any]
     elementwise: bool
-    rules: dict
+    rules: dict[str, Callable]
 
     # ---- for the learner
 
@@ -82,9 +84,9 @@ class Exercise:
 
         `forward(x)` (or `forward(x, y)`) takes NumPy arrays and returns out; `backward(g, x, out)` (or
         `(g, x, y, out)`) returns dx (or a tuple of one gradient for each operand). A class or an object that has both
-        as functions will do, as the only argument; and one of them alone is checked by itself.
+        as functions will do, as the only argument. One of them alone is checked by itself, and the Result is about it.
 
-        Never raises because of what the functions do.
+        Never raises because of what the functions do; Ctrl-C stops them.
         """
         from .check import check
 
@@ -99,9 +101,9 @@ class Exercise:
         return _RULES.get(self.name) or documented or "the documentation does not say; see the function's source"
 
     def __str__(self):
-        given, returned = ", ".join(self.inputs), ", ".join(self.gradients)
+        given, call = ", ".join(self.arguments("forward")), ", ".join(self.arguments("backward"))
+        returned = ", ".join(self.gradients)
         also = f"({returned})" if len(self.wanted) > 1 else returned
-        call = ", ".join(["g", *self.inputs, "out"])
         width = len(f"backward({call})")
         lines = [
             f"Exercise {self.name} (level {self.level})",
@@ -130,6 +132,10 @@ class Exercise:
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def arguments(self, part):
+        """The names of what "forward" or "backward" is called with, in their order."""
+        return list(self.inputs) if part == "forward" else ["g", *self.inputs, "out"]
 
     @property
     def gradients(self):
@@ -183,14 +189,14 @@ class Exercise:
         if any(domain not in EXTREMES for domain in self.domains):
             return None
         ends = [np.array(EXTREMES[domain]) for domain in self.domains]
-        if not self.elementwise:
-            return ends if len(ends) == 1 else None
+        if not self.elementwise:  # a second row far below the first: what is taken of a row may not come from all
+            return [np.stack([ends[0], ends[0] - 5000])] if len(ends) == 1 else None
         return [grid.ravel() for grid in np.meshgrid(*ends, indexing="ij")]
 
 
-def upstream(shape):
-    """An upstream gradient of that shape."""
-    return np.resize(np.array(UPSTREAM), shape)
+def upstream(shape, size=1):
+    """An upstream gradient of that shape, `size` times as large as usual."""
+    return np.resize(size * np.array(UPSTREAM), shape)
 
 
 def tensor64(a):

@@ -1,10 +1,13 @@
 """The chain rule worked out for one value: symbols → numbers put in → result, as text and as LaTeX."""
 
 import math
+import re
 from dataclasses import dataclass
 
+from ...contributions import NO_GRADIENT
 from ..values import Values
-from .notation import Marks, factor, filled, product, prose, shown, total
+from .notation import Marks, factor, filled, mentioned, product, prose, shown, total
+from .phrases import as_used, few, holds, rounded, sign
 
 FEW = 20  # so many paths, factors and lines are written out
 MANY = 10**15  # paths are counted up to here: a chain of n squares x · x has 2ⁿ
@@ -25,9 +28,9 @@ class Path:
     value: float | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Derivation:
-    """A derivative, worked out. `print` shows the text, a notebook the LaTeX.
+    """A derivative, worked out. The prompt and `print` show the text, a notebook the LaTeX.
 
     Fields:
         count: how many paths lead from the value to the result, counted up to 10¹⁵.
@@ -42,7 +45,7 @@ class Derivation:
     text: str
     latex: str
 
-    def __str__(self):
+    def __repr__(self):
         return self.text
 
     def _repr_latex_(self):
@@ -66,7 +69,7 @@ def derivation(graph, name):
               = (1 / h) · 2
               = (1 / 6) · 2
               = 0.1667 · 2
-              = 0.3333
+              ≈ 0.3333
     """
     work = _Work(graph, graph.node(name))
     lines = work.lines()
@@ -78,7 +81,8 @@ def derivation(graph, name):
 class _Work:
     """What lies between one value and the result, and the equations that lead from one to the other.
 
-    An equation is (left side, [right sides]), a remark ("", [words]); names stand in them as Marks.
+    An equation is (left side, [right sides]), a remark ("", [words]); names stand in them as Marks. A right side begins
+    with "≈ " where numbers that are shown rounded do not give it.
 
     Fields:
         users: {id of a value on the way: the edges from it along which gradient comes back}.
@@ -123,14 +127,8 @@ class _Work:
     def lines(self):
         root, node = self.graph.root, self.node
         if not self.count:
-            return [
-                (
-                    "",
-                    [
-                        f"no gradient flows from {self.marks.of(root)} back to {self.marks.of(node)}: no path connects them"
-                    ],
-                )
-            ]
+            reason = f"{self.marks.of(node)} is a constant" if node.kind == "constant" else "no path connects them"
+            return [("", [f"no gradient flows from {self.marks.of(root)} back to {self.marks.of(node)}: {reason}"])]
         lines = []
         if math.prod(root.shape) > 1:
             lines.append(("", [f"{self.marks.of(root)} has several elements; this is the derivative of their sum"]))
@@ -140,16 +138,24 @@ class _Work:
                 f"{count} paths lead from {self.marks.of(node)} to {self.marks.of(root)}; what comes along them adds up"
             )
             lines.append(("", [words]))
-        if not self.paths or any(path.value is None for path in self.paths) or self.graph.seed.items != 1:
+        if not self._add_up():
             return lines + self._values_on_the_way()
         if self.count == 1:
-            return [*lines, (self._by(node), [*self._product(self.paths[0]), shown(node.total)])]
+            return [*lines, (self._by(node), self._product(self.paths[0], node.total))]
         names = [f"path {i}" for i in range(1, self.count + 1)]
         for name, path in zip(names, self.paths, strict=True):
             lines.append(("", [f"{name}: {self._route(path)}"]))
-            lines.append((name, [*self._product(path), _number(path.value)]))
-        terms = total([_number(path.value) for path in self.paths])
-        return [*lines, (self._by(node), [" + ".join(names), terms, shown(node.total)])]
+            lines.append((name, self._product(path, Values((), "", path.value))))
+        found = [Values((), "", path.value) for path in self.paths]
+        terms, result = total(list(map(shown, found))), _related(lambda *terms: sum(terms), found, node.total)
+        return [*lines, (self._by(node), [" + ".join(names), terms, result])]
+
+    def _add_up(self):
+        """Whether the numbers along the paths are known, few, and add up to the gradient that the rules bring."""
+        found = [path.value for path in self.paths]
+        if not found or None in found or not self.node.total or self.graph.seed.items != 1:
+            return False
+        return holds(sum(found), self.node.total, scale=max(map(abs, found)))
 
     def _by(self, node, of=None):
         """∂result/∂node, or that of another value."""
@@ -158,7 +164,7 @@ class _Work:
     def _route(self, path):
         """`x → h → y`, and which operand it is where a value is used twice by one operation."""
         route = self.marks.of(self.node)
-        edges = _few([self.graph.edges[i] for i in path.edges])
+        edges = few([self.graph.edges[i] for i in path.edges], FEW)
         for edge in edges:
             route += " → …" if edge is None else f" → {self.marks.of(self.graph.nodes[edge.target])}"
             route += f" (operand {edge.slot + 1})" if edge and self._twice(edge) else ""
@@ -168,58 +174,87 @@ class _Work:
         """Whether the operation uses the same value as another operand too."""
         return sum(e.target == edge.target for e in self.users[edge.source]) > 1
 
-    def _product(self, path):
-        """The local derivatives along a path, from the result back: as symbols, as formulas, with numbers, as numbers."""
-        edges = _few([self.graph.edges[i] for i in reversed(path.edges)])
+    def _product(self, path, result):
+        """The local derivatives along a path, from the result back: as symbols, as formulas, with numbers, as numbers.
+
+        The last right side is their product.
+        """
+        edges = [self.graph.edges[i] for i in reversed(path.edges)]
+        if not edges:
+            return [shown(result)]
         symbol = lambda edge: self._formula(edge) if self._twice(edge) else self._symbol(edge)
         ways = symbol, self._formula, self._substituted, lambda edge: shown(edge.local)
-        return [product([way(edge) if edge else "…" for edge in edges]) for way in ways] if edges else []
+        rights = [product([way(edge) if edge else "…" for edge in few(edges, FEW)]) for way in ways]
+        if any(rounded(node.value) for edge in filter(None, few(edges, FEW)) for node in self._put_in(edge).values()):
+            rights[-1] = f"≈ {rights[-1]}"
+        locals_ = [edge.local for edge in edges]
+        return [*rights, _related(lambda *factors: math.prod(factors), locals_, result)]
 
     def _symbol(self, edge):
         return self._by(self.graph.nodes[edge.source], self.graph.nodes[edge.target])
 
     def _formula(self, edge):
-        formula = factor(edge.rule)
+        formula = self._factor(edge)
         return self._symbol(edge) if formula is None else filled(formula, self._names(edge))
 
+    def _factor(self, edge):
+        """The formula of the local derivative; None where there is none, or it does not hold for these operands."""
+        exception = re.search(r", 0 where (\w+) = 0", edge.rule)
+        values = [
+            self.graph.nodes[e.source].value
+            for e in self.operands[edge.target]
+            if exception and e.input == exception[1]
+        ]
+        if any(v is None or v.items is None or not v.array().all() for v in values):
+            return None
+        return factor(edge.rule)
+
     def _substituted(self, edge):
-        formula = factor(edge.rule)
-        given = {e.input: self.graph.nodes[e.source] for e in self.operands[edge.target]} | {
-            "out": self.graph.nodes[edge.target]
-        }
-        if formula is None or any(node.value is None for node in given.values()):
-            return shown(edge.local)
-        return filled(formula, {x: shown(node.value) for x, node in given.items()})
+        numbers = {x: shown(node.value) for x, node in self._put_in(edge).items()}
+        return filled(self._factor(edge), numbers) if numbers else shown(edge.local)
+
+    def _put_in(self, edge):
+        """{input: the node whose number is put into the formula}; empty where there is no formula, or one is unknown."""
+        target, operands = self.graph.nodes[edge.target], self.operands[edge.target]
+        nodes = {e.input: self.graph.nodes[e.source] for e in operands} | {"out": target}
+        formula = self._factor(edge) or ""
+        given = {x: nodes[x] for x in mentioned(formula, nodes)}
+        known = all(node.value is not None for node in given.values()) and as_used(target, given.values())
+        return given if known else {}
 
     def _names(self, edge):
         """What stands for each input of an operation, and for its result."""
         target = self.graph.nodes[edge.target]
         inputs = {e.input: self.marks.of(self.graph.nodes[e.source]) for e in self.operands[edge.target]}
-        return inputs | {"out": self.marks.of(target)}
+        return {x: mark for x, mark in inputs.items() if not x.isdigit()} | {"out": self.marks.of(target)}
 
     def _values_on_the_way(self):
         """An equation for each value between the result and the one asked for: its derivative from those before."""
         root, lines = self.graph.root, []
         lines.append((self._by(root), [shown(self.graph.seed)]))
-        for i in _few(sorted(self.users, reverse=True)):
+        for i in few(sorted(self.users, reverse=True), FEW):
             if i is None:
                 lines.append(("", [f"… {len(self.users) - FEW:,} more"]))
                 continue
-            node, edges = self.graph.nodes[i], _few(self.users[i])
+            node, edges = self.graph.nodes[i], few(self.users[i], FEW)
             rights = [" + ".join(self._share(edge, len(edges) > 1) if edge else "…" for edge in edges)]
+            note = next((edge.note for edge in self.users[i] if edge.note), NO_GRADIENT)
+            result = shown(node.total) if node.total else f"unknown: {note}"
             if None not in edges and all(e.local and not e.local.shape for e in edges) and node.total:
-                rights.append(
-                    total([product([shown(self.graph.nodes[e.target].total), shown(e.local)]) for e in edges])
-                )
-            note = next((edge.note for edge in self.users[i] if edge.note), "no gradient arrives here")
-            rights.append(shown(node.total) if node.total else f"unknown: {note}")
-            lines.append((self._by(node), rights))
+                factors = [(self.graph.nodes[e.target].total, e.local) for e in edges]
+                terms = [g.items * local.items for g, local in factors]
+                if holds(sum(terms), node.total, scale=max(map(abs, terms))):
+                    rights.append(total([product([shown(g), shown(local)]) for g, local in factors]))
+                    result = _related(_sum_of_products, [v for pair in factors for v in pair], node.total)
+                else:
+                    result += f" by the rules; multiplied out, it would be {shown(Values((), '', sum(terms)))}"
+            lines.append((self._by(node), [*rights, result]))
         return lines
 
     def _share(self, edge, one_of_several):
         """What one use of a value contributes to its derivative, by the rule: `xᵀ @ ∂loss/∂z`."""
         g, rule = self._by(self.graph.nodes[edge.target]), prose(edge.rule).partition(" = ")[2]
-        formula = factor(edge.rule) if edge.local is not None else None
+        formula = self._factor(edge) if edge.local is not None else None
         if formula is not None:
             local = filled(formula, self._names(edge))
             share = g if local == "1" else f"−{g}" if local == "−1" else product([g, local])
@@ -231,32 +266,37 @@ class _Work:
         return f"({share})" if one_of_several and ("," in share or share[0] == "−") else share
 
 
-def _number(x):
-    return shown(Values((), "", x))
+def _related(function, numbers, result):
+    """The result as a right side after that of the numbers which `function` makes it from."""
+    return f"≈ {shown(result)}" if sign(function, numbers, result) == "≈" else shown(result)
 
 
-def _few(things):
-    """The things, or the first and last of many with None between."""
-    return things if len(things) <= FEW else [*things[: FEW // 2], None, *things[-FEW // 2 :]]
+def _sum_of_products(*factors):
+    return sum(one * other for one, other in zip(factors[::2], factors[1::2], strict=True))
 
 
 def _steps(left, rights):
     """The right sides that say something new."""
-    return [right for before, right in zip([left, *rights], rights, strict=False) if right != before]
+    plain = [right.removeprefix("≈ ") for right in rights]
+    return [right for before, now, right in zip([left, *plain], plain, rights, strict=False) if now != before]
 
 
 def _as_text(marks, lines):
     found = []
     for left, rights in lines:
-        left, rights = marks.text(left), [marks.text(right) for right in _steps(left, rights)]
-        found.append(f"{left} = {rights[0]}" if left else rights[0])
-        found += [f"{' ' * len(left)} = {right}" for right in rights[1:]]
+        rights = [marks.text(right if right[0] == "≈" else f"= {right}") for right in _steps(left, rights)]
+        left = marks.text(left)
+        found.append(f"{left} {rights[0]}" if left else rights[0].removeprefix("= "))
+        found += [f"{' ' * len(left)} {right}" for right in rights[1:]]
     return "\n".join(found)
 
 
 def _as_latex(marks, lines):
     rows = []
     for left, rights in lines:
-        first, *others = [marks.latex(right) for right in _steps(left, rights)]
-        rows += [f"{marks.latex(left)} &= {first}" if left else f"& {first}", *(f"&= {right}" for right in others)]
+        first, *others = [
+            rf"&\approx {marks.latex(right[2:])}" if right[0] == "≈" else f"&= {marks.latex(right)}"
+            for right in _steps(left, rights)
+        ]
+        rows += [f"{marks.latex(left)} {first}" if left else first.replace("&=", "&", 1), *others]
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"

@@ -1,7 +1,10 @@
 """The story of a graph as a table of text: for the terminal, for screen readers, for doctests."""
 
 from itertools import groupby
+from numbers import Integral
 
+from ...errors import ArgumentError
+from .phrases import Note, few
 from .steps import Story
 
 _WIDEST = 60  # columns are no wider
@@ -13,6 +16,7 @@ def explain(graph, lr=0.1, limit=1000):
 
     A part of more than `limit` lines is shortened in the middle; None shows all.
 
+    Raises: ArgumentError if `limit` is no whole number of at least 1.
     Example:
         >>> import chainrule as cr
         >>> x = cr.Value(3.0, "x")
@@ -30,37 +34,34 @@ def explain(graph, lr=0.1, limit=1000):
         update: value − 0.1 × grad
           5  x: 3 − 0.1 × 6 = 2.4
     """
+    if limit is not None and not (isinstance(limit, Integral) and limit >= 1):
+        raise ArgumentError(
+            f"explain: limit must be a whole number of at least 1, or None for all lines; was given {limit!r}"
+        )
     story = Story(graph, lr)
     parts = [("given", [("", node) for node in story.given], story.start)]
     for phase, numbered in groupby(enumerate(story.steps, start=1), key=lambda pair: pair[1].phase):
-        title = f"update: value − {lr} × grad" if phase == "update" else phase
+        title = f"update: value − {story.rate} × grad" if phase == "update" else phase
         parts.append((title, [(f"{i:>{len(str(len(story.steps)))}} ", step) for i, step in numbered], story.cells))
     return "\n".join(line for title, rows, tell in parts if rows for line in _table(title, rows, tell, limit))
 
 
 def _table(title, rows, tell, limit):
     """The lines of one part, its columns aligned."""
-    missing = len(rows) - limit if limit is not None else 0
-    if missing > 0:
-        head, tail = rows[: limit // 2], rows[len(rows) - limit + limit // 2 :]
-    else:
-        head, tail = rows, []
-    lines = [_noted([number, *tell(thing)]) for number, thing in (*head, *tail)]
-    columns = range(max(len(cells) for cells, _ in lines))
+    lines = [_noted([row[0], *tell(row[1])]) if row else None for row in few(rows, limit)]
+    found = [cells for cells, _ in filter(None, lines)]
     widths = [
-        max((len(cells[i]) for cells, _ in lines if i < len(cells) and len(cells[i]) <= _WIDEST), default=0)
-        for i in columns
+        max((len(cells[i]) for cells in found if i < len(cells) and len(cells[i]) <= _WIDEST), default=0)
+        for i in range(max(map(len, found)))
     ]
-    texts = ["  " + _row(cells, widths, notes) for cells, notes in lines]
-    if missing > 0:
-        texts.insert(len(head), f"  … {missing:,} more")
-    return [title, *texts]
+    more = f"… {len(rows) - (limit or 0):,} more"
+    return [title, *("  " + (_row(line[0], widths, line[1]) if line else more) for line in lines)]
 
 
 def _noted(cells):
-    """(the cells of a line, the notes in brackets that stand behind them)."""
-    is_note = lambda cell: cell.startswith("[")
-    return [c for c in cells if not is_note(c)], list(filter(is_note, cells))
+    """(the cells of a line, the Notes that stand behind them)."""
+    notes = [cell for cell in cells if isinstance(cell, Note)]
+    return [cell for cell in cells if not isinstance(cell, Note)], notes
 
 
 def _row(cells, widths, notes):
@@ -75,5 +76,6 @@ def _row(cells, widths, notes):
             content += cell.ljust(width if aligned else 0) + " "
     line = (content + " ".join(notes)).rstrip()
     if notes and len(line) > _PAGE:
-        return f"\n{'':{content.find('-> ') + 5}}".join([content.rstrip(), *notes])
+        indent = content.find("-> ") + 5 if "-> " in content else widths[0] + 4
+        return f"\n{'':{indent}}".join([content.rstrip(), *notes])
     return line

@@ -13,7 +13,7 @@ _IN_WORDS = re.compile(r"\b(?:where|when|at|with|if|else|of|the|in|along|back)\b
 
 
 def prose(content):
-    """Text with true minus signs.
+    """A rule, a symbol or a rate with true minus signs, as numbers have them.
 
     Example:
         >>> prose("dy = -g · x")
@@ -24,7 +24,7 @@ def prose(content):
 
 def shown(values):
     """Values in one line: the number, the elements of a small array, or the shape and a summary of a larger one."""
-    content = prose(values)
+    content = str(values)
     return content if not values.shape or content[0] == "[" else f"[{values.shape}: {content}]"
 
 
@@ -65,6 +65,8 @@ def factor(rule):
         ('y', '−x / y²', None)
     """
     formula = re.split(r", | = ", rule.partition(" = ")[2])[0]
+    if "at least" in rule:  # a bound that the formula does not have
+        return None
     sign, rest = ("−", formula[1:]) if formula[:1] == "-" else ("", formula)
     if rest in ("0", "g"):
         return sign + "1" if rest == "g" else "0"
@@ -78,6 +80,16 @@ def _written_out(raised):
     """`ʸ⁻¹` as `^(y − 1)`, so that a name can be put in."""
     exponent = raised[0].translate(_LOWERED)
     return "^" + (exponent if len(exponent) == 1 else f"({exponent[0]}{exponent[1:].replace('−', ' − ')})")
+
+
+def mentioned(formula, names):
+    """Those of the names that stand in a formula, in its order, each once.
+
+    Example:
+        >>> mentioned("y · x^(y − 1)", ["x", "y", "out"])
+        ['y', 'x']
+    """
+    return [word for word in dict.fromkeys(re.findall("[A-Za-z_][A-Za-z0-9_]*", formula)) if word in names]
 
 
 def filled(formula, names):
@@ -114,7 +126,7 @@ class Marks:
     def of(self, node):
         """What stands for a node: a character, or the number that it is."""
         if node.is_number:
-            return prose(node.label)
+            return node.label
         if node.id not in self.nodes:
             mark = chr(0xF0000 + len(self.nodes))  # no name has it, for names are made readable
             self.nodes[node.id], self.labels[mark] = mark, readable(node.label)
@@ -127,7 +139,7 @@ class Marks:
     def latex(self, formula):
         """The formula as LaTeX that both KaTeX and MathJax read."""
         grouped = re.sub(r"(?<=[\^√])\(([^()]*)\)", r"⟨\1⟩", formula)  # here brackets only keep together
-        grouped = re.sub(rf"(?<=[\^√])(−?(?:[^\W_]|{_MARK})+)", r"⟨\1⟩", grouped)
+        grouped = re.sub(rf"(?<=[\^√])(−?(?:\d[\d.]*(?:e[−+]?\d+)?(?!\w)|(?:[^\W_]|{_MARK})+))", r"⟨\1⟩", grouped)
         return "".join(map(self._latex, _TOKEN.finditer(grouped))).strip()
 
     def _latex(self, token):
@@ -164,7 +176,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _SIGNS = {
-    "·": r"\cdot ", "−": "-", "@": r"\,", "ᵀ": r"^{\top}", "π": r"\pi ", "Σ": r"\sum ", "⌊": r"\lfloor ", "⌋": r"\rfloor ",
+    "·": r"\cdot ", "−": "-", "@": r"\,", "⊗": r"\otimes ", "×": r"\times ", "ᵀ": r"^{\top}", "π": r"\pi ", "Σ": r"\sum ", "⌊": r"\lfloor ", "⌋": r"\rfloor ",
     "→": r"\to ", "…": r"\dots ", "√": r"\surd ", "√⟨": r"\sqrt{", "^⟨": "^{", "⟨": "{", "⟩": "}", "∞": r"\infty ",
 }  # fmt: skip
 _SPECIAL = {c: "\\" + c for c in "#$%&_{}"} | {

@@ -1,16 +1,16 @@
 """The story of a graph: forward, seed, backward contribution by contribution, update, each step in words."""
 
+import math
 from collections import Counter
 
 import numpy as np
 
 from ..graph import Step
-from ..text import readable
 from ..values import Values, values
-from .notation import bracketed, prose, shown, total
+from .notation import bracketed, filled, prose, shown, total
+from .phrases import Note, as_used, call, change, form, holds, label, notes, operation, sign
 
-_OPERATORS = {"+", "-", "*", "/", "**", "//", "%", "@", "==", "!=", "<", "<=", ">", ">=", "&", "|", "~"}
-_OPERANDS = 8  # calls of more operands are shortened
+_MARK = "\uf8ff"  # stands for the upstream gradient while a rule is written out; no name has it
 _REST = "rest"  # what an opened graph calls all that comes after its operation
 
 
@@ -29,10 +29,13 @@ class Story:
         steps: all Steps, their text still empty.
         given: the nodes that are there from the start: leaves, constants but for plain numbers, and in an opened
             graph what was computed before.
+        rate: the learning rate as it is written.
     """
 
     def __init__(self, graph, lr):
         self.graph, self.lr, self.operands = graph, lr, graph.operands()
+        self.rate = bracketed(prose(lr))
+        self.calls, self.inputs = {}, {}  # {id of a node: its call in words}, {id: {input: the name of the operand}}
         computed = [n for n in graph.nodes if self.operands[n.id]]
         self.given = [n for n in graph.nodes if not self.operands[n.id] and not n.is_number]
         self.before = {}  # {edge: the gradient of its source before its contribution}
@@ -56,134 +59,164 @@ class Story:
 
     def start(self, node):
         """The words for a node that is there from the start."""
-        return label(node), _result(node), _form(node)
+        return label(node), _result(node), form(node), *notes(node)
 
     # ---- the phases
 
     def _forward(self, step):
         node = self.graph.nodes[step.node]
         sources = [self.graph.nodes[e.source] for e in self.operands[node.id]]
-        call, numbers = _call(node, list(map(label, sources))), ""
-        if all(n.value is not None and not n.shape for n in (node, *sources)):
-            numbers = _call(node, [shown(n.value) for n in sources])
-        return label(node), f"= {call}", f"= {numbers}" if numbers not in ("", call) else "", _result(node), _form(node)
+        calls = [f"= {self._call(node)}"]
+        if as_used(node, sources) and all(n.value is not None and not n.shape for n in (node, *sources)):
+            calls.append(f"= {call(node, [shown(n.value) for n in sources])}")
+        is_new = calls[-1] != calls[0]
+        equals = sign(operation(node), [n.value for n in sources], node.value) if is_new else "="
+        return label(node), calls[0], calls[-1] if is_new else "", _result(node, equals), form(node), *notes(node)
 
     def _seed(self, step):
         root = self.graph.root
-        reason = "given from outside"
-        if step.result.items == 1:
-            reason = f"as ∂{label(root)}/∂{label(root)} = 1"
-        return label(root), f"-> grad = {shown(step.result)},", reason, self._held(root)
+        reason = f"as ∂{label(root)}/∂{label(root)} = 1"
+        if math.prod(root.shape) != 1:
+            reason = f"ones: the gradient of {label(root)}.sum()"
+        return label(root), f"-> grad = {shown(step.result)},", reason, *_noted(self.held(root))
 
     def _backward(self, step):
         edge, node = self.graph.edges[step.edge], self.graph.nodes[step.node]
         target = self.graph.nodes[edge.target]
         count = f"({step.arrived} of {step.expected})" if step.expected > 1 else ""
-        call = _call(target, [label(self.graph.nodes[e.source]) for e in self.operands[target.id]])
-        use = f"from {label(target)} = {call}" if target.operation != _REST else "from the rest of the graph"
+        use = f"from {label(target)} = {self._call(target)}"
+        if target.operation == _REST:
+            use = "from the rest of the graph"
         if edge.contribution is None:
             return label(node), f"-> unknown: {edge.note}", "", count, use
-        why = f"[{edge.why}]" if edge.why else ""
-        last = self._held(node) if step.arrived == step.expected else ""
+        held = self.held(node) if step.arrived == step.expected else ""
         share, sum_ = self._share(edge, target), self._sum(edge)
-        return label(node), f"-> {share};" if sum_ else f"-> {share}", sum_, count, use, why, last
+        return label(node), f"-> {share};" if sum_ else f"-> {share}", sum_, count, use, *_noted(edge.why, held)
 
     def _update(self, step):
         node = self.graph.nodes[step.node]
-        left = self._left(node)
+        if changed := change(node):
+            return f"{label(node)}:", f"not shown, as it was {changed}"
+        if self.graph.ran and node.grad is None:
+            return f"{label(node)}:", "no update: .grad is None, as after zero_grad"
+        left = self.left(node)
         grads = [left] if left else self._grads(node)
         if node.value is None or not grads:
             return f"{label(node)}:", "unknown, as its value or its gradient is"
-        grad = bracketed(total([shown(g) for g in grads]))
-        change = f"{shown(node.value)} − {prose(self.lr)} × {grad}"
-        return f"{label(node)}:", change, f"= {shown(step.result)}" if step.result else ""
+        words = f"{shown(node.value)} − {self.rate} × {bracketed(total([shown(g) for g in grads]))}"
+        if not step.result:
+            return f"{label(node)}:", words
+        equals = sign(self._descended, [node.value, left], step.result)
+        return f"{label(node)}:", words, f"{equals} {shown(step.result)}"
 
     # ---- their parts
 
+    def _call(self, node):
+        """How a node was computed: `a * b`."""
+        if node.id not in self.calls:
+            self.calls[node.id] = call(node, [label(self.graph.nodes[e.source]) for e in self.operands[node.id]])
+        return self.calls[node.id]
+
     def _share(self, edge, target):
         """How a contribution comes about: `upstream 5 × local −2 = −10`, or by the rule, with its shapes."""
-        g = shown(target.total)
-        if edge.local is not None:
-            way = f"upstream {g} × local {shown(edge.local)}" + (f", {edge.summed}" if edge.summed else "")
-        else:
-            way = f"upstream g = {g}, {prose(edge.rule) or 'by its rule'}: {self._shapes(edge, target)}"
-        return f"{way} = {shown(edge.contribution)}"
+        g, local, share = target.total, edge.local, edge.contribution
+        if local is None:
+            return f"{self._ruled(edge, target)}: {self._shapes(edge, target)} = {shown(share)}"
+        summed = f", {edge.summed}" if edge.summed else ""
+        terms = _computed(np.multiply, g, local)
+        if terms and share.items is not None:
+            product = _summed(terms.array(), share.shape)
+            if not holds(product, share, scale=np.abs(terms.array()).max(initial=0)):
+                factors = f"upstream {shown(g)} × local {shown(local)}"
+                return f"the rule gives {shown(share)} ({factors}{summed} would be {shown(values(product))})"
+        equals = sign(lambda *factors: _summed(np.multiply(*factors), share.shape), [g, local], share)
+        return f"upstream {shown(g)} × local {shown(local)}{summed} {equals} {shown(share)}"
+
+    def _ruled(self, edge, target):
+        """The rule of an operation, written with the upstream gradient and the names of the operands: `xᵀ @ upstream 2`."""
+        if target.id not in self.inputs:
+            names = {e.input: label(self.graph.nodes[e.source]) for e in self.operands[target.id]}
+            self.inputs[target.id] = {x: name for x, name in names.items() if not x.isdigit()}
+        names = self.inputs[target.id] | {"out": label(target), "g": _MARK}
+        rule = filled(prose(edge.rule).partition(" = ")[2], names)
+        if _MARK not in rule:
+            rule = f"{_MARK}, by the rule of {target.operation}"
+        return rule.replace(_MARK, f"upstream {shown(target.total)}", 1).replace(_MARK, "upstream")
 
     def _shapes(self, edge, target):
         """`(2, 4) @ (4, 3) → (2, 3)` for a product of matrices, else the shapes of g and of the share."""
-        shapes = {e.input: self.graph.nodes[e.source].shape for e in self.operands[target.id]} | {"g": target.shape}
-        shapes |= {f"{x}ᵀ": shape[::-1] for x, shape in shapes.items()}
-        factors = [shapes.get(part, ()) for part in edge.rule.partition(" = ")[2].split(" @ ")]
-        matrices = len(factors) == 2 and all(len(shape) == 2 for shape in factors)
-        start = f"{factors[0]} @ {factors[1]}" if matrices else target.shape
+        start, factors = target.shape, edge.rule.partition(" = ")[2].split(" @ ")
+        if len(factors) == 2:
+            shapes = {e.input: self.graph.nodes[e.source].shape for e in self.operands[target.id]} | {"g": target.shape}
+            shapes |= {f"{x}ᵀ": shape[::-1] for x, shape in shapes.items()}
+            one, other = (shapes.get(part, ()) for part in factors)
+            if len(one) == len(other) == 2:
+                start = f"{one} @ {other}"
         return f"{start} → {self.graph.nodes[edge.source].shape}"
 
     def _sum(self, edge):
         """The gradient after a contribution: `grad = 4 + (−10) = −6`. The first array stands there already."""
-        before = self.before[edge.id]
+        before, share = self.before[edge.id], edge.contribution
         if edge.running is None:
             return "grad is unknown"
         if before is None:
             return "" if edge.running.shape else f"grad = {shown(edge.running)}"
-        return f"grad = {total([shown(before), shown(edge.contribution)])} = {shown(edge.running)}"
+        return f"grad = {_added(before, share, edge.running)}"
 
-    def _held(self, node):
-        """What `.grad` holds besides what this pass brings, if anything."""
+    def held(self, node):
+        """What `.grad` holds besides what this pass brings, in words; "" if it is the same. Why, nobody can know."""
         held, brought = node.grad, node.total
         if held is None or brought is None or self.graph.ran and _same(held, brought):
             return ""
         if not self.graph.ran:
-            both = self._left(node)
-            now = f": {total([shown(held), shown(brought)])} = {shown(both)}" if both else ""
-            return f"[.grad held {shown(held)} from an earlier pass (zero_grad forgets it){now}]"
-        rest = _computed(np.subtract, held, brought)
-        if rest is None:
-            return f"[.grad holds {shown(held)}, not of this pass alone]"
-        return f"[.grad holds {shown(held)} = {shown(brought)} of this pass + {bracketed(shown(rest))} of others]"
+            both = self.left(node)
+            now = f": {_added(held, brought, both)}" if both else ""
+            return f".grad already holds {shown(held)} (no zero_grad?); this pass adds to it{now}"
+        doubts = "(no zero_grad, another seed, clipping?)"
+        return f".grad holds {shown(held)}; this pass alone brings {shown(brought)} {doubts}"
 
     def _grads(self, node):
-        """The gradients that `.grad` is the sum of after the pass; none where one is unknown."""
-        if self.graph.ran or node.grad is None:
-            return [g for g in (node.grad or node.total,) if g]
-        if node.total is None:
-            return [] if self.expected[node.id] else [node.grad]
-        return [node.grad, node.total]
+        """The gradients that `.grad` is the sum of after the pass; none where there is none, or one is unknown."""
+        brought = [] if self.graph.ran else [node.total]
+        if None in brought and self.expected[node.id]:
+            return []
+        return [g for g in (node.grad, *brought) if g]
 
-    def _left(self, node):
+    def left(self, node):
         """The gradient that `.grad` holds after the pass; None where not all of its elements are known."""
         grads = self._grads(node)
         return _computed(lambda *terms: sum(terms[1:], terms[0]), *grads) if grads else None
 
     def _updated(self, node):
-        """The value of a leaf after a step against its gradient, in its own dtype; None where it is unknown."""
-        return _computed(lambda x, g: x - self.lr * g, node.value, self._left(node))
+        """The value of a leaf after a step against its gradient, in its own dtype; None where it is unknown.
+
+        Also None for a leaf that was changed since: the step was taken, or the gradient is that of another value.
+        """
+        return None if change(node) else _computed(self._descended, node.value, self.left(node))
+
+    def _descended(self, x, g):
+        return x - self.lr * g
 
 
-def label(node):
-    """What a node is called, in one short line."""
-    return prose(node.label) if node.is_number else readable(node.label)
+def _noted(*remarks):
+    return [Note(remark) for remark in remarks if remark]
 
 
-def _call(node, names):
-    """`a * b`, or `sum(a, axis=0)`."""
-    if node.symbol in _OPERATORS and len(names) <= 2 and not node.options:
-        symbol = prose(node.symbol)
-        if len(names) == 1:
-            return symbol + bracketed(names[0])
-        base = bracketed(names[0]) if symbol == "**" else names[0]  # −2 ** 2 would be −(2 ** 2)
-        return f"{base} {symbol} {bracketed(names[1])}"
-    if len(names) > _OPERANDS:
-        names = [*names[: _OPERANDS - 1], "…", names[-1]]
-    return f"{node.operation}({', '.join([*names, *map(readable, node.options)])})"
+def _summed(array, shape):
+    """The sum over the axes along which an array of that shape was repeated."""
+    if array.shape == shape:
+        return array
+    array = array.sum(axis=tuple(range(array.ndim - len(shape))))
+    return array.sum(axis=tuple(i for i, size in enumerate(shape) if array.shape[i] != size), keepdims=True)
 
 
-def _result(node):
-    return f"= {prose(node.value)}" if node.value else "= unknown: nobody holds the array any more"
+def _result(node, equals="="):
+    return f"{equals} {node.value}" if node.value else "= unknown: nobody holds the array any more"
 
 
-def _form(node):
-    """Shape and dtype of an array."""
-    return f"{node.shape} {node.dtype}" if node.shape else ""
+def _added(one, other, both):
+    """`4 + (−10) = −6`"""
+    return f"{total([shown(one), shown(other)])} {sign(np.add, [one, other], both)} {shown(both)}"
 
 
 def _same(one, other):

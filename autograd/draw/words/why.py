@@ -5,14 +5,18 @@ import math
 import re
 from functools import lru_cache
 
-from ..text import readable
-from .notation import factor, prose, shown
+import numpy as np
 
+from .notation import factor, filled, mentioned, shown
+from .phrases import as_used, label
+
+_STEP = ("0: a step is flat, and passes no gradient at its jumps either", "")
 # Where plain words say more than the rule: operation → (why it is 0, why it is 1); {x} is the operand and its value.
 _WORDS = {
     "add": ("", "1: a sum passes the gradient on unchanged"),
     "sum": ("", "1: a sum passes the gradient on unchanged"),
     "matmul": ("0: the element that it is multiplied by is 0", "1: the element that it is multiplied by is 1"),
+    "affine": ("0: the element that it is multiplied by is 0", "1: it is added, or multiplied by an element that is 1"),
     "max": ("0: the maximum is another element", "1: this element is the maximum"),
     "min": ("0: the minimum is another element", "1: this element is the minimum"),
     "relu": ("0 because the unit is off: {x} is not above 0", "1 because {x} is above 0"),
@@ -20,6 +24,7 @@ _WORDS = {
     "tanh": ("0 because the unit is saturated: {x} is so far out that the curve is flat", ""),
     "maximum": ("0: the maximum took the other one", "1: the maximum took this one"),
     "minimum": ("0: the minimum took the other one", "1: the minimum took this one"),
+    **dict.fromkeys(("sign", "floor", "ceil", "rint", "floor_divide", "step"), _STEP),
     "where": ("0: the condition chose the other one", "1: the condition chose this one"),
 }
 _FEW = 4  # so many operands are listed with their values
@@ -49,15 +54,37 @@ def rules(primitive):
 
 
 def why(graph):
-    """Set `why` on the edges whose local derivative is 0 or 1, and count the zeros where only some elements are 0."""
+    """Set `why` on the edges whose local derivative is 0 or 1, and count the zeros where only some elements are 0.
+
+    The rules of products, which are stated for matrices, are fitted to vectors and batches.
+    """
     operands = graph.operands()
     for edge in graph.edges:
+        if edge.rule and graph.nodes[edge.target].operation in ("matmul", "affine"):
+            factors = operands[edge.target][:2]
+            edge.rule = _fitted(edge, *((e.input, graph.nodes[e.source].shape) for e in factors))
         if edge.local is not None:
             zeros, ones, size = _count(edge.local)
             if size and size in (zeros, ones):
                 edge.why = _reason(graph, edge, operands[edge.target], 0 if zeros else 1)
             elif zeros:
                 edge.why = f"0 for {zeros} of {size} elements"
+
+
+def _fitted(edge, x, y):
+    """The rule of one operand of a product, as it is for factors x and y, each (name, shape)."""
+    (x, left), (y, right) = x, y
+    if edge.input == "bias":
+        return "dbias = g" if len(left) == 1 else edge.rule
+    vectors, batch = (len(left) == 1, len(right) == 1), np.broadcast_shapes(left[:-2], right[:-2])
+    if all(vectors):
+        share = f"g · {(y, x)[edge.slot]}"
+    elif vectors[1 - edge.slot]:
+        share = (f"g ⊗ {y}", f"{x} ⊗ g")[edge.slot]
+    else:
+        share = (f"g @ {y}ᵀ", f"{x}ᵀ @ g")[edge.slot]
+    summed = ", summed over the batch" if (left, right)[edge.slot][:-2] != batch else ""
+    return f"d{edge.input} = {share}{summed}"
 
 
 def _count(local):
@@ -73,26 +100,39 @@ def _count(local):
 
 
 def _reason(graph, edge, operands, digit):
-    """Why the local derivative is the digit 0 or 1: in plain words where there are some, else from the rule."""
+    """Why the local derivative is the digit 0 or 1: in plain words where there are some, else from the rule.
+
+    "" where that depends on a value that was changed since it was used.
+    """
     target, source = graph.nodes[edge.target], graph.nodes[edge.source]
+    nodes = [graph.nodes[e.source] for e in operands]
     words, formula = _WORDS.get(target.operation, ("", ""))[digit], factor(edge.rule)
+    if words and "{x}" not in words:
+        return words
+    if formula in ("0", "1"):
+        return f"{digit}: the gradient {'passes on unchanged' if digit else 'does not pass'}"
+    if not as_used(target, nodes):
+        return ""
     if words:
-        return words.format(x=_equation(readable(source.label), source.value))
-    if formula == "1":
-        return "1: the gradient passes on unchanged"
-    given = {e.input: graph.nodes[e.source] for e in operands} | {"out": target}
-    if formula in given and not given[formula].is_number:
-        return f"{digit} because {readable(given[formula].label)} is {digit}{' everywhere' if edge.local.shape else ''}"
-    if not edge.rule:
-        here = [_equation(e.input, graph.nodes[e.source].value) for e in operands]
-        return f"{digit} is the slope of {target.operation} " + (
-            f"at {', '.join(here)}" if len(here) <= _FEW else "here"
-        )
-    used = re.findall(r"[A-Za-z_]\w*", formula or " ".join(e.input for e in operands))
-    here = [_equation(x, node.value) for x, node in given.items() if x in used]
-    return f"{digit} because {prose(edge.rule)}" + (f"; here {', '.join(here)}" if here else "")
+        return words.format(x=_equation(source))
+    if target.operation == "power" and not digit:
+        for word, node in [("exponent", nodes[1]), ("base", nodes[0])][edge.slot :]:
+            if node.value is not None and _count(node.value)[0] == _count(node.value)[2]:
+                return f"0 because the {word} is 0"
+    given = {e.input: node for e, node in zip(operands, nodes, strict=True)} | {"out": target}
+    if formula in given:
+        what = "the factor" if given[formula].is_number else label(given[formula])
+        return f"{digit} because {what} is {digit}{' everywhere' if edge.local.shape else ''}"
+    if formula:
+        nodes = [given[x] for x in mentioned(formula, given)]
+        plain = formula[1:-1] if re.fullmatch(r"\([^()]*\)", formula) else formula
+        reason = f"because {filled(plain, {x: label(node) for x, node in given.items()})} is {digit}"
+    else:
+        reason = f"is the slope of {target.operation}"
+    here = list(dict.fromkeys(_equation(node) for node in nodes if not node.is_number))
+    return f"{digit} {reason}" + (f" at {', '.join(here)}" if 0 < len(here) <= _FEW else "")
 
 
-def _equation(name, value):
+def _equation(node):
     """`x = −2`, or `x` alone where nobody holds its value."""
-    return name if value is None else f"{name} = {shown(value)}"
+    return label(node) if node.value is None else f"{label(node)} = {shown(node.value)}"

@@ -1,0 +1,56 @@
+"""python -m chainrule demo: a small network learns, and leaves a page on which to watch it."""
+
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from ..autograd.errors import ArgumentError, choose
+from ..demo import EPOCHS, learn_moons
+from .parser import Parser
+
+DATA = {"moons": "two half circles that reach into each other, with noise"}
+_LISTED = "\n".join(f"  {name}  {what}" for name, what in DATA.items())
+_DESCRIPTION = f"""\
+A small network learns to tell two kinds of points apart, and leaves a page on which to watch it.
+
+what it can learn:
+{_LISTED}"""
+
+
+def run(argv):
+    """Train on the data named in `argv` and write the page; returns the exit status.
+
+    Raises: ArgumentError, before the training, if a word is wrong or the page cannot be written where it shall be.
+    """
+    parser = Parser("demo", _DESCRIPTION, "%(prog)s DATA [-o FILE] [--seed SEED] [--epochs EPOCHS]")
+    parser.add_argument("data", metavar="DATA", nargs="?", help="one of these names")
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="the page (DATA.html)")
+    parser.add_argument("--seed", type=int, default=0, help="of the points and the first weights (0)")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"passes over the points ({EPOCHS})")
+    options = parser.parse_args(argv)
+    if options.data is None:
+        raise ArgumentError(f"say what to learn, as in python -m chainrule demo moons. There is:\n{_LISTED}")
+    choose("data", options.data, DATA)
+    path = _writable(options.output or Path(f"{options.data}.html"))
+    history = learn_moons(options.seed, options.epochs, verbose=max(1, options.epochs // 10))
+    if not history and not history.frames:
+        raise KeyboardInterrupt  # the user's, which fit has caught: there is nothing to show yet
+    history.save(path, title="Two moons: a network learns")
+    if history:
+        print(f"{history[-1]['val_accuracy']:.1%} of 200 new points are on the right side of the boundary.")
+    else:  # Ctrl-C came in the first epoch
+        print("No epoch was finished, so the page shows the network as it began.")
+    print(f"Wrote {path}. Open it in a browser: it needs no network.")
+    return 0
+
+
+def _writable(path):
+    """`path`, if a page can be written there: after the training it would be too late to find out."""
+    if path.suffix.lower() != ".html":
+        raise ArgumentError(f"the name of the page must end in .html, as moons.html does; {str(path)!r} does not")
+    if path.is_dir():
+        raise ArgumentError(f"cannot write {path}: there is a folder of that name")
+    try:
+        TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise ArgumentError(f"cannot write {path}: {error.strerror} (in the folder {path.parent})") from None
+    return path
