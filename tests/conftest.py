@@ -12,6 +12,7 @@ import chainrule as cr
 from chainrule.autograd.ops.creation import default_dtype
 from chainrule.autograd.primitive import REGISTRY
 from chainrule.autograd.tape import recording
+from chainrule.backends import _BACKENDS
 from chainrule.backends.gpu import Cuda
 
 pytest_plugins = ("pytester", "browser")
@@ -52,13 +53,6 @@ def pytest_runtest_setup(item):
         pytest.skip(missing_gpu())
 
 
-def pytest_collection_modifyitems(items):
-    """For several processes (pytest -n): one of them runs a whole file, and one all that looks at the lessons' runs."""
-    for item in items:
-        together = "lessons" if "finished" in item.fixturenames else item.path.name
-        item.add_marker(pytest.mark.xdist_group(together))
-
-
 # ---- a clean slate
 
 
@@ -68,7 +62,7 @@ def _globals():
         "the default dtype": default_dtype(),
         "the recording flag": recording(),
         "the default device": cr.backends.default().name,
-        "the registered backends": set(cr.backends.registered()),
+        "the registered backends": set(_BACKENDS),  # registered() also looks through all installed packages
         "NumPy's error handling": np.geterr(),
     }
 
