@@ -53,9 +53,6 @@ else:
             return import_module(f"{__name__}.autograd.draw.graph").Graph
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-    def __dir__():
-        return sorted({*globals(), *__all__} - {"TYPE_CHECKING"})
-
 
 __version__ = "0.1.0"
 
