@@ -37,6 +37,10 @@ def test_axe_finds_no_violation(browse, scheme):
     for state, keys in STATES.items():
         for key in keys:
             tab.keyboard.press(key)
+            if key == "Escape":
+                tab.wait_for_selector("#question", state="hidden")
+        if state in ("help", "question"):
+            tab.wait_for_selector(f"#{state}")
         visible = [name for name in ("help", "question") if tab.is_visible(f"#{name}")]
         assert visible == [name for name in ("help", "question") if name == state]
         assert (state, violations(tab)) == (state, [])
