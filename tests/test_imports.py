@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,13 @@ def relative(path):
     return str(path.relative_to(ROOT))
 
 
+@cache
 def imports(path):
     """(level, module) of every import statement in a file; level 0 is absolute. `from . import a` is (1, "a")."""
+    return list(_imports(path))
+
+
+def _imports(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             for alias in node.names:
