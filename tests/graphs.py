@@ -20,6 +20,15 @@ def scalars():
     return (a * b + c) * f
 
 
+def karpathy():
+    """The graph of L = (a·b + c)·f, the example of the video, with all its names."""
+    a, b, c, f = cr.Value(2.0, "a"), cr.Value(-3.0, "b"), cr.Value(10.0, "c"), cr.Value(-2.0, "f")
+    e = a * b
+    d = e + c
+    loss = d * f
+    return cr.trace(loss, {"e": e, "d": d, "L": loss})
+
+
 def square():
     x = cr.Value(3.0, "x")
     return x * x

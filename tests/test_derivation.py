@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from graphs import GRAPHS
+from graphs import GRAPHS, karpathy
 
 import chainrule as cr
 
@@ -17,14 +17,9 @@ def slope(f, x, step=1e-6):
     return (f(x + step) - f(x - step)) / (2 * step)
 
 
-@pytest.fixture
-def product():
-    """L = (a·b + c)·f, as in the video."""
-    a, b, c, f = cr.Value(2.0, "a"), cr.Value(-3.0, "b"), cr.Value(10.0, "c"), cr.Value(-2.0, "f")
-    e = a * b
-    d = e + c
-    loss = d * f
-    return cr.trace(loss, {"e": e, "d": d, "L": loss})
+@pytest.fixture(name="product")
+def _product():
+    return karpathy()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from graphs import GRAPHS
+from graphs import GRAPHS, karpathy
 
 import chainrule as cr
 from chainrule.autograd.draw.graph import CHANGED, OUTDATED
@@ -31,14 +31,9 @@ def backward(y, /, **names):
     return [line.split(" ", 1)[1] for line in lines(cr.trace(y, {**names, "y": y}).explain(), "backward")]
 
 
-@pytest.fixture
-def karpathy():
-    """The example of the video: L = (a·b + c)·f."""
-    a, b, c, f = cr.Value(2.0, "a"), cr.Value(-3.0, "b"), cr.Value(10.0, "c"), cr.Value(-2.0, "f")
-    e = a * b
-    d = e + c
-    loss = d * f
-    return cr.trace(loss, {"a": a, "b": b, "c": c, "f": f, "e": e, "d": d, "L": loss})
+@pytest.fixture(name="karpathy")
+def _karpathy():
+    return karpathy()
 
 
 @pytest.fixture

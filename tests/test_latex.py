@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from graphs import karpathy
 
 import chainrule as cr
 
@@ -39,14 +40,9 @@ def braces(tex):
     return depth
 
 
-@pytest.fixture
-def product():
-    """L = (a·b + c)·f, as in the video."""
-    a, b, c, f = cr.Value(2.0, "a"), cr.Value(-3.0, "b"), cr.Value(10.0, "c"), cr.Value(-2.0, "f")
-    e = a * b
-    d = e + c
-    loss = d * f
-    return cr.trace(loss, {"e": e, "d": d, "L": loss})
+@pytest.fixture(name="product")
+def _product():
+    return karpathy()
 
 
 # ---- LaTeX

@@ -253,9 +253,7 @@ def _write_pairs(pairs):
 
 
 def _read_pairs(x):
-    return x and [
-        (_whole(i), _whole(j), None if d is None else _read_number(d)) for i, j, d in _list(_exactly(list))(x)
-    ]
+    return x and [(_whole(i), _whole(j), None if d is None else _read_number(d)) for i, j, d in _triples(x)]
 
 
 def _modules(x):

@@ -14,25 +14,9 @@ _PAGE = 98  # characters that a line with a note may have
 def explain(graph, lr=0.1, limit=1000):
     """What is given, then forward, seed, backward and update: a line for each step, numbered as in `steps` from 1 on.
 
-    A part of more than `limit` lines is shortened in the middle; None shows all.
+    A part of more than `limit` lines is shortened in the middle; None shows all. Graph.explain has an example.
 
     Raises: ArgumentError if `limit` is no whole number of at least 1.
-    Example:
-        >>> import chainrule as cr
-        >>> x = cr.Value(3.0, "x")
-        >>> y = x * x
-        >>> print(explain(cr.trace(y, {"y": y})))
-        given
-          x = 3
-        forward
-          1  y = x * x = 3 * 3 = 9
-        seed
-          2  y -> grad = 1, as ∂y/∂y = 1
-        backward
-          3  x -> upstream 1 × local 3 = 3; grad = 3         (1 of 2) from y = x * x
-          4  x -> upstream 1 × local 3 = 3; grad = 3 + 3 = 6 (2 of 2) from y = x * x
-        update: value − 0.1 × grad
-          5  x: 3 − 0.1 × 6 = 2.4
     """
     if limit is not None and not (isinstance(limit, Integral) and limit >= 1):
         raise ArgumentError(
