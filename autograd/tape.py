@@ -114,11 +114,13 @@ class enable_grad(no_grad):
     _state = True
 
 
-_ROOT = Path(__file__).parent.parent  # holds our packages, installed or in a checkout
-_FOLDERS = ("autograd", "nn", "optim", "backends", "chainrule")
-# the files of chainrule's own code: the user's line is the nearest one outside them
+# the files of chainrule's own code: the user's line is the nearest one outside them. In a checkout four of its folders
+# are links, and their files are loaded under the names of the links
 INSIDE = frozenset(
-    str(p) for p in [*_ROOT.glob("*.py"), *(p for name in _FOLDERS for p in (_ROOT / name).rglob("*.py"))]
+    os.path.join(folder, file)
+    for folder, _, files in os.walk(Path(__file__).parent.parent, followlinks=True)
+    for file in files
+    if file.endswith(".py")
 )
 
 
