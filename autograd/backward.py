@@ -2,9 +2,10 @@
 
 from ..backends import owner
 from ..backends.scalar import ieee
+from .callsite import describe
 from .errors import GraphError, RuleError, ShapeError
+from .node import Node
 from .ops.shape import astype, broadcast_to, summed, unbroadcast
-from .tape import Node, describe
 from .tensor import Tensor, convert, raw
 
 

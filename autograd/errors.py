@@ -1,5 +1,7 @@
 """The errors chainrule raises. Each message says: operation · what must hold · what was given · what to try."""
 
+from difflib import get_close_matches
+
 from ..backends.base import ChainruleError, DeviceError
 
 __all__ = [
@@ -56,3 +58,14 @@ def choose(kind, name, known):
     except (KeyError, TypeError):
         names = ", ".join(sorted(map(repr, known)))
         raise ArgumentError(f"unknown {kind} {name!r}: choose one of {names}") from None
+
+
+def meant(name, known):
+    """A question that names those of `known` that are spelt much like `name`, at most two; "" if none is.
+
+    Example:
+        >>> meant("thanh", ["exp", "tanh"])
+        "did you mean 'tanh'?"
+    """
+    close = get_close_matches(name, known, 2) if isinstance(name, str) else []
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else ""

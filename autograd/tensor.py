@@ -6,8 +6,9 @@ from weakref import ref
 import numpy as np
 
 from ..backends import get, owner
+from .callsite import user_line
 from .errors import DtypeError, GraphError, ShapeError
-from .tape import SMALL, Node, user_line
+from .node import SMALL, Node
 
 UNMASK = "a masked array would lose its mask; use x.filled(value), or chainrule.where with the mask"
 KEPT, SHARED = "kept by a pending backward", "reachable from outside"

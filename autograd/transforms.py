@@ -6,11 +6,12 @@ from functools import wraps
 from ..backends import owner
 from .backward import backward, conform, saved_values, seed_for, topological
 from .errors import ArgumentError, GraphError
+from .grad_mode import enable_grad, no_grad, recording
+from .node import Node
 from .ops.creation import asarray, eye
 from .ops.shape import reshape, stack
 from .primitive import ELEMENTWISE, LINEAR, MULTILINEAR, primitive
 from .samples import reals
-from .tape import Node, enable_grad, no_grad, recording
 from .tensor import Tensor, raw
 
 

@@ -170,3 +170,11 @@ def move(array, source, target):
 
 register("scalar", Scalar())
 register("cpu", Cpu())
+
+# numbers take part on every device; an array scalar of NumPy's is a number too
+NUMBERS = {
+    bool,
+    int,
+    float,
+    *(kind for kind in OWNERS if issubclass(kind, np.generic) and not issubclass(kind, np.complexfloating)),
+}

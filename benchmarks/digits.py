@@ -29,9 +29,9 @@ def chainrule(seed, x, y, check):
     cr.random.seed(seed)
     model = cr.nn.MLP(SIZES)
     optimizer = cr.optim.Adam(model.parameters(), lr=1e-3)
-    predict = lambda x: cr.optim.predict(model, x).argmax(axis=-1).numpy()
+    predict = lambda x: cr.predict(model, x).argmax(axis=-1).numpy()
     watch = lambda run: check(sum(run.history["seconds"]), predict)  # they are those of training alone
-    cr.optim.fit(model, cr.nn.cross_entropy, optimizer, (x, y), EPOCHS, batch_size=BATCH, callbacks=[watch], verbose=0)
+    cr.fit(model, cr.nn.cross_entropy, optimizer, (x, y), EPOCHS, batch_size=BATCH, callbacks=[watch], verbose=0)
 
 
 def pytorch(seed, x, y, check):

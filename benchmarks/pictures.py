@@ -6,8 +6,8 @@ from .measure import Row, in_fresh_process
 
 _CODE = """
 import time, chainrule as cr
-from chainrule.autograd.draw.picture import svg
-from chainrule.autograd.draw.words import explain
+from chainrule.graph.picture import svg
+from chainrule.graph.text import explain
 x = y = cr.Value(0.5)
 for _ in range({operations} // 2):
     y = cr.sin(y) * 1.01

@@ -9,12 +9,8 @@ tensor([2., 4., 6.], dtype=float32)
 
 from typing import TYPE_CHECKING
 
-from . import backends, nn, optim
+from . import backends, data, metrics, nn, optim
 from .autograd import random
-from .autograd.bind import bind as _bind
-from .autograd.bind import functions as _functions
-from .autograd.check import gradcheck
-from .autograd.draw import draw, step_through, trace
 from .autograd.errors import (
     ArgumentError,
     ChainruleError,
@@ -27,12 +23,25 @@ from .autograd.errors import (
     RuleError,
     ShapeError,
 )
+from .autograd.grad_mode import enable_grad, no_grad
+from .autograd.gradcheck import gradcheck
+from .autograd.methods import bind as _bind
+from .autograd.methods import functions as _functions
 from .autograd.primitive import ELEMENTWISE, LINEAR, MULTILINEAR, primitive
 from .autograd.serialize import load, save
-from .autograd.tape import enable_grad, no_grad
 from .autograd.tensor import Tensor, Value
 from .autograd.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .optim import data, metrics
+from .graph import draw, step_through, trace
+from .train.callback import Callback
+from .train.checkpoint import Checkpoint
+from .train.early_stopping import EarlyStopping
+from .train.evaluate import evaluate, predict
+from .train.fit import fit
+from .train.history import History
+from .train.lr_find import LRFind as _LRFind
+from .train.lr_find import lr_find
+from .train.run import Run
+from .train.sanity_check import sanity_check
 
 if TYPE_CHECKING:
     from typing import Any
@@ -40,6 +49,7 @@ if TYPE_CHECKING:
     def __getattr__(name: str) -> Any: ...  # the operations, which are named where they are declared
 
 else:
+    _LATER = {"Graph": ".graph.graph", "Replay": ".replay.recorder", "exercise": ".exercises"}
 
     def __getattr__(name):
         """What is loaded when it is first asked for."""
@@ -47,10 +57,8 @@ else:
 
         if name in ("plot", "sklearn"):
             return import_module(f"{__name__}.{name}")
-        if name == "exercise":
-            return import_module(f"{__name__}.exercises").exercise
-        if name == "Graph":
-            return import_module(f"{__name__}.autograd.draw.graph").Graph
+        if name in _LATER:
+            return getattr(import_module(_LATER[name], __name__), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -62,20 +70,53 @@ _operations = {name: function for name, function in _functions().items() if name
 globals().update(_operations)
 abs = globals()["absolute"]
 
+
+# ---- methods whose views stand above their classes, and are loaded when they are called
+
+
+def _save(history, path, title=None):
+    """Write the run as one HTML page to scrub through; see chainrule.replay.page.save. Returns the path."""
+    from .replay.page import save
+
+    return save(history, path, title)
+
+
+def _plot_history(history, ax=None, **options):
+    """Draw the learning curves; see chainrule.plot.learning_curves. Returns the Axes."""
+    from .plot import learning_curves
+
+    return learning_curves(history, ax=ax, **options)
+
+
+def _plot_lr_find(found, ax=None, **options):
+    """Draw the loss over the learning rate; see chainrule.plot.lr_finder. Returns the Axes."""
+    from .plot import lr_finder
+
+    return lr_finder(found, ax=ax, **options)
+
+
+History.save, History.plot, _LRFind.plot = _save, _plot_history, _plot_lr_find
+
 __all__ = [
     "ELEMENTWISE",
     "LINEAR",
     "MULTILINEAR",
     "ArgumentError",
+    "Callback",
     "ChainruleError",
+    "Checkpoint",
     "CheckpointError",
     "DataError",
     "DeviceError",
     "DtypeError",
+    "EarlyStopping",
     "GradcheckError",
     "Graph",
     "GraphError",
+    "History",
+    "Replay",
     "RuleError",
+    "Run",
     "ShapeError",
     "Tensor",
     "Value",
@@ -83,7 +124,9 @@ __all__ = [
     "data",
     "draw",
     "enable_grad",
+    "evaluate",
     "exercise",
+    "fit",
     "grad",
     "gradcheck",
     "hessian",
@@ -91,12 +134,15 @@ __all__ = [
     "jacobian",
     "jvp",
     "load",
+    "lr_find",
     "metrics",
     "nn",
     "no_grad",
     "optim",
+    "predict",
     "primitive",
     "random",
+    "sanity_check",
     "save",
     "step_through",
     "trace",

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from keyword import iskeyword
 from unicodedata import east_asian_width
 
-from .autograd.errors import ArgumentError
+from .autograd.errors import ArgumentError, meant
 from .autograd.primitive import COMPOSED, ELEMENTWISE, REGISTRY
-from .spelling import meant
 
 LENGTH = 10_000  # characters
 DEPTH = 200  # operations inside operations; well below Python's limit of calls inside calls

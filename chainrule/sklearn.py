@@ -1,6 +1,6 @@
 """Multi-layer perceptrons as scikit-learn estimators. They need scikit-learn 1.6: pip install 'chainrule[sklearn]'.
 
-They are trained by chainrule.optim.fit, and work in pipelines, grid searches and wherever else scikit-learn takes an
+They are trained by chainrule.train.fit, and work in pipelines, grid searches and wherever else scikit-learn takes an
 estimator. This module is loaded only when it is asked for.
 """
 
@@ -23,13 +23,17 @@ except ImportError as error:
 
 from . import nn, optim
 from .autograd.errors import ArgumentError, ShapeError, choose
+from .autograd.grad_mode import no_grad
 from .autograd.ops.creation import asarray
 from .autograd.ops.reduce import log_softmax, softmax
 from .autograd.random import Generator
-from .autograd.tape import no_grad
 from .backends import get
+from .data import Batches, split
+from .metrics import accuracy
 from .nn.mlp import NORMS
-from .optim.data import split
+from .train.early_stopping import EarlyStopping
+from .train.fit import fit
+from .train.history import History
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
@@ -96,7 +100,7 @@ class _MLP(BaseEstimator):
             validation = X, self._encode(y, X.dtype)
         elif self.early_stopping:
             data, validation = self._held_out(data, generator)
-        stopping = optim.EarlyStopping(self.n_iter_no_change, self.tol) if self.early_stopping else None
+        stopping = EarlyStopping(self.n_iter_no_change, self.tol) if self.early_stopping else None
         self.history_ = self._train(model, optimizer, generator, data, self.max_epochs, validation, stopping)
         return self
 
@@ -115,7 +119,7 @@ class _MLP(BaseEstimator):
         data = X, self._encode(y, X.dtype)
         if first:
             model, optimizer, generator = self._new_network(X.dtype)
-            self.history_ = optim.History()
+            self.history_ = History()
         else:
             model, optimizer, generator = self.model_, self._new_optimizer(self.model_), self._generator
             optimizer.load_state_dict(self._optimizer_state)
@@ -215,10 +219,10 @@ class _MLP(BaseEstimator):
         device = model.parameters()[0].device
         tensors = lambda pair: pair and tuple(asarray(a, device=device) for a in pair)
         size = min(200, len(data[0])) if self.batch_size == "auto" else self.batch_size
-        batches = optim.Batches(*tensors(data), batch_size=size)
+        batches = Batches(*tensors(data), batch_size=size)
         batches.drop_last = self.norm == "batch" and batches.n % batches.batch_size == 1  # one example has no variance
         batches.generator = generator
-        history = optim.fit(
+        history = fit(
             model,
             nn.loss(self._loss if self.loss is None else self.loss),
             optimizer,
@@ -237,7 +241,7 @@ class _MLP(BaseEstimator):
 
     def _fit_options(self):
         options = self.fit_options or {}
-        known = signature(optim.fit).parameters.keys() - set(DECIDED)
+        known = signature(fit).parameters.keys() - set(DECIDED)
         for name in options:
             if name in DECIDED:
                 raise ArgumentError(
@@ -286,11 +290,11 @@ class MLPClassifier(ClassifierMixin, _MLP):
         early_stopping: end when the validation loss has not fallen by more than `tol` for `n_iter_no_change` epochs,
             and take the weights of the best one. The validation data are those given to `fit`, or a part
             `validation_fraction` of the training data, with each class's share.
-        fit_options: a dict of other options of chainrule.optim.fit, e.g. {"clip_norm": 1.0, "callbacks": [...]}.
+        fit_options: a dict of other options of chainrule.train.fit, e.g. {"clip_norm": 1.0, "callbacks": [...]}.
         device: where to train, "cpu" or "cuda"; predictions are NumPy arrays in any case.
         dtype: "float32" or "float64"; None: that of X if it is one of these, else float64. float32 takes half the time.
         random_state: a whole number, or a RandomState to draw one from: for the same result each time.
-        verbose: as in chainrule.optim.fit; 0 is silent.
+        verbose: as in chainrule.train.fit; 0 is silent.
 
         classes_: the labels, sorted; the columns of predict_proba are in this order.
         n_features_in_, feature_names_in_: of the X in `fit`; names if its columns have them.
@@ -313,7 +317,7 @@ class MLPClassifier(ClassifierMixin, _MLP):
     """
 
     _loss, _stratified = "cross_entropy", True
-    _metrics = {"accuracy": lambda outputs, index: optim.accuracy(outputs.argmax(axis=-1), index)}
+    _metrics = {"accuracy": lambda outputs, index: accuracy(outputs.argmax(axis=-1), index)}
 
     def partial_fit(self, X, y, classes=None):
         """Train for one more epoch, on X and y; the first call makes the network, unless `fit` did.

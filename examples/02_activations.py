@@ -39,7 +39,7 @@ def fit_a_wave(activation):
     x = cr.linspace(-3, 3, 61).reshape(61, 1)
     model = cr.nn.MLP([1, 32, 32, 1], activation=activation)
     optimizer = cr.optim.Adam(model.parameters(), lr=0.01)
-    history = cr.optim.fit(model, cr.nn.mse, optimizer, (x, cr.sin(2 * x)), 400, batch_size=None, verbose=0)
+    history = cr.fit(model, cr.nn.mse, optimizer, (x, cr.sin(2 * x)), 400, batch_size=None, verbose=0)
     return model, history[-1]["loss"]
 
 
@@ -77,7 +77,7 @@ def revive(activation):
     neuron, x = cr.nn.Perceptron(1, activation), cr.linspace(-1, 1, 21).reshape(21, 1)
     neuron.load_state_dict({"weights": [1.0], "bias": -3.0})
     optimizer = cr.optim.SGD(neuron.parameters(), lr=0.3)
-    return cr.optim.fit(neuron, cr.nn.mse, optimizer, (x, x[:, 0] + 1), 300, batch_size=None, verbose=0)["loss"]
+    return cr.fit(neuron, cr.nn.mse, optimizer, (x, x[:, 0] + 1), 300, batch_size=None, verbose=0)["loss"]
 
 
 def main():

@@ -24,7 +24,7 @@ def trained(sizes, data, steps, lr, seed):
     cr.random.seed(seed)
     model = cr.nn.MLP(sizes, activation="tanh")
     optimizer = cr.optim.Adam(model.parameters(), lr=lr)
-    cr.optim.fit(model, cr.nn.bce_with_logits, optimizer, data, steps, batch_size=None, verbose=0)
+    cr.fit(model, cr.nn.bce_with_logits, optimizer, data, steps, batch_size=None, verbose=0)
     return model
 
 

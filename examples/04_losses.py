@@ -40,7 +40,7 @@ def line_through(x, y, loss):
     """Slope and offset of the line with the lowest loss."""
     model = cr.nn.Linear(1, 1, init="zeros")
     optimizer = cr.optim.Adam(model.parameters(), lr=0.1)
-    cr.optim.fit(model, loss, optimizer, (x, y), 400, batch_size=None, verbose=0)
+    cr.fit(model, loss, optimizer, (x, y), 400, batch_size=None, verbose=0)
     return model.weight.item(), model.bias.item()
 
 

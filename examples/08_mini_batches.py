@@ -90,7 +90,7 @@ def measure_noise(x, y):
     figure.savefig(OUT / "noise.png", dpi=120)
 
 
-class Watch(cr.optim.Callback):
+class Watch(cr.Callback):
     """Looks at the loss over all examples now and then, with the clock stopped; ends the run at the target."""
 
     def __init__(self, x, y, every):
@@ -109,7 +109,7 @@ class Watch(cr.optim.Callback):
             self.spent += perf_counter() - self.since
         self.steps.append(run.optimizer.steps)
         self.seconds.append(self.spent)
-        self.losses.append(cr.optim.evaluate(run.model, run.loss, self.x, self.y)["val_loss"])
+        self.losses.append(cr.evaluate(run.model, run.loss, self.x, self.y)["val_loss"])
         if self.losses[-1] < TARGET:
             run.stop = "the target is reached"
         self.since = perf_counter()
@@ -124,7 +124,7 @@ def compare(x, y):
     for (name, (size, lr, every)), color in zip(WAYS.items(), HUES, strict=True):
         model, watch, count = network(), Watch(x, y, every), size or len(x)
         optimizer = cr.optim.SGD(model.parameters(), lr=lr)
-        cr.optim.fit(model, cr.nn.cross_entropy, optimizer, (x, y), 300, batch_size=size, callbacks=watch, verbose=0)
+        cr.fit(model, cr.nn.cross_entropy, optimizer, (x, y), 300, batch_size=size, callbacks=watch, verbose=0)
         steps[name], examples[name] = watch.steps[-1], watch.steps[-1] * count
         epochs = np.array(watch.steps) * count / len(x)
         print(f"{name:28}{steps[name]:7,}{examples[name]:10,}{epochs[-1]:8.1f}{watch.seconds[-1]:14.2f}")

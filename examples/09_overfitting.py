@@ -56,7 +56,7 @@ def learn(cure, train, val):
     model = cr.nn.MLP(LARGE, **options)
     optimizer = cr.optim.AdamW(model.parameters(), lr=0.003, weight_decay=decay)
     parts, metrics = {"training": train, "val": val}, {"accuracy": accuracy, "sure_and_wrong": sure_and_wrong}
-    history = cr.optim.fit(model, LOSS, optimizer, train, 60, parts, metrics, early_stopping=patience, verbose=0)
+    history = cr.fit(model, LOSS, optimizer, train, 60, parts, metrics, early_stopping=patience, verbose=0)
     return history, history[history.best_epoch - 1 if patience else -1]
 
 
@@ -105,7 +105,7 @@ def cross_validate(seed, folds=5):
         batches, epochs = cr.data.Batches(x_train, cr.tensor(y_train)), 15
         lr = cr.optim.schedule.cosine(0.01, epochs * len(batches))
         optimizer = cr.optim.AdamW(model.parameters(), lr=lr, weight_decay=3.0)
-        cr.optim.fit(model, LOSS, optimizer, batches, epochs, verbose=0)
+        cr.fit(model, LOSS, optimizer, batches, epochs, verbose=0)
         scores.append(accuracy(model.eval()(x_test), y_test))
     return scores
 

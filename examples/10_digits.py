@@ -77,13 +77,13 @@ def main():
 
     start = perf_counter()
     with threadpool_limits(1):  # these products are too small to share: a second thread would only be waited for
-        history = cr.optim.fit(
+        history = cr.fit(
             model, cr.nn.cross_entropy, optimizer, Moved(batches), EPOCHS,
             validation=watch, metrics=["accuracy"], verbose=10,
         )  # fmt: skip
     seconds = perf_counter() - start
 
-    scores = cr.optim.predict(model, test[0])
+    scores = cr.predict(model, test[0])
     report(scores, test[1])
     write(model, history, scores, test)
     accuracy = cr.metrics.accuracy(scores, test[1])

@@ -35,7 +35,7 @@ class Patients:
 
     def predicted(self, model):
         """What a model says of the test patients, in the units of the data."""
-        return self.y.inverse(cr.optim.predict(model, self.test_x).numpy())
+        return self.y.inverse(cr.predict(model, self.test_x).numpy())
 
 
 def straight_line(patients):
@@ -63,7 +63,7 @@ def network(patients, max_lr):
     batches = cr.data.Batches(*patients.train)
     lr = cr.optim.schedule.one_cycle(max_lr, EPOCHS * len(batches))
     model, optimizer = new_network(lr)
-    history = cr.optim.fit(model, cr.nn.mse, optimizer, batches, EPOCHS, patients.val, early_stopping=20, verbose=0)
+    history = cr.fit(model, cr.nn.mse, optimizer, batches, EPOCHS, patients.val, early_stopping=20, verbose=0)
     return model, history, lr
 
 
@@ -99,7 +99,7 @@ def main():
     patients, (model, optimizer) = Patients(seed=0), new_network(lr=1e-3)
     scores = {"the mean": [], "straight line": [], "network": []}
     with threadpool_limits(1):  # the products are too small to share
-        found = cr.optim.lr_find(model, cr.nn.mse, optimizer, patients.train, 1e-5, 1.0, batch_size=128)
+        found = cr.lr_find(model, cr.nn.mse, optimizer, patients.train, 1e-5, 1.0, batch_size=128)
         low, high, best = found.lrs[0], found.lrs[-1], found.suggestion
         print(f"The learning-rate finder tried {low:g} to {high:.2g}; the loss fell fastest at {best:.2g}.")
         print("That is the largest rate of the schedule. R² on the fifth of the patients that nobody has seen:\n")

@@ -46,7 +46,7 @@ def train(device="cpu", dtype="float32"):
     model = cr.nn.MLP([64, 64, 10], activation="tanh", dropout=0.2).to(dtype).to(device)
     optimizer = cr.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     batches = cr.data.Batches(x, y, batch_size=64, seed=SEED)
-    history = cr.optim.fit(model, cr.nn.cross_entropy, optimizer, batches, EPOCHS, verbose=0)
+    history = cr.fit(model, cr.nn.cross_entropy, optimizer, batches, EPOCHS, verbose=0)
     return np.concatenate([p.numpy().ravel() for p in model.parameters()]), history
 
 

@@ -1,6 +1,6 @@
 """Layers, activations, initialisers and losses: thin, each a few lines on top of the engine."""
 
-from .activation import (
+from .activations import (
     ACTIVATIONS,
     activation,
     elu,
@@ -18,11 +18,12 @@ from .activation import (
 from .dropout import Dropout
 from .init import INITIALIZERS, initial
 from .linear import Linear
-from .loss import LOSSES, bce, bce_with_logits, cross_entropy, huber, l1, loss, mse
-from .mlp import MLP, Sequential
+from .losses import LOSSES, bce, bce_with_logits, cross_entropy, huber, l1, loss, mse
+from .mlp import MLP
 from .module import Module, Parameter
 from .norm import BatchNorm, LayerNorm
 from .perceptron import Perceptron
+from .sequential import Sequential
 from .summary import summary
 
 __all__ = [

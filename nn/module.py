@@ -5,10 +5,10 @@ from reprlib import recursive_repr
 import numpy as np
 
 from ..autograd.errors import ArgumentError, CheckpointError, DtypeError
+from ..autograd.grad_mode import enter, leave, no_grad
 from ..autograd.ops.creation import tensor
-from ..autograd.tape import enter, leave, no_grad
 from ..autograd.tensor import Tensor, raw
-from .activation import name_of
+from .activations import name_of
 
 
 class Parameter(Tensor):

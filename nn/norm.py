@@ -149,7 +149,7 @@ class BatchNorm(Module):
         ([[-1.0], [1.0]], [0.25])
     """
 
-    least_batch = 2  # one example has no variance; read by optim.fit
+    least_batch = 2  # one example has no variance; read by cr.fit
 
     def __init__(self, features, momentum=0.1, eps=1e-5, affine=True):
         self.features = positive_int("BatchNorm", "features", features)

@@ -2,8 +2,8 @@
 
 from ..autograd.ops.creation import zeros
 from ..autograd.ops.linalg import matmul
-from .activation import activation as find
-from .activation import name_of
+from .activations import activation as find
+from .activations import name_of
 from .init import initial
 from .module import Module, Parameter, positive_int
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from ..autograd import random
 from ..autograd.errors import ArgumentError, ShapeError
+from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import zeros
-from ..autograd.tape import no_grad
 from ..autograd.tensor import Tensor
-from .activation import name_of
-from .mlp import Sequential
+from .activations import name_of
 from .module import Module, positive_int
+from .sequential import Sequential
 
 _BATCH = 2  # examples in the pass that finds the shapes
 

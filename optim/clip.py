@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from ..autograd.arguments import positive
 from ..autograd.errors import ArgumentError, DeviceError, GraphError
 from ..autograd.tensor import Tensor, owner, raw
 from .block import STRETCH, gradient, label_of
-from .options import positive
 
 
 def grad_norm(params):

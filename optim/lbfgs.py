@@ -5,14 +5,15 @@ from functools import partial
 
 import numpy as np
 
+from ..autograd.arguments import not_negative, whole
+from ..autograd.callsite import user_line
 from ..autograd.errors import ArgumentError, CheckpointError, GraphError
-from ..autograd.tape import enable_grad, user_line
+from ..autograd.grad_mode import enable_grad
 from ..autograd.tensor import Tensor, raw
 from .block import gradient
 from .clip import refuse_nonfinite
 from .line_search import Point, strong_wolfe
 from .optimizer import Optimizer
-from .options import not_negative, whole
 
 CURVED = 1e-10  # the least s · y of a move that is remembered: below 0, H would not be positive definite
 RESTORED = "the parameters are those of the last point where all was finite"

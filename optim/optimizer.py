@@ -8,8 +8,9 @@ from math import isfinite
 
 import numpy as np
 
+from ..autograd.callsite import user_line
 from ..autograd.errors import ArgumentError, GraphError
-from ..autograd.tape import enable_grad, user_line
+from ..autograd.grad_mode import enable_grad
 from ..autograd.tensor import Tensor, owner, raw
 from .block import Block, gradient, label_of
 from .clip import refuse_nonfinite

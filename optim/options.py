@@ -1,44 +1,7 @@
 """What the options of optimisers must be, by name: one place for all of them, since the same name means the same."""
 
-from math import inf
-
-import numpy as np
-
+from ..autograd.arguments import flag, fraction, not_negative, positive
 from ..autograd.errors import ArgumentError
-
-
-def number(value):
-    """Whether `value` is a real number of Python's or NumPy's, and finite."""
-    real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    return real and abs(value) < inf  # false of nan; and 10**400 is finite, unlike float(10**400)
-
-
-def positive(owner, name, value):
-    """`value` if it is a finite number above 0."""
-    if not number(value) or value <= 0:
-        raise ArgumentError(f"{owner}: {name} must be a finite number above 0, not {value!r}")
-    return value
-
-
-def not_negative(owner, name, value):
-    """`value` if it is a finite number of at least 0."""
-    if not number(value) or value < 0:
-        raise ArgumentError(f"{owner}: {name} must be a finite number of at least 0, not {value!r}")
-    return value
-
-
-def fraction(owner, name, value):
-    """`value` if it lies in [0, 1)."""
-    if not number(value) or not 0 <= value < 1:
-        raise ArgumentError(f"{owner}: {name} must be at least 0 and below 1, not {value!r}")
-    return value
-
-
-def whole(owner, name, value, least=1):
-    """`value` as an int if it is a whole number of at least `least`."""
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise ArgumentError(f"{owner}: {name} must be a whole number of at least {least}, not {value!r}")
-    return int(value)
 
 
 def rate(owner, name, value):
@@ -51,13 +14,6 @@ def betas(owner, name, value):
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise ArgumentError(f"{owner}: betas must be two numbers, not {value!r}")
     return tuple(fraction(owner, f"betas[{i}]", b) for i, b in enumerate(value))
-
-
-def flag(owner, name, value):
-    """`value` if it is True or False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise ArgumentError(f"{owner}: {name} must be True or False, not {value!r}")
-    return bool(value)
 
 
 CHECKS = {

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from ..autograd.arguments import flag, positive
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.ops.elementwise import absolute, square
 from ..autograd.ops.reduce import sum_
 from ..autograd.tensor import owner
 from .clip import named
-from .options import flag, positive
 
 
 def l1_penalty(params, biases=True):

@@ -2,9 +2,9 @@
 
 from math import isfinite
 
+from ..autograd.arguments import not_negative, number, positive, whole
 from ..autograd.errors import ArgumentError, CheckpointError
-from .early_stopping import direction
-from .options import not_negative, number, positive, whole
+from ..metrics import direction
 
 
 class ReduceOnPlateau:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from ..autograd.arguments import number
 from ..autograd.errors import ArgumentError, CheckpointError
 from ..autograd.tensor import Tensor
 from .group import Group
-from .options import number
 
 
 def saved(optimizer):

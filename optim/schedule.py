@@ -9,8 +9,8 @@ from functools import partial, wraps
 from itertools import accumulate
 from math import cos, inf, pi
 
+from ..autograd.arguments import not_negative, number, positive, whole
 from ..autograd.errors import ArgumentError, CheckpointError, choose
-from .options import not_negative, number, positive, whole
 from .plateau import ReduceOnPlateau
 
 

@@ -2,6 +2,7 @@
 
 import os
 from functools import cache
+from pathlib import Path
 
 import device_double
 import lessons
@@ -9,13 +10,17 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.autograd.grad_mode import recording
 from chainrule.autograd.ops.creation import default_dtype
 from chainrule.autograd.primitive import REGISTRY
-from chainrule.autograd.tape import recording
 from chainrule.backends import _BACKENDS
 from chainrule.backends.gpu import Cuda
 
 pytest_plugins = ("pytester", "browser")
+
+# what a test starts as a process of its own imports this checkout, and the helpers, too
+_PATHS = [str(Path(cr.__file__).parents[1]), str(Path(device_double.__file__).parent), os.environ.get("PYTHONPATH")]
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, _PATHS))
 
 DEVICES = ["cpu", "strict", pytest.param("cuda", marks=pytest.mark.gpu)]
 

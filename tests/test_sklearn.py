@@ -59,7 +59,7 @@ def partial(estimator):
     return estimator.partial_fit(X, Y, **({"classes": np.unique(Y)} if is_classifier(estimator) else {}))
 
 
-class Watch(cr.optim.Callback):
+class Watch(cr.Callback):
     """Keeps the run that it takes part in."""
 
     def on_start(self, run):
@@ -394,7 +394,7 @@ def test_a_copy_predicts_the_same(kind, copied, tmp_path):
 
 
 def test_the_history_of_a_copy_is_a_history():
-    assert isinstance(copy.deepcopy(quick().fit(X, Y)).history_, cr.optim.History)
+    assert isinstance(copy.deepcopy(quick().fit(X, Y)).history_, cr.History)
 
 
 # ---- parameters
@@ -518,7 +518,7 @@ def test_batch_normalisation_leaves_a_last_batch_of_one_example_out(n, steps):
 # ---- Ctrl-C
 
 
-class Interrupt(cr.optim.Callback):
+class Interrupt(cr.Callback):
     """Presses Ctrl-C after an epoch."""
 
     def on_epoch(self, run):

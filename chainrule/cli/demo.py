@@ -3,8 +3,14 @@
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from ..autograd import random
 from ..autograd.errors import ArgumentError, choose
-from ..demo import EPOCHS, learn_moons
+from ..data import moons
+from ..metrics import accuracy
+from ..nn import MLP, bce_with_logits
+from ..optim import Adam
+from ..replay.recorder import Replay
+from ..train.fit import fit
 from .parser import Parser
 
 DATA = {"moons": "two half circles that reach into each other, with noise"}
@@ -14,6 +20,27 @@ A small network learns to tell two kinds of points apart, and leaves a page on w
 
 what it can learn:
 {_LISTED}"""
+
+
+EPOCHS = 100
+
+
+def learn_moons(seed=0, epochs=EPOCHS, verbose=0):
+    """Train 2 → 8 → 8 → 1 on 200 points, recorded: the History. Validation is on 200 others."""
+    random.seed(seed)
+    model = MLP([2, 8, 8, 1], activation="tanh")
+    return fit(
+        model,
+        bce_with_logits,
+        Adam(model.named_parameters(), lr=0.03),
+        moons(200, seed),
+        epochs,
+        validation=moons(200, seed + 1),
+        metrics={"accuracy": lambda logit, y: accuracy(logit, y, threshold=0)},
+        batch_size=50,
+        callbacks=Replay(),
+        verbose=verbose,
+    )
 
 
 def run(argv):

@@ -5,11 +5,11 @@ import math
 from dataclasses import replace
 from unicodedata import normalize
 
-from ..autograd.draw import trace
-from ..autograd.draw.graph import Graph
 from ..autograd.errors import ArgumentError
 from ..autograd.tensor import Value
 from ..expression import LARGEST, ExpressionError, parse
+from ..graph import trace
+from ..graph.graph import Graph
 from .parser import Parser
 
 EXAMPLE = '"(a*b + c) * f" a=2 b=-3 c=10 f=-2'

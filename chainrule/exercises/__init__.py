@@ -1,7 +1,6 @@
 """Exercises: write the forward and the backward of an operation by hand, and have them checked."""
 
-from ..autograd.errors import ArgumentError
-from ..spelling import meant
+from ..autograd.errors import ArgumentError, meant
 from .task import Exercise, tasks
 
 __all__ = ["Catalogue", "Exercise", "exercise"]

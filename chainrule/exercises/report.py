@@ -6,7 +6,7 @@ from textwrap import wrap
 
 import numpy as np
 
-from ..autograd.draw.values import number
+from ..graph.values import number
 from .task import Exercise
 
 WIDTH = 100  # characters

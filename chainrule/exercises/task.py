@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import samples
-from ..autograd.bind import functions
+from ..autograd.methods import functions
 from ..autograd.ops.creation import tensor
 from ..autograd.plan import asked
 from ..autograd.primitive import COMPOSED, ELEMENTWISE, REGISTRY

@@ -3,7 +3,7 @@
 import numpy as np
 
 import chainrule as cr
-from chainrule.nn.activation import activation, name_of
+from chainrule.nn.activations import activation, name_of
 
 from .canvas import axes, pyplot
 from .inputs import finite

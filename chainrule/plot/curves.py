@@ -64,7 +64,7 @@ def learning_curves(history, ax=None, columns=None, log=False):
 def lr_finder(result, ax=None):
     """The loss against the learning rate, with the suggested rate marked.
 
-    `result` is what `chainrule.optim.lr_find` returns: its losses have the differences between batches taken out, so that
+    `result` is what `chainrule.train.lr_find` returns: its losses have the differences between batches taken out, so that
     they may dip below zero. Anything with `lrs`, `losses` and `suggestion` will do. The axis ends a little above the loss
     before the fall, so that the divergence behind it does not flatten the curve.
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager, nullcontext
 import numpy as np
 
 import chainrule as cr
-from chainrule.optim.untouched import evaluating
+from chainrule.train.restore import evaluating
 
 
 def host(data):

@@ -23,7 +23,7 @@ panel("loss").classList.toggle("wide", panel("plane").hidden);
 if (!run.recorded) {
   const note = say(`Only the epochs were recorded. To see the decision boundary, the layers and one example’s graph as they
     change, train with `);
-  html("code", "fit(…, callbacks=[cr.optim.Replay()])", note);
+  html("code", "fit(…, callbacks=[cr.Replay()])", note);
 }
 
 function show(index) {

@@ -1,0 +1,242 @@
+"""The call path: find the backend that owns the inputs, run plain array code there, leave a Node if one wants a gradient.
+
+There are three forms: the general one, and two unrolled for one and two operands, which take half the time and hand
+everything unusual to the general one.
+"""
+
+import inspect
+from sys import _getframe
+from weakref import ref
+
+import numpy as np
+
+from ..backends import NUMBERS, OWNERS, owner
+from .call_errors import array_of, explain, mixed, refuse_odd_dtypes
+from .callsite import INSIDE
+from .grad_mode import recording, scope
+from .node import SMALL, Node
+from .tensor import KEPT, Tensor, Value
+
+
+def public(p):
+    """The function that users call: dispatch, run, record."""
+    fn, arity, plans = p.fn, None if p.variadic else len(p.inputs), p.plans
+    names, complete = p.options.keys(), p.defaults.keys() == p.options.keys()  # complete: callable with arrays alone
+
+    def call(*args, **options):
+        if len(args) != arity or (options.keys() != names if options else not complete):
+            args, options = p.bind(args, options)
+        elif not options:
+            options = p.defaults
+        backend = tensor = None
+        arrays, parents, mask, bit, raws = [], [], 0, 1, False
+        for a in args:
+            if isinstance(a, Tensor):
+                tensor, node, a = a, a._node, a._data
+                parents.append(node)
+                if node is not None:
+                    mask |= bit
+                home = OWNERS[type(a)]
+                if home is not backend:
+                    if backend is not None:
+                        raise mixed(p, args)
+                    backend = home
+            else:
+                parents.append(None)
+                if type(a) not in NUMBERS:
+                    home = OWNERS.get(type(a))
+                    if home is None:
+                        a, home = array_of(p, a, backend)
+                    raws = True
+                    if home is not backend:
+                        if backend is not None:
+                            raise mixed(p, args)
+                        backend = home
+            arrays.append(a)
+            bit <<= 1
+        if backend is None:  # numbers only
+            backend = OWNERS[np.ndarray if any(isinstance(a, np.generic) for a in arrays) else float]
+        if tensor is not None:
+            if raws:
+                refuse_odd_dtypes(p, arrays)
+            if backend.array_type is float:
+                arrays = [a if type(a) in (float, bool) else float(a) for a in arrays]
+        try:
+            out = fn(backend.xp, *arrays, **options)
+        except (ValueError, TypeError, IndexError, AttributeError) as error:
+            raise explain(p, backend, arrays, options, error) from error
+        if tensor is None:
+            return out
+        if type(out) is not backend.array_type:
+            if type(out) is bool:  # a comparison of Values
+                return out
+            out, backend = settle(out, backend)
+        if (getattr(out, "base", None) is not None or any(out is a for a in arrays)) and may_change(arrays, parents):
+            out = backend.copy(out)
+        result = _new_value(Value) if type(out) is float else _new_tensor(Tensor)
+        result._data = out
+        result._node = result._version = result._access = None
+        if mask and recording():
+            plan = plans.get(bit + mask) or p.plan(len(args), bit, mask)
+            if plan.tracked:
+                options = {name: own(value) for name, value in options.items()}
+                result._node = record(p, plan, args, arrays, parents, out, options)
+        return result
+
+    if p.inputs in (["x"], ["x", "y"]) and not p.options:  # the unrolled calls have these names
+        call = (_unary if arity == 1 else _binary)(p, call)
+    call.__name__ = call.__qualname__ = p.name
+    call.__doc__, call.__module__, call.primitive = fn.__doc__, fn.__module__, p
+    signature = inspect.signature(fn)
+    call.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
+    return call
+
+
+def _unary(p, general):
+    """The call path unrolled for one Tensor: half the time of `general`, which does everything else."""
+    fn, plans, options = p.fn, p.plans, p.options
+
+    def call(x):
+        if not isinstance(x, Tensor):
+            return general(x)
+        array, node = x._data, x._node
+        kind = type(array)
+        try:
+            out = fn(OWNERS[kind].xp, array)
+        except (ValueError, TypeError, IndexError, AttributeError):
+            return general(x)
+        if type(out) is not kind or out is array or (kind is not float and out.base is not None):
+            return general(x)
+        result = _new_value(Value) if kind is float else _new_tensor(Tensor)
+        result._data = out
+        result._node = result._version = result._access = None
+        if node is not None and recording():
+            plan = plans.get(3) or p.plan(1, 2, 1)
+            if plan.tracked:
+                guards = ()
+                if node.plan is None and plan.arrays:
+                    array, guards = protect(x, array, guards)
+                result._node = stamp(Node(), p, plan, (node,), (array, out), guards, options)
+        return result
+
+    return call
+
+
+def _binary(p, general):
+    """The call path unrolled for two Tensors of one device, or a Tensor and a number."""
+    fn, plans, options = p.fn, p.plans, p.options
+
+    def call(x, y):
+        first = second = None
+        if isinstance(x, Tensor):
+            a, first = x._data, x._node
+            kind = type(a)
+            if isinstance(y, Tensor):
+                b, second = y._data, y._node
+                if type(b) is not kind:
+                    return general(x, y)
+            elif type(y) in NUMBERS:
+                b = y
+            else:
+                return general(x, y)
+        elif isinstance(y, Tensor) and type(x) in NUMBERS:
+            a, b, second = x, y._data, y._node
+            kind = type(b)
+        else:
+            return general(x, y)
+        if kind is float:
+            a, b = float(a), float(b)
+        try:
+            out = fn(OWNERS[kind].xp, a, b)
+        except (ValueError, TypeError, IndexError, AttributeError):
+            return general(x, y)
+        if type(out) is not kind or out is a or out is b or (kind is not float and out.base is not None):
+            return general(x, y)
+        result = _new_value(Value) if kind is float else _new_tensor(Tensor)
+        result._data = out
+        result._node = result._version = result._access = None
+        if (first is not None or second is not None) and recording():
+            mask = (first is not None) + 2 * (second is not None)
+            plan = plans.get(4 + mask) or p.plan(2, 4, mask)
+            if plan.tracked:
+                guards = ()
+                for i in plan.arrays:  # what is no result of ours can change while this node waits
+                    if i and (second is None or second.plan is None):
+                        b, guards = protect(y, b, guards)
+                    elif not i and (first is None or first.plan is None):
+                        a, guards = protect(x, a, guards)
+                if first is None:
+                    first = operand(a)
+                elif second is None:
+                    second = operand(b)
+                result._node = stamp(Node(), p, plan, (first, second), (a, b, out), guards, options)
+        return result
+
+    return call
+
+
+def settle(out, backend):
+    """A result that is not an array of `backend`: an array scalar is made one, a moved array has a new home."""
+    home = OWNERS.get(type(out), backend)
+    if home is not backend and type(out) is home.array_type:
+        return out, home
+    return backend.asarray(out), backend
+
+
+_new_tensor = Tensor.__new__
+_new_value = Value.__new__
+
+
+def record(p, plan, args, arrays, parents, out, options):
+    """The Node of one call: where its inputs came from, and what its rules asked to keep."""
+    guards = ()
+    for i in plan.arrays:
+        if parents[i] is None or parents[i].plan is None:  # no result of ours: it can change while this node waits
+            arrays[i], guards = protect(args[i], arrays[i], guards)
+    parents = [operand(a) if parent is None else parent for parent, a in zip(parents, arrays, strict=True)]
+    return stamp(Node(), p, plan, parents, (*arrays, out), guards, options)
+
+
+def stamp(node, p, plan, parents, arrays, guards, options):
+    """Fill in a Node; `arrays` are the inputs and the output."""
+    frame = _getframe(2)
+    while frame.f_code.co_filename in INSIDE and frame.f_back is not None:
+        frame = frame.f_back
+    node.code, node.instruction, node.scope = frame.f_code, frame.f_lasti, scope()
+    node.primitive, node.plan, node.parents, node.guards, node.options = p, plan, parents, guards, options
+    node.saved = plan.fast(arrays) if plan.fast else plan.save(arrays[:-1], arrays[-1], options)
+    node.grad, out = None, arrays[-1]
+    if type(out) is float:
+        node.shape, node.dtype, node.result = (), None, out
+    else:
+        node.shape, node.dtype, node.result = out.shape, out.dtype, out if out.size <= SMALL else None
+    return node
+
+
+def operand(a):
+    """What a picture needs of an operand without gradient: its value if small, else its form and a weak reference."""
+    return a if type(a) in NUMBERS or a.size <= SMALL else (a.shape, a.dtype, ref(a))
+
+
+def protect(argument, array, guards):
+    """An array that others can change, made safe to keep: watched if changes are noticed, else copied."""
+    if type(argument) in NUMBERS or type(array) is float:
+        return array, guards
+    if isinstance(argument, Tensor) and (argument._access is None or argument._access is KEPT):
+        argument._access = KEPT
+        return array, (*guards, (argument, argument._version))
+    return owner(array).copy(array), guards
+
+
+def may_change(arrays, parents):
+    """Whether one of the operands is no recorded result of ours, so that sharing its memory would not be safe."""
+    return any(type(a) not in NUMBERS and (n is None or n.plan is None) for a, n in zip(arrays, parents, strict=True))
+
+
+def own(value):
+    """An option as the tape may keep it: the caller's lists and arrays are copied, since nobody tells when they change."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(own(v) for v in value)
+    if type(value) in NUMBERS or type(value) not in OWNERS:
+        return value
+    return OWNERS[type(value)].copy(value)

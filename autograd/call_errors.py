@@ -1,0 +1,70 @@
+"""What a call may be given, and the errors that say what it was given instead."""
+
+import numpy as np
+
+from ..backends import NUMBERS, owner
+from .errors import ChainruleError, DeviceError, DtypeError, GraphError, ShapeError
+from .tensor import UNMASK, Tensor, masked
+
+
+def array_of(p, data, backend):
+    """A plain argument of an unusual type as (array, backend): a list becomes a NumPy array, the rest must be known."""
+    label = getattr(p, "symbol", None) or getattr(p, "name", None) or p.__name__
+    if isinstance(data, (bool, int, float)):
+        return data, backend
+    if isinstance(data, (list, tuple)):
+        if any(isinstance(x, Tensor) and x.requires_grad for x in data):
+            raise GraphError(
+                f"{label}: a list of tensors that require grad would lose its gradient; use chainrule.stack(...)"
+            )
+        data = np.asarray([x.numpy() if isinstance(x, Tensor) else x for x in data])
+        data = data.astype(np.float32) if data.dtype == np.float64 else data
+    if not hasattr(data, "dtype"):
+        raise DtypeError(
+            f"{p.symbol or p.name}: needs tensors, arrays or numbers, was given {type(data).__name__} {data!r}"
+        )
+    return data, owner(data)
+
+
+def refuse_odd_dtypes(p, arrays):
+    """A DtypeError for plain arrays of text, objects or complex numbers."""
+    for a in arrays:
+        if masked(a):
+            raise DtypeError(f"{p.name}: {UNMASK}")
+        if getattr(a, "dtype", _BOOL).kind not in "biuf":
+            raise DtypeError(f"{p.name}: needs real numbers, was given an array of {a.dtype}")
+
+
+_BOOL = np.dtype(bool)
+
+
+def mixed(p, args):
+    """The DeviceError for inputs of several devices."""
+    homes = {}
+    for x, a in zip(p.inputs * len(args) if p.variadic else p.inputs, args, strict=False):
+        if type(a) not in NUMBERS:
+            homes.setdefault(owner(a._data if isinstance(a, Tensor) else a).name, x)
+    places = " and ".join(f"{x} on {device!r}" for device, x in homes.items())
+    target = next((d for d in homes if d != "scalar"), "cpu")
+    return DeviceError(f"{p.name}: all inputs must be on one device, given {places}; move one, e.g. x.to({target!r})")
+
+
+def explain(p, backend, arrays, options, error):
+    """The error a failed call raises: operation, what must hold, what was given."""
+    if isinstance(error, ChainruleError):
+        return error
+    given = ", ".join(
+        f"{x}: {a.dtype}{a.shape}" if hasattr(a, "shape") else f"{x}: {a!r}"
+        for x, a in zip(p.inputs * len(arrays) if p.variadic else p.inputs, arrays, strict=False)
+    )
+    given += "".join(f", {k}={v!r}" for k, v in options.items() if v is not None)
+    if backend.name == "scalar" and isinstance(error, (AttributeError, TypeError)):
+        return DtypeError(
+            f"{p.name}: not an operation on single numbers; use chainrule.tensor(...) for arrays ({given})"
+        )
+    needs = p.needs or ("shapes that broadcast" if len(arrays) > 1 else "an input that fits its options")
+    wrong_kind = isinstance(error, TypeError) or "integer" in str(
+        error
+    )  # NumPy: "arrays used as indices must be of integer"
+    kind = DtypeError if wrong_kind else ShapeError
+    return kind(f"{p.name}: needs {needs}; given {given} ({error})")

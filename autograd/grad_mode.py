@@ -1,0 +1,52 @@
+"""Whether calls are recorded, and in which module they happen: state of each thread and context."""
+
+from contextlib import ContextDecorator
+from contextvars import ContextVar
+
+_recording: ContextVar[bool] = ContextVar("chainrule_recording", default=True)
+recording = _recording.get
+
+# the modules whose forward pass is running, as (module, the same for the module around it), or None
+_scope: ContextVar[tuple | None] = ContextVar("chainrule_scope", default=None)
+scope = _scope.get
+
+
+def enter(module):
+    """What is recorded from now on, in this thread, belongs to `module`, until leave(what this returned)."""
+    return _scope.set((module, _scope.get()))
+
+
+leave = _scope.reset
+
+
+class no_grad(ContextDecorator):
+    """Record nothing inside the with-block or the decorated function, in this thread.
+
+    Example:
+        >>> import chainrule as cr
+        >>> w = cr.tensor([1.0, 2.0], requires_grad=True)
+        >>> with cr.no_grad():
+        ...     (w * 2).requires_grad
+        False
+    """
+
+    _state = False
+
+    def __init__(self):
+        self._tokens = []
+
+    def __enter__(self):
+        self._tokens.append(_recording.set(self._state))
+        return self
+
+    def __exit__(self, *error):
+        _recording.reset(self._tokens.pop())
+
+    def _recreate_cm(self):  # a decorated function may run in several threads: each call gets its own tokens
+        return type(self)()
+
+
+class enable_grad(no_grad):
+    """Record again inside a `no_grad` block."""
+
+    _state = True

@@ -1,0 +1,61 @@
+"""One recorded call: a Node."""
+
+from .callsite import describe
+
+SMALL = 64  # outputs of at most this many elements stay on the node, for pictures
+
+
+class Node:
+    """One recorded call, or a leaf.
+
+    Fields:
+        primitive: the Primitive that was called; None for a leaf.
+        plan: which inputs are differentiated and what is kept for them (primitive.py); None for a leaf.
+        parents: one entry for each operand: its Node, or what a picture needs of a constant.
+        saved: the arrays and values that the rules asked for; None once backward has used and freed them.
+        used: the same after backward, for pictures, where it is numbers only; else never set.
+        guards: (leaf, version) for each kept array that `assign` could change.
+        options: the call's keyword arguments.
+        shape, dtype: of the output; dtype is None for a Python float.
+        code, instruction: the user's line that made the call; `where` makes it readable.
+        result: the output itself if small; for a larger one None, or a weak reference to its Tensor after retain_grad().
+        scope: the modules it was called in, as `scope()` gives them; None outside all modules.
+        grad: the gradient that backward() left here, for leaves and where result is not None.
+        name: set by the user or by a module, for pictures and messages.
+    """
+
+    __slots__ = (
+        "primitive", "plan", "parents", "saved", "used", "guards", "options", "shape", "dtype", "code", "instruction", "result",
+        "scope", "grad", "_name",
+    )  # fmt: skip
+
+    @classmethod
+    def leaf(cls, shape, dtype, result):
+        """A node with no history: where gradients come to rest."""
+        node = cls()
+        node.primitive = node.plan = node.grad = node.code = node.instruction = node.scope = None
+        node.parents = node.saved = node.guards = ()
+        node.options = {}
+        node.shape, node.dtype, node.result = shape, dtype, result
+        return node
+
+    @property
+    def where(self):
+        """The user's line that made the call."""
+        return describe(self.code, self.instruction)
+
+    @property
+    def name(self):
+        return getattr(self, "_name", None)
+
+    @name.setter
+    def name(self, name):
+        self._name = name
+
+    @property
+    def label(self):
+        """The operation as pictures and messages show it."""
+        return "leaf" if self.primitive is None else self.primitive.symbol or self.primitive.name
+
+    def __repr__(self):
+        return f"<Node {self.label} {self.shape}>"

@@ -1,0 +1,100 @@
+"""Mini-batches."""
+
+import numpy as np
+
+from ..autograd import random
+from ..autograd.errors import ArgumentError, DeviceError, ShapeError
+from ..autograd.ops.creation import asarray
+from ..autograd.ops.index import getitem
+from ..autograd.tensor import Tensor, raw
+
+
+class Batches:
+    """Mini-batches of arrays that belong together: each pass over it visits every example once, in a new random order.
+
+    batch_size=None gives all examples in one batch, batch_size=1 one after the other. The order comes from `seed`, or
+    from the global generator if that is None, and is drawn when a pass is asked for, not when its first batch is.
+
+    Shape: each array (n, …); each batch is a tuple of Tensors (batch_size, …), the last one smaller unless drop_last.
+        Fewer examples than batch_size make one batch of them all.
+    Fields:
+        arrays: the data, as a list of Tensors.
+        generator: the random generator made from `seed`; None without one.
+    Raises: ShapeError if the arrays differ in length or are empty; DeviceError if they are on several devices;
+        ArgumentError for a bad batch size.
+    Example:
+        >>> import chainrule as cr
+        >>> batches = cr.data.Batches(cr.arange(5), batch_size=2, shuffle=False)
+        >>> [x.tolist() for (x,) in batches]
+        [[0, 1], [2, 3], [4]]
+        >>> [x.tolist() for (x,) in batches.iterate(start=2)]
+        [[4]]
+    """
+
+    def __init__(self, *arrays, batch_size=32, shuffle=True, seed=None, drop_last=False):
+        if not arrays:
+            raise ArgumentError("Batches: needs at least one array")
+        self.arrays = [asarray(a) for a in arrays]
+        self.n = common_length("Batches", [a.shape for a in self.arrays])
+        devices = dict.fromkeys(a.device for a in self.arrays)
+        if len(devices) > 1:
+            raise DeviceError(f"Batches: the arrays must be on one device, given {' and '.join(map(repr, devices))}")
+        if batch_size is not None and (
+            not isinstance(batch_size, (int, np.integer)) or isinstance(batch_size, bool) or batch_size < 1
+        ):
+            raise ArgumentError(
+                f"Batches: batch_size must be a whole number of at least 1, or None for all, not {batch_size!r}"
+            )
+        self.batch_size = min(batch_size or self.n, self.n)
+        self.shuffle, self.drop_last = shuffle, drop_last
+        self.generator = None if seed is None else random.Generator(seed)
+
+    def __len__(self):
+        """The number of batches in a pass."""
+        return self.n // self.batch_size if self.drop_last else -(-self.n // self.batch_size)
+
+    def __iter__(self):
+        return self.iterate()
+
+    def iterate(self, start=0):
+        """A pass without its first `start` batches: what is left of one that was interrupted, in the same order.
+
+        Raises: ArgumentError unless start is a whole number in [0, len(self)].
+        """
+        if not isinstance(start, (int, np.integer)) or isinstance(start, bool) or not 0 <= start <= len(self):
+            raise ArgumentError(f"iterate: start must be a whole number in [0, {len(self)}], not {start!r}")
+        device = self.arrays[0].device
+        order = raw((self.generator or random).permutation(self.n, device=device)) if self.shuffle else None
+        return self._pass(order, start)
+
+    def _pass(self, order, start):
+        for i in range(start, len(self)):
+            part = slice(i * self.batch_size, (i + 1) * self.batch_size)
+            index = part if order is None else order[part]
+            yield tuple([_rows(a, index) for a in self.arrays])
+
+
+def _rows(tensor, index):
+    """A copy of the rows at a slice, or at an array of positions: getitem without the cost of its call path."""
+    if tensor.requires_grad:
+        return getitem(tensor, index=index)
+    array = raw(tensor)
+    if isinstance(index, slice):
+        return Tensor._wrap(array[index].copy())
+    # `take` is the faster one, but first copies all of an array whose rows do not lie one after the other
+    return Tensor._wrap(array.take(index, axis=0) if array.flags.c_contiguous else array[index])
+
+
+def common_length(operation, shapes):
+    """The length along axis 0 that arrays of these shapes share.
+
+    Raises: ShapeError if they do not share one, or if it is 0.
+    """
+    lengths = {shape[0] if shape else None for shape in shapes}
+    if None in lengths or len(lengths) > 1:
+        raise ShapeError(
+            f"{operation}: the arrays must have the same length along axis 0, given shapes {list(map(tuple, shapes))}"
+        )
+    if lengths == {0}:
+        raise ShapeError(f"{operation}: there are no examples; the arrays have length 0")
+    return lengths.pop()

@@ -1,0 +1,167 @@
+"""Badges: what a learner should notice on a node, in a few words. Each states a fact that the Graph itself shows."""
+
+import math
+
+import numpy as np
+
+from ..backends import owner
+from .graph import OUTDATED
+from .lettering import readable
+
+LARGEST = {"sigmoid": 0.25, "tanh": 1.0, "arctan": 1.0}  # the largest slope of functions that flatten out
+GATES = ("relu", "maximum")  # let gradient through, or not
+WATCHED = {*LARGEST, *GATES}  # operations whose local derivatives badge() looks at
+
+FLAT = 0.05  # of the largest slope: below it, a unit is saturated
+SATURATED = 0.5  # share of the elements from which on it is worth a word
+SMALL_RATIO = 1e-3  # of the last layer's gradient: below it, a layer hardly learns
+
+
+def badge(graph, slopes=None):
+    """Fill in Node.badges.
+
+    "NaN first here", "inf first here": the value is broken though all operands, which are known, are not.
+    "NaN gradient first here", "inf gradient first here": the same for the gradient, and the gradients it came from.
+    "dead: 7 of 8 units": for each example of the batch, the slope of these units is 0. A unit is a place on the last axis.
+    "off: 7 of 8 units", "off": the same where there is only one example; "elements" where there is only one axis, which
+    may be the units or the batch.
+    "saturated 94 %", "saturated": that share of the slopes is below 5 % of the function's largest, rounded down.
+    "gradient 1e−5 of layers.1.weight's": root mean squares of the gradients of weights, below 1e-3; the other is the one
+    that is used last.
+    "gradient all 0": of a leaf of several elements.
+    "no path": no gradient can reach this leaf.
+
+    `slopes` has the local derivatives {edge id: array on any device} of WATCHED operations; small ones stand on the edge.
+    """
+    operands, users = graph.operands(), [[] for _ in graph.nodes]
+    for edge in graph.edges:
+        if edge.flows:
+            users[edge.source].append(edge.target)
+    reached = _reached(graph, operands)
+    lasting = _weights(graph, users, reached)
+    for node in graph.nodes:
+        if not node.is_number and OUTDATED not in node.badges:  # whose operands were others
+            sources = [graph.nodes[e.source] for e in operands[node.id]]
+            before = [n.value for n in sources if not (n.is_number and math.isnan(n.value.items))]
+            node.badges += _first_here("", node.value, before)
+        node.badges += _first_here(" gradient", node.total, [graph.nodes[i].total for i in users[node.id]])
+        if node.operation in WATCHED:
+            node.badges += _slopes(graph, node, operands[node.id], slopes or {})
+        if node.kind == "leaf":
+            node.badges += _small(node, lasting) if node.id in reached else ["no path"]
+
+
+def _reached(graph, operands):
+    """The ids of the nodes that gradient flows to."""
+    reached = {graph.root.id}
+    for node in reversed(graph.nodes):
+        if node.id in reached:
+            reached.update(edge.source for edge in operands[node.id] if edge.flows)
+    return reached
+
+
+# ---- broken values
+
+
+def _first_here(what, values, before):
+    """The badge of the place where a nan or an infinity was born; none where one of `before` is not known."""
+    if values is None or not values.broken or any(v is None for v in before):
+        return []
+    if _has_nan(values):
+        return [] if any(map(_has_nan, before)) else [f"NaN{what} first here"]
+    return [] if any(v.broken for v in before) else [f"inf{what} first here"]
+
+
+def _has_nan(values):
+    if values.items is None:
+        return values.summary["nan"] > 0
+    return bool(np.isnan(values.array()).any())
+
+
+# ---- activations
+
+
+def _slopes(graph, node, edges, slopes):
+    """The badge of an activation from its local derivatives, as far as they are known."""
+    flowing = [edge for edge in edges if edge.flows]
+    if len(flowing) != 1 or not all(edge.flows or graph.nodes[edge.source].is_number for edge in edges):
+        return []  # the larger of two arrays is no gate
+    (edge,) = flowing
+    local = slopes.get(edge.id)
+    if local is None and edge.local is not None:
+        local = edge.local.array()
+    if local is None or not math.prod(node.shape):
+        return []
+    local = local if hasattr(local, "shape") else np.asarray(local)
+    if node.operation in LARGEST:
+        return _saturated(local, LARGEST[node.operation])
+    return [] if node.value is None or _has_nan(node.value) else _off(local)  # a nan is neither on nor off
+
+
+def _off(local):
+    """Of a gate: which units pass no gradient for any example."""
+    units = local.shape[-1] if local.ndim else 1
+    word = "dead" if local.size > units else "off"
+    off = _count((local.reshape(-1, units) == 0).all(axis=0))
+    if not off:
+        return []
+    return [word if units == 1 else f"{word}: {off} of {units} {'units' if local.ndim > 1 else 'elements'}"]
+
+
+def _saturated(local, largest):
+    """Of a function that flattens out: how many of its elements stand where it is flat."""
+    flat = _count(abs(local) < FLAT * largest)
+    if flat < SATURATED * local.size:
+        return []
+    return ["saturated" if local.size == 1 else f"saturated {100 * flat // local.size} %"]
+
+
+def _count(hits):
+    """How many are true, read from their device as one number."""
+    return int(owner(hits).to_numpy(hits.sum()))
+
+
+# ---- gradients of leaves
+
+
+def _weights(graph, users, reached):
+    """The weights whose gradients can be compared: in the order of their first use, so that the last layer's is last.
+
+    These are the matrices among the parameters of modules, or all parameters of modules if none is a matrix; without
+    modules, the leaves that are matrices.
+    """
+    leaves = [node for node in graph.nodes if node.kind == "leaf" and node.id in reached and node.total is not None]
+    leaves = [node for node in leaves if node.module] or leaves
+    matrices = [node for node in leaves if len(node.shape) >= 2]
+    return sorted(matrices or [n for n in leaves if n.module], key=lambda n: (min(users[n.id], default=0), n.id))
+
+
+def _small(leaf, weights):
+    """The badge of a leaf whose gradient is nothing, or next to nothing beside that of the last weights."""
+    if leaf.total is None or leaf.total.broken or not math.prod(leaf.shape):
+        return []
+    size = _rms(leaf.total)
+    if size == 0:
+        return ["gradient all 0"] if leaf.shape and not _nonzero(leaf) else []
+    if not any(leaf is weight for weight in weights):
+        return []
+    last = weights[-1]
+    ratio = 1.0 if last.total.broken else size / (_rms(last.total) or size)
+    if ratio >= SMALL_RATIO:
+        return []
+    digit, exponent = f"{ratio:.0e}".split("e")
+    return [f"gradient {digit}e−{-int(exponent)} of {readable(last.label, limit=24)}'s"]
+
+
+def _rms(values):
+    """The root mean square of values that are all finite."""
+    if values.items is None:
+        return values.summary["rms"]
+    return math.sqrt(np.mean(np.square(values.array(), dtype="float64")))
+
+
+def _nonzero(leaf):
+    """How many elements of the gradient are not exactly 0."""
+    if leaf.total.items is None:
+        return math.prod(leaf.shape) - leaf.total.summary["zero"]
+    return np.count_nonzero(leaf.total.array())

@@ -1,0 +1,272 @@
+"""One small operation opened into its graph of scalars: each element a node, each derivative a number on an edge."""
+
+import math
+from collections import Counter
+
+import numpy as np
+
+from ..autograd.errors import ArgumentError
+from ..autograd.node import SMALL
+from ..backends import owner
+from .graph import Edge, Graph, Node
+from .text.why import why
+from .values import Values
+
+# ---- while the arrays are there
+
+
+def jacobian(call, operands, slot, pull=None):
+    """The derivatives of single elements of call(*operands) by those of the operand in `slot`, as (i, j, derivative).
+
+    Elements are counted row by row. There is one entry for each pair where element i of the result depends on element
+    j, also if the derivative is 0; what does not depend has none. `pull` turns a gradient of the result into one of
+    the operand; without it the derivatives are None. A derivative is nan where the rule multiplies an infinity by the
+    0 of another element. Costs one call for each j and one pull for each i.
+
+    Example:
+        >>> import numpy as np
+        >>> jacobian(np.max, [np.array([1.0, 5.0])], 0, lambda g: g * np.array([0.0, 1.0]))
+        [(0, 0, 0.0), (0, 1, 1.0)]
+    """
+    depends = _dependence(call, operands, slot)
+    if pull is None:
+        return [(i, j, None) for i, j in np.argwhere(depends).tolist()]
+    out = call(*operands)
+    backend = owner(out)
+    units = backend.xp.eye(out.size, dtype=out.dtype).reshape(out.size, *out.shape)
+    shares = [backend.asarray(pull(backend.asarray(unit))).reshape(-1) for unit in units]
+    rows = backend.to_numpy(backend.xp.stack(shares))
+    depends |= (rows != 0) & (rows == rows)  # a nan where nothing depends is a 0 · inf of the rule's
+    return [(i, j, rows[i, j].item()) for i, j in np.argwhere(depends).tolist()]
+
+
+def _dependence(call, operands, slot):
+    """Whether element i of the result depends on element j of the operand, as an array (i, j) on the host.
+
+    It does if a nan that is put there comes out, or, where whole numbers choose what is read, another number.
+    """
+    backend = owner(call(*operands))
+    xp = backend.xp
+    clean = [xp.where(xp.isfinite(a), a, 1) if hasattr(a, "dtype") and a.dtype.kind == "f" else a for a in operands]
+    before = backend.asarray(call(*clean)).reshape(-1)
+    x = backend.asarray(clean[slot])
+    other = xp.nan if x.dtype.kind == "f" else (x == 0).astype(x.dtype)
+    places, changed = xp.arange(x.size).reshape(x.shape), []
+    for j in range(x.size):
+        clean[slot] = xp.where(places == j, other, x)
+        changed.append(backend.asarray(call(*clean)).reshape(-1) != before)
+    return backend.to_numpy(xp.stack(changed, axis=1))
+
+
+# ---- from plain data
+
+
+def scalars(graph, node):
+    """The operation `node` of `graph` as a Graph of its own, in which every element is a node.
+
+    An edge leads from each element of an operand to each element of the result that depends on it, with their
+    derivative. What the rest of the graph does is one more node at the end, whose derivatives are the gradients that
+    arrive: by the result and, where an operand is also used elsewhere, by other paths. So all sums are those of `graph`.
+
+    Raises: ArgumentError if `node` is no operation, or if the derivatives of its elements were not kept.
+    """
+    if node.kind != "operation":
+        raise ArgumentError(
+            f"open: needs an operation, but {node.label} is a {node.kind}; open a value computed from it"
+        )
+    incoming = graph.operands()[node.id]
+    derivatives = [_rows(_derivatives(graph, edge, incoming), _size(node)) for edge in incoming]
+    opened = _Opened(graph, node)
+    for edge in incoming:
+        opened.add_elements(graph.nodes[edge.source])
+    results = opened.add_elements(node)
+    opened.send_gradient(incoming)
+    for i, result in enumerate(results):
+        for edge, rows in zip(incoming, derivatives, strict=True):
+            elementwise = edge.jacobian is None  # then names and rule of the operation hold for its elements too
+            for j, derivative in rows[i]:
+                name = edge.input + ("" if elementwise else _index(graph.nodes[edge.source], j))
+                new = opened.connect(opened.places[edge.source][j], result, name, derivative, edge.flows)
+                new.rule = edge.rule if elementwise else ""
+    return opened.graph_of_scalars(incoming)
+
+
+def _derivatives(graph, edge, incoming):
+    """(i, j, derivative) for each element i of the target and element j of the source that it depends on."""
+    source, target = graph.nodes[edge.source], graph.nodes[edge.target]
+    if edge.jacobian is not None:
+        return edge.jacobian
+    small = max(_size(source), _size(target)) <= SMALL
+    if not small or not any(e.local for e in incoming):
+        raise ArgumentError(
+            f"open: the derivatives of the elements of {target.label} were not kept, since they or the nodes are too many; "
+            f"given {target.operation} {source.shape} → {target.shape}. Trace a smaller example, such as 3 rows of the batch"
+        )
+    places = np.broadcast_to(np.arange(_size(source)).reshape(source.shape), target.shape)
+    local = _flat(edge.local) or [None] * _size(target)
+    return list(zip(range(_size(target)), places.ravel().tolist(), local, strict=True))
+
+
+def _rows(pairs, count):
+    """For each of `count` elements of the result, its (j, derivative)."""
+    rows = [[] for _ in range(count)]
+    for i, j, derivative in pairs:
+        rows[i].append((j, derivative))
+    return rows
+
+
+class _Opened:
+    """The graph of scalars of `node` while it is written.
+
+    Fields:
+        graph, node: what is opened.
+        nodes, edges: what is written so far; a node's total grows with each contribution.
+        places: {id of a node in graph: the ids of its elements here}.
+        fan_in: how many edges lead into each node.
+        unknown: the nodes whose total is unknown, since a contribution is.
+    """
+
+    def __init__(self, graph, node):
+        self.graph, self.node = graph, node
+        self.nodes, self.edges, self.places = [], [], {}
+        self.fan_in, self.unknown = Counter(), set()
+
+    def add(self, **fields):
+        """The id of a new node."""
+        self.nodes.append(Node(id=len(self.nodes), shape=(), total=None, **fields))
+        return len(self.nodes) - 1
+
+    def add_elements(self, array):
+        """The ids of the nodes of the elements of `array`, which are written at first use."""
+        if array.id not in self.places:
+            values, grads = _elements(array.value, array), _elements(array.grad, array)
+            given = array.kind == "operation" and array is not self.node
+            self.places[array.id] = [
+                self.add(
+                    kind=array.kind,
+                    operation=array.operation,
+                    symbol=array.symbol,
+                    name=array.name and array.name + _index(array, j),
+                    label=array.label + _index(array, j),
+                    options=["computed before"] if given else array.options,
+                    dtype=array.dtype,
+                    device=array.device,
+                    value=value,
+                    grad=grad,
+                    line=array.line,
+                    module=array.module,
+                )
+                for j, (value, grad) in enumerate(zip(values, grads, strict=True))
+            ]
+        return self.places[array.id]
+
+    def send_gradient(self, incoming):
+        """Give the elements the gradient that arrives from outside: the seed, or edges to the rest of the graph."""
+        others = {edge.source: [] for edge in incoming if edge.flows}
+        for edge in self.graph.edges:
+            if edge.flows and edge.source in others and edge.target != self.node.id:
+                others[edge.source].append(edge)
+        outside = {i: self.from_elsewhere(self.graph.nodes[i], edges) for i, edges in others.items()}
+        results = self.places[self.node.id]
+        if self.node is self.graph.root and len(results) == 1 and not any(outside.values()):
+            self.nodes[results[0]].total = _elements(self.graph.seed, self.node)[0]
+            return
+        rest = self.add_rest()
+        for place, total in zip(results, _flat(self.node.total) or [None] * len(results), strict=True):
+            self.connect(place, rest, self.nodes[place].label, total)
+        for source, shares in outside.items():
+            for place, share in zip(self.places[source], shares, strict=False):  # no shares: used nowhere else
+                self.connect(place, rest, self.nodes[place].label, share)
+
+    @staticmethod
+    def from_elsewhere(operand, others):
+        """What each element of an operand gets along the edges to `others`, None if unknown; [] if there are none."""
+        if others and operand.total is None:
+            return [None] * _size(operand)
+        shares = [edge.contribution.array() for edge in others if edge.contribution]
+        return sum(shares).ravel().tolist() if shares else []
+
+    def add_rest(self):
+        """The id of a new node for all that lies between this operation and the traced value."""
+        root, seed = self.graph.root, self.graph.seed
+        scalar = _size(root) == 1 and root is not self.node
+        value = _elements(root.value, root)[0] if scalar else None
+        rest = self.add(
+            kind="operation",
+            operation="rest",
+            symbol="…",
+            name=root.name if scalar else None,
+            label=root.label if scalar else f"Σ seed · {root.label}",
+            options=[],
+            dtype=root.dtype,
+            device=root.device,
+            value=value,
+            grad=None,
+            line=root.line,
+            module=[],
+            badges=["the rest of the graph"],
+        )
+        self.nodes[rest].total = Values((), seed.dtype, 1.0)
+        return rest
+
+    def connect(self, source, target, name, derivative, flows=True):
+        """Add an edge and what it contributes. The target's total must be complete, as it is in backward order."""
+        edge = Edge(len(self.edges), source, target, self.fan_in[target], name, flows)
+        self.edges.append(edge)
+        self.fan_in[target] += 1
+        x, z = self.nodes[source], self.nodes[target]
+        if not flows:
+            return edge
+        if derivative is not None:
+            edge.local = Values((), z.dtype, derivative)
+        if derivative is None or z.total is None:
+            edge.note = f"the gradient of {z.label if z.total is None else x.label} is unknown"
+            self.unknown.add(source)
+        else:
+            share = _exact(z.dtype, z.total.items) * _exact(z.dtype, derivative)
+            edge.contribution = Values((), x.dtype, _exact(x.dtype, share).item())
+            if source not in self.unknown:
+                before = [] if x.total is None else [_exact(x.dtype, x.total.items)]
+                edge.running = x.total = Values((), x.dtype, sum(before, _exact(x.dtype, share)).item())
+        return edge
+
+    def graph_of_scalars(self, incoming):
+        """The finished Graph."""
+        used = {edge.source for edge in self.edges if edge.flows}
+        for array in (self.graph.nodes[edge.source] for edge in incoming if edge.flows):
+            for place, total in zip(self.places[array.id], _elements(array.total, array), strict=True):
+                if place not in used:  # the result does not depend on it
+                    self.nodes[place].total = total
+        order = [edge.id for edge in self.edges if edge.flows]
+        modules = {path: self.graph.modules[path] for path in sorted({p for n in self.nodes for p in n.module})}
+        graph = Graph(self.nodes, self.edges, order, self.nodes[-1].total, self.graph.ran, modules)
+        why(graph)
+        for edge in self.edges:
+            if self.nodes[edge.target].operation == "rest":  # whose derivatives have other reasons
+                edge.why = ""
+        return graph
+
+
+def _exact(dtype, x):
+    """A number in its own dtype, so that products and sums round as the engine's do."""
+    return np.asarray(x, dtype or "float64")
+
+
+def _size(node):
+    return math.prod(node.shape)
+
+
+def _flat(values):
+    """The elements row by row; None where they are not known."""
+    return None if values is None or values.items is None else values.array().ravel().tolist()
+
+
+def _elements(values, node):
+    """The Values of each element of a node; None for each where they are not known."""
+    known = _flat(values)
+    return [None] * _size(node) if known is None else [Values((), values.dtype, x) for x in known]
+
+
+def _index(node, j):
+    """Where element j stands, such as "[0, 1]"; "" for a single number."""
+    return f"[{', '.join(map(str, np.unravel_index(j, node.shape)))}]" if node.shape else ""

@@ -1,0 +1,135 @@
+"""What the user and the modules call the values of a graph, and in which modules they were computed."""
+
+from collections.abc import Mapping
+
+from ..autograd.errors import ArgumentError
+from ..autograd.tensor import Tensor
+
+
+class Names:
+    """Names and modules of recorded nodes, from the user's dict and from the models whose calls are among the nodes.
+
+    Fields:
+        called: {a node, or the id of a constant's array: what the user calls it, else its path in its model}.
+        held: {node: its Tensor} for all that have names: their arrays are alive.
+        modules: {the path of a module: the name of its class}.
+        asked: leaves that are expected in the graph: those of its models, and those in `names` if that is no dict of
+            everything, as locals() is.
+    """
+
+    def __init__(self, names, nodes):
+        if not isinstance(names, Mapping | None):
+            raise ArgumentError(
+                f"trace: names must be a dict of name → Tensor, such as locals(), not {type(names).__name__}"
+            )
+        names = {str(name): value for name, value in (names or {}).items()}
+        self.called, self.held, self.modules = _called(names), {}, {}
+        for value in names.values():
+            if isinstance(value, Tensor) and value._node is not None:
+                self.held[value._node] = value
+        chosen = set(self.held) if all(isinstance(value, Tensor) for value in names.values()) else set()
+        self._homes = {}  # a parameter's node -> the paths of the modules that hold it, outermost first
+        self._places = {}  # (id of a model, id of a module in it) -> the module's path
+        self._chains = {}  # id of a scope -> the paths of its modules, outermost first
+        models = _models(nodes)
+        for title, model in _titled(models, names):
+            inside = {path for path, _ in model.named_modules()}
+            self._explore(model, title, prefix=f"{title}." if len(models) > 1 or title in inside else "")
+        self.asked = [node for node in self.held if node.plan is None and (node in chosen or node in self._homes)]
+
+    def of(self, node):
+        """What a node is called, or None: the user's name for it comes first, then the tensor's own."""
+        name, is_path = self.called.get(node, (None, True))
+        return node.name or name if is_path else name
+
+    def of_constant(self, array):
+        """What a constant array is called, or None."""
+        return self.called.get(id(array), (None, True))[0]
+
+    def module(self, node):
+        """The paths of the modules around a node, outermost first."""
+        return self._homes.get(node) or self._chain(node.scope)
+
+    def _explore(self, model, title, prefix):
+        """Take over the names of all that a model holds. Its own path is `title`, those inside begin with `prefix`."""
+        chains = {}  # path inside the model -> the paths of the modules around it, and its own
+
+        def around(path):
+            """The chain of the innermost module that holds what is at `path`."""
+            while path:
+                path = path.rpartition(".")[0]
+                if path in chains:
+                    return chains[path]
+            return []
+
+        for path, module in model.named_modules():
+            place = prefix + path if path else title
+            self.modules[place] = type(module).__name__
+            self._places[id(model), id(module)] = place
+            chains[path] = [*around(path), place]
+        for path, tensor in model.named_tensors():
+            self.called.setdefault(tensor._node or id(tensor._data), (prefix + path, True))
+            if tensor._node is not None:
+                self._homes.setdefault(tensor._node, around(path))
+                self.held[tensor._node] = tensor
+
+    def _chain(self, scope):
+        """The paths of the modules of a scope, outermost first."""
+        if scope is None:
+            return []
+        chain = self._chains.get(id(scope))
+        if chain is None:
+            modules, link = [], scope
+            while link is not None:
+                module, link = link
+                modules.append(module)
+            chain = []
+            for module in reversed(modules):
+                place = self._places.get((id(modules[-1]), id(module)))
+                if place is None:  # not found among the model's attributes: made inside forward, say
+                    place = free(f"{chain[-1]}.{type(module).__name__}", self.modules)
+                    self.modules[place] = type(module).__name__
+                    self._places[id(modules[-1]), id(module)] = place
+                chain.append(place)
+            self._chains[id(scope)] = chain
+        return chain
+
+
+def _called(names):
+    """{node, or id of a constant's array: (name, False)}: all names of a tensor; _private ones give way to others."""
+    groups = {}
+    for name, value in names.items():
+        if isinstance(value, Tensor) and (value._node or not isinstance(value._data, float)):  # equal floats can be one
+            groups.setdefault(value._node or id(value._data), []).append(name)
+    return {key: (" = ".join([n for n in group if n[:1] != "_"] or group[:1]), False) for key, group in groups.items()}
+
+
+def _models(nodes):
+    """The outermost modules in which the nodes were recorded, each once."""
+    models = {}
+    for node in nodes:
+        scope = node.scope
+        while scope is not None and scope[1] is not None:
+            scope = scope[1]
+        if scope is not None:
+            models.setdefault(id(scope[0]), scope[0])
+    return list(models.values())
+
+
+def _titled(models, names):
+    """(title, model): the user's name for it, else that of its class, with a number where it is taken."""
+    variables = {id(value): name for name, value in names.items()}
+    titles = set()
+    for model in models:
+        title = free(variables.get(id(model), type(model).__name__), titles)
+        titles.add(title)
+        yield title, model
+
+
+def free(name, taken):
+    """The name, with "#2" and so on behind it where it is taken."""
+    count, chosen = 1, name
+    while chosen in taken:
+        count += 1
+        chosen = f"{name}#{count}"
+    return chosen

@@ -1,0 +1,201 @@
+"""The graph as an interactive page: one HTML file that steps through forward, seed, backward and update, without network.
+
+The files in assets/ are the page's markup, style and script. Here they are put together with the finished pictures, the
+graph as JSON, its steps, and every text that does not depend on what the learner does. The script shows one moment of it
+after the other: what is known then, in pictures and inspector. It computes numbers for two things only: updates, since the
+learner may change the learning rate, and the answers to questions in predict mode.
+"""
+
+import html
+import math
+import sys
+import tempfile
+import webbrowser
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...pages.html import assembled, asset
+from ..json import to_dict
+from ..lettering import readable
+from ..picture.svg import drawn
+from ..picture.view import view
+from ..text.notation import filled, prose
+from ..text.phrases import call, label
+from ..text.story import Story
+
+# they share one scope; the last puts everything to work
+SCRIPTS = "story.js", "picture.js", "inspector.js", "predict.js", "page.js"
+INSIDES = 2_000_000  # characters that the pictures of what is inside groups may take
+NUMBERS = 40_000  # and those of small arrays, number by number
+FEW = 24  # elements of an operation and its operands that are worth a picture of their own
+
+
+def page(graph, lr=0.1, predict=False):
+    """The page as text. `lr` is the learning rate of its update, which the learner may change; `predict` starts it in
+    predict mode, which asks for each contribution before it shows it.
+
+    Example:
+        >>> import chainrule as cr
+        >>> x = cr.Value(3.0, "x")
+        >>> page(cr.trace(x * x))[:15]
+        '<!doctype html>'
+    """
+    story = Story(graph, lr)
+    data = {
+        "graph": to_dict(graph),
+        "nodes": [_named(story, node) for node in graph.nodes],
+        "edges": _rules(graph),
+        "steps": [_told(story, step) for step in story.steps],
+        "lr": lr,
+        "predict": predict,
+    }
+    return assembled(
+        asset(__package__, "page.html"),
+        style=asset(__package__, "page.css"),
+        script=asset(__package__, *SCRIPTS),
+        data=data,
+        title=html.escape(_title(graph)),
+        views="\n".join(_figures(graph)),
+    )
+
+
+def show(graph, lr=0.1, predict=False):
+    """Open the page in a browser, or return what a notebook shows below the cell."""
+    text = page(graph, lr, predict)
+    if "ipykernel" in sys.modules:
+        return Shown(text)
+    path = Path(tempfile.mkdtemp(prefix="chainrule-")) / "graph.html"
+    path.write_text(text, encoding="utf-8")
+    webbrowser.open(path.as_uri())
+    if not hasattr(sys, "ps1"):  # else Python shows what is returned, which says the same
+        print(f"wrote {path}; open it in a browser", file=sys.stderr)
+    return Shown(text, path)
+
+
+@dataclass(frozen=True, repr=False)
+class Shown:
+    """The page, as a notebook shows it: in a frame of its own, which nothing of the notebook's can reach.
+
+    Fields:
+        page: its text; path: the file that it was written to, None in a notebook; height: of the frame, in pixels.
+    """
+
+    page: str
+    path: Path | None = None
+    height: int = 720
+
+    def _repr_html_(self):
+        inside = html.escape(self.page)
+        return f'<iframe srcdoc="{inside}" title="Backprop, step by step" width="100%" height="{self.height}" style="border:0"></iframe>'
+
+    def __repr__(self):
+        return f"<page of {len(self.page):,} characters{f' in {self.path}: open it in a browser' if self.path else ''}>"
+
+
+def _title(graph):
+    name = graph.root.name
+    return f"Backprop, step by step: {readable(name, limit=150)}" if name else "Backprop, step by step"
+
+
+# ---- the words
+
+
+def _named(story, node):
+    """What a node is called, how it was computed, and what its `.grad` holds besides what this pass brings."""
+    operands = [label(story.graph.nodes[edge.source]) for edge in story.operands[node.id]]
+    made = call(node, operands) if operands else node.kind
+    return {"label": label(node), "call": made, "held": story.held(node)}
+
+
+def _rules(graph):
+    """The rule of each edge as it is stated, with the call whose letters it has; and where the local derivative is no
+    number or array that could be shown, in short and with the names of this graph."""
+    operands, rules = graph.operands(), []
+    for edge in graph.edges:
+        left, _, formula = prose(edge.rule).partition(" = ")
+        siblings, target = operands[edge.target], graph.nodes[edge.target]
+        inputs = [left.removeprefix("d")] if edge.input.isdigit() else [e.input for e in siblings]
+        stated = f"{target.operation}({', '.join(inputs)}): {left} = {formula}" if formula else ""
+        names = {e.input: label(graph.nodes[e.source]) for e in siblings} | {"out": label(target)}
+        rules.append({"rule": stated, "share": "" if edge.local else filled(formula.split(", ")[0], names)})
+    return rules
+
+
+def _told(story, step):
+    """A step as a dict. What it writes is left out, since it stands in the graph, at its node or edge.
+
+    Only an update is not there: it is by the gradient "left" after the pass, and "parts" are its text before and after
+    the learning rate, without the result.
+    """
+    told = {name: getattr(step, name) for name in ("phase", "node", "edge", "arrived", "expected")}
+    name, words, *rest = filter(None, story.cells(step))
+    told["text"] = " ".join([name, words, *rest])
+    if step.phase == "update" and step.result:
+        left = story.left(story.graph.nodes[step.node])
+        told["left"] = {"shape": left.shape, "dtype": left.dtype, "items": left.items}
+        before, _, after = words.partition(f" − {story.rate} × ")
+        told["parts"] = [f"{name} {before} − ", f" × {after}"]
+    return told
+
+
+# ---- the pictures
+
+
+def _figures(graph):
+    """The pictures in figures: the whole graph, what is inside its groups, and small arrays number by number."""
+    whole = view(graph)
+    return [_figure(drawn(graph, whole), path="", title="whole graph"), *_insides(graph, whole), *_numbers(graph)]
+
+
+def _figure(svg, path, title, parent=None, node=None):
+    """One picture, and what the page needs to find it: its path, that of the view around it, the opened node's id."""
+    data = {"path": path, "title": title, "parent": parent, "node": node}
+    attributes = "".join(f' data-{k}="{html.escape(str(v))}"' for k, v in data.items() if v is not None)
+    return f'<figure class="view"{attributes}{" hidden" if path else ""}>{svg}</figure>'
+
+
+def _insides(graph, whole):
+    """A figure for each group that can be opened, outermost first, as long as there is room. `whole` is the View of all."""
+    room, waiting, seen = INSIDES, deque([("", whole)]), set()
+    while waiting:
+        around, shown = waiting.popleft()
+        for focus in filter(None, (box.focus for box in shown.boxes)):
+            if focus in seen:
+                continue
+            seen.add(focus)
+            inside, path = view(graph, focus=focus), f"module {readable(focus, 1000)}"
+            svg = drawn(graph, inside, "built-in", f"v{len(seen)}-", styled=False)  # `dot` costs 30 ms a picture
+            room -= len(svg)
+            if room < 0:
+                return
+            yield _figure(svg, path, readable(focus), around)
+            waiting.append((path, inside))
+
+
+def _numbers(graph):
+    """A figure for each operation on a few numbers, in which each of them is a node, as long as there is room."""
+    room = NUMBERS
+    for node in _small(graph):
+        opened = graph.open(node.id)
+        for number in opened.nodes:
+            number.grad = number.total  # as it is after the pass; the page covers it until then
+        svg = drawn(opened, view(opened), prefix=f"s{node.id}-", styled=False)
+        room -= len(svg)
+        if room < 0:
+            return
+        yield _figure(svg, f"node {node.id}", f"{readable(node.label)}, number by number", "", node.id)
+
+
+def _small(graph):
+    """The operations on a few numbers, but more than one, whose derivatives are known; first those that are not
+    elementwise, which need it most."""
+    found = []
+    for edges in filter(None, graph.operands()):
+        node = graph.nodes[edges[0].target]
+        sizes = [math.prod(array.shape) for array in (node, *(graph.nodes[edge.source] for edge in edges))]
+        elementwise = any(edge.local for edge in edges)
+        known = elementwise or all(edge.jacobian is not None for edge in edges)
+        if known and max(sizes) > 1 and sum(sizes) <= FEW:
+            found.append((elementwise, node.id))
+    return [graph.nodes[i] for _, i in sorted(found)]

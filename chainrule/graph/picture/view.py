@@ -1,0 +1,295 @@
+"""Which boxes a picture shows: `view` draws modules as frames, or as one box each, until at most LIMIT boxes are left."""
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+from ...autograd.errors import ArgumentError
+from ..values import number
+from .calls import adopted, module_calls
+
+LIMIT = 300  # boxes; larger graphs collapse by themselves
+BADGES = 3  # of a group that are shown
+STUBS = 24  # neighbours of an opened group that are shown one by one
+
+
+@dataclass(slots=True)
+class Box:
+    """What is drawn as one box: a node, a group of nodes, or a stub: a neighbour of the group that is shown open.
+
+    Fields:
+        members: the ids of its nodes; a node's box has one.
+        title, facts: of a group: what it is, and what is known of it, line by line.
+        badges: of a group: those of its nodes, each once; of many the first, and how many more there are.
+        frame: the place in View.frames of the innermost frame around it, or None.
+        focus: for a group, what `view(graph, focus=...)` opens it with; None where nothing does.
+        stub: whether it stands for what lies outside.
+    """
+
+    members: list[int]
+    title: str = ""
+    facts: list[str] = field(default_factory=list)
+    badges: list[str] = field(default_factory=list)
+    frame: int | None = None
+    focus: str | None = None
+    stub: bool = False
+
+    @property
+    def is_group(self):
+        return len(self.members) > 1
+
+
+@dataclass(slots=True)
+class Arrow:
+    """An edge of the picture, from box to box. One between nodes is one edge of the graph; others stand for several.
+
+    Fields:
+        source, target: places in View.boxes.
+        edges: the ids of the edges it stands for; flows: whether gradient flows along any.
+        slot, slots: which operand it is, and of how many.
+        label: the local derivative if that is one number, or how many edges there are; else "".
+    """
+
+    source: int
+    target: int
+    edges: list[int]
+    flows: bool
+    slot: int = 0
+    slots: int = 1
+    label: str = ""
+
+
+@dataclass(slots=True)
+class ModuleFrame:
+    """A module that is drawn open: its path, title and the place of the frame around it in View.frames, or None."""
+
+    path: str
+    title: str
+    parent: int | None
+
+
+@dataclass(slots=True)
+class View:
+    """The boxes, arrows and frames of a picture; the caption says what is not shown, and is "" if everything is."""
+
+    boxes: list[Box]
+    arrows: list[Arrow]
+    frames: list[ModuleFrame]
+    caption: str
+
+
+def view(graph, depth=None, focus=None):
+    """The View of a graph, of at most LIMIT boxes.
+
+    depth: how many levels of modules are drawn open, as frames; a module below is one box. None: as many as fit.
+    focus: the path of a module, or a source line or function that was made one box: shows what is inside it.
+    Where modules do not help, what one source line computed becomes one box, or what one function did; and in the end
+    only what is nearest to the result is shown.
+
+    Raises: ArgumentError if `depth` is not a whole number from 0 on, or nothing in the graph belongs to `focus`.
+    Example:
+        >>> import chainrule as cr
+        >>> model = cr.nn.MLP([2, 3, 1])
+        >>> graph = cr.trace(model(cr.ones((4, 2))).sum())
+        >>> view(graph, depth=0).caption
+        '3 of 9 nodes, depth 0'
+    """
+    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 0):
+        raise ArgumentError(f"draw: depth must be a whole number from 0 on, or None, not {depth!r}")
+    chains = module_calls(graph)
+    shown = range(len(graph.nodes)) if focus is None else _inside(graph, chains, focus)
+    if focus is not None:
+        chains = {i: _below(chains[i], focus) for i in shown}
+    groups, caption = _grouped(graph, chains, shown, depth, LIMIT if focus is None else LIMIT - 2 * STUBS)
+    return _drawn(graph, chains, shown, groups, caption)
+
+
+# ---- which nodes belong together
+
+
+def _inside(graph, chains, focus):
+    """The ids of the nodes of a module, a source line or a function."""
+    module = [i for i, chain in chains.items() if any(path == focus for path, _ in chain)]
+    if module:
+        return module
+    found = [node.id for node in graph.nodes if node.line and focus in (node.line, _function(node.line))]
+    if not found:
+        known = ", ".join(graph.modules) or "no modules"
+        raise ArgumentError(f"draw: nothing in this graph belongs to {focus!r}; it has {known}")
+    keys = dict.fromkeys(range(len(graph.nodes))) | dict.fromkeys(found, focus)
+    leaves = [i for i, user in adopted(graph, lambda node: node.kind != "operation", keys) if keys[user]]
+    return sorted(found + leaves)
+
+
+def _below(chain, focus):
+    """The part of a chain of modules within `focus`."""
+    paths = [path for path, _ in chain]
+    return chain[paths.index(focus) + 1 :] if focus in paths else ()
+
+
+def _function(line):
+    """`file.py, in loss` of `file.py:12, in loss`: a function, whatever its line."""
+    file, _, name = line.partition(", in ")
+    return f"{file.rpartition(':')[0]}, in {name}"
+
+
+# ---- how they are grouped
+
+
+def _grouped(graph, chains, shown, depth, limit):
+    """({node id: key of its box}, how it was grouped, in words); the key of a node that has a box to itself is its id."""
+    deepest = max((len(chains[i]) for i in shown), default=0)
+    keys = {}
+    for level in range(deepest if depth is None else min(depth, deepest), -1, -1):
+        keys = {i: chains[i][: level + 1] if len(chains[i]) > level else i for i in shown}
+        if len(set(keys.values())) <= limit:
+            return keys, f"depth {level}"
+    for words, name in ("by source line", str), ("by function", _function):
+        named = {i: name(graph.nodes[i].line) if key == i and graph.nodes[i].line else key for i, key in keys.items()}
+        for i, user in adopted(graph, lambda node: node.kind != "operation", named):
+            if named.get(i) == i and user in named:
+                named[i] = named[user]
+        if 1 < len(set(named.values())) <= limit:
+            return named, words
+    near = _nearest(graph, keys, limit - 1)
+    return {i: key if key in near else "earlier" for i, key in keys.items()}, "those nearest to the result"
+
+
+def _nearest(graph, keys, count):
+    """The keys of the boxes that are fewest steps away from the last, and then those that were computed last."""
+    operands = {}
+    for edge in graph.edges:
+        if edge.source in keys and edge.target in keys:
+            operands.setdefault(keys[edge.target], []).append(keys[edge.source])
+    near, queue = {}, deque([keys[max(keys)]])
+    while queue:
+        key = queue.popleft()
+        if key not in near:
+            near[key] = None
+            queue.extend(operands.get(key, ()))
+    near.update((keys[i], None) for i in sorted(keys, reverse=True) if keys[i] not in near)
+    return set(list(near)[:count])
+
+
+# ---- the boxes, arrows and frames
+
+
+def _drawn(graph, chains, shown, keys, caption):
+    """The View, once each node has its key."""
+    members = {}
+    for i in shown:
+        members.setdefault(keys[i], []).append(i)
+    boxes, places, frames = [], {}, {}
+    ends = _ends(graph, keys)
+    for key, ids in members.items():
+        box = Box(ids) if len(ids) == 1 else _group(graph, key, ids, *ends[key])
+        chain = key[:-1] if isinstance(key, tuple) else chains[key] if isinstance(key, int) else ()
+        box.frame = _frame(graph, frames, chain)
+        places.update(dict.fromkeys(ids, len(boxes)))
+        boxes.append(box)
+    if len(shown) < len(graph.nodes):
+        _stubs(graph, boxes, places)
+    of = f"{sum(not box.stub for box in boxes):,} of {len(shown):,} nodes"
+    hidden = any(box.is_group and not box.stub for box in boxes)
+    opened = [frame for _, frame in frames.values()]
+    return View(boxes, _arrows(graph, boxes, places), opened, f"{of}, {caption}" if hidden else "")
+
+
+def _frame(graph, frames, chain):
+    """The place of the innermost of a chain of modules in `frames`, {chain: (place, frame)}; missing ones are added."""
+    place = None
+    for k in range(1, len(chain) + 1):
+        path, _ = chain[k - 1]
+        place, _ = frames.setdefault(chain[:k], (len(frames), ModuleFrame(path, _title(graph, path), place)))
+    return place
+
+
+def _title(graph, path):
+    """`layers.0 Linear`; for a model that is called like its class, the class only."""
+    kind = graph.modules.get(path, "")
+    return path if kind == path or not kind else f"{path} {kind}"
+
+
+def _ends(graph, keys):
+    """{key: (shapes that enter its box, shapes that leave it)}"""
+    ends = {key: ([], []) for key in keys.values()}
+    for edge in graph.edges:
+        source, target = keys.get(edge.source), keys.get(edge.target)
+        if source != target:
+            shape = graph.nodes[edge.source].shape
+            if target is not None:
+                ends[target][0].append(shape)
+            if source is not None:
+                ends[source][1].append(shape)
+    if graph.root.id in keys:
+        ends[keys[graph.root.id]][1].append(graph.root.shape)
+    return ends
+
+
+def _group(graph, key, ids, inputs, outputs):
+    """The Box of several nodes."""
+    nodes = [graph.nodes[i] for i in ids]
+    operations = sum(node.kind == "operation" for node in nodes)
+    if isinstance(key, tuple):
+        title, focus = _title(graph, key[-1][0]), key[-1][0]
+    elif key == "earlier":
+        title, focus = f"{len(ids):,} earlier values", None
+    else:
+        title, focus = key, key
+    facts = [f"{operations:,} operation{'s' * (operations != 1)}"]
+    weights = sum(math.prod(node.shape) for node in nodes if node.kind == "leaf")
+    if weights and isinstance(key, tuple):
+        facts.append(f"{weights:,} parameter{'s' * (weights != 1)}")
+    if any(inputs + outputs):
+        facts.append(f"{_shapes(inputs)} → {_shapes(outputs)}".strip())
+    badges = list(dict.fromkeys(badge for node in nodes for badge in node.badges))
+    if len(badges) > BADGES:
+        badges[BADGES:] = [f"and {len(badges) - BADGES} more"]
+    return Box(ids, title, facts, badges, focus=focus)
+
+
+def _shapes(shapes):
+    """Shapes in one line, each once, and no more than two."""
+    different = [str(shape) for shape in dict.fromkeys(shapes)]
+    return ", ".join(different[:2]) + (", …" if len(different) > 2 else "")
+
+
+def _stubs(graph, boxes, places):
+    """Add the neighbours of what is shown; where there are many, one box for all before, and one for all behind."""
+    before = {e.source for e in graph.edges if e.target in places and e.source not in places}
+    behind = {e.target for e in graph.edges if e.source in places and e.target not in places}
+    for ids, words in (before, "operands from outside"), (behind - before, "uses outside"):
+        ids = sorted(ids)
+        if len(ids) > STUBS:
+            new = [Box(ids, title=f"{len(ids):,} {words}", stub=True)]
+        else:
+            new = [Box([i], stub=True) for i in ids]
+        for box in new:
+            places.update(dict.fromkeys(box.members, len(boxes)))
+            boxes.append(box)
+
+
+def _arrows(graph, boxes, places):
+    """The arrows between the boxes: those that begin or end at a group are merged, those within a box left out."""
+    slots = [len(edges) for edges in graph.operands()]
+    arrows, merged = [], {}
+    for edge in graph.edges:
+        source, target = places.get(edge.source), places.get(edge.target)
+        if source is None or target is None or source == target or boxes[source].stub and boxes[target].stub:
+            continue
+        one, other = boxes[source], boxes[target]
+        if one.is_group or other.is_group or other.stub:
+            if (source, target) not in merged:
+                merged[source, target] = Arrow(source, target, [], False)
+                arrows.append(merged[source, target])
+            merged[source, target].edges.append(edge.id)
+            merged[source, target].flows |= edge.flows
+        else:
+            arrows.append(Arrow(source, target, [edge.id], edge.flows, edge.slot, slots[edge.target]))
+    for arrow in arrows:
+        local = graph.edges[arrow.edges[0]].local
+        if len(arrow.edges) > 1:
+            arrow.label = f"{len(arrow.edges):,} edges"
+        elif local is not None and local.shape == ():
+            arrow.label = f"×\u202f{number(local.items)}"
+    return arrows

@@ -1,0 +1,65 @@
+"""The story of a graph as a table of text: for the terminal, for screen readers, for doctests."""
+
+from itertools import groupby
+from numbers import Integral
+
+from ...autograd.errors import ArgumentError
+from .phrases import Note, few
+from .story import Story
+
+_WIDEST = 60  # columns are no wider
+_PAGE = 98  # characters that a line with a note may have
+
+
+def explain(graph, lr=0.1, limit=1000):
+    """What is given, then forward, seed, backward and update: a line for each step, numbered as in `steps` from 1 on.
+
+    A part of more than `limit` lines is shortened in the middle; None shows all. Graph.explain has an example.
+
+    Raises: ArgumentError if `limit` is no whole number of at least 1.
+    """
+    if limit is not None and not (isinstance(limit, Integral) and limit >= 1):
+        raise ArgumentError(
+            f"explain: limit must be a whole number of at least 1, or None for all lines; was given {limit!r}"
+        )
+    story = Story(graph, lr)
+    parts = [("given", [("", node) for node in story.given], story.start)]
+    for phase, numbered in groupby(enumerate(story.steps, start=1), key=lambda pair: pair[1].phase):
+        title = f"update: value − {story.rate} × grad" if phase == "update" else phase
+        parts.append((title, [(f"{i:>{len(str(len(story.steps)))}} ", step) for i, step in numbered], story.cells))
+    return "\n".join(line for title, rows, tell in parts if rows for line in _table(title, rows, tell, limit))
+
+
+def _table(title, rows, tell, limit):
+    """The lines of one part, its columns aligned."""
+    lines = [_noted([row[0], *tell(row[1])]) if row else None for row in few(rows, limit)]
+    found = [cells for cells, _ in filter(None, lines)]
+    widths = [
+        max((len(cells[i]) for cells in found if i < len(cells) and len(cells[i]) <= _WIDEST), default=0)
+        for i in range(max(map(len, found)))
+    ]
+    more = f"… {len(rows) - (limit or 0):,} more"
+    return [title, *("  " + (_row(line[0], widths, line[1]) if line else more) for line in lines)]
+
+
+def _noted(cells):
+    """(the cells of a line, the Notes that stand behind them)."""
+    notes = [cell for cell in cells if isinstance(cell, Note)]
+    return [cell for cell in cells if not isinstance(cell, Note)], notes
+
+
+def _row(cells, widths, notes):
+    """Cells in their columns; after one that is too wide for its column, the rest as it comes; then the notes.
+
+    Notes that would end beyond the width of a page have lines of their own.
+    """
+    content, aligned = "", True
+    for cell, width in zip(cells, widths, strict=False):
+        aligned = aligned and len(cell) <= width
+        if cell or aligned and width:
+            content += cell.ljust(width if aligned else 0) + " "
+    line = (content + " ".join(notes)).rstrip()
+    if notes and len(line) > _PAGE:
+        indent = content.find("-> ") + 5 if "-> " in content else widths[0] + 4
+        return f"\n{'':{indent}}".join([content.rstrip(), *notes])
+    return line

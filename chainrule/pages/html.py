@@ -1,0 +1,62 @@
+"""What the pages have in common: each is one HTML file with its style, script and data inside, and loads nothing."""
+
+import json
+import re
+from base64 import b64encode
+from hashlib import sha256
+from importlib.resources import files
+from math import isfinite
+
+from ..graph.picture.palette import custom_properties
+
+SHARED = "numbers.js", "svg.js"  # scripts that all pages use
+
+
+def asset(package, *names):
+    """The text of files in a package's folder assets/, one after the other."""
+    return "\n".join((files(package) / "assets" / name).read_text(encoding="utf-8") for name in names)
+
+
+def assembled(template, style, script, data, **parts):
+    """A page as text: `template`, with what belongs there in place of each @name@.
+
+    @style@ is the palette's colours and `style`; @script@ is `script` after those that all pages share, and @policy@ lets
+    this script run and no other, and nothing be loaded; @data@ is `data` as JSON; all others are `parts`, which are HTML.
+    """
+    shared = asset(__package__, *SHARED)
+    script = f'\n"use strict";\n{shared}\n{script}'
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+    parts |= {"style": _palette() + style, "script": script, "policy": policy, "data": embedded(data)}
+    page = re.sub(r"@(\w+)@", lambda slot: parts[slot[1]], template)
+    return page.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
+
+
+def embedded(data):
+    """JSON that is safe inside a <script> element, whatever the names in it; nan and infinities are words.
+
+    Example:
+        >>> embedded({"</script>": [1.5, float("inf")]})
+        '{"\\\\u003c/script\\\\u003e":[1.5,"inf"]}'
+    """
+    text = json.dumps(_in_words(data), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair becomes \udxxx, as JSON writes it
+
+
+def _in_words(data):
+    """The data with words for the numbers that JSON does not have."""
+    if isinstance(data, float):
+        return data if isfinite(data) else str(data)
+    if isinstance(data, dict):
+        return {name: _in_words(value) for name, value in data.items()}
+    return [_in_words(value) for value in data] if isinstance(data, (list, tuple)) else data
+
+
+def _palette():
+    """The colours of light and dark, the same as the pictures'."""
+    light, dark = custom_properties("light"), custom_properties("dark")
+    return f":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}\n"

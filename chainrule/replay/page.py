@@ -1,0 +1,124 @@
+"""The page that history.save writes: a training run to scrub through, in one file that needs no network."""
+
+from html import escape
+from os import PathLike
+from pathlib import Path
+
+from ..autograd.errors import ArgumentError
+from ..autograd.serialize import write_atomically
+from ..pages.html import assembled, asset
+
+SCRIPTS = "chart.js", "plane.js", "panels.js", "run.js"
+DIGITS = 6  # significant ones of each number on the page
+ROWS = 1000  # epochs at most in the curves
+
+
+def save(history, path, title=None):
+    """Write the run as one HTML page to scrub through, which needs no network. Returns the path.
+
+    It shows the loss, and of a run that a Replay recorded also the decision boundary, gradients and updates layer by
+    layer, and one example's graph, moment by moment. An existing file is replaced, as a whole.
+
+    Raises: ArgumentError if `path` is no name that ends in .html, or if there is nothing to show: no epoch was
+        finished, and no Replay recorded the run; OSError if the file cannot be written.
+    Example:
+        >>> import chainrule as cr, tempfile, pathlib
+        >>> history = cr.History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
+        >>> history.save(pathlib.Path(tempfile.mkdtemp()) / "run.html").name
+        'run.html'
+    """
+    if not isinstance(path, (str, PathLike)):
+        raise ArgumentError(f"History.save: needs the name of a file, such as 'run.html', not {path!r}")
+    path = Path(path)
+    if path.suffix.lower() != ".html":
+        raise ArgumentError(
+            f"History.save: the name must end in .html, not {path.name!r}; history.to_csv(path) writes the table"
+        )
+    if not history and not history.frames:
+        raise ArgumentError(
+            "History.save: there is nothing to show: no epoch was finished, and no Replay recorded the run"
+        )
+    write_atomically(path, page(history, title).encode())
+    return path
+
+
+def page(history, title=None):
+    """The replay of a training run as the text of an HTML file; see History.save.
+
+    Where no Replay recorded the run, each epoch is a moment, and the page says how to see more.
+    """
+    scene = history.scene or {}
+    title = title or "Training replay"
+    rows = _rows(history)
+    facts = {name: scene.get(name) for name in ("layers", "answers", "plane", "notes")}
+    graph, svg = scene.get("graph"), ""
+    if graph:
+        svg = graph["svg"]
+        facts["graph"] = {name: value for name, value in graph.items() if name != "svg"}
+    data = {
+        "columns": _columns(history, rows),
+        "best": history.best_epoch,
+        "moments": _moments(history, rows),
+        "recorded": bool(history.frames),
+        **facts,
+    }
+    return assembled(
+        asset(__package__, "run.html"),
+        style=asset(__package__, "run.css"),
+        script=asset(__package__, *SCRIPTS),
+        data=_rounded(data),
+        title=escape(title),
+        about=escape(" · ".join(_about(history, scene))),
+        picture=svg,
+    )
+
+
+def _about(history, scene):
+    """What was trained, how, and how it ended, in a few phrases."""
+    yield from (scene[name] for name in ("model", "optimizer", "loss") if name in scene)
+    yield f"{len(history):,} epoch{'s' * (len(history) != 1)}"
+    if history.best_epoch is not None:
+        yield f"best: epoch {history.best_epoch}"
+    if history.stopped:
+        yield f"stopped: {history.stopped}"
+
+
+def _rows(history):
+    """(epoch, row) for the epochs that are shown: all, or some of very many, spread evenly."""
+    rows = [(row.get("epoch", i), row) for i, row in enumerate(history, 1)]
+    if len(rows) <= ROWS:
+        return rows
+    return [rows[i * (len(rows) - 1) // (ROWS - 1)] for i in range(ROWS)]
+
+
+def _columns(history, rows):
+    """{name: one number for each epoch, None where there is none}, with the column "epoch" in any case."""
+    columns = {"epoch": [epoch for epoch, _ in rows]}
+    for name in history.columns:
+        values = [row.get(name) for _, row in rows]
+        if name != "epoch" and all(value is None or isinstance(value, (int, float)) for value in values):
+            columns[name] = values
+    return columns
+
+
+def _moments(history, rows):
+    """The recorded moments, each with "at", its place on the axis of epochs; without any, the ends of the epochs."""
+    if not history.frames:
+        return [{"at": epoch, "epoch": epoch} for epoch, _ in rows]
+    length, moments = None, []
+    for frame in history.frames:
+        length = frame["of"] or length  # of an epoch that was broken off it may be unknown: as long as the one before
+        share = frame["step"] / max(length or 0, frame["step"], 1)
+        moments.append(
+            {name: value for name, value in frame.items() if name != "of"} | {"at": max(frame["epoch"] - 1, 0) + share}
+        )
+    return moments
+
+
+def _rounded(value):
+    """The data with rounded numbers."""
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, dict):
+        return {name: _rounded(item) for name, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, (list, tuple)) else value

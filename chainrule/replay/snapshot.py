@@ -1,0 +1,312 @@
+"""What a replay looks at in a run: the layers, the answers, the plane of inputs, and the graph of one example."""
+
+from base64 import b64encode
+from contextlib import contextmanager
+from math import prod
+
+import numpy as np
+
+from ..autograd.errors import ArgumentError, ChainruleError
+from ..autograd.grad_mode import enable_grad, no_grad
+from ..autograd.ops.creation import tensor
+from ..train.evaluate import predict
+from ..train.restore import evaluating
+from .outputs import CLASSES, Reading, around, places
+
+POINTS = 400  # examples at most on which loss and answers are looked at
+WIDE = 0.0123456  # a number that takes as much room as most do
+
+
+class Scene:
+    """What all moments of a run have in common, and how to look at one. Nothing of the run is changed by looking.
+
+    Fields:
+        facts: what was found at the start, as plain data: "model", "optimizer" and "loss" in words; "notes", why a part
+            is missing, by its name; and the facts of the parts that are there, by theirs: "layers", "answers", "plane",
+            "graph".
+    """
+
+    def __init__(self, run, follow, grid):
+        model, size = run.model, sum(p.size for p in run.model.parameters())
+        self.run = run
+        self.facts = {
+            "model": f"{type(model).__name__}, {size:,} parameter{'s' * (size != 1)}",
+            "optimizer": type(run.optimizer).__name__,
+            "loss": _name(run.loss),
+            "notes": {},
+        }
+        self._own = [name for name in run.random_state() if name.startswith("model.")]
+        self.layers, self.parts = Layers(model), {}
+        self.facts["layers"] = self.layers.facts
+        sample = self._tried("answers", lambda: Sample(run, follow))
+        if sample is None:
+            return
+        if follow is not None and follow >= len(sample.x):
+            raise ArgumentError(
+                f"Replay: follow must be below {len(sample.x)}, the number of examples in {sample.source}, not {follow}"
+            )
+        with self._looking():
+            self._add("answers", lambda: Answers(run, sample))
+            self._add("plane", lambda: Plane(run, sample, self.parts.get("answers"), follow, grid))
+            self._add("graph", lambda: Example(run, sample, follow))
+
+    def weights(self):
+        """Copies of the parameters, for `look` after the next step."""
+        return [p.detach() for p in self.layers.parameters]
+
+    def look(self, before, trained):
+        """What there is to see now, as plain data; `before` are the weights before the last step, if `trained`."""
+        seen = {"layers": self.layers.look(before) if trained else None}
+        with self._looking():
+            return seen | {name: self._tried(name, part.look) for name, part in self.parts.items()}
+
+    def _add(self, name, make):
+        part = self._tried(name, make)
+        if part is not None:
+            self.parts[name], self.facts[name] = part, part.facts
+
+    @contextmanager
+    def _looking(self):
+        """The model in evaluation inside the with-block, without warnings of numbers that are not finite.
+
+        The model's own generators are put back at its end, since a module may draw even in evaluation.
+        """
+        before = {name: state for name, state in self.run.random_state().items() if name in self._own}
+        try:
+            with evaluating(self.run.model), np.errstate(all="ignore"):
+                yield
+        finally:
+            self.run.set_random_state(before)
+
+    def _tried(self, name, do):
+        """do(); None, and a note, if it fails: who only looks must not end the run."""
+        try:
+            return do()
+        except Exception as error:
+            kind = "" if isinstance(error, ChainruleError) else f"{type(error).__name__}: "
+            self.facts["notes"].setdefault(name, f"{kind}{error}")
+            return None
+
+
+class Sample:
+    """The examples that are looked at: at most POINTS, spread over the training data, the followed one among them.
+
+    Fields:
+        x, y: all examples; some: the positions of those in the sample; source: where they are from.
+    """
+
+    def __init__(self, run, follow):
+        arrays = getattr(run.batches, "arrays", None)
+        self.source = "the training data"
+        if arrays is None and run.validation:
+            name, arrays = next(iter(run.validation.items()))
+            self.source = f"the validation data {name!r}"
+        if arrays is None:
+            raise ArgumentError(
+                "Replay: the data only yields batches, so there are no examples to look at; give fit a pair (x, y), "
+                "Batches, or validation data"
+            )
+        self.x, self.y = arrays
+        spread = np.linspace(0, len(self.x) - 1, min(len(self.x), POINTS)).astype(int)
+        own = [follow] if follow is not None and follow < len(self.x) else []
+        self.some = np.union1d(spread, np.array(own, dtype=int))
+
+
+class Layers:
+    """Gradients and updates, layer by layer; a layer is a module with parameters of its own.
+
+    Fields:
+        facts: for each layer its path and the name of its class.
+    """
+
+    def __init__(self, model):
+        kinds, self.groups = {path: type(module).__name__ for path, module in model.named_modules()}, {}
+        for name, p in model.named_parameters():
+            self.groups.setdefault(name.rpartition(".")[0], []).append(p)
+        self.facts = [{"name": path or "model", "kind": kinds.get(path, "")} for path in self.groups]
+        self.parameters = [p for group in self.groups.values() for p in group]
+
+    @no_grad()
+    def look(self, before):
+        """For each layer the norm of its gradient, and that of its last update over that of its weights before.
+
+        None where no gradient has arrived, where `before` is not known, and where all weights were 0.
+        """
+        found, old = [], iter(before or ())
+        for group in self.groups.values():
+            gradients = [p.grad for p in group if p.requires_grad and p.grad is not None]
+            ratio = None
+            if before is not None:
+                pairs = [(p, next(old)) for p in group]
+                size = _norm([w for _, w in pairs])
+                ratio = _norm([p - w for p, w in pairs]) / size if size else None
+            found.append([_norm(gradients) if gradients else None, ratio])
+        return found
+
+
+class Answers:
+    """The loss on the sample, and which of its examples are right.
+
+    Fields:
+        facts: the sample: "source", "total" examples there, "examples" looked at, and "kind", "classes", "scale"
+            and "says" of the Reading.
+    """
+
+    def __init__(self, run, sample):
+        self.run, self.x, self.y = run, sample.x[sample.some], sample.y[sample.some]
+        self.reading = Reading(predict(run.model, self.x).numpy(), self.y.numpy(), _name(run.loss))
+        self.facts = {
+            "source": sample.source,
+            "total": len(sample.x),
+            "examples": len(self.x),
+            "kind": self.reading.kind,
+            "classes": self.reading.classes,
+            "scale": self.reading.scale,
+            "says": self.reading.says,
+        }
+
+    @no_grad()
+    def look(self):
+        """{"loss": a number, "wrong": a bit for each example as base64 of np.packbits, None where none is right or wrong}."""
+        output = predict(self.run.model, self.x)
+        scores, wrong = output.numpy(), None
+        if self.reading.kind == "classes" and np.isfinite(scores).all():
+            wrong = _text(np.packbits(self.reading.wrong(scores)))
+        return {"loss": float(self.run.loss(output, self.y)), "wrong": wrong}
+
+
+class Plane:
+    """What the model says at each point of the plane of its two inputs, or along its one input.
+
+    Fields:
+        facts: "kind", "plane" or "curve"; "x" and "y", the ranges [low, high] of the axes; "grid", the points along an axis
+            of the plane; "points", the sample as [x, y, class or target]; "followed", the place of the followed example
+            among them.
+    """
+
+    def __init__(self, run, sample, answers, follow, grid):
+        shape = tuple(sample.x.shape)
+        if len(shape) != 2 or shape[1] > 2:
+            inputs = f"{shape[1]} inputs" if len(shape) == 2 else f"inputs of shape {shape[1:]}"
+            raise ArgumentError(f"it is drawn for models of one or two inputs; this one has {inputs}")
+        if answers is None or answers.reading.kind is None:
+            raise ArgumentError(
+                f"the model's outputs are neither one number nor one for each of up to {CLASSES} classes of y"
+            )
+        self.run, self.reading, self.flat = run, answers.reading, shape[1] == 1
+        if self.flat and (self.reading.classes or 2) > 2:
+            raise ArgumentError("over one input it is drawn for numbers and for two classes")
+        low, high = sample.x.min(axis=0).tolist(), sample.x.max(axis=0).tolist()
+        ranges = [around(*pair) for pair in zip(low, high, strict=True)]
+        points = [np.linspace(*pair, 4 * grid if self.flat else grid) for pair in ranges]
+        points = np.stack(np.meshgrid(*points), axis=-1).reshape(-1, shape[1])
+        like = sample.x if sample.x.dtype.kind == "f" else run.model.parameters()[0]
+        self.points = tensor(points, dtype=like.dtype, device=like.device)
+        seen, truth = answers.x.tolist(), self.reading.truth.tolist()
+        self.facts = {
+            "kind": "curve" if self.flat else "plane",
+            "x": ranges[0],
+            "y": (self.reading.scale or around(0, 1)) if self.flat else ranges[1],
+            "grid": grid,
+            "points": [[*x, y, y] if self.flat else [*x, y] for x, y in zip(seen, truth, strict=True)],
+            "followed": int(np.searchsorted(sample.some, follow)) if follow in sample.some else None,
+        }
+
+    def look(self):
+        """As base64: for each point of the plane, row by row from the lowest x₂ up, its code, see Reading.codes; for each
+        point of the curve its place in the range of "y". None if a prediction is not finite."""
+        scores = predict(self.run.model, self.points).numpy()
+        if not np.isfinite(scores).all():
+            return None
+        if self.flat and self.reading.kind == "classes":
+            return _text(places(self.reading.probabilities(scores)[:, 1], self.facts["y"]))
+        return _text(self.reading.codes(scores))
+
+
+class Example:
+    """The graph of one example's loss, traced anew at each moment.
+
+    Fields:
+        facts: "index" of the example; "svg", the picture as it was at first; "nodes", {"id", "label", "made"} for each
+            value in it, where "made" says by which operation; "edges", the ids of those whose local derivative is a number.
+    """
+
+    def __init__(self, run, sample, follow):
+        from ..graph.picture.svg import drawn
+        from ..graph.picture.view import view  # only who records needs these
+
+        if follow is None:
+            raise ArgumentError("no example is followed: Replay(follow=None)")
+        self.run, self.x, self.y = run, sample.x[follow : follow + 1], sample.y[follow : follow + 1]
+        graph = self._graph()
+        self.form, shown = _form(graph), view(_lasting(graph))
+        nodes = [graph.nodes[box.members[0]] for box in shown.boxes if not box.is_group]
+        self.nodes = sorted(node.id for node in nodes if not node.is_number)
+        edges = [graph.edges[arrow.edges[0]] for arrow in shown.arrows if len(arrow.edges) == 1]
+        self.edges = [edge.id for edge in edges if edge.local is not None and edge.local.shape == ()]
+        labels = [{"id": i, "label": graph.nodes[i].label, "made": graph.nodes[i].operation} for i in self.nodes]
+        self.facts = {"index": follow, "svg": drawn(graph, shown), "nodes": labels, "edges": self.edges}
+
+    def look(self):
+        """What the numbers are now: of each node "value" and "grad", which is what one pass brings, as cells of text, None
+        where unknown, and "badges"; of each edge "local"."""
+        graph = self._graph()
+        if _form(graph) != self.form:
+            raise ArgumentError("the model computed another graph than at the start, which has no place in the picture")
+        nodes = [graph.nodes[i] for i in self.nodes]
+        return {
+            "value": [_cells(node.value) for node in nodes],
+            "grad": [_cells(node.total) for node in nodes],
+            "badges": ["; ".join(node.badges) for node in nodes],
+            "local": [str(graph.edges[i].local) for i in self.edges],
+        }
+
+    def _graph(self):
+        from ..graph.capture import capture  # only who records needs it
+
+        with enable_grad():
+            loss = self.run.loss(self.run.model(self.x), self.y)
+            return capture(loss, {"x": self.x, "y": self.y, "loss": loss}, elements=False)
+
+
+def _form(graph):
+    """What must stay as it is for a picture to stay right."""
+    return [(n.operation, n.shape) for n in graph.nodes], [(e.source, e.target) for e in graph.edges]
+
+
+def _lasting(graph):
+    """The graph without what is true of one moment only: with numbers as wide as they may get, so that there is room."""
+    for node in graph.nodes:
+        node.badges, node.line = [], ""  # the line would be one of this file
+        node.value, node.grad = _wide(node.value), _wide(node.total)
+    for edge in graph.edges:
+        edge.local = _wide(edge.local)
+    return graph
+
+
+def _wide(values):
+    """Values of that shape whose text is long; those that are no floating numbers stay."""
+    if values is None or not values.dtype.startswith("float"):
+        return values
+    summary = values.summary and {**values.summary, "min": -WIDE, "max": WIDE, "mean": -WIDE}
+    items = values.items and np.linspace(-WIDE, WIDE / 2, prod(values.shape)).reshape(values.shape).tolist()
+    return type(values)(values.shape, values.dtype, items, summary)
+
+
+def _cells(values):
+    """The cells of Values, row by row; None for what is not known."""
+    return values and [cell for row in values.rows() for cell in row]
+
+
+def _norm(tensors):
+    """√Σ x² over all, in float64, in which squares neither overflow nor vanish."""
+    return float(sum((t.to("float64") ** 2).sum() for t in tensors)) ** 0.5
+
+
+def _text(array):
+    return b64encode(array.tobytes()).decode()
+
+
+def _name(function):
+    function = getattr(function, "func", function)  # of a functools.partial
+    return getattr(function, "__name__", type(function).__name__)

@@ -1,0 +1,1 @@
+"""A training run: fit, its callbacks, and what looks at a model before and after."""

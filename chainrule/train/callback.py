@@ -1,0 +1,49 @@
+"""What can take part in a training run without being part of its loop."""
+
+
+class Callback:
+    """Called by fit at four moments; define those that you need. `run` is the training run, see cr.Run.
+
+    Set run.stop to a reason, in words, to end the training after the current step.
+
+    Fields:
+        ended: a reason to stop that still holds when the run is taken up from a checkpoint; None if there is none.
+
+    Example:
+        >>> import chainrule as cr
+        >>> class StopWhenGood(cr.Callback):
+        ...     def on_epoch(self, run):
+        ...         if run.history[-1]["loss"] < 0.1:
+        ...             run.stop = "the loss is below 0.1"
+    """
+
+    ended: str | None = None
+
+    def on_start(self, run):
+        """Before the first epoch; raise here what is wrong with the callback's own options."""
+
+    def on_step(self, run):
+        """After each step of the optimiser."""
+
+    def on_epoch(self, run):
+        """After each epoch; its row is run.history[-1]."""
+
+    def on_end(self, run):
+        """When the run ends, whatever ended it: also Ctrl-C and errors."""
+
+    def state_dict(self):
+        """What a checkpoint must hold for this callback to go on: tensors, numbers and strings, by name."""
+        return {}
+
+    def load_state_dict(self, state):
+        """Go on from what state_dict() returned."""
+
+
+class EachEpoch(Callback):
+    """A plain function of the run, called after each epoch."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def on_epoch(self, run):
+        self.function(run)

@@ -1,0 +1,52 @@
+"""Checkpoints: all that a run needs to go on after it was killed, in one file."""
+
+from pathlib import Path
+
+from ..autograd.arguments import whole
+from ..autograd.errors import ArgumentError
+from ..autograd.serialize import load, save
+from .callback import Callback
+
+
+class Checkpoint(Callback):
+    """Writes the whole state of a run to `path` after each epoch, at Ctrl-C, and after every `every` steps if given.
+
+    The file is a safetensors file with the rest as JSON in its header: model, optimiser, schedule, random generators,
+    position in the data, history, callbacks. It is replaced as a whole or not at all. fit(..., checkpoint=path,
+    resume=True) goes on from it and ends with the very weights that the uninterrupted run would have had, to the bit
+    (on the same machine, with data that comes in the same order: Batches does).
+
+    Raises: ArgumentError, before the training starts, if the file exists and fit was not told to resume, or if its folder
+        does not exist.
+    """
+
+    def __init__(self, path, every=None):
+        self.path = Path(path)
+        self.every = None if every is None else whole("Checkpoint", "every", every)
+
+    def refuse(self, resume):
+        """Raise if nothing can be written, or if what is there would be lost."""
+        if not self.path.parent.is_dir():
+            raise ArgumentError(f"fit: the checkpoint's folder {self.path.parent} does not exist; make it first")
+        if self.path.exists() and not resume:
+            raise ArgumentError(
+                f"fit: there is a checkpoint at {self.path}; pass resume=True to go on from it, or delete it"
+            )
+
+    def take_up(self, run, resume):
+        """Go on with the run that the file holds, if there is one."""
+        if self.path.exists():
+            run.load_state_dict(load(self.path))
+        elif resume:
+            run.say(f"there is no checkpoint at {self.path} yet: starting anew")
+
+    def on_step(self, run):
+        if self.every and run.optimizer.steps % self.every == 0:
+            save(run.state_dict(), self.path)
+
+    def on_epoch(self, run):
+        save(run.state_dict(), self.path)
+
+    def on_end(self, run):
+        if run.interrupted and run.epoch and not run.halfway:  # between two steps: nothing is half done
+            save(run.state_dict(), self.path)

@@ -1,0 +1,112 @@
+"""Keeping the best weights of a run, and ending it when it no longer gets better."""
+
+from math import inf
+
+from ..autograd.arguments import not_negative, whole
+from ..autograd.errors import ArgumentError
+from ..metrics import direction
+from .callback import Callback
+
+
+class Best(Callback):
+    """Keeps a copy of the weights of the best epoch so far.
+
+    Fields:
+        monitor: the column of the history that is compared.
+        epoch: the best epoch; None before the first.
+        value: its value in that column.
+        weights: its state dict.
+    """
+
+    def __init__(self, monitor="val_loss", mode="auto", min_delta=0.0):
+        if not isinstance(monitor, str):
+            raise ArgumentError(f"{type(self).__name__}: monitor must be the name of a column, not {monitor!r}")
+        if mode != "auto":
+            direction(type(self).__name__, monitor, mode)
+        self.monitor, self.mode = monitor, mode
+        self.min_delta = not_negative(type(self).__name__, "min_delta", min_delta)
+        self.epoch, self.value, self.weights = None, None, None
+
+    def on_start(self, run):
+        run.refuse_missing(type(self).__name__, self.monitor)
+        self.sign = direction(type(self).__name__, self.monitor, self.mode)
+        self.epoch, self.value, self.weights = None, self.sign * inf, None
+
+    def on_epoch(self, run):
+        value = run.history[-1][self.monitor]
+        if self.sign * (self.value - value) > self.min_delta:  # never true of nan
+            self.epoch, self.value, self.weights = run.epoch, value, run.model.state_dict()
+            self.improved(run)
+        else:
+            self.waited(run)
+
+    def improved(self, run):
+        """After an epoch better than all before by more than min_delta."""
+
+    def waited(self, run):
+        """After any other epoch."""
+
+    def on_end(self, run):
+        run.history.best_epoch, run.history.best_weights = self.epoch, self.weights
+
+    def state_dict(self):
+        return {"epoch": self.epoch, "value": self.value, "weights": self.weights}
+
+    def load_state_dict(self, state):
+        self.epoch, self.value, self.weights = state["epoch"], state["value"], state["weights"]
+
+
+class EarlyStopping(Best):
+    """Ends a run when `monitor` has not improved for `patience` epochs, and gives the model its best weights.
+
+    The best weights are restored whatever ended the run: patience, the last epoch, Ctrl-C or an error.
+    `history.best_epoch` says which epoch they are from.
+
+    An epoch is better if it improves on the best so far by more than `min_delta`. mode is "min", "max", or "auto", which
+    knows losses and the metrics of chainrule.metrics.
+
+    Raises: ArgumentError for a bad patience or min_delta, or a column that the run does not have.
+    Source: Prechelt, "Early stopping - but when?" (1998).
+    Example:
+        >>> import chainrule as cr
+        >>> cr.EarlyStopping(patience=5, monitor="val_accuracy")
+        EarlyStopping(patience=5, min_delta=0.0, monitor='val_accuracy')
+    """
+
+    def __init__(self, patience=10, min_delta=0.0, monitor="val_loss", mode="auto"):
+        super().__init__(monitor, mode, min_delta)
+        self.patience = whole("EarlyStopping", "patience", patience)
+        self.waiting = 0
+
+    def on_start(self, run):
+        super().on_start(run)
+        self.waiting = 0
+
+    def improved(self, run):
+        self.waiting = 0
+
+    def waited(self, run):
+        self.waiting += 1
+        run.stop = run.stop or self.ended
+
+    @property
+    def ended(self):
+        if self.waiting < self.patience:
+            return None
+        return f"{self.monitor} has not improved for {self.waiting} epoch{'s' * (self.waiting > 1)}"
+
+    def on_end(self, run):
+        super().on_end(run)
+        if self.weights is not None:
+            run.model.load_state_dict(self.weights)
+            run.say(f"the weights are those of epoch {self.epoch}, {self.monitor} {self.value:.4g}")
+
+    def state_dict(self):
+        return super().state_dict() | {"waiting": self.waiting}
+
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        self.waiting = state["waiting"]
+
+    def __repr__(self):
+        return f"EarlyStopping(patience={self.patience}, min_delta={self.min_delta}, monitor={self.monitor!r})"

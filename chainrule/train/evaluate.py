@@ -1,0 +1,68 @@
+"""What a model says, and how good it is, with dropout and the like switched off."""
+
+from ..autograd.arguments import whole
+from ..autograd.errors import ArgumentError
+from ..autograd.grad_mode import no_grad
+from ..autograd.ops.shape import concatenate
+from ..metrics import metric as find
+from .restore import evaluating
+
+
+@no_grad()
+def predict(model, x, batch_size=4096):
+    """The output of `model` for x: in evaluation, without a graph, in parts of at most `batch_size` examples.
+
+    The mode of each module is as before afterwards.
+
+    Shape: x (n, …) → (n, …).
+    Example:
+        >>> import chainrule as cr
+        >>> model = cr.nn.MLP([2, 8, 3], dropout=0.5)
+        >>> cr.predict(model, cr.zeros((5, 2))).shape
+        (5, 3)
+    """
+    whole("predict", "batch_size", batch_size)
+    with evaluating(model):
+        if len(x) <= batch_size:
+            return model(x)
+        return concatenate([model(x[i : i + batch_size]) for i in range(0, len(x), batch_size)])
+
+
+@no_grad()
+def evaluate(model, loss, x, y, metrics=None, name="val", batch_size=4096):
+    """The loss and the metrics of `model` on (x, y), as a dict of numbers: <name>_loss, <name>_<metric>.
+
+    `metrics` as in fit. The model works on parts of at most `batch_size` examples; loss and metrics see them all.
+    """
+    metrics = named_metrics(metrics)
+    with evaluating(model):  # a loss may look at the model
+        prediction = predict(model, x, batch_size)
+        scores = {f"{name}_{k}": float(metric(prediction, y)) for k, metric in metrics.items()}
+        return {f"{name}_loss": float(loss(prediction, y))} | scores
+
+
+def named_metrics(metrics):
+    """{name: function}, from names, functions, or a dict of either.
+
+    Raises: ArgumentError for a name that does not exist, a function without a name, or one name for two.
+    """
+    if isinstance(metrics, dict):
+        return {name: find(m) for name, m in metrics.items()}
+    if metrics is None:
+        return {}
+    metrics = [metrics] if isinstance(metrics, str) or callable(metrics) else metrics
+    if not hasattr(metrics, "__iter__"):
+        raise ArgumentError(f"metrics must be names, functions, or a dict of functions, not {metrics!r}")
+    pairs = [(_name(m), m) for m in metrics]
+    names = [name for name, _ in pairs]
+    if None in names or len(set(names)) < len(names):
+        raise ArgumentError(f"metrics need names, each once, but have {names}; give a dict of functions by name")
+    return {name: find(m) for name, m in pairs}
+
+
+def _name(metric):
+    """The name of a metric: its own, or that of the function a functools.partial was made of."""
+    if isinstance(metric, str):
+        return metric
+    name = getattr(getattr(metric, "func", metric), "__name__", None)
+    return None if name == "<lambda>" else name

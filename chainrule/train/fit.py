@@ -1,0 +1,104 @@
+"""fit: the definition of training."""
+
+from ..autograd.arguments import whole
+from .inputs import (
+    all_callbacks,
+    batches_of,
+    checkpoint_at,
+    clips,
+    metrics_of,
+    refuse_misfits,
+    refuse_wrong_kinds,
+    validation_parts,
+)
+from .interrupt import DeferredInterrupt
+from .run import Run
+
+
+def fit(
+    model,
+    loss,
+    optimizer,
+    data,
+    epochs,
+    validation=None,
+    metrics=None,
+    *,
+    batch_size=32,
+    clip_norm=None,
+    clip_value=None,
+    penalty=None,
+    early_stopping=None,
+    callbacks=(),
+    checkpoint=None,
+    resume=False,
+    verbose=1,
+):
+    """Train `model`: for each batch forward, loss, backward, step; after each epoch validate.
+
+    Fields:
+        data: Batches, or a pair of arrays (x, y), which is then shuffled into batches of `batch_size` (None: all at
+            once; 1: stochastic), or anything that yields (x, y) anew in each epoch.
+        validation: a pair (x, y), or several by name: {"train": (x, y), "val": (x, y)}.
+        metrics: what to measure on the validation data: names from chainrule.metrics, functions of (prediction, y), or
+            a dict of functions by name.
+        clip_norm, clip_value: bounds on the norm of all gradients together, and on each of their elements.
+        penalty: a function of the model whose value is added to the loss, such as a weight penalty.
+        early_stopping: an EarlyStopping, or its patience.
+        callbacks: Callbacks, or functions of the run that are called after each epoch.
+        checkpoint: a path, or a Checkpoint: where to write all that it takes to go on; resume=True goes on from there.
+        verbose: 0 is silent; 1 shows a bar on a terminal and a line for each epoch elsewhere; n a line for every n.
+
+    Ctrl-C ends the training after the current step, a second one at once; the History of the finished epochs is
+    returned, and with early stopping the model has its best weights.
+
+    x and y of pairs, if they are floating, are converted to the model's dtype. Afterwards the model is in evaluation.
+
+    Returns the History: per epoch the mean loss (penalty included; the loss is taken to be a mean over its examples),
+    val_loss and val_<metric>, the learning rate, the mean norm of the gradients (before clip_norm), and the seconds that
+    training took. Its best_epoch and best_weights are those of the
+    lowest val_loss, or of what early stopping monitors.
+    Raises: ArgumentError, ShapeError or CheckpointError, before anything has changed, for options and data that do not
+        fit; GraphError if a loss or a gradient is nan or infinite.
+    Example:
+        >>> import chainrule as cr
+        >>> x = cr.linspace(-1, 1, 50).reshape(50, 1)
+        >>> model = cr.nn.Linear(1, 1)
+        >>> history = cr.fit(model, cr.nn.mse, cr.optim.SGD(model.parameters(), lr=0.1), (x, 3 * x), 50, verbose=0)
+        >>> history[-1]["loss"] < 1e-4
+        True
+    """
+    whole("fit", "epochs", epochs)
+    verbose = whole("fit", "verbose", int(verbose) if isinstance(verbose, bool) else verbose, least=0)
+    refuse_wrong_kinds(model, loss, optimizer, penalty)
+    data, validation = batches_of(data, batch_size, model), validation_parts(validation, model)
+    metrics, clip = metrics_of(metrics, validation), clips(clip_norm, clip_value)
+    checkpoint = checkpoint_at(checkpoint, resume)
+    callbacks = all_callbacks(early_stopping, validation, callbacks, epochs, verbose, checkpoint)
+    run = Run(model, loss, optimizer, data, validation, metrics, callbacks)
+    refuse_misfits(run, clip)
+    if checkpoint is not None:
+        checkpoint.refuse(resume)
+    with DeferredInterrupt(run), run.started():
+        if checkpoint is not None:
+            checkpoint.take_up(run, resume)
+        while run.goes_on(epochs):
+            for x, y in run.rest_of_epoch():
+                norms = []  # of the gradients before they are clipped
+
+                def closure(x=x, y=y, norms=norms):
+                    optimizer.zero_grad()
+                    value = loss(model(x), y)
+                    if penalty is not None:
+                        value = value + penalty(model)
+                    value.backward()
+                    for bound in clip:
+                        norms.append(bound(optimizer.params))
+                    return value
+
+                run.count(optimizer.step(closure), len(x), *norms[:1])
+                if run.ending:
+                    break
+            else:
+                run.finish_epoch()
+    return run.history

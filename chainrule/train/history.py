@@ -1,0 +1,97 @@
+"""What a training run leaves behind."""
+
+from pathlib import Path
+
+from ..autograd.serialize import write_atomically
+
+SHOWN = 60  # rows that are printed of a long run
+
+
+class History(list):
+    """One dict for each epoch: `epoch`, `loss`, what was measured on the validation data, `lr`, `grad_norm`, `seconds`.
+
+    Fields:
+        best_epoch: the epoch with the best monitored value; None without validation data.
+        best_weights: the model's state dict after that epoch.
+        stopped: why the run ended before its last epoch, in words; None if it did not.
+        frames: the moments that a Replay recorded, as plain data: of each "epoch", "step" in it, "of" so many, "steps" in
+            all, and what was seen then: "layers", "answers", "plane" and "graph". Empty without a Replay.
+        scene: what these moments have in common; None without a Replay.
+
+    Example:
+        >>> import chainrule as cr
+        >>> history = cr.History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
+        >>> history["loss"]
+        [0.5, 0.25]
+        >>> history
+        epoch  loss
+            1   0.5
+            2  0.25
+    """
+
+    def __init__(self, rows=()):
+        super().__init__(rows)
+        self.best_epoch = self.best_weights = self.stopped = self.scene = None
+        self.frames = []
+
+    def __getitem__(self, key):
+        """A column by its name, an epoch by its position, or several epochs as a History."""
+        if isinstance(key, str):
+            if self and key not in self.columns:
+                raise KeyError(f"there is no column {key!r}; choose among {', '.join(self.columns) or 'none'}")
+            return [row[key] for row in self]
+        rows = super().__getitem__(key)
+        return History(rows) if isinstance(key, slice) else rows
+
+    @property
+    def best(self):
+        """The row of the best epoch; None without one."""
+        return next((row for row in self if row.get("epoch") == self.best_epoch), None)
+
+    @property
+    def columns(self):
+        return list(dict.fromkeys(name for row in self for name in row))
+
+    def to_csv(self, path):
+        """Write one line for each epoch under a line of names; an existing file is replaced, as a whole."""
+        import csv
+        import io
+
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self.columns)
+        writer.writeheader()
+        writer.writerows(self)
+        write_atomically(Path(path), text.getvalue().encode())
+
+    def _cells(self):
+        """The table as text: the names, and a row for each epoch."""
+        show = lambda v: f"{v:.4g}" if isinstance(v, float) else str(v)
+        return [self.columns, *([show(row.get(name, "")) for name in self.columns] for row in self)]
+
+    def __repr__(self):
+        if not self:
+            return "no epoch was finished"
+        cells = self._cells()
+        if len(cells) > 1 + SHOWN:
+            cells[1 + SHOWN // 2 : -SHOWN // 2] = [["…"] * len(cells[0])]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in cells)
+
+    def _repr_html_(self):
+        """A table for notebooks, the best epoch in bold."""
+        from html import escape
+
+        names, *rows = self._cells()
+        style = "text-align:right;padding:.1rem .6rem"
+        head = "".join(f"<th style='{style}'>{escape(name)}</th>" for name in names)
+        body = []
+        for epoch, row in zip(self, rows, strict=True):
+            best = self.best_epoch is not None and epoch.get("epoch") == self.best_epoch
+            cells = "".join(f"<td style='{style}'>{escape(cell)}</td>" for cell in row)
+            body.append(
+                f"<tr style='font-weight:bold' title='best epoch'>{cells}</tr>" if best else f"<tr>{cells}</tr>"
+            )
+        facts = [f"best: epoch {self.best_epoch}"] if self.best_epoch is not None else []
+        facts += [f"stopped: {self.stopped}"] if self.stopped else []
+        caption = f"<p>{escape(' · '.join(facts))}</p>" if facts else ""
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>{caption}"

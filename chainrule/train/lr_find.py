@@ -1,0 +1,138 @@
+"""The learning rate range test: a short run whose rate grows until the loss explodes, and which is then undone."""
+
+from itertools import islice
+from math import isfinite
+
+import numpy as np
+
+from ..autograd.arguments import positive, whole
+from ..autograd.errors import ArgumentError, GraphError
+from ..autograd.grad_mode import no_grad
+from .inputs import batches_of
+from .restore import untouched
+from .run import Run
+
+
+class LRFind:
+    """The outcome of lr_find.
+
+    Fields:
+        lrs: the learning rates that were tried, rising by a constant factor.
+        losses: the loss of the batch before each step, less what it was with the weights at the start, plus the mean of
+            that over all batches: so the differences between batches are taken out.
+        smoothed: the mean of each loss and its neighbours.
+        suggestion: the rate at which the smoothed loss fell fastest; it is a good maximum to start with.
+    """
+
+    def __init__(self, lrs, losses, smoothed, suggestion):
+        self.lrs, self.losses, self.smoothed, self.suggestion = lrs, losses, smoothed, suggestion
+
+    def __repr__(self):
+        return f"LRFind(suggestion={self.suggestion:.3g}, {len(self.lrs)} rates from {self.lrs[0]:.3g} to {self.lrs[-1]:.3g})"
+
+
+def lr_find(model, loss, optimizer, data, start=1e-7, end=10.0, steps=100, *, batch_size=32, diverged=4.0):
+    """Try learning rates from `start` to `end` in `steps` steps of training, and suggest one.
+
+    The run ends early where the smoothed loss exceeds `diverged` times its lowest value. Afterwards model, optimiser and
+    random generators are as before, to the bit, whatever ended it.
+
+    `data` as in fit; it is repeated as often as needed. The rate is that of the first group of parameters, and the others
+    keep their proportion to it.
+
+    Raises: ArgumentError for bad bounds, for data that is an iterator (it would be used up), or if no rate lowered the
+        loss; GraphError if the loss or a gradient is nan at the very first step.
+    Source: Smith, "Cyclical learning rates for training neural networks" (2017), section 3.3.
+    Example:
+        >>> import chainrule as cr
+        >>> x = cr.linspace(-1, 1, 64).reshape(64, 1)
+        >>> cr.random.seed(0)
+        >>> model = cr.nn.Linear(1, 1)
+        >>> found = cr.lr_find(model, cr.nn.mse, cr.optim.SGD(model.parameters(), lr=0.1), (x, 3 * x))
+        >>> 0.01 < found.suggestion < 1
+        True
+    """
+    positive("lr_find", "start", start), positive("lr_find", "end", end)
+    whole("lr_find", "steps", steps, least=10)
+    if not end > start:
+        raise ArgumentError(f"lr_find: end must be above start, not {end} and {start}")
+    if not diverged > 1:
+        raise ArgumentError(f"lr_find: diverged must be above 1, not {diverged!r}")
+    if optimizer.whole_batch:
+        raise ArgumentError(f"lr_find: {type(optimizer).__name__} finds its steps itself; lr=1 suits it")
+    data = batches_of(data, batch_size, model)
+    if hasattr(data, "__next__"):
+        raise ArgumentError("lr_find: the data is an iterator, which would be used up; give Batches, a pair or a list")
+    run = Run(model, loss, optimizer, data, {}, {}, [])
+    lrs = np.geomspace(start, end, steps).tolist()
+    with untouched(run):
+        model.train()
+        batches = list(islice(_endless(data), steps))
+        before = run.random_state()
+        with no_grad():
+            base = [float(loss(model(x), y)) for x, y in batches]
+        if not isfinite(sum(base)):
+            bad = next(value for value in base if not isfinite(value))
+            raise GraphError(f"lr_find: the loss of a batch is {bad}, before any step; look at the data")
+        run.set_random_state(before)  # the same dropout as before, batch by batch
+        losses = list(_sweep(run, lrs, batches, base, diverged))
+    return _judged(lrs, losses)
+
+
+def _sweep(run, lrs, batches, base, diverged):
+    """The loss at each rate, less what makes its batch easier or harder than others, until it explodes."""
+    smoothed = lowest = None
+    mean = sum(base) / len(base)
+    rates = [run.optimizer.rate(group) for group in run.optimizer.groups]
+    ratios = [rate / rates[0] if rates[0] else 1.0 for rate in rates]
+    for lr, (x, y), own in zip(lrs, batches, base, strict=True):
+        for group, ratio in zip(run.optimizer.groups, ratios, strict=True):
+            group["lr"] = lr * ratio
+        run.optimizer.zero_grad()
+        value = run.loss(run.model(x), y)
+        number = float(value) - own + mean
+        if not isfinite(number):
+            return
+        yield number
+        smoothed = number if smoothed is None else 0.9 * smoothed + 0.1 * number
+        lowest = smoothed if lowest is None else min(lowest, smoothed)
+        if smoothed > diverged * abs(lowest):
+            return
+        value.backward()
+        try:
+            run.optimizer.step()
+        except GraphError:  # a gradient overflowed: that is divergence too, but at the first step it is an error
+            if lr == lrs[0]:
+                raise
+            return
+
+
+def _endless(data):
+    """The batches, from the start again whenever they end."""
+    while True:
+        empty = True
+        for batch in data:
+            empty = False
+            yield batch
+        if empty:
+            raise ArgumentError("lr_find: there are no batches")
+
+
+def _judged(lrs, losses):
+    """The outcome with its suggestion: where the smoothed loss falls fastest over log lr, before its minimum."""
+    if len(losses) < 4:
+        raise ArgumentError(
+            f"lr_find: the loss exploded after {len(losses)} steps, at a rate of {lrs[len(losses) - 1]:.3g}; lower start"
+        )
+    lrs, reach = lrs[: len(losses)], max(1, len(losses) // 12)
+    smoothed = [float(np.mean(losses[max(0, i - reach) : i + reach + 1])) for i in range(len(losses))]
+    bottom = int(np.argmin(smoothed))
+    # over a distance, since neighbours differ by the noise of their batches
+    slopes = np.array([smoothed[i + reach] - smoothed[i - reach] for i in range(reach, bottom + 1 - reach)])
+    fall = smoothed[0] - smoothed[bottom]
+    if not len(slopes) or slopes.min() >= 0 or fall <= 1e-3 * abs(smoothed[0]):
+        raise ArgumentError(
+            f"lr_find: no rate between {lrs[0]:.3g} and {lrs[-1]:.3g} lowered the loss ({smoothed[0]:.4g} at first, "
+            f"{smoothed[bottom]:.4g} at best); check the model with sanity_check, or try another range"
+        )
+    return LRFind(lrs, losses, smoothed, lrs[reach + int(np.argmin(slopes))])

@@ -1,0 +1,194 @@
+"""Checks of a model and a batch that find most mistakes before the first long run."""
+
+from math import log
+from typing import NamedTuple
+
+import numpy as np
+
+from ..autograd.arguments import whole
+from ..autograd.errors import ArgumentError, GraphError
+from ..autograd.grad_mode import no_grad
+from ..autograd.ops.creation import asarray, full_like, tensor
+from ..autograd.ops.elementwise import square
+from ..autograd.ops.index import take_along_axis
+from ..autograd.ops.reduce import logsumexp, mean
+from ..autograd.ops.shape import expand_dims
+from ..optim.adam import Adam
+from .restore import untouched
+from .run import Run
+
+
+class Finding(NamedTuple):
+    """One check: what was asked, whether it is well, and what was seen."""
+
+    check: str
+    ok: bool
+    seen: str
+
+
+class Report(list):
+    """The findings of sanity_check, as a list that reads as text.
+
+    Fields:
+        ok: whether all is well.
+    """
+
+    @property
+    def ok(self):
+        return all(finding.ok for finding in self)
+
+    def __repr__(self):
+        return "\n".join(f"{'ok  ' if f.ok else 'FAIL'}  {f.check}: {f.seen}" for f in self)
+
+
+def sanity_check(model, batch, loss=None, steps=300, lr=0.01):
+    """Check a model on one batch (x, y); afterwards model and random generators are as before.
+
+    1. The loss at the start is near that of guessing: ln K for K classes, else that of the best of a few constants; not
+       far above it (weights too large), nor far below (the answer leaks in).
+    2. Every parameter gets a gradient that is not 0 throughout.
+    3. The output depends on the input, and each example's output on that example only.
+    4. The model can learn the batch by heart: `steps` steps of Adam bring the loss below a tenth.
+
+    Shape: x (n, …), y (n,) of class indices, or y as the output; n ≥ 2.
+    Without `loss` it is cross-entropy for whole-numbered y and mean squared error for others.
+
+    Returns a Report: a list of findings; report.ok says whether all is well.
+    Raises: ArgumentError if the batch is no pair or has fewer than two examples; what the model raises.
+    Source: the habits are collected in Karpathy, "A recipe for training neural networks" (2019).
+    Example:
+        >>> import chainrule as cr
+        >>> cr.random.seed(0)
+        >>> x, y = cr.random.normal(size=(16, 4)), cr.random.integers(3, size=16)
+        >>> cr.sanity_check(cr.nn.MLP([4, 32, 3]), (x, y)).ok
+        True
+    """
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        raise ArgumentError("sanity_check: the batch must be a pair (x, y)")
+    x, y = (asarray(a).detach() for a in batch)
+    if not x.ndim or x.shape[0] < 2 or not y.ndim or y.shape[0] != x.shape[0]:
+        raise ArgumentError(f"sanity_check: needs x and y of one length, at least 2, given {x.shape} and {y.shape}")
+    whole("sanity_check", "steps", steps)
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    loss = loss or (cross_entropy if y.dtype.kind in "iu" else squared_error)
+    with untouched(Run(model, loss, None, [], {}, {}, [])):
+        model.eval()
+        with no_grad():
+            output = model(x)
+            start = float(loss(output, y))
+        report = Report([_start(loss, output, y, start)])
+        report.append(_gradients(model, loss, x, y, named))
+        reached = [(name, p) for name, p in named.items() if p.grad is not None]
+        report += _dependence(model, x, output)
+        report.append(_by_heart(model, loss, x, y, start, reached, steps, lr))
+    return report
+
+
+def cross_entropy(logits, index):
+    """Mean of log Σ eᶻ - z[index]."""
+    chosen = take_along_axis(logits, expand_dims(index, axis=-1), -1)[..., 0]
+    return mean(logsumexp(logits, axis=-1) - chosen)
+
+
+def squared_error(prediction, y):
+    """Mean of (prediction - y)²."""
+    if prediction.shape != y.shape:
+        raise ArgumentError(f"sanity_check: the output has shape {prediction.shape}, y has {y.shape}; reshape one")
+    return mean(square(prediction - y))
+
+
+def _start(loss, output, y, start):
+    """Is the loss near that of guessing: all classes alike, or one number for every example?"""
+    check = "loss at the start"
+    if y.dtype.kind in "iu" and output.ndim == y.ndim + 1:
+        guess, name = log(output.shape[-1]), f"ln {output.shape[-1]} = "
+        high = 2 * guess + 1
+    else:
+        guess, name = min(_constant_losses(loss, output, y)), ""
+        high = 3 * guess
+    seen = f"{start:.4g}, guessing gives {name}{guess:.4g}"
+    if not start <= high:  # also nan
+        return Finding(check, False, seen + "; smaller initial weights, standardised inputs or targets help")
+    if start < guess / 3:
+        return Finding(check, False, seen + "; does the input hold the answer, or is the model trained already?")
+    return Finding(check, True, seen)
+
+
+def _constant_losses(loss, output, y):
+    """The losses of models that say the same number for every example: 0, a half, the mean of y."""
+    for number in (0.0, 0.5, float(y.to("float64").mean())):
+        try:
+            yield float(loss(full_like(output, number), y))
+        except ArgumentError:  # no probability
+            continue
+
+
+def _gradients(model, loss, x, y, named):
+    """Does every parameter get a gradient?"""
+    check = "every parameter gets a gradient"
+    if not named:
+        return Finding(check, False, "no parameter requires grad")
+    for p in named.values():
+        p.grad = None
+    model.train()
+    loss(model(x), y).backward()
+    model.eval()
+    missing = [name for name, p in named.items() if p.grad is None]
+    zero = [name for name, p in named.items() if p.grad is not None and not np.any(_host(p.grad))]
+    bad = [name for name, p in named.items() if p.grad is not None and not np.isfinite(_host(p.grad)).all()]
+    faults = [(missing, "none for"), (zero, "0 throughout for"), (bad, "not finite for")]
+    faults = [f"{words} {', '.join(names)}" for names, words in faults if names]
+    return Finding(check, not faults, "; ".join(faults) or f"{len(named)} of {len(named)}")
+
+
+def _host(g):
+    return g.numpy() if hasattr(g, "numpy") else np.asarray(g)
+
+
+def _dependence(model, x, output):
+    """Does an output depend on its own input, and on that only?"""
+    values = output.numpy().reshape(len(x), -1)
+    depends = bool((values != values[:1]).any()) or bool((x.numpy() == x.numpy()[:1]).all())
+    seen = "different inputs give different outputs" if depends else f"all {len(x)} examples give the same output"
+    yield Finding("the output depends on the input", depends, seen)
+    if x.dtype.kind != "f":
+        return
+    reached = [pair for i in (0, len(x) - 1) for pair in _reached(model, x, i)]
+    seen = "no example reaches another"
+    if reached:
+        seen = f"output {reached[0][0]} depends on example {reached[0][1]}: an axis is mixed up"
+    yield Finding("examples do not mix", not reached, seen)
+
+
+def _reached(model, x, i):
+    """(i, j) for the examples j, other than i, on which output i depends."""
+    leaf = tensor(x.numpy(), device=x.device, requires_grad=True)
+    try:
+        model(leaf)[i].sum().backward()
+    except GraphError:
+        return []  # not differentiable with respect to the input
+    if leaf.grad is None:
+        return []
+    moved = leaf.grad.numpy().reshape(len(x), -1).any(axis=1)
+    return [(i, int(j)) for j in np.flatnonzero(moved) if j != i]
+
+
+def _by_heart(model, loss, x, y, start, parameters, steps, lr):
+    """Can the batch be learned by heart?"""
+    check = "one batch can be learned by heart"
+    if not parameters:
+        return Finding(check, False, "no parameter gets a gradient")
+    optimizer, value = Adam(parameters, lr=lr), start
+    for step in range(1, steps + 1):
+        optimizer.zero_grad()
+        objective = loss(model(x), y)
+        value = float(objective)
+        if value < 0.1 * start:
+            return Finding(check, True, f"loss {start:.4g} → {value:.4g} in {step - 1} steps")
+        objective.backward()
+        try:
+            optimizer.step()
+        except GraphError as error:
+            return Finding(check, False, str(error))
+    advice = "a larger model, another lr, or a look at the labels"
+    return Finding(check, False, f"loss {start:.4g} → only {value:.4g} in {steps} steps; try {advice}")

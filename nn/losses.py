@@ -1,0 +1,324 @@
+"""Losses. Every loss refuses a prediction and a target that only broadcast: that is nearly always a mistake."""
+
+from functools import partial
+from math import prod
+
+import numpy as np
+
+from ..autograd.errors import ArgumentError, DtypeError, ShapeError, choose
+from ..autograd.ops.creation import asarray
+from ..autograd.ops.elementwise import absolute, clip, exp, log, maximum, softplus, square, where
+from ..autograd.ops.index import take_along_axis
+from ..autograd.ops.reduce import log_softmax, max_, mean, sum_
+from ..autograd.primitive import ELEMENTWISE, primitive
+from ..autograd.samples import indices, on, reals, unit
+from ..autograd.tensor import Tensor, owner, owner_or_none, raw
+
+_ROUNDING = 0.01  # by how much a sum of probabilities may miss 1: float16 keeps three digits of each
+_REDUCTIONS = {"mean": mean, "sum": sum_, "none": lambda values: values}
+
+
+def _pair(name, prediction, target):
+    """Both as they are used in arithmetic, if their shapes are the same."""
+    prediction, target = (
+        x if isinstance(x, (int, float)) or owner_or_none(raw(x)) else asarray(x) for x in (prediction, target)
+    )
+    shapes = tuple(np.shape(raw(prediction))), tuple(np.shape(raw(target)))
+    if shapes[0] != shapes[1]:
+        advice = f"; reshape one, e.g. target.reshape{shapes[0]}" if prod(shapes[0]) == prod(shapes[1]) else ""
+        raise ShapeError(
+            f"{name}: prediction and target must have the same shape, given {shapes[0]} and {shapes[1]}{advice}"
+        )
+    if 0 in shapes[0]:
+        raise ShapeError(f"{name}: the batch is empty, shape {shapes[0]}")
+    return prediction, target
+
+
+def _smoothing(name, label_smoothing):
+    """The share of a target that label smoothing gives to all classes alike."""
+    if not isinstance(label_smoothing, (int, float)) or not 0 <= label_smoothing < 1:
+        raise ArgumentError(f"{name}: label_smoothing must be at least 0 and below 1, not {label_smoothing!r}")
+    return label_smoothing
+
+
+def _reduced(values, reduction):
+    reduce = choose("reduction", reduction, _REDUCTIONS)
+    return values if isinstance(raw(values), (int, float)) else reduce(values)
+
+
+def mse(prediction, target, reduction="mean"):
+    """Mean squared error: mean of (prediction - target)².
+
+    Shape: both the same; the result is one number, or elementwise with reduction="none" ("sum" adds up).
+    Raises: ShapeError if the shapes differ or the batch is empty; ArgumentError for an unknown reduction.
+    Example:
+        >>> import chainrule as cr
+        >>> cr.nn.mse(cr.tensor([1.0, 2.0]), cr.tensor([1.0, 4.0])).item()
+        2.0
+    """
+    prediction, target = _pair("mse", prediction, target)
+    return _reduced(square(prediction - target), reduction)
+
+
+def l1(prediction, target, reduction="mean"):
+    """Mean absolute error: mean of |prediction - target|.
+
+    Shape, Raises: as `mse`.
+    Gradient: 0 where prediction and target are equal, the kink.
+    """
+    prediction, target = _pair("l1", prediction, target)
+    return _reduced(absolute(prediction - target), reduction)
+
+
+def huber(prediction, target, delta=1.0, reduction="mean"):
+    """Squared error / 2 up to a distance of delta, linear beyond: outliers count less.
+
+    Shape, Raises: as `mse`; ArgumentError unless delta > 0.
+    Source: Huber, "Robust estimation of a location parameter" (1964).
+    """
+    if not delta > 0:
+        raise ArgumentError(f"huber: delta must be positive, not {delta!r}")
+    prediction, target = _pair("huber", prediction, target)
+    error = prediction - target
+    inner = clip(error, -delta, delta)  # the error itself up to delta; so nothing is squared that could overflow
+    return _reduced(inner * (error - inner / 2), reduction)
+
+
+def _bounded_log(p):
+    """log p, at least -100."""
+    return maximum(where(p == 0, -100.0, log(where(p == 0, 1, p))), -100.0)
+
+
+def _variance(p):
+    """p (1 - p), at least 1e-12; in float16, which does not go so far, at least its smallest normal number."""
+    return maximum(p * (1 - p), 1e-12 if getattr(p, "dtype", None) != "float16" else 6.104e-5)
+
+
+@primitive(
+    jvp=ELEMENTWISE,
+    samples=(unit, reals),
+    vjp=dict(p=lambda g, p, y: g * (p - y) / _variance(p), y=lambda g, p: g * (_bounded_log(1 - p) - _bounded_log(p))),
+)
+def binary_entropy(xp, p, y):
+    """Cross-entropy -(y log p + (1 - y) log(1 - p)) of a probability p and a truth y, each logarithm at least -100.
+
+    Gradient: dp = g · (p - y) / (p (1 - p)), the denominator at least 1e-12 (6.1e-5 in float16);
+        dy = g · log((1 - p) / p), each logarithm at least -100.
+    """
+    return -(y * _bounded_log(p) + (1 - y) * _bounded_log(1 - p))
+
+
+def bce(probability, target, reduction="mean"):
+    """Binary cross-entropy: mean of -(y log p + (1 - y) log(1 - p)).
+
+    Prefer `bce_with_logits`, which is exact also where the probability rounds to 0 or 1; here each logarithm is kept
+    above -100.
+
+    Shape: both the same.
+    Domain: probabilities and targets in [0, 1].
+    Raises: as `mse`; ArgumentError if one is outside [0, 1] (checked where values can be read for free).
+    """
+    probability, target = _pair("bce", probability, target)
+    _refuse_outside_unit("bce: probabilities", probability, "for raw scores use bce_with_logits")
+    _refuse_outside_unit("bce: targets", target, "0 and 1 say no and yes")
+    return _reduced(binary_entropy(probability, target), reduction)
+
+
+def bce_with_logits(logit, target, reduction="mean", label_smoothing=0.0):
+    """Binary cross-entropy of sigmoid(logit), without overflow: mean of y softplus(-z) + (1 - y) softplus(z).
+
+    With label smoothing ε, y (1 - ε) + ε / 2 takes the place of the target y.
+
+    Shape: both the same.
+    Domain: targets in [0, 1].
+    Raises: as `mse`; ArgumentError unless 0 ≤ label_smoothing < 1, or if a target is outside [0, 1] (checked where
+        values can be read for free).
+    """
+    logit, target = _pair("bce_with_logits", logit, target)
+    _refuse_outside_unit("bce_with_logits: targets", target, "0 and 1 say no and yes")
+    smoothing = _smoothing("bce_with_logits", label_smoothing)
+    # softplus(z) - y z would be one softplus less, and for y = 1 lose all digits of a small loss
+    if_one, if_zero = softplus(-logit), softplus(logit)
+    losses = target * if_one + (1 - target) * if_zero
+    if smoothing:
+        losses = (1 - smoothing) * losses + smoothing / 2 * (if_one + if_zero)
+    return _reduced(losses, reduction)
+
+
+bce.target_range = bce_with_logits.target_range = (0, 1)  # type: ignore[attr-defined]  # read by cr.fit
+
+
+def _refuse_outside_unit(what, values, advice):
+    """Raise if values that can be read for free are outside [0, 1]."""
+    if not _readable(values):
+        return
+    values = raw(values)
+    low, high = (values, values) if isinstance(values, (int, float)) else (values.min(), values.max())
+    if low < 0 or high > 1:
+        raise ArgumentError(f"{what} must lie in [0, 1], given {low:.6g} to {high:.6g}; {advice}")
+
+
+def cross_entropy(logits, target, reduction="mean", label_smoothing=0.0):
+    """Cross-entropy of softmax(logits), without overflow: mean of log Σ eᶻ - z[target].
+
+    With label smoothing ε, the target is (1 - ε) · one-hot (or the probabilities) + ε / K: a model that is right is not
+    pushed to be certain as well.
+
+    Shape: logits (…, K); target (…) of class indices, or (…, K) of probabilities, then with K > 1 and an axis of
+        examples; without reduction (…).
+    Raises: ShapeError if the shapes do not fit or the batch is empty; DtypeError for class indices that are not
+        integers; ArgumentError for an index outside [0, K) (where values cannot be read for free, as on a GPU, such a
+        row's loss is nan instead), for probabilities below 0 or whose sum is not 1 (checked where they can be read for
+        free), or unless 0 ≤ label_smoothing < 1.
+    Source: label smoothing: Szegedy et al., "Rethinking the Inception architecture for computer vision" (2016), section 7.
+    Example:
+        >>> import chainrule as cr
+        >>> round(cr.nn.cross_entropy(cr.zeros((1, 4)), cr.tensor([2])).item(), 6)
+        1.386294
+    """
+    logits, target = asarray(logits), asarray(target)
+    smoothing = _smoothing("cross_entropy", label_smoothing)
+    if logits.ndim == 0 or 0 in logits.shape:
+        raise ShapeError(f"cross_entropy: logits need the shape (…, K) with at least one row, given {logits.shape}")
+    classes = logits.shape[-1]
+    if target.shape == logits.shape and target.dtype.kind == "f":
+        if logits.ndim == 1 or classes == 1:
+            raise ShapeError(
+                f"cross_entropy: probabilities need logits (n, K), a score for each class, given {logits.shape}; for a yes "
+                "or no for each example use bce_with_logits"
+            )
+        _refuse_non_probabilities(target)
+        target = target * (1 - smoothing) + smoothing / classes if smoothing else target
+        return _reduced(soft_entropy(logits, target), reduction)
+    if target.shape != logits.shape[:-1]:
+        column = target.shape == (*logits.shape[:-1], 1)
+        raise ShapeError(
+            f"cross_entropy: for logits {logits.shape} the target must be class indices {logits.shape[:-1]} or "
+            f"floating probabilities {logits.shape}, given {target.dtype} {target.shape}"
+            + (f"; use target[{':, ' * (target.ndim - 1)}0]" if column else "")
+        )
+    if target.dtype.kind not in "iu":
+        raise DtypeError(f"cross_entropy: class indices must be integers, not {target.dtype}; use target.to('int64')")
+    index = raw(target)
+    entropy = partial(_smooth_class_entropy, smoothing=smoothing) if smoothing else class_entropy
+    if _readable(target):
+        low, high = index.min(), index.max()
+        if low < 0 or high >= classes:
+            raise ArgumentError(f"cross_entropy: class indices must lie in [0, {classes}), given {low} to {high}")
+        return _reduced(entropy(logits, index), reduction)
+    inside = (index >= 0) & (index < classes)
+    return _reduced(where(inside, entropy(logits, index * inside), float("nan")), reduction)
+
+
+def _refuse_non_probabilities(target):
+    """Raise if rows that can be read for free are below 0 or do not add up to 1, give or take what rounding does."""
+    if not _readable(target):
+        return
+    target = raw(target)
+    low, sums = target.min(), target.sum(axis=-1, dtype=np.promote_types(target.dtype, "float32"))
+    worst = sums.flat[abs(sums - 1).argmax()]
+    if not (low >= 0 and abs(worst - 1) <= _ROUNDING):
+        raise ArgumentError(
+            "cross_entropy: the probabilities of each row must be at least 0 and add up to 1, given "
+            + (f"{low:.6g}" if low < 0 else f"a row with the sum {worst:.6g}")
+            + "; give class indices, or for one yes or no for each class use bce_with_logits"
+        )
+
+
+def _softmax_less_truth(logits, index, out):
+    """softmax(logits) - one_hot(index): the famous gradient p - y."""
+    if not isinstance(logits, Tensor) and not isinstance(out, Tensor):  # arrays: in place, in half the time
+        xp, place = owner(logits).xp, _at(index)
+        flat = logits.reshape(-1, logits.shape[-1])
+        share = flat - flat[place][:, None]  # one by one: their sum would lose the digits of out
+        share -= out.reshape(-1)[:, None]
+        xp.exp(share, out=share)[place] -= 1
+        return share.reshape(logits.shape)
+    column = index[..., None]
+    probability = exp(logits - take_along_axis(logits, column, -1) - out[..., None])
+    return probability - (column == owner(index).xp.arange(logits.shape[-1]))
+
+
+@primitive(
+    symbol="cross-entropy",
+    jvp=dict(logits=lambda t, logits, index, out: sum_(t * _softmax_less_truth(logits, index, out), axis=-1)),
+    samples=[on((5, 3), (5,), domain=(reals, indices)), on((2, 5, 3), (2, 5), domain=(reals, indices))],
+    needs="logits (…, K) and class indices (…)",
+    vjp=dict(logits=lambda g, logits, index, out: g[..., None] * _softmax_less_truth(logits, index, out)),
+)
+def class_entropy(xp, logits, index):
+    """log Σ eᶻ - z[index] along the last axis, in one node: half the time of logsumexp and take_along_axis.
+
+    Gradient: dlogits = g · (softmax(logits) - one_hot(index)).
+    """
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    chosen = shifted.reshape(-1, shifted.shape[-1])[_at(index)].reshape(index.shape)
+    return xp.log(xp.exp(shifted, out=shifted).sum(axis=-1)) - chosen
+
+
+def _at(index):
+    """Row by row the places of class indices, in logits (n, K)."""
+    index = index.reshape(-1)
+    return owner(index).xp.arange(index.size), index
+
+
+def _softmax(logits):
+    """Softmax with a single exp, where that of logsumexp and log_softmax takes two."""
+    powers = exp(logits - max_(raw(logits), axis=-1, keepdims=True))
+    return powers / sum_(powers, axis=-1, keepdims=True)
+
+
+def _less_truth(logits, target):
+    """softmax(logits) · Σ y - y."""
+    return _softmax(logits) * sum_(target, axis=-1, keepdims=True) - target
+
+
+def _surprise(logits, target):
+    """-log softmax(logits), and 0 where the target is 0."""
+    return where(target == 0, 0, -log_softmax(logits))
+
+
+@primitive(
+    symbol="cross-entropy",
+    jvp=dict(
+        logits=lambda t, logits, target: sum_(t * _less_truth(logits, target), axis=-1),
+        target=lambda t, logits, target: sum_(t * _surprise(logits, target), axis=-1),
+    ),
+    samples=[on((5, 3), (5, 3), domain=(reals, unit)), on((2, 5, 3), (2, 5, 3), domain=(reals, unit))],
+    needs="logits and probabilities (…, K)",
+    vjp=dict(
+        logits=lambda g, logits, target: g[..., None] * _less_truth(logits, target),
+        target=lambda g, logits, target: g[..., None] * _surprise(logits, target),
+    ),
+)
+def soft_entropy(xp, logits, target):
+    """-Σ y log softmax(logits) along the last axis, with 0 · log 0 = 0, in one node: half the time of the composition.
+
+    Gradient: dlogits = g · (softmax(logits) · Σ target - target); dtarget = -g · log softmax(logits), 0 where target = 0.
+    """
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    surprise = xp.log(xp.exp(shifted).sum(axis=-1, keepdims=True)) - shifted
+    return (target * xp.where(target == 0, 0, surprise)).sum(axis=-1)
+
+
+def _smooth_class_entropy(logits, index, smoothing):
+    """soft_entropy of (1 - smoothing) · one-hot + smoothing / K."""
+    xp, classes = owner(index).xp, logits.shape[-1]
+    truth = (index[..., None] == xp.arange(classes)).astype(logits.dtype)
+    return soft_entropy(logits, truth * (1 - smoothing) + smoothing / classes)
+
+
+def _readable(x):
+    """Whether looking at the values costs no transfer from a device."""
+    return isinstance(x, (int, float)) or owner(raw(x)).on_host
+
+
+LOSSES = {f.__name__: f for f in (mse, l1, huber, bce, bce_with_logits, cross_entropy)}
+
+
+def loss(name):
+    """The loss function of that name; functions pass through.
+
+    Raises: ArgumentError, naming those that exist, if there is none.
+    """
+    return name if callable(name) else choose("loss", name, LOSSES)

@@ -1,0 +1,318 @@
+"""The stand-in for CuPy refuses what CuPy refuses, and the fixtures of conftest.py do what they say."""
+
+from pathlib import Path
+
+import device_double
+import numpy as np
+import pytest
+from device_double import HostSyncError, count_syncs, cupy, forbid_syncs
+
+import chainrule as cr
+
+needs_cupy = pytest.mark.skipif(device_double.real is None, reason="CuPy is not installed to compare with")
+
+
+@pytest.fixture
+def x():
+    return cupy.arange(6.0).reshape(2, 3)
+
+
+# ---- nothing is converted implicitly
+
+
+def test_numpy_cannot_read_a_device_array(x):
+    with pytest.raises(TypeError, match="Implicit conversion to a NumPy array is not allowed"):
+        np.asarray(x)
+
+
+@pytest.mark.parametrize("operate", [
+    lambda x, host: x + host,
+    lambda x, host: host + x,
+    lambda x, host: x @ host.T,
+    lambda x, host: x < host,
+    lambda x, host: x.__iadd__(host),
+    lambda x, host: np.add(x, host),
+    lambda x, host: cupy.add(x, host),
+    lambda x, host: cupy.matmul(x, host.T),
+    lambda x, host: cupy.where(x > 0, x, host),
+    lambda x, host: cupy.concatenate([x, host]),
+    lambda x, host: np.concatenate([x, host]),
+    lambda x, host: cupy.sum(host),
+    lambda x, host: cupy.exp(host),
+    lambda x, host: x.dot(host.T),
+])  # fmt: skip
+def test_host_arrays_take_no_part_in_operations(operate, x):
+    with pytest.raises(TypeError):
+        operate(x, np.ones((2, 3)))
+
+
+def test_array_scalars_of_numpy_take_part(x):
+    assert (np.float64(2) * x + np.float32(1)).tolist() == [[1, 3, 5], [7, 9, 11]]
+
+
+@pytest.mark.parametrize("data", [[1.0, 2.0], (1.0, 2.0), 1.0])
+def test_functions_of_arrays_refuse_lists_and_numbers(data):
+    with pytest.raises(TypeError):
+        cupy.sum(data)
+
+
+def test_a_condition_must_be_on_the_device(x):
+    with pytest.raises(TypeError):
+        cupy.where(True, x, x)
+
+
+def test_host_arrays_cannot_be_assigned_to_a_slice(x):
+    with pytest.raises(ValueError, match="cannot be used for fill"):
+        x[0] = np.ones(3)
+
+
+def test_host_indices_and_what_is_assigned_to_them_are_copied_over(x):
+    x[np.array([0, 1]), [2, 2]] = np.array([7.0, 8.0])
+    assert x.tolist() == [[0, 1, 7], [3, 4, 8]]
+
+
+def test_a_device_array_is_no_index():
+    with pytest.raises(TypeError):
+        [1, 2, 3][cupy.asarray(1)]
+
+
+def test_moving_there_and_back_is_explicit():
+    there = cupy.asarray(np.arange(3))
+    back = cupy.asnumpy(there)
+    assert type(there) is cupy.ndarray
+    assert type(back) is np.ndarray
+    assert back.tolist() == [0, 1, 2]
+
+
+def test_the_device_shares_no_memory_with_the_host():
+    host = np.zeros(3)
+    there = cupy.asarray(host)
+    host[0] = 1
+    assert there.tolist() == [0, 0, 0]
+
+
+def test_an_array_on_the_device_is_kept_as_it_is(x):
+    assert cupy.asarray(x) is x
+
+
+# ---- results stay on the device
+
+
+@pytest.mark.parametrize("result", [
+    lambda x: x.sum(), lambda x: x.max(), lambda x: cupy.mean(x), lambda x: x[0, 0], lambda x: x.sum() * 2,
+    lambda x: x == x, lambda x: -x[1, 1], lambda x: np.sum(x), lambda x: np.exp(x), lambda x: x.T, lambda x: 2 - x,
+    lambda x: cupy.frexp(x)[1],
+])  # fmt: skip
+def test_results_are_device_arrays_also_of_shape_nothing(result, x):
+    assert type(result(x)) is cupy.ndarray
+
+
+def test_assignment_in_place_keeps_the_array(x):
+    same = x
+    x += 1
+    x *= cupy.asarray(2.0)
+    assert same is x
+    assert x.tolist() == [[2, 4, 6], [8, 10, 12]]
+
+
+def test_a_view_shares_memory(x):
+    x[1][...] = 0
+    assert x.tolist() == [[0, 1, 2], [0, 0, 0]]
+
+
+def test_the_device_does_not_warn(x, recwarn):
+    assert cupy.log(x - x).tolist() == [[-np.inf] * 3] * 2
+    assert not recwarn
+
+
+# ---- host synchronisation
+
+READS = {
+    "float": lambda x: float(x[0, 0]), "int": lambda x: int(x[0, 0]), "bool": lambda x: bool(x[0, 0]),
+    "item": lambda x: x[0, 0].item(), "tolist": lambda x: x.tolist(), "get": lambda x: x.get(),
+    "repr": repr, "str": str, "mask": lambda x: x[x > 2], "nonzero": lambda x: x.nonzero(),
+    "where": lambda x: cupy.where(x > 2), "unique": lambda x: cupy.unique(x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", READS)
+def test_every_way_to_read_a_value_is_counted_once(what, x):
+    with count_syncs() as counts:
+        READS[what](x)
+    assert counts == {what: 1}
+
+
+@pytest.mark.parametrize("what", READS)
+def test_every_way_to_read_a_value_can_be_forbidden(what, x):
+    with forbid_syncs(), pytest.raises(HostSyncError, match=f"^{what} makes the host wait"):
+        READS[what](x)
+
+
+def test_asnumpy_is_a_read(x):
+    with count_syncs() as counts:
+        cupy.asnumpy(x)
+    assert counts == {"get": 1}
+
+
+def test_work_on_the_device_is_no_read(x):
+    with forbid_syncs():
+        x[cupy.asarray([0])] = (x @ x.T).sum() / x.size
+
+
+def test_synchronizing_a_backend_is_counted(strict):
+    with count_syncs() as counts:
+        cr.backends.get(strict).synchronize()
+    assert counts == {"synchronize": 1}
+
+
+# ---- names, arguments and dtypes
+
+
+@pytest.mark.parametrize("name", ["vecdot", "spacing", "nditer", "erf", "no_such_name"])
+def test_names_that_cupy_lacks_are_missing(name):
+    with pytest.raises(AttributeError, match=name):
+        getattr(cupy, name)
+
+
+@pytest.mark.parametrize("name", ["ctypes", "__array_interface__", "data", "setflags"])
+def test_attributes_that_device_arrays_lack_are_missing(name, x):
+    with pytest.raises(AttributeError):
+        getattr(x, name)
+
+
+def test_flags_of_a_device_array_do_not_include_writeable(x):
+    assert not hasattr(x.flags, "writeable")
+
+
+@needs_cupy
+def test_the_names_listed_as_lacking_are_lacking():
+    assert [name for name in device_double.LACKING if hasattr(device_double.real, name)] == []
+    assert [n for n in device_double.LACKING_ATTRIBUTES if hasattr(device_double.real.ndarray, n)] == []
+
+
+@needs_cupy
+@pytest.mark.parametrize("call", [
+    lambda x: cupy.sum(x, where=x > 0), lambda x: x.sum(initial=0.0), lambda x: cupy.max(x, initial=0.0),
+    lambda x: cupy.exp(x, where=x > 0), lambda x: cupy.add(x, x, order="C"), lambda x: cupy.argsort(x, descending=True),
+    lambda x: cupy.zeros(3, like=x),
+])  # fmt: skip
+def test_arguments_that_cupy_lacks_are_refused(call, x):
+    with pytest.raises(TypeError):
+        call(x)
+
+
+@needs_cupy
+def test_dtypes_are_those_of_cupys_loops():
+    ints = cupy.arange(3, dtype=np.int16)
+    assert cupy.sin(ints).dtype == np.dtype(device_double.real.sin._ops.ops[1].out_types[0]) == np.float32
+
+
+def test_adding_at_indices_needs_an_atomic_dtype():
+    with pytest.raises(TypeError, match="does not support uint8"):
+        cupy.add.at(cupy.zeros(3, dtype="uint8"), cupy.asarray([0]), cupy.ones(1, dtype="uint8"))
+
+
+def test_a_kernel_that_is_not_known_is_refused():
+    with pytest.raises(NotImplementedError, match="cannot run the kernel 'other'"):
+        cupy.ElementwiseKernel("T x", "T y", "y = x", "other")
+
+
+# ---- the fixtures
+
+
+@pytest.fixture
+def inner(pytester, monkeypatch):
+    """A pytest run with our conftest.py, in a folder of its own."""
+    pytester.makeconftest((Path(__file__).parents[1] / "conftest.py").read_text())
+    pytester.makeini("[pytest]\nmarkers = gpu: needs a GPU")
+    return pytester
+
+
+@pytest.mark.parametrize(("change", "what"), [
+    ('cr.set_default_dtype("float64")', "the default dtype is float64, was float32"),
+    ("cr.no_grad().__enter__()", "the recording flag is False, was True"),
+    ('stack.enter_context(cr.backends.use("scalar"))', "the default device is scalar, was cpu"),
+    ("np.seterr(all='ignore')", "NumPy's error handling is"),
+    ("cr.backends.register('left', Left())", "the registered backends is"),
+])  # fmt: skip
+def test_a_test_that_leaks_global_state_fails(change, what, inner):
+    inner.makepyfile(f"""
+        from contextlib import ExitStack
+        import numpy as np
+        import chainrule as cr
+
+        stack = ExitStack()
+
+        class Left(cr.backends.Backend):
+            types = ()
+
+        def test_leaky():
+            {change}
+    """)
+    result = inner.runpytest_subprocess()
+    result.assert_outcomes(passed=1, errors=1)
+    assert f"the test changed global state: {what}" in result.stdout.str()
+
+
+def test_every_test_draws_the_same_random_numbers(inner):
+    inner.makepyfile("""
+        import chainrule as cr
+
+        def test_first():
+            assert cr.random.get_state() == (0, 0)
+            cr.random.uniform(size=3)
+
+        def test_second():
+            assert cr.random.get_state() == (0, 0)
+    """)
+    inner.runpytest_subprocess().assert_outcomes(passed=2)
+
+
+def test_what_a_test_declares_is_forgotten_after_it(inner):
+    inner.makepyfile("""
+        import chainrule as cr
+        from chainrule.autograd.primitive import REGISTRY
+        from chainrule.autograd.samples import reals
+
+        def test_declares():
+            @cr.primitive(vjp={}, samples=reals)
+            def fresh(xp, x):
+                return x
+            assert "fresh" in REGISTRY
+
+        def test_after():
+            assert "fresh" not in REGISTRY
+    """)
+    inner.runpytest_subprocess().assert_outcomes(passed=2)
+
+
+GPU_TEST = """
+    import pytest
+
+    @pytest.mark.gpu
+    def test_on_a_gpu():
+        pass
+"""
+
+
+@pytest.fixture
+def without_gpu():
+    if "cuda" in cr.backends.available():
+        pytest.skip("there is a GPU here")
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_a_gpu_test_is_skipped_with_the_reason(inner):
+    inner.makepyfile(GPU_TEST)
+    result = inner.runpytest_subprocess("-rs")
+    result.assert_outcomes(skipped=1)
+    assert "device 'cuda'" in result.stdout.str()
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_a_required_gpu_that_is_missing_is_a_failure(inner, monkeypatch):
+    monkeypatch.setenv("CHAINRULE_REQUIRE_GPU", "1")
+    inner.makepyfile(GPU_TEST)
+    result = inner.runpytest_subprocess()
+    result.assert_outcomes(errors=1)
+    assert "CHAINRULE_REQUIRE_GPU=1, but device 'cuda'" in result.stdout.str()

@@ -1,0 +1,141 @@
+"""The page of a graph for everybody and everywhere: keyboard, screen reader, dark, still, narrow, framed, strange names."""
+
+import pytest
+from browser import by_tab, violations
+from graphs import bias, mlp, network_of_values, not_a_number, page_of, square
+
+import chainrule as cr
+from chainrule.graph.page import Shown, page
+
+STRANGE = {
+    "script": "<script>alert(1)</script>",
+    "end of script": "</script><img src=x onerror=alert(1)>",
+    "quotes": "\"];alert(1)//'`${alert(1)}",
+    "entity": "&lt;b&gt;",
+    "line separator": "a\u2028b",
+    "emoji": "🦊👩‍🔬",
+    "long": "x" * 10_000,
+}
+
+
+# ---- accessibility
+
+
+STATES = {  # the keys that lead to each, one after the other
+    "start": [],
+    "inspected": ["Enter"],
+    "question": ["b", "p", "ArrowRight"],
+    "help": ["Escape", "?"],
+    "update": ["Escape", "End"],
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(browse, scheme):
+    tab = browse(page_of(bias), color_scheme=scheme, reduced_motion="reduce")
+    tab.focus("#n0")
+    for state, keys in STATES.items():
+        for key in keys:
+            tab.keyboard.press(key)
+            if key == "Escape":
+                tab.wait_for_selector("#question", state="hidden")
+        if state in ("help", "question"):
+            tab.wait_for_selector(f"#{state}")
+        visible = [name for name in ("help", "question") if tab.is_visible(f"#{name}")]
+        assert visible == [name for name in ("help", "question") if name == state]
+        assert (state, violations(tab)) == (state, [])
+
+
+@pytest.mark.parametrize(("build", "step"), [(not_a_number, 6), (mlp, 20)], ids=["badges", "modules"])
+def test_axe_finds_no_violation_in_other_graphs(browse, build, step):
+    assert violations(browse(page_of(build), f"#step={step}", reduced_motion="reduce")) == []
+
+
+def test_everything_can_be_reached_by_tab_and_the_focus_is_seen(browse):
+    operable, unreached, unseen = by_tab(browse(page_of(square), "#step=3"))
+    assert operable > 15
+    assert (unreached, unseen) == ([], [])
+
+
+def test_every_button_of_the_picture_has_a_name(browse):
+    tab = browse(page_of(square))
+    names = tab.eval_on_selector_all("svg [role=button]", "all => all.map((e) => e.getAttribute('aria-label'))")
+    assert names == ["x, leaf", "v1, x * x"]
+
+
+def test_dark_is_dark_and_light_is_light(browse):
+    def brightness(scheme):
+        tab = browse(page_of(square), color_scheme=scheme)
+        color = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+        return sum(map(int, color.removeprefix("rgb(").removesuffix(")").split(", "))) / 3
+
+    assert brightness("dark") < 60
+    assert brightness("light") > 240
+
+
+def test_nothing_moves_where_the_reader_asks_for_stillness(browse):
+    def moving(wish):
+        tab = browse(page_of(square), "#step=3", reduced_motion=wish)
+        return tab.evaluate("document.getAnimations().length")
+
+    assert moving("reduce") == 0
+    assert moving("no-preference") > 0
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 844), (1920, 1080)])
+def test_the_page_never_scrolls_sideways(browse, width, height):
+    tab = browse(page_of(network_of_values), "#step=30", viewport={"width": width, "height": height})
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_without_a_script_the_picture_is_complete(browse):
+    html = page_of(square)
+    tab = browse(html.replace("<script", "<template").replace("</script>", "</template>"))
+    assert tab.text_content("#n1 .value") == "9"
+
+
+# ---- names
+
+
+@pytest.fixture(scope="module")
+def strange():
+    """The page of a sum of Values of all strange names."""
+    total = cr.Value(0.5, "total")
+    for i, name in enumerate(STRANGE.values(), start=2):
+        total = total + cr.Value(float(i), name) * 2.0
+    total.name = "".join(STRANGE.values())
+    return page(cr.trace(total))
+
+
+@pytest.mark.parametrize("name", STRANGE.values(), ids=STRANGE)
+def test_a_strange_name_is_text(browse, strange, name):
+    tab = browse(strange)
+    tab.keyboard.press("End")
+    place = tab.evaluate(
+        "(name) => JSON.parse(document.getElementById('story').textContent).graph.nodes.find((n) => n.name === name).id",
+        name,
+    )
+    tab.locator(f"#n{place}").dispatch_event("click")
+    shown = " ".join(tab.text_content("#inspected").split())
+    assert shown == name.replace("\u2028", " ") or "…" in shown and shown.startswith("xxx")
+    assert len(shown) < 100
+
+
+def test_strange_names_become_no_elements(browse, strange):
+    tab = browse(strange)
+    for key in "b", "End", "Home", "p", "b":
+        tab.keyboard.press(key)
+    assert tab.locator("img").count() == 0
+    assert tab.locator("script").count() == 2
+
+
+# ---- everywhere
+
+
+def test_in_a_notebooks_frame_it_steps_too(browse):
+    shown = Shown(page_of(square))._repr_html_()
+    tab = browse(f"<!doctype html><html lang=en><title>notebook</title><main><h1>n</h1>{shown}</main>")
+    frame = tab.frame_locator("iframe")
+    frame.locator("#next").click()
+    tab.keyboard.press("ArrowRight")
+    assert frame.locator("#counter").inner_text().startswith("2 / ")

@@ -1,0 +1,53 @@
+"""The Python blocks of the README and of the pages run, in their order, and the links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    "README.md",
+    "docs/tutorial.md",
+    "docs/training.md",
+    "docs/from-pytorch.md",
+    "docs/plots.md",
+    "docs/see-backprop.md",
+    "docs/graph-json.md",
+    "docs/adding-an-op.md",
+    "docs/architecture.md",
+]
+LESSONS = [f"docs/lessons/{page.name}" for page in sorted((ROOT / "docs" / "lessons").glob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def forget_new_operations():
+    """The pages may declare operations; afterwards the registry is as before."""
+    from chainrule.autograd.primitive import REGISTRY
+
+    before = dict(REGISTRY)
+    yield
+    REGISTRY.clear()
+    REGISTRY.update(before)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if "architecture" not in p])
+@pytest.mark.usefixtures("forget_new_operations")
+def test_the_code_on_the_page_runs(page, tmp_path, monkeypatch):
+    if page == "docs/plots.md":
+        pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    blocks = BLOCK.findall((ROOT / page).read_text())
+    assert blocks
+    names = {"__name__": "page"}
+    for block in blocks:
+        exec(compile(block, page, "exec"), names)
+
+
+@pytest.mark.parametrize("page", PAGES + LESSONS)  # what the lessons' blocks do: test_lesson_pages.py
+def test_the_links_of_the_page_lead_to_files(page):
+    folder = (ROOT / page).parent
+    links = [link for link in re.findall(r"\]\(([^)#]+)", (ROOT / page).read_text()) if "://" not in link]
+    missing = [link for link in links if not (folder / link).exists()]
+    assert not missing

@@ -1,0 +1,63 @@
+"""Every example in a docstring is run, module by module."""
+
+import doctest
+import importlib
+import pkgutil
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+
+def modules():
+    """The names of all modules under chainrule. (Its folders lie side by side, so each package is walked by itself.)"""
+    names = ["chainrule", "chainrule.demo", "chainrule.expression", "chainrule.autograd.errors"] + [
+        "chainrule.sklearn"
+    ] * bool(find_spec("sklearn"))
+    packages = ["autograd", "backends", "nn", "optim", "cli", "exercises", "replay"]
+    for package in packages + ["plot"] * bool(find_spec("matplotlib")):
+        path = importlib.import_module(f"chainrule.{package}").__path__
+        names += [f"chainrule.{package}", *(m.name for m in pkgutil.walk_packages(path, f"chainrule.{package}."))]
+    return [name for name in names if name.rpartition(".")[2] not in ("gpu", "__main__")]
+
+
+def examples(name):
+    """The doctests of one module, primitives and composed functions included."""
+    module = importlib.import_module(name)
+    tests = {}
+    for test in doctest.DocTestFinder(exclude_empty=True).find(module, name):
+        tests[test.name] = test
+    for value in vars(module).values():  # a primitive is a function made elsewhere, so the finder passes it over
+        declared = getattr(value, "primitive", None)
+        if declared is not None and getattr(declared, "module", None) == name:
+            key = f"{name}.{declared.name}"
+            for test in doctest.DocTestFinder(exclude_empty=True).find(value, key, module=False, globs={}):
+                tests[test.name] = test
+    return [test for test in tests.values() if test.examples]
+
+
+WITH_EXAMPLES = [name for name in modules() if examples(name)]
+
+
+@pytest.mark.parametrize("name", WITH_EXAMPLES)
+def test_the_examples_run(name, capsys):
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    for test in examples(name):
+        runner.run(test)
+    assert runner.summarize(verbose=False).failed == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["chainrule", "chainrule.autograd.tensor", "chainrule.autograd.ops.elementwise"])
+def test_the_examples_of_the_main_modules_were_found(name):
+    assert name in WITH_EXAMPLES
+
+
+def test_a_wrong_example_is_noticed():
+    wrong = doctest.DocTestParser().get_doctest(">>> 1 + 1\n3\n", {}, "wrong", None, 0)
+    assert doctest.DocTestRunner(verbose=False).run(wrong, out=lambda text: None).failed == 1
+
+
+def test_examples_leave_the_default_dtype_alone():
+    assert cr.zeros(1).dtype == np.float32

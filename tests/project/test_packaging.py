@@ -1,0 +1,78 @@
+"""The wheel that users install: that everything is in it, under the names that imports use."""
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import chainrule as cr
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = {"chainrule": "chainrule", **{f: f"chainrule/{f}" for f in ("autograd", "backends", "nn", "optim")}}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """A wheel built from a copy of the sources, opened."""
+    pytest.importorskip("setuptools", minversion="77", reason="building a wheel needs setuptools 77")
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, source)
+    build = f"from setuptools import build_meta; build_meta.build_wheel({str(out)!r})"
+    done = subprocess.run([sys.executable, "-c", build], cwd=source, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next(out.glob("*.whl"))) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_wheel_has_every_module_of(folder, wheel):
+    modules = {f"{FOLDERS[folder]}/{f.relative_to(ROOT / folder).as_posix()}" for f in (ROOT / folder).rglob("*.py")}
+    assert modules - set(wheel.namelist()) == set()
+
+
+def test_the_wheel_installs_one_name_only(wheel):
+    assert {name.split("/")[0].removesuffix(f"-{cr.__version__}.dist-info") for name in wheel.namelist()} == {
+        "chainrule"
+    }
+
+
+def test_the_wheel_says_that_it_is_typed(wheel):
+    assert "chainrule/py.typed" in wheel.namelist()
+
+
+def test_the_wheel_has_the_licence(wheel):
+    assert f"chainrule-{cr.__version__}.dist-info/licenses/LICENSE" in wheel.namelist()
+
+
+def test_the_wheel_has_the_version_of_the_package(wheel):
+    metadata = wheel.read(f"chainrule-{cr.__version__}.dist-info/METADATA").decode()
+    assert f"\nVersion: {cr.__version__}\n" in metadata
+
+
+def test_the_wheel_works_without_the_checkout(wheel, tmp_path):
+    wheel.extractall(tmp_path)
+    code = "import chainrule as cr; x = cr.Value(3.0); (x * x).backward(); print(cr.__file__, x.grad)"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == [str(tmp_path / "chainrule" / "__init__.py"), "6.0"], done.stderr
+
+
+def test_the_installed_version_is_the_one_in_the_code():
+    assert importlib.metadata.version("chainrule") == cr.__version__
+
+
+def test_the_core_needs_no_extra_to_be_imported():
+    extras = {"cupy", "matplotlib", "sklearn", "torch", "numba", "scipy"}
+    code = f"import sys, chainrule; print(*({extras!r} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
