@@ -1,0 +1,242 @@
+"""The formulas that declarations say themselves: a primitive's code and rules, recorded."""
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+from weakref import ref
+
+import numpy as np
+
+from ..backends.program import Call, Leaf, mapped
+from ..backends.record import RECORD, Number, Recorded
+from .formula_text import Written
+from .grad_mode import enable_grad
+from .node import Node
+from .primitive import REGISTRY
+from .samples import cases
+from .tensor import Tensor, raw
+
+_SAME = {"positive", "astype", "asarray", "array", "copy"}  # names that change no number
+
+
+@dataclass(frozen=True)
+class Formula:
+    """What a primitive computes, as Calls and Leaves. Calls of primitives stay whole; `expanded` opens them.
+
+    Fields:
+        forward: what its code computes from its inputs; None if that cannot be recorded.
+        gradients: {differentiable input: its contribution}, from g, the gradient of the result, the inputs, and out, the result
+            itself; None for a rule that cannot be recorded.
+    """
+
+    forward: Any
+    gradients: dict[str, Any]
+
+
+# ---- recording
+
+
+@lru_cache(maxsize=512)
+def formula(primitive):
+    """The Formula of a primitive, from its code and its rules.
+
+    Example:
+        >>> import chainrule as cr
+        >>> from chainrule.autograd.formula_text import write
+        >>> found = formula(cr.tanh.primitive)
+        >>> write(found.forward), write(found.gradients["x"])
+        ('tanh(x)', 'g · (1 − out²)')
+    """
+    case = cases(primitive)[0]
+    names = primitive.inputs
+    if primitive.variadic:
+        names = [f"{names[0]}{i + 1}" for i in range(len(case.shapes))]
+    shapes = case.shapes if isinstance(primitive.samples, list) else [()] * len(names)
+    kinds = [domain(np.random.default_rng(0), (1,)).dtype for domain in case.domains]
+    arrays = [Recorded(Leaf(n), s, k) for n, s, k in zip(names, shapes, kinds, strict=True)]
+    given = primitive.defaults | case.options
+    given |= {k: Number(v, k) for k, v in given.items() if type(v) is float}
+    known = [(v, k) for k, v in given.items() if _is_plain(v)] + [
+        (s, f"{n}.shape") for n, s in zip(names, shapes, strict=True)
+    ]
+
+    def symbols(name, value):
+        """What stands for an option of a call: the primitive's own option, or the shape of an input."""
+        if name in given and given[name] is value:
+            return Leaf(name)
+        return next((Leaf(n) for v, n in known if _is_plain(value) and v == value), value)
+
+    out, forward = _recorded(lambda: primitive.fn(RECORD.xp, *arrays, **given), symbols)
+    out = Recorded(Leaf("out"), *((out.shape, out.dtype) if isinstance(out, Recorded) else ()))
+    arrays = [_asking(array) for array in arrays]
+    values = {"g": _asking(Recorded(Leaf("g"), out.shape)), "out": _asking(out), "position": 0} | given
+    if primitive.variadic:
+        values |= {primitive.inputs[0]: tuple(arrays), f"{primitive.inputs[0]}_shape": tuple(shapes)}
+    else:
+        values |= dict(zip(names, arrays, strict=True)) | {f"{n}_shape": s for n, s in zip(names, shapes, strict=True)}
+    return Formula(
+        forward, {x: _recorded(partial(_run, rule, values), symbols)[1] for x, rule in primitive.vjp.items()}
+    )
+
+
+def _is_plain(value):
+    return type(value) in (int, str) or type(value) is tuple and value != () and all(type(i) is int for i in value)
+
+
+def _asking(array):
+    """A Tensor over a recorded array that the tape follows; what has no gradient stays an array."""
+    if array.dtype.kind != "f":
+        return array
+    tensor = Tensor._wrap(array)
+    tensor.requires_grad = True
+    return tensor
+
+
+def _run(rule, values):
+    code = rule.__code__
+    return rule(*(values[name] for name in code.co_varnames[: code.co_argcount]))
+
+
+def _recorded(function, symbols):
+    """(what a function returns, its formula), or (None, None) if it cannot be recorded: a rule may be any Python code."""
+    try:
+        with enable_grad():
+            result = function()
+        return result, of(result, symbols)
+    except Exception:
+        return None, None
+
+
+def of(result, symbols=None):
+    """The simplified formula of a recorded array, or of a Tensor over one: there, calls of primitives stay whole.
+
+    `symbols(name, value)` gives what stands for an option.
+    """
+    known = {}
+
+    def visit(x):
+        if isinstance(x, Tensor):
+            x = x._data if x._node is None else x._node
+        if type(x) is Node and x.primitive is None:
+            x = x.result
+        if type(x) is tuple and len(x) == 3 and type(x[2]) is ref:  # a larger operand without gradient
+            x = x[2]
+        if type(x) is ref:
+            x = raw(x())
+        if isinstance(x, Recorded):
+            x = x.made
+        if isinstance(x, (tuple, list, dict, slice)) and not isinstance(x, Leaf):
+            return mapped(visit, x)
+        if not isinstance(x, (Node, Call)):
+            return x
+        if x not in known:
+            if type(x) is Node:
+                name, operands, defaults = x.primitive.name, x.parents, x.primitive.defaults
+            else:
+                name, operands, defaults = x.name, x.operands, {}
+            options = {k: symbols(k, v) if symbols else v for k, v in x.options.items()}
+            options = {k: visit(v) for k, v in options.items() if k not in defaults or v is not defaults[k]}
+            known[x] = _simple(name, tuple(map(visit, operands)), options)
+        return known[x]
+
+    return visit(result)
+
+
+def _is(x, number):
+    return type(x) in (bool, int, float) and x == number
+
+
+def _simple(name, a, options):
+    """A call without what changes nothing: x + 0, x − 0, x · 1, x / 1 and conversions are x; x · 0 is 0; −1 · x is −x, −−x is x."""
+    if name in _SAME:
+        return a[0]
+    if name in ("add", "multiply"):
+        for x, other in (a, a[::-1]):
+            if _is(x, 0 if name == "add" else 1):
+                return other
+            if name == "multiply" and _is(x, 0):
+                return 0
+            if name == "multiply" and _is(x, -1):
+                return _simple("negative", (other,), {})
+    if name in ("subtract", "divide") and _is(a[1], 0 if name == "subtract" else 1):
+        return a[0]
+    if name == "negative":
+        if type(a[0]) in (int, float):
+            return -a[0]
+        if isinstance(a[0], Call) and a[0].name == "negative":
+            return a[0].operands[0]
+    return Call(name, a, options)
+
+
+# ---- working with formulas
+
+
+def put(tree, leaves):
+    """A formula with what `leaves`, {name: number, Written or formula}, puts in place of its leaves."""
+    return _rebuilt(tree, lambda leaf: leaves.get(leaf.name, leaf), _simple)
+
+
+def _rebuilt(tree, leaf, call):
+    """A formula made anew, from leaf(Leaf) and call(name, operands, options)."""
+    known = {}
+
+    def visit(x):
+        if isinstance(x, Leaf):
+            return leaf(x)
+        if isinstance(x, (tuple, list, dict, slice)) and not isinstance(x, Written):
+            return mapped(visit, x)
+        if not isinstance(x, Call):
+            return x
+        if x not in known:
+            known[x] = call(x.name, tuple(map(visit, x.operands)), {k: visit(v) for k, v in x.options.items()})
+        return known[x]
+
+    return visit(tree)
+
+
+def leaves(tree):
+    """The names of the leaves of a formula, each once, in its order."""
+    found = {}
+    _rebuilt(tree, lambda leaf: found.setdefault(leaf.name), lambda *_: None)
+    return list(found)
+
+
+def evaluate(tree, values):
+    """The value of a formula in NumPy, given {name: value of the leaf}; KeyError if one is missing."""
+
+    def call(name, operands, options):
+        function = REGISTRY[name].call if name in REGISTRY else getattr(np, name)
+        return raw(function(*operands, **options))
+
+    with np.errstate(all="ignore"):
+        return _rebuilt(tree, lambda leaf: values[leaf.name], call)
+
+
+def chosen(tree, values):
+    """A formula without choices, as it is at `values`; None if one of them is unknown, or elements choose differently."""
+
+    def call(name, operands, options):
+        if name != "where":
+            return _simple(name, operands, options)
+        condition = np.asarray(evaluate(operands[0], values))
+        if not condition.all() and condition.any():
+            raise KeyError("elements choose differently")
+        return operands[1] if condition.all() else operands[2]
+
+    try:
+        return _rebuilt(tree, lambda leaf: leaf, call)
+    except KeyError:
+        return None
+
+
+def expanded(tree):
+    """A formula in which no call of our own elementwise primitives is left: what their code does, in NumPy's names."""
+
+    def call(name, operands, options):
+        p = REGISTRY.get(name)
+        if p is None:
+            return _simple(name, operands, options)
+        arrays = [Recorded(o) if isinstance(o, (Call, Leaf)) else o for o in operands]
+        return of(p.fn(RECORD.xp, *arrays, **{**p.defaults, **options}))
+
+    return _rebuilt(tree, lambda leaf: leaf, call)

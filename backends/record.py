@@ -1,0 +1,271 @@
+"""Recording as a backend: arrays that note what is done to them, and a namespace that is one table of names.
+
+Array code, gradient rules and update rules run on these arrays unchanged; what comes out is what they computed.
+"""
+
+from functools import partial
+from math import inf, nan, pi, prod
+from operator import getitem
+from typing import NamedTuple
+
+import numpy as np
+
+from . import OWNERS
+from .base import Backend, ChainruleError
+from .program import Call, mapped
+
+# how closely a name holds its operands together when it is written
+CHOICE, LOGIC, COMPARISON, SUM, PRODUCT, SIGN, POWER, CALL = range(8)
+
+
+class RecordingError(ChainruleError, TypeError):
+    """The value of an array was asked for, or a name that the table does not have, while a computation is recorded."""
+
+
+class Name(NamedTuple):
+    """A function of the namespace, as one row of the table. A new column is a new field.
+
+    Fields:
+        arity: how many arrays it takes; None: any number, together with other arguments.
+        text, latex: how a call is written: {0}, {1} … are its arguments in order, {all} the whole list of them.
+        binds: CHOICE to CALL; an operand that binds less closely is written in brackets.
+    """
+
+    arity: int | None
+    text: str
+    latex: str
+    binds: int = CALL
+
+
+def _function(arity, text, latex=None):
+    latex = latex or rf"\operatorname{{{{{text}}}}}".replace("_", r"\_")
+    return Name(arity, text + "({all})", latex + "({all})")
+
+
+def _between(text, latex, binds):
+    return Name(2, f"{{0}} {text} {{1}}", f"{{0}} {latex} {{1}}", binds)
+
+
+NAMES = {
+    # arithmetic
+    "add": _between("+", "+", SUM),
+    "subtract": _between("−", "-", SUM),
+    "multiply": _between("·", r"\cdot", PRODUCT),
+    "divide": Name(2, "{0} / {1}", r"\frac{{{0}}}{{{1}}}", PRODUCT),
+    "remainder": _between("mod", r"\bmod", PRODUCT),
+    "floor_divide": Name(2, "⌊{0} / {1}⌋", r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor"),
+    "negative": Name(1, "−{0}", "-{0}", SIGN),
+    "positive": Name(1, "{0}", "{0}", SIGN),
+    "power": Name(2, "{0}^{1}", "{0}^{{{1}}}", POWER),
+    "square": Name(1, "{0}²", "{0}^{{2}}", POWER),
+    "sqrt": Name(1, "√{0}", r"\sqrt{{{0}}}", POWER),
+    "absolute": Name(1, "|{0}|", r"\left|{0}\right|"),
+    "floor": Name(1, "⌊{0}⌋", r"\lfloor {0} \rfloor"),
+    "ceil": Name(1, "⌈{0}⌉", r"\lceil {0} \rceil"),
+    "rint": _function(1, "round"),
+    "maximum": _function(2, "max", r"\max"),
+    "minimum": _function(2, "min", r"\min"),
+    **{name: _function(1, name) for name in ("sign", "expm1", "log1p", "log2", "log10", "frexp")},
+    **{name: _function(1, name, "\\" + name) for name in ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{"arc" + name: _function(1, "arc" + name) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{name: _function(2, name) for name in ("arctan2", "copysign", "hypot", "logaddexp")},
+    "clip": _function(3, "clip"),
+    # truth values
+    "where": Name(3, "{1} where {0}, else {2}", r"{1} \text{{ where }} {0} \text{{, else }} {2}", CHOICE),
+    "equal": _between("=", "=", COMPARISON),
+    "not_equal": _between("≠", r"\ne", COMPARISON),
+    "less": _between("<", "<", COMPARISON),
+    "less_equal": _between("≤", r"\le", COMPARISON),
+    "greater": _between(">", ">", COMPARISON),
+    "greater_equal": _between("≥", r"\ge", COMPARISON),
+    "logical_and": _between("and", r"\wedge", LOGIC),
+    "logical_or": _between("or", r"\vee", LOGIC),
+    "logical_not": Name(1, "not {0}", r"\neg {0}", LOGIC),
+    "bitwise_and": _between("&", r"\mathbin{{\&}}", LOGIC),
+    "bitwise_or": _between("|", r"\mid", LOGIC),
+    "invert": Name(1, "~{0}", r"{{\sim}}{0}", SIGN),
+    **{name: _function(1, name) for name in ("isnan", "isinf", "isfinite")},
+    # products and moves: what else they are given stands in their arguments
+    "matmul": _between("@", r"\,", PRODUCT),
+    "transpose": Name(None, "{0}ᵀ", r"{0}^{{\top}}", POWER),
+    **{
+        name: _function(None, name)
+        for name in (
+            "add_at all any arange argmax argmin argsort array asarray astype broadcast_to concatenate copy cumsum dot einsum empty"
+            " expand_dims flip full_like getitem max mean min moveaxis ones ones_like pad ravel reshape roll setitem sort"
+            " squeeze sum swapaxes take tril triu zeros zeros_like"
+        ).split()
+    },
+}
+
+
+class Recorded:
+    """An array that knows what it was computed from.
+
+    Fields:
+        made: the Call or Leaf that gives it; another one after it was written to.
+        shape, dtype: its form.
+        value: the array that it stands for, or None: formulas have no values.
+        origin: where it was computed, or None.
+    """
+
+    __slots__ = ("made", "shape", "dtype", "value", "origin", "__weakref__")
+    __array_ufunc__ = None
+    base = None  # nobody else has its memory
+
+    def __init__(self, made, shape=(), dtype="float64"):
+        self.made, self.shape, self.dtype, self.value, self.origin = made, shape, np.dtype(dtype), None, None
+
+    ndim = property(lambda self: len(self.shape))
+    size = property(lambda self: prod(self.shape))
+    T = property(lambda self: note("transpose", self))
+    __hash__ = object.__hash__
+
+    def __getattr__(self, name):  # the methods that NumPy's arrays have are functions of the table, too
+        if name in NAMES:
+            return partial(note, name, self)
+        raise AttributeError(f"a recorded array has no {name!r}")
+
+    def reshape(self, *shape):
+        return note("reshape", self, shape[0] if len(shape) == 1 else shape)
+
+    def astype(self, dtype, copy=True):
+        return note("astype", self, dtype)
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, index):
+        return note("getitem", self, index)
+
+    def __setitem__(self, index, value):
+        self.made = _call("setitem", (self, index, value), {})
+
+    def _read(self, *_):
+        raise RecordingError(f"recording: the code reads the value of {self.made!r}, which is not known")
+
+    __bool__ = __float__ = __int__ = __index__ = __array__ = __iter__ = item = tolist = _read
+
+    def __repr__(self):
+        return f"recorded({self.made!r})"
+
+
+def note(name, *operands, out=None, **options):
+    """The array that a call of `name` gives: a new one, or `out`."""
+    if out is not None:
+        out.made = _call(name, operands, options)
+        return out
+    function = getitem if name == "getitem" else getattr(np, name)
+    with np.errstate(all="ignore"):
+        form = np.asarray(function(*mapped(_alike, operands), **mapped(_alike, options)))
+    return Recorded(_call(name, operands, options), form.shape, form.dtype)
+
+
+def _call(name, operands, options):
+    made = lambda x: x.made if isinstance(x, Recorded) else x
+    return Call(name, mapped(made, operands), mapped(made, options))
+
+
+def _alike(x):
+    """An array of ones in the form of a recorded one: what NumPy makes of them has the form of the result."""
+    return np.ones(x.shape, x.dtype) if isinstance(x, Recorded) else x
+
+
+class Number(float):
+    """A number that notes how it was computed, such as a learning rate: it has a value, and code may branch on it.
+
+    Fields:
+        name, operands: as in a Call; operands is None for what is given. Arithmetic with numbers gives another Number, with
+            arrays a Recorded array.
+    """
+
+    __slots__ = ("name", "operands")
+    options: dict = {}
+    shape, ndim, size, dtype, base = (), 0, 1, np.dtype(float), None
+
+    def __new__(cls, value, name, operands=None):
+        number = float.__new__(cls, value)
+        number.name, number.operands = name, operands
+        return number
+
+    def __repr__(self):
+        return self.name if self.operands is None else f"{self.name}({', '.join(map(repr, self.operands))})"
+
+    __hash__ = float.__hash__
+
+
+_OPERATORS = {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "floordiv": "floor_divide", "mod": "remainder",
+    "pow": "power", "matmul": "matmul", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal",
+    "ne": "not_equal", "and": "bitwise_and", "or": "bitwise_or",
+}  # fmt: skip
+
+
+def _bind():
+    """Give Recorded all operators, and Number those that make numbers."""
+
+    def operator(name, swap):
+        def apply(self, other):
+            return note(name, other, self) if swap else note(name, self, other)
+
+        return apply
+
+    def arithmetic(method, name, swap):
+        compute = getattr(float, method)
+
+        def apply(self, other):
+            if not isinstance(other, (int, float)):
+                return NotImplemented
+            return Number(compute(self, other), name, (other, self) if swap else (self, other))
+
+        return apply
+
+    for short, name in _OPERATORS.items():
+        setattr(Recorded, f"__{short}__", operator(name, False))
+        if NAMES[name].binds not in (COMPARISON,):
+            setattr(Recorded, f"__r{short}__", operator(name, True))
+        if hasattr(float, f"__r{short}__"):
+            setattr(Number, f"__{short}__", arithmetic(f"__{short}__", name, False))
+            setattr(Number, f"__r{short}__", arithmetic(f"__r{short}__", name, True))
+    for short, name in {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"}.items():
+        setattr(Recorded, f"__{short}__", lambda self, name=name: note(name, self))
+    Number.__neg__ = lambda self: Number(-float(self), "negative", (self,))
+
+
+_bind()
+
+
+class Namespace:
+    """`xp` for recorded arrays: every name of the table as a function that notes its call."""
+
+    pi, inf, nan, newaxis = pi, inf, nan, None
+    float16, float32, float64, intp, bool_ = np.float16, np.float32, np.float64, np.intp, np.bool_
+
+    result_type = staticmethod(np.result_type)
+
+    def __getattr__(self, name):
+        if name not in NAMES:
+            raise AttributeError(f"recording: the table of backends/record.py has no row for {name!r}")
+        function = partial(note, name)
+        if name == "add":
+            function.at = lambda array, index, value: note("add_at", array, index, value, out=array)
+        return function
+
+
+class Record(Backend):
+    """The owner of recorded arrays. It has no device name: users never make such arrays themselves."""
+
+    name, xp, array_type, types = "record", Namespace(), Recorded, (Recorded, Number)
+
+    def asarray(self, data, dtype=None, copy=False):
+        return data if isinstance(data, Recorded) else note("asarray", data)
+
+    def copy(self, array):
+        return array  # what was computed does not change
+
+    def to_numpy(self, array):
+        return array._read()
+
+
+RECORD = Record()
+OWNERS.update(dict.fromkeys(RECORD.types, RECORD))
