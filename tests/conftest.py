@@ -1,6 +1,7 @@
 """What every test can ask for: a device to run on, and the certainty that no other test left something lying about."""
 
 import os
+import signal
 from functools import cache
 from pathlib import Path
 
@@ -69,7 +70,16 @@ def _globals():
         "the default device": cr.backends.default().name,
         "the registered backends": set(_BACKENDS),  # registered() also looks through all installed packages
         "NumPy's error handling": np.geterr(),
+        "what Ctrl-C does": signal.getsignal(signal.SIGINT),
     }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c():
+    """Ctrl-C raises KeyboardInterrupt, also where the tests run in the background, for which a shell ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)

@@ -108,7 +108,6 @@ def test_ctrl_c_ends_the_digits_early_but_well(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore Ctrl-C
     ) as process:
         for line in process.stdout:
             lines.append(line)

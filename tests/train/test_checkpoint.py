@@ -119,14 +119,6 @@ def press_twice():
     press_ctrl_c()
 
 
-@pytest.fixture
-def sigint():
-    """Ctrl-C raises KeyboardInterrupt, also where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 PRESSES = {
     "once": (press_ctrl_c, None),
     "once, with checkpoints after each step": (press_ctrl_c, 1),
@@ -138,7 +130,6 @@ MOMENTS = {"epoch": [1, 2], "step": [3, 4, 6], "call": [2, 4, 6]}  # of "call": 
 
 
 @posix
-@pytest.mark.usefixtures("sigint")
 @pytest.mark.parametrize("press", PRESSES)
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("scenario", ["early stopping that strikes", "a stream that draws as it goes"])
@@ -154,7 +145,6 @@ def test_a_run_that_ctrl_c_ended_ends_as_if_it_had_not_been(scenario, moment, pr
 
 
 @posix
-@pytest.mark.usefixtures("sigint")
 def test_ctrl_c_writes_a_checkpoint_in_the_middle_of_an_epoch(path):
     scenario = "validation and metrics"
     run(scenario, checkpoint=path, callback=At(press_ctrl_c, step=5))

@@ -13,15 +13,6 @@ from chainrule import nn, optim
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 
 
-@pytest.fixture(autouse=True)
-def python_s_own_handler():
-    """Ctrl-C raises KeyboardInterrupt before and after each test, also where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    now = signal.signal(signal.SIGINT, before)
-    assert now is signal.default_int_handler
-
-
 def by_hand(steps):
     """The model and the optimiser of train() after so many steps of a loop without fit."""
     cr.random.seed(0)
