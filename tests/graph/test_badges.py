@@ -1,9 +1,8 @@
 """Badges: what a learner should notice, on the nodes where it is true and on no others."""
 
-import time
-
 import numpy as np
 import pytest
+from counting import growth
 
 import chainrule as cr
 from chainrule.graph.badges import badge
@@ -337,11 +336,11 @@ def test_a_parameter_of_the_model_that_is_left_out_has_no_path():
 # ---- the cost
 
 
-def test_ten_thousand_nodes_take_a_fraction_of_a_second():
-    x = cr.Value(0.5)
-    for _ in range(5000):
-        x = (x * 0.999).relu()
-    graph = cr.trace(x)
-    start = time.process_time()
-    badge(graph)
-    assert time.process_time() - start < 1  # 0.1 s on an idle machine
+def test_twice_the_nodes_are_twice_the_work():
+    def graph(n):
+        x = cr.Value(0.5)
+        for _ in range(n):
+            x = (x * 0.999).relu()
+        return cr.trace(x)
+
+    assert growth(badge, graph, 200) < 2.2

@@ -5,11 +5,11 @@ import json
 import math
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from counting import growth
 
 import chainrule as cr
 from chainrule.autograd.errors import DataError
@@ -203,19 +203,23 @@ def test_two_runs_write_the_same_bytes():
     assert runs[0].stdout == runs[1].stdout != b""
 
 
-def test_a_chain_of_twenty_thousand_operations_takes_seconds():
-    number = Values((), "float64", 1.0)
-    nodes = [Node(0, "leaf", "leaf", "leaf", "x", "x", [], (), "float64", "cpu", number, None, number, "", [])]
-    edges = []
-    for i in range(1, 20_001):
-        nodes.append(Node(i, "operation", "negative", "-", None, f"v{i}", [], (), "float64", "cpu", number, None, number,
-                          "a.py:1, in f", []))  # fmt: skip
-        edges.append(Edge(i - 1, i - 1, i, 0, "x", True, number, "dx = -g", number, number))
-    graph = Graph(nodes, edges, list(range(19_999, -1, -1)), number, False, {})
-    start = time.process_time()
-    back = from_json(to_json(graph))
-    assert time.process_time() - start < 10  # 2 s on a slow machine
-    assert len(back) == 20_001
+def chain(n):
+    x = cr.Value(1.0, "x")
+    for _ in range(n):
+        x = -x
+    return cr.trace(x)
+
+
+def test_a_long_chain_needs_no_recursion():
+    assert len(from_json(to_json(chain(2000)))) == 2001
+
+
+def test_twice_the_operations_are_twice_the_work_to_write():
+    assert growth(to_json, chain, 200) < 2.2
+
+
+def test_twice_the_operations_are_twice_the_work_to_read():
+    assert growth(from_json, lambda n: to_json(chain(n)), 200) < 2.2
 
 
 # ---- strict when read

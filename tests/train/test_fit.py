@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from training import Line, bits, calls, data, raises, rows, scripted, train
+from training import At, Clock, Line, bits, calls, data, raises, rows, scripted, train
 
 import chainrule as cr
 from chainrule import nn, optim
@@ -411,8 +411,14 @@ def test_the_validation_metric_is_that_of_the_model_after_the_epoch():
     assert history["val_accuracy"][-1] == (predicted == data()[1]).mean()
 
 
-def test_time_passes():
-    assert all(0 < seconds < 60 for seconds in train()[1]["seconds"])
+def test_the_seconds_of_an_epoch_are_those_that_passed_in_it(monkeypatch):
+    clock = Clock(monkeypatch)
+    callbacks = [
+        At(lambda: clock.wait(5), step=2),
+        At(lambda: clock.wait(3), step=4),
+        At(lambda: clock.wait(9), epoch=1),
+    ]
+    assert train(callbacks=callbacks)[1]["seconds"] == [5.0, 3.0]
 
 
 def test_the_best_epoch_is_known_without_early_stopping():
