@@ -1,9 +1,13 @@
 """What every test can ask for: a device to run on, and the certainty that no other test left something lying about."""
 
+import gc
 import os
 import signal
 from functools import cache
 from pathlib import Path
+
+# read when NumPy and PyTorch are loaded: on a busy machine, threads wait for each other longer than one takes alone
+os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
 
 import device_double
 import lessons
@@ -57,6 +61,13 @@ def pytest_runtest_setup(item):
         if os.environ.get("CHAINRULE_REQUIRE_GPU") == "1":
             pytest.fail(f"CHAINRULE_REQUIRE_GPU=1, but {missing_gpu()}", pytrace=False)
         pytest.skip(missing_gpu())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_collections():
+    """The garbage collector looks through what a file makes, not through thousands of tests, reports and modules."""
+    gc.collect()
+    gc.freeze()
 
 
 # ---- a clean slate

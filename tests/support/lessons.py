@@ -16,8 +16,8 @@ NEEDS = ["sklearn", "matplotlib", "threadpoolctl"]  # what the examples import b
 
 
 def environment(**more):
-    """One thread for each process: several wait for each other where tests run side by side."""
-    quiet = {"MPLBACKEND": "Agg", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    """That of a program which opens no window, and whose lines come at once."""
+    quiet = {"MPLBACKEND": "Agg", "PYTHONUNBUFFERED": "1"}
     return {name: v for name, v in os.environ.items() if name != "DEVICE"} | quiet | more
 
 
