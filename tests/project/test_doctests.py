@@ -10,17 +10,14 @@ import pytest
 
 import chainrule as cr
 
+NEEDS = {"plot": "matplotlib", "sklearn": "sklearn"}  # the libraries without which a part cannot be imported
+
 
 def modules():
-    """The names of all modules under chainrule. (Its folders lie side by side, so each package is walked by itself.)"""
-    names = ["chainrule", "chainrule.demo", "chainrule.expression", "chainrule.autograd.errors"] + [
-        "chainrule.sklearn"
-    ] * bool(find_spec("sklearn"))
-    packages = ["autograd", "backends", "nn", "optim", "cli", "exercises", "replay"]
-    for package in packages + ["plot"] * bool(find_spec("matplotlib")):
-        path = importlib.import_module(f"chainrule.{package}").__path__
-        names += [f"chainrule.{package}", *(m.name for m in pkgutil.walk_packages(path, f"chainrule.{package}."))]
-    return [name for name in names if name.rpartition(".")[2] not in ("gpu", "__main__")]
+    """The names of all modules under chainrule that can be imported here."""
+    lacking = tuple(f"chainrule.{part}" for part, library in NEEDS.items() if not find_spec(library))
+    names = ["chainrule", *(module.name for module in pkgutil.walk_packages(cr.__path__, "chainrule."))]
+    return [n for n in names if not n.startswith(lacking) and n.rpartition(".")[2] not in ("gpu", "__main__")]
 
 
 def examples(name):
