@@ -1,5 +1,7 @@
 """Activation functions, by name. Those with a rule of their own are primitives; the others are made of them."""
 
+from functools import partial
+
 from ..autograd.errors import ArgumentError, choose
 from ..autograd.ops.elementwise import erf, expm1, multiply, relu, sigmoid, softplus, tanh, where
 from ..autograd.ops.reduce import softmax
@@ -83,5 +85,11 @@ def refuse_class(what, layer):
 
 
 def name_of(function):
-    """What a model calls a function, or a layer, when it is shown."""
+    """What a function, also one inside functools.partial, or a layer is called where it is shown."""
+    function = unwrapped(function)
     return getattr(function, "__name__", type(function).__name__)
+
+
+def unwrapped(function):
+    """The function that a functools.partial was made of; any other itself."""
+    return function.func if isinstance(function, partial) else function

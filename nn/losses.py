@@ -13,6 +13,7 @@ from ..autograd.ops.reduce import log_softmax, max_, mean, sum_
 from ..autograd.primitive import ELEMENTWISE, primitive
 from ..autograd.samples import indices, on, reals, unit
 from ..autograd.tensor import Tensor, owner, owner_or_none, raw
+from .activations import unwrapped
 
 _ROUNDING = 0.01  # by how much a sum of probabilities may miss 1: float16 keeps three digits of each
 _REDUCTIONS = {"mean": mean, "sum": sum_, "none": lambda values: values}
@@ -143,9 +144,6 @@ def bce_with_logits(logit, target, reduction="mean", label_smoothing=0.0):
     if smoothing:
         losses = (1 - smoothing) * losses + smoothing / 2 * (if_one + if_zero)
     return _reduced(losses, reduction)
-
-
-bce.target_range = bce_with_logits.target_range = (0, 1)  # type: ignore[attr-defined]  # read by cr.fit
 
 
 def _refuse_outside_unit(what, values, advice):
@@ -315,10 +313,26 @@ def _readable(x):
 
 LOSSES = {f.__name__: f for f in (mse, l1, huber, bce, bce_with_logits, cross_entropy)}
 
+# what a loss says about itself, see `loss`
+vars(mse).update(expects="values")
+vars(l1).update(expects="values")
+vars(huber).update(expects="values")
+vars(bce).update(expects="probabilities", target_range=(0, 1))
+vars(bce_with_logits).update(expects="logits", target_range=(0, 1))
+vars(cross_entropy).update(expects="logits")
+
 
 def loss(name):
     """The loss function of that name; functions pass through.
 
+    A loss of your own may have two attributes that fit and Replay read: `expects`, what the model's outputs are, one of
+    "logits", "probabilities" and "values"; and `target_range`, the lowest and the highest target.
+
     Raises: ArgumentError, naming those that exist, if there is none.
     """
     return name if callable(name) else choose("loss", name, LOSSES)
+
+
+def declared(loss, attribute):
+    """An attribute of a loss, or of the one inside a functools.partial; None if it has none."""
+    return getattr(unwrapped(loss), attribute, None)

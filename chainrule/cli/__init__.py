@@ -3,6 +3,7 @@
 import os
 import sys
 
+from .. import __version__
 from ..autograd.errors import ChainruleError, choose
 from . import demo, explain, info
 
@@ -65,8 +66,6 @@ def _help(argv):
 
 
 def _version(argv):
-    from .. import __version__
-
     print(f"chainrule {__version__}")
     return 0
 

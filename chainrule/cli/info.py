@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 
-from .. import backends
+from .. import __version__, backends
 from .parser import Parser
 
 PACKAGES = {  # label -> (names of its distributions, what it is used for)
@@ -32,8 +32,6 @@ def run(argv):
 
 def facts():
     """(label, value) of everything worth knowing in a bug report."""
-    from .. import __version__
-
     yield "chainrule", __version__
     yield "Python", f"{platform.python_version()} ({platform.python_implementation()}, {platform.platform()})"
     for label, (names, use) in PACKAGES.items():

@@ -1,7 +1,7 @@
 """Exercises: write the forward and the backward of an operation by hand, and have them checked."""
 
 from ..autograd.errors import ArgumentError, meant
-from .task import Exercise, tasks
+from .catalogue import Exercise, exercises
 
 __all__ = ["Catalogue", "Exercise", "exercise"]
 
@@ -58,15 +58,15 @@ def exercise(name=None):
         >>> bool(ex.check(forward=np.tanh, backward=lambda g, x, out: g * (1 - out**2)))
         True
     """
-    found = tasks()
+    found = exercises()
     if isinstance(name, str) and name in found:
         return found[name]
     if name is not None:
         hint = f"{meant(name, found)} print(cr.exercise()) lists all {len(found)}".lstrip()
         raise ArgumentError(f"unknown exercise {name!r}: {hint}")
     catalogue = Catalogue({level: [] for level in LEVELS})
-    for task in found.values():
-        catalogue[task.level].append(task.name)
+    for each in found.values():
+        catalogue[each.level].append(each.name)
     return catalogue
 
 

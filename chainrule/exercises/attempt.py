@@ -1,4 +1,4 @@
-"""Runs a learner's forward and backward: nothing that they do raises anything but Wrong, and what they spoil is noticed."""
+"""Runs a learner's forward and backward: whatever they raise becomes Wrong, and arguments that they change are noticed."""
 
 import linecache
 import traceback
@@ -12,7 +12,7 @@ import numpy as np
 from ..autograd.tensor import raw, to_host
 from . import diagnosis
 from .report import Wrong
-from .task import Exercise
+from .task import Task
 
 
 @dataclass
@@ -21,13 +21,13 @@ class Attempt:
 
     Fields:
         given: the functions as "forward" and "backward"; None for one that is missing.
-        sharing: whether they get the arrays themselves, so that what they write there is felt later; else copies.
-        keeping: whether the arrays that they return are kept, so that what they write there later is felt; else copies.
+        sharing: whether they get the arrays themselves, so that writing into them has consequences; else copies.
+        keeping: whether the arrays that they return are kept, so that writing into them later has consequences; else copies.
         changed: what they have written into their arguments, in a sentence; "" if nothing.
         evidence_of_change: the argument before and after, as rows of a table.
     """
 
-    task: Exercise
+    task: Task
     given: dict[str, Callable | None]
     sharing: bool = False
     keeping: bool = False
@@ -76,12 +76,12 @@ class Attempt:
         function, names = self.given[part], self.task.arguments(part)
         if not callable(function):
             raise Wrong(f"{part} must be a function of ({', '.join(names)}), not {_kind(function)}.", case)
-        _refuse_signature(part, function, names)
+        _check_signature(part, function, names)
         before = [a.copy() for a in arguments]
         passed = arguments if self.sharing else [a.copy() for a in arguments]
         try:
             result = function(*passed)
-        except KeyboardInterrupt:  # not the function's: its author has waited long enough
+        except KeyboardInterrupt:  # the user's Ctrl-C
             raise
         except BaseException as error:  # exit() too
             raise Wrong(_raised(part, function, error), case, list(zip(names, before, strict=True))) from None
@@ -123,7 +123,7 @@ def _parameters(function):
         return None
 
 
-def _refuse_signature(part, function, names):
+def _check_signature(part, function, names):
     """Raise Wrong if a function cannot take these arguments."""
     own = _parameters(function)
     try:
@@ -136,9 +136,9 @@ def _refuse_signature(part, function, names):
 def _raised(part, function, error):
     """What the learner's code raised, and on which of its lines."""
     what = traceback.format_exception_only(error)[-1].strip()
-    home = getattr(getattr(function, "__code__", None), "co_filename", None)
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
     frames = traceback.extract_tb(error.__traceback__)[1:]
-    frame = next((f for f in reversed(frames) if f.filename == home), frames[0] if frames else None)
+    frame = next((f for f in reversed(frames) if f.filename == file), frames[0] if frames else None)
     place = ""
     if frame is not None:
         line = linecache.getline(frame.filename, frame.lineno or 0).strip()

@@ -23,7 +23,7 @@ _BROADCASTS = {  # shapes of operands that stretch each other: each of them by a
 
 
 def check(task, forward, backward):
-    """The Result of all checks of a task; those that a missing part, or an earlier failure, keeps from running wait."""
+    """The Result of all checks of a task; after a failure, or where a function is missing, checks are left waiting."""
     attempt = Attempt(task, {"forward": forward, "backward": backward})
     checks = [("forward values", "forward", forward_values), ("output shape", "forward", output_shape)]
     checks += [("gradient", "backward", gradient)]
@@ -92,11 +92,11 @@ def used_twice(attempt):
     outs = [attempt.forward(arrays, "") for _ in range(2)]
     g = upstream(task.value(arrays).shape)
     before, expected = g.copy(), [2 * d for d in task.gradient(g, arrays)]
-    shares = [attempt.backward(g, arrays, out, "") for out in outs]
+    contributions = [attempt.backward(g, arrays, out, "") for out in outs]
     for position, name in enumerate(task.gradients):
-        first, second = (share[position] for share in shares)
-        for share in first, second:
-            _refuse_shape(task, g, position, expected[position], share, "", [])
+        first, second = (each[position] for each in contributions)
+        for contribution in first, second:
+            _check_shape(task, g, position, expected[position], contribution, "", [])
         total, right = first + second, expected[position]
         if not same(total, right).all():
             rows = [*zip(task.inputs, arrays, strict=True), ("g", before), (f"first {name}", first)]
@@ -152,7 +152,7 @@ def compare_gradient(attempt, arrays, case):
     for position, (name, right, given) in enumerate(zip(task.gradients, expected, got, strict=True)):
         rows = [*zip(task.inputs, arrays, strict=True), ("g", g), ("out", out)]
         rows += [(f"expected {name}", right), (f"got {name}", given)]
-        _refuse_shape(task, g, position, right, given, case, rows)
+        _check_shape(task, g, position, right, given, case, rows)
         wrong = ~same(given, right)
         if wrong.any():
             if right.size <= 12:
@@ -163,12 +163,12 @@ def compare_gradient(attempt, arrays, case):
 
 
 def compare_extremes(attempt, arrays, size):
-    """The same at the ends of the domain: what is not finite does not count, and at a kink there are several answers."""
+    """The same at the ends of the domain, where values that are not finite are ignored, and a kink allows several gradients."""
     task, case = attempt.task, "extreme inputs"
     out, g, expected, got = _pass(attempt, arrays, case, size)
     rows = [*zip(task.inputs, arrays, strict=True), ("g", g), ("out", out)]
     for position, (name, right, given) in enumerate(zip(task.gradients, expected, got, strict=True)):
-        _refuse_shape(task, g, position, right, given, case, rows)
+        _check_shape(task, g, position, right, given, case, rows)
         least, largest = kinks.choices(task, arrays, g, position, right) if task.elementwise else (right, right)
         wrong = np.isfinite(right) & ~same(given, right) & ~kinks.within(given, least, largest)
         if wrong.any():
@@ -180,13 +180,13 @@ def compare_extremes(attempt, arrays, size):
                 reason, case, [*rows, (f"expected {name}", right), (f"got {name}", given)], {f"got {name}": wrong}
             )
     if task.elementwise and len(expected) > 1:
-        wrong = ~kinks.shared_out(task, arrays, g, expected, got)
+        wrong = ~kinks.add_up(task, arrays, g, expected, got)
         if wrong.any():
             shown = [(f"got {name}", given) for name, given in zip(task.gradients, got, strict=True)]
             raise Wrong(diagnosis.of_tie(task), case, [*rows, *shown], {})
 
 
-def _refuse_shape(task, g, position, right, given, case, rows):
+def _check_shape(task, g, position, right, given, case, rows):
     """Raise Wrong if a gradient has not the shape of the right one."""
     if given.shape != right.shape:
         raise Wrong(diagnosis.of_gradient_shape(task, g, position, right, given), case, rows)

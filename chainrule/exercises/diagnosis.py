@@ -1,4 +1,4 @@
-"""Finds out what a wrong answer is instead: each usual mistake is made on purpose and compared with what was given."""
+"""Recognises wrong results: each usual mistake is made on purpose and compared with what the learner returned."""
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def of_gradient_shape(task, g, position, right, given):
     if not task.elementwise and len(task.inputs) == 1 and given.shape == g.shape:
         return (
             f"{name} has one number for each result; it needs one for each element of {x}, shape {right.shape}. "
-            "Every element of a row gets its share of the row's g: start from g[..., None]."
+            "Every element of a row gets a contribution from the row's g: start from g[..., None]."
         )
     return of_shape(name, right.shape, given.shape) + f" A gradient has the shape of what it belongs to, {x}."
 
@@ -84,9 +84,9 @@ def of_kink(task, position, arrays, least, largest, wrong):
 
 def of_tie(task):
     """Gradients that are right one by one, but together are too much or too little."""
-    shares = " + ".join(task.gradients)
+    total = " + ".join(task.gradients)
     return (
-        f"Where {' = '.join(task.wanted)} the operands share what arrives: moved together they change out once, so {shares} "
+        f"Where {' = '.join(task.wanted)} the operands share g: moved together they change out once, so {total} "
         "must be g there. Give all of g to one of them, or half to each."
     )
 
@@ -126,8 +126,8 @@ def _other_gradients(task, position, arrays, g, out, right):
         yield g * out, "This is g times out: the function stands where its derivative belongs."
         for p in _functions_of_one(task.name):
             value = p.call(arrays[0])
-            pulled = _pull(p.vjp["x"], g, {"x": arrays[0], "out": value})
-            yield pulled, f"This is the gradient of {p.name}, not of {task.name}."
+            gradient = _apply(p.vjp["x"], g, {"x": arrays[0], "out": value})
+            yield gradient, f"This is the gradient of {p.name}, not of {task.name}."
             if asked(p.vjp["x"]) != {"g"}:
                 yield g * value, f"The local derivative in it is {p.name}(x); that is not how {task.name} changes."
     if task.name == "matmul":
@@ -155,7 +155,7 @@ def _misread_rules(task, arrays, g, out, x, right):
     for meant in sorted(asked(rule) - {"g"}):
         for taken in values:
             why = _WHY.get((taken, meant), ".")
-            guess = _pull(rule, g, {**values, meant: values[taken]})
+            guess = _apply(rule, g, {**values, meant: values[taken]})
             yield guess, f"This is the right formula with {taken} in the place of {meant}{why}"
 
 
@@ -168,8 +168,8 @@ def _functions_of_one(name):
     return [p for p in found if p.name != name and not p.options and asked(p.vjp["x"]) <= {"g", "x", "out"}]
 
 
-def _pull(rule, g, values):
-    """A rule of the engine's on plain arrays."""
+def _apply(rule, g, values):
+    """What one of the engine's rules gives for plain arrays."""
     values = {**values, "g": g}
     return rule(**{name: values[name] for name in asked(rule)})
 

@@ -23,7 +23,7 @@ def within(given, least, largest):
     return np.isfinite(given) & (given >= least - room) & (given <= largest + room)
 
 
-def shared_out(task, arrays, g, rights, gradients):
+def add_up(task, arrays, g, rights, gradients):
     """Where the gradients of several operands add up to what moving all of them together brings, as at a tie they must."""
     left, ahead = _both_sides(task, arrays, g, task.wanted)
     total, room = sum(rights), _room(g, sum(map(np.abs, rights)))

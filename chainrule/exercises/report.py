@@ -7,7 +7,7 @@ from textwrap import wrap
 import numpy as np
 
 from ..graph.values import number
-from .task import Exercise
+from .task import Task
 
 WIDTH = 100  # characters
 COLUMNS = ROWS = 6  # of a table
@@ -39,7 +39,7 @@ class Result:
         failure: what stopped it, with reason, case and rows; None if nothing failed.
     """
 
-    exercise: Exercise
+    exercise: Task
     checks: list[tuple[str, str]] = field(default_factory=list)
     failure: Wrong | None = None
 

@@ -1,17 +1,13 @@
-"""What there is to practise: each operation with its inputs, its worked cases, and the engine as the judge."""
+"""What is to be computed: an operation with its inputs, and the engine as the judge of a solution."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from inspect import signature
 from typing import Any
 
 import numpy as np
 
 from ..autograd import samples
-from ..autograd.methods import functions
 from ..autograd.ops.creation import tensor
-from ..autograd.plan import asked
-from ..autograd.primitive import COMPOSED, ELEMENTWISE, REGISTRY
 from ..autograd.transforms import vjp
 
 # upstream gradients: round numbers, none of them 0, 1 or -1, so that leaving g out is noticed
@@ -28,18 +24,6 @@ EXTREMES = {
     samples.booleans: (False, True),
 }
 
-_COMPOSED = "silu gelu elu leaky_relu"  # elementwise functions made of primitives
-_ALONG = {  # operations along the last axis: (what is asked, level)
-    "sum": ("The sum along the last axis: outᵢ = Σⱼ xᵢⱼ.", 4),
-    "mean": ("The mean along the last axis of length n: outᵢ = Σⱼ xᵢⱼ / n.", 4),
-    "max": ("The largest element along the last axis. No two elements are equal where gradients are checked.", 4),
-    "min": ("The smallest element along the last axis. No two elements are equal where gradients are checked.", 4),
-    "cumsum": ("The running sum along the last axis: outᵢⱼ = xᵢ₀ + … + xᵢⱼ.", 4),
-    "logsumexp": ("outᵢ = log Σⱼ exp xᵢⱼ along the last axis, without overflow.", 5),
-    "softmax": ("outᵢⱼ = exp xᵢⱼ / Σₖ exp xᵢₖ along the last axis, without overflow.", 5),
-    "log_softmax": ("outᵢⱼ = xᵢⱼ - log Σₖ exp xᵢₖ along the last axis, without overflow.", 5),
-}
-_PRODUCT = "The matrix product out = x @ y of x (n, k) and y (k, m): outᵢⱼ = Σₖ xᵢₖ yₖⱼ."
 _RULES = {  # for what is composed, or written in terms of an axis
     "silu": "dx = g · (s + out · (1 - s)) with s = sigmoid(x)",
     "gelu": "dx = g · (Φ(x) + x · φ(x)), with the normal distribution Φ and its density φ(x) = exp(-x²/2) / √(2π)",
@@ -49,8 +33,8 @@ _RULES = {  # for what is composed, or written in terms of an axis
 
 
 @dataclass(frozen=True)
-class Exercise:
-    """An operation to be written by hand. `print` it to read the task, `check` your solution, read `solution`.
+class Task:
+    """An operation to be written by hand.
 
     Fields:
         name: the operation.
@@ -59,7 +43,7 @@ class Exercise:
         inputs: the names of its operands; wanted: those that have a gradient.
         function: chainrule's own.
         domains: where each operand is drawn from (autograd/samples.py).
-        shapes: shapes to be tried, from simple to hard, one for each operand.
+        shapes: the shapes to try, from simple to hard: one for each operand.
         options: keyword arguments of `function` that the exercise fixes.
         elementwise: whether each element of the result depends on one element of each operand.
         rules: the primitive's own rules by operand, {} for what is composed.
@@ -77,61 +61,11 @@ class Exercise:
     elementwise: bool
     rules: dict[str, Callable]
 
-    # ---- for the learner
-
-    def check(self, forward=None, backward=None):
-        """Try a solution; the Result is true if it is right, and its text shows the first case that fails.
-
-        `forward(x)` (or `forward(x, y)`) takes NumPy arrays and returns out; `backward(g, x, out)` (or
-        `(g, x, y, out)`) returns dx (or a tuple of one gradient for each operand). A class or an object that has both
-        as functions will do, as the only argument. One of them alone is checked by itself, and the Result is about it.
-
-        Never raises because of what the functions do; Ctrl-C stops them.
-        """
-        from .check import check
-
-        if backward is None and hasattr(forward, "forward") and hasattr(forward, "backward"):
-            forward, backward = forward.forward, forward.backward
-        return check(self, forward, backward)
-
     @property
     def solution(self):
         """The gradient in one line, from the operation's documentation."""
         documented = _section(self.function.__doc__, "Gradient")
         return _RULES.get(self.name) or documented or "the documentation does not say; see the function's source"
-
-    def __str__(self):
-        given, call = ", ".join(self.arguments("forward")), ", ".join(self.arguments("backward"))
-        returned = ", ".join(self.gradients)
-        also = f"({returned})" if len(self.wanted) > 1 else returned
-        width = len(f"backward({call})")
-        lines = [
-            f"Exercise {self.name} (level {self.level})",
-            "",
-            f"  {self.title}",
-            "",
-            f"  {f'forward({given})':{width}}  returns out",
-            f"  backward({call})  returns {also}: how the loss L changes with {' and '.join(self.wanted)}",
-            "",
-            f"  {given} and out are NumPy arrays of float64; a single number is an array of shape ().",
-            "  g is the upstream gradient dL/dout, which has the shape of out. By the chain rule,",
-            "  {0} = g · (how out changes with {1}), and it has the shape of {1}.".format(
-                self.gradients[0], self.wanted[0]
-            ),
-        ]
-        if self.elementwise and len(self.inputs) > 1:
-            lines += [
-                "  The operands broadcast: an element that was used several times gets the sum of its contributions;",
-                f"  cr.unbroadcast({self.gradients[0]}, shape={self.wanted[0]}.shape) adds them up.",
-            ]
-        lines += [
-            "",
-            f"  ex.check(forward=lambda {given}: ..., backward=lambda {call}: ...)",
-            "  ex.solution has the rule.",
-        ]
-        return "\n".join(lines)
-
-    __repr__ = __str__
 
     def arguments(self, part):
         """The names of what "forward" or "backward" is called with, in their order."""
@@ -141,8 +75,6 @@ class Exercise:
     def gradients(self):
         """The names of what backward returns: dx, dy."""
         return [f"d{x}" for x in self.wanted]
-
-    # ---- for the judge
 
     def value(self, arrays):
         """The right result, as a NumPy array."""
@@ -156,9 +88,9 @@ class Exercise:
             chosen = {**operands, **dict(zip(self.wanted, wanted, strict=True))}
             return self.function(*chosen.values(), **self.options)
 
-        _, pull = vjp(function, *(operands[x] for x in self.wanted))
-        pulled = pull(tensor64(g))
-        return [np.asarray(d.numpy()) for d in (pulled if isinstance(pulled, tuple) else (pulled,))]
+        _, backward = vjp(function, *(operands[x] for x in self.wanted))
+        gradients = backward(tensor64(g))
+        return [np.asarray(d.numpy()) for d in (gradients if isinstance(gradients, tuple) else (gradients,))]
 
     def slopes(self, g, arrays, position, side=0):
         """The gradient of operand `position`, measured: Σ g · (f(x + h) - f(x - h)) / 2h, element by element.
@@ -179,7 +111,7 @@ class Exercise:
         return slopes
 
     def draw(self, shapes, seed=0):
-        """Operands of these shapes from the operation's domain: numbers of two digits, as they are read easily."""
+        """Operands of these shapes from the operation's domain: numbers of two decimals, which are easy to read."""
         rng = np.random.default_rng(seed)
         drawn = [domain(rng, shape) for domain, shape in zip(self.domains, shapes, strict=True)]
         return [_readable(a) for a in drawn]
@@ -189,7 +121,9 @@ class Exercise:
         if any(domain not in EXTREMES for domain in self.domains):
             return None
         ends = [np.array(EXTREMES[domain]) for domain in self.domains]
-        if not self.elementwise:  # a second row far below the first: what is taken of a row may not come from all
+        if (
+            not self.elementwise
+        ):  # a second row far below the first, to catch what is computed over all rows in place of each row
             return [np.stack([ends[0], ends[0] - 5000])] if len(ends) == 1 else None
         return [grid.ravel() for grid in np.meshgrid(*ends, indexing="ij")]
 
@@ -201,52 +135,6 @@ def upstream(shape, size=1):
 
 def tensor64(a):
     return tensor(a, dtype=None if a.dtype == bool else "float64")
-
-
-def tasks():
-    """All exercises by name, from easy to hard."""
-    found = [_elementwise(p) for p in REGISTRY.values() if p.jvp == ELEMENTWISE and p.vjp and not p.options]
-    found += [_composed(name) for name in _COMPOSED.split() if name in COMPOSED]
-    public = functions()
-    for name, (title, level) in _ALONG.items():
-        domain = samples.distinct if name in ("max", "min") else samples.reals
-        shapes = [((4,),), ((3, 4),), ((2, 2, 3),)]
-        found.append(_task(name, title, level, ("x",), public[name], (domain,), shapes, {"axis": -1}))
-    shapes = [((1, 1), (1, 1)), ((2, 3), (3, 2)), ((2, 3), (3, 4)), ((3, 3), (3, 3))]
-    found.append(_task("matmul", _PRODUCT, 5, ("x", "y"), public["matmul"], (samples.reals,) * 2, shapes, {}))
-    return {task.name: task for task in sorted(found, key=lambda task: task.level)}
-
-
-def _task(name, title, level, inputs, function, domains, shapes, options):
-    return Exercise(name, title, level, inputs, inputs, function, domains, shapes, options, False, {})
-
-
-def _elementwise(p):
-    constant = all(asked(rule) == {"g"} for rule in p.vjp.values())
-    level = 3 if len(p.inputs) > 1 else 1 if constant else 2
-    domains = p.samples if isinstance(p.samples, tuple) else (p.samples,) * len(p.inputs)
-    wanted = tuple(x for x in p.inputs if x in p.vjp)
-    title = _title(p.fn.__doc__, p.name)
-    shapes = _shapes(len(p.inputs))
-    return Exercise(p.name, title, level, tuple(p.inputs), wanted, p.call, domains, shapes, {}, True, p.vjp)
-
-
-def _composed(name):
-    function = COMPOSED[name]
-    options = {p.name: p.default for p in signature(function).parameters.values() if p.default is not p.empty}
-    title = _title(function.__doc__, name)
-    if options:
-        title += f" Here {', '.join(f'{k} = {v}' for k, v in options.items())}."
-    return Exercise(name, title, 2, ("x",), ("x",), function, (samples.reals,), _shapes(1), {}, True, {})
-
-
-def _shapes(count):
-    """Shapes for `count` operands of an elementwise operation."""
-    return [((),) * count, ((4,),) * count, ((2, 3),) * count]
-
-
-def _title(doc, name):
-    return (doc or name).strip().split("\n")[0]
 
 
 def _section(doc, title):

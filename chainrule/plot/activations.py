@@ -2,9 +2,10 @@
 
 import numpy as np
 
-import chainrule as cr
-from chainrule.nn.activations import activation, name_of
-
+from ..autograd.errors import ArgumentError
+from ..autograd.ops.creation import tensor
+from ..autograd.transforms import vjp
+from ..nn.activations import ACTIVATIONS, activation, name_of
 from .canvas import axes, pyplot
 from .inputs import finite
 from .style import COLORS, MUTED, count, dress, legend
@@ -30,13 +31,13 @@ def activations(names=None, ax=None, low=-4.0, high=4.0):
     """
     low, high = finite("activations", "low", low), finite("activations", "high", high)
     if not low < high:
-        raise cr.ArgumentError(f"activations: low must be below high, given {low} and {high}")
+        raise ArgumentError(f"activations: low must be below high, given {low} and {high}")
     if names is None:
-        names = [name for name in cr.nn.ACTIVATIONS if name != "softmax"]
+        names = [name for name in ACTIVATIONS if name != "softmax"]
     single = isinstance(names, str) or callable(names)
     functions = [activation(name) for name in ([names] if single else names)]
     if not functions:
-        raise cr.ArgumentError("activations: the list of names is empty")
+        raise ArgumentError("activations: the list of names is empty")
     x = np.linspace(low, high, POINTS)
     curves = [_curves(f, x) for f in functions]
     places = [axes("activations", ax)] if single else _grid(len(functions), ax)
@@ -59,9 +60,9 @@ def _curves(f, x):
 
     Raises: ArgumentError if f does not work element by element.
     """
-    y, pull = cr.vjp(f, x)
-    if y.shape != x.shape or not np.allclose(f(cr.tensor(x[:, None])).numpy()[:, 0], y.numpy(), equal_nan=True):
-        raise cr.ArgumentError(
+    y, pull = vjp(f, x)
+    if y.shape != x.shape or not np.allclose(f(tensor(x[:, None])).numpy()[:, 0], y.numpy(), equal_nan=True):
+        raise ArgumentError(
             f"activations: {name_of(f)} does not work element by element, so it is no curve; leave it out"
         )
     return y.numpy(), pull(np.ones_like(x)).numpy()
@@ -79,7 +80,7 @@ def _grid(n, ax):
     if ax is not None:
         places = np.array([axes("activations", place) for place in np.ravel(ax)])
         if len(places) != n:
-            raise cr.ArgumentError(f"activations: {n} functions need {n} Axes, was given {len(places)}")
+            raise ArgumentError(f"activations: {n} functions need {n} Axes, was given {len(places)}")
         return places
     columns = min(range(min(n, 3), 6), key=lambda k: (-n % k, -k))  # the fewest empty places, then the fewest rows
     rows = -(-n // columns)

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-import chainrule as cr
-
+from ..autograd.errors import ArgumentError, ShapeError
+from ..autograd.ops.creation import tensor
+from ..autograd.tensor import Tensor
+from ..nn.module import Module
 from . import canvas, style
 from .inputs import asked, bounds, host, whole
 from .style import INK, MARKERS, PALETTE, dress
@@ -46,18 +48,18 @@ def decision_boundary(
     """
     points, truth = host(x), host(y)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
-        raise cr.ShapeError(
+        raise ShapeError(
             f"decision_boundary: x must be examples of two inputs, shape (n, 2), not {points.shape}; "
             "choose two columns, e.g. x[:, [0, 1]], and train on those"
         )
     if truth.shape not in ((len(points),), (len(points), 1)):
-        raise cr.ShapeError(
+        raise ShapeError(
             f"decision_boundary: y must be ({len(points)},), one class for each row of x, not {truth.shape}"
         )
     if not callable(predict):
-        raise cr.ArgumentError(f"decision_boundary: predict must be a model or a function, not {predict!r}")
+        raise ArgumentError(f"decision_boundary: predict must be a model or a function, not {predict!r}")
     if scores not in (None, "logit", "probability"):
-        raise cr.ArgumentError(f"decision_boundary: scores must be 'logit', 'probability' or None, not {scores!r}")
+        raise ArgumentError(f"decision_boundary: scores must be 'logit', 'probability' or None, not {scores!r}")
     n = whole("decision_boundary", "resolution", resolution, 2)
     across, up = (
         np.linspace(*(_around(values) if pair is None else bounds("decision_boundary", what, pair)), n)
@@ -71,7 +73,7 @@ def decision_boundary(
     truth = _indices(truth.reshape(-1), n_classes)
     labels = [f"class {k}" for k in range(n_classes)] if labels is None else [str(label) for label in labels]
     if len(labels) != n_classes:
-        raise cr.ArgumentError(f"decision_boundary: needs {n_classes} labels, one for each class, was given {labels}")
+        raise ArgumentError(f"decision_boundary: needs {n_classes} labels, one for each class, was given {labels}")
 
     ax = canvas.axes("decision_boundary", ax)
     dress(ax, "$x_1$", "$x_2$", grid=False)
@@ -109,19 +111,19 @@ def _around(values):
 
 def _ask(predict, points, like):
     """The scores of the points, which are handed over as a model's parameters, or the user's own x, are."""
-    parameters = predict.parameters() if isinstance(predict, cr.nn.Module) else []
+    parameters = predict.parameters() if isinstance(predict, Module) else []
     like = parameters[0] if parameters else like
-    if isinstance(like, cr.Tensor):
-        points = cr.tensor(points, dtype=like.dtype if like.dtype.kind == "f" else None, device=like.device)
+    if isinstance(like, Tensor):
+        points = tensor(points, dtype=like.dtype if like.dtype.kind == "f" else None, device=like.device)
     with asked(predict):
         scores = host(predict(points))
     if scores.ndim not in (1, 2) or len(scores) != len(points) or not scores.size:
-        raise cr.ShapeError(
+        raise ShapeError(
             f"decision_boundary: for {len(points)} points, predict must return scores of shape ({len(points)},) or "
             f"({len(points)}, K), not {scores.shape}"
         )
     if not np.isfinite(scores).all():
-        raise cr.ArgumentError("decision_boundary: predict returned scores that are not finite; did training diverge?")
+        raise ArgumentError("decision_boundary: predict returned scores that are not finite; did training diverge?")
     return scores.reshape(len(points), -1)
 
 
@@ -149,7 +151,7 @@ def _indices(truth, n_classes):
         truth = truth > 0
     if not np.isin(truth, np.arange(n_classes)).all():
         found = ", ".join(map(str, np.unique(truth)[:5]))
-        raise cr.ArgumentError(
+        raise ArgumentError(
             f"decision_boundary: predict gives scores for {n_classes} classes, so y must hold indices from 0 to "
             f"{n_classes - 1}; it holds {found}"
         )

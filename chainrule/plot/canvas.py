@@ -1,7 +1,6 @@
 """Where pictures are drawn: Axes, colour maps, pixels. matplotlib is imported where it is used."""
 
-from chainrule.autograd.errors import ArgumentError
-
+from ..autograd.errors import ArgumentError
 from .style import INK, MUTED
 
 

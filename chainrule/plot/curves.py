@@ -2,9 +2,7 @@
 
 import numpy as np
 
-import chainrule as cr
-from chainrule.autograd.errors import choose
-
+from ..autograd.errors import ArgumentError, ShapeError, choose
 from .canvas import axes
 from .inputs import finite, host, whole
 from .style import COLORS, INK, MUTED, count, decades, dress, legend, series
@@ -28,16 +26,16 @@ def learning_curves(history, ax=None, columns=None, log=False):
     """
     rows = list(history)
     if not rows:
-        raise cr.ArgumentError("learning_curves: the history is empty: no epoch was finished")
+        raise ArgumentError("learning_curves: the history is empty: no epoch was finished")
     if not all(isinstance(row, dict) for row in rows):
-        raise cr.ArgumentError("learning_curves: the history must be a list with one dict of numbers for each epoch")
+        raise ArgumentError("learning_curves: the history must be a list with one dict of numbers for each epoch")
     known = {name: name for row in rows for name in row}
     if columns is None:
         columns = [name for name in known if _meaning(name)[1] == "loss"] or [name for name in known if name != "epoch"]
     columns = [columns] if isinstance(columns, str) else list(columns)
     curves = {name: _column(rows, choose("column of the history", name, known)) for name in columns}
     if not curves:
-        raise cr.ArgumentError("learning_curves: columns must name at least one column, or be None for the losses")
+        raise ArgumentError("learning_curves: columns must name at least one column, or be None for the losses")
     epochs = np.array([row.get("epoch", i) for i, row in enumerate(rows, start=1)], dtype=float)
 
     meanings = [_meaning(name) for name in curves]
@@ -75,9 +73,9 @@ def lr_finder(result, ax=None):
     found = hasattr(result, "smoothed")  # by lr_find
     smoothed = host(result.smoothed).astype(float) if found else losses
     if lrs.ndim != 1 or not lrs.shape == losses.shape == smoothed.shape or not lrs.size:
-        raise cr.ShapeError(f"lr_finder: needs as many learning rates as losses, given {lrs.shape} and {losses.shape}")
+        raise ShapeError(f"lr_finder: needs as many learning rates as losses, given {lrs.shape} and {losses.shape}")
     if not np.isfinite(smoothed).any():
-        raise cr.ArgumentError("lr_finder: no loss is finite; start from a smaller learning rate")
+        raise ArgumentError("lr_finder: no loss is finite; start from a smaller learning rate")
     ax = axes("lr_finder", ax)
     dress(ax, "learning rate", "loss (batch differences taken out)" if found else "loss")
     ax.set_xscale("log")
@@ -113,11 +111,11 @@ def schedule(function, steps, ax=None):
     several = isinstance(function, dict)
     schedules = function if several else {"learning rate": function}
     if not schedules:
-        raise cr.ArgumentError("schedule: the dict of schedules is empty")
+        raise ArgumentError("schedule: the dict of schedules is empty")
     rates = {}
     for label, rate in schedules.items():
         if not callable(rate):
-            raise cr.ArgumentError(f"schedule: {label!r} must be a function of the step, not {rate!r}")
+            raise ArgumentError(f"schedule: {label!r} must be a function of the step, not {rate!r}")
         rates[label] = np.array([finite("schedule", f"{label!r} at step {step}", rate(step)) for step in range(steps)])
     ax = axes("schedule", ax)
     dress(ax, "step", "learning rate")
@@ -146,11 +144,9 @@ def _column(rows, name):
     try:
         values = np.array([np.nan if row.get(name) is None else float(row[name]) for row in rows])
     except (TypeError, ValueError):
-        raise cr.ArgumentError(
-            f"learning_curves: column {name!r} must hold numbers, not {rows[0].get(name)!r}"
-        ) from None
+        raise ArgumentError(f"learning_curves: column {name!r} must hold numbers, not {rows[0].get(name)!r}") from None
     if not np.isfinite(values).any():
-        raise cr.ArgumentError(f"learning_curves: column {name!r} has no finite number in it")
+        raise ArgumentError(f"learning_curves: column {name!r} has no finite number in it")
     return values
 
 

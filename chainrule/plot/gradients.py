@@ -2,8 +2,8 @@
 
 import numpy as np
 
-import chainrule as cr
-
+from ..autograd.errors import ArgumentError, GraphError
+from ..nn.module import Module
 from .canvas import axes
 from .style import COLORS, MUTED, dress, legend
 
@@ -28,12 +28,12 @@ def gradient_flow(model, ax=None):
         >>> [text.get_text() for text in ax.get_yticklabels()]
         ['weight', 'bias']
     """
-    named = list(model.named_parameters()) if isinstance(model, cr.nn.Module) else []
+    named = list(model.named_parameters()) if isinstance(model, Module) else []
     if not named:
-        raise cr.ArgumentError(f"gradient_flow: needs a Module with parameters, not {type(model).__name__}")
+        raise ArgumentError(f"gradient_flow: needs a Module with parameters, not {type(model).__name__}")
     sizes = [_size(p) for _, p in named]
     if all(size == "none" for size in sizes):
-        raise cr.GraphError("gradient_flow: no parameter has a gradient; call loss.backward() first")
+        raise GraphError("gradient_flow: no parameter has a gradient; call loss.backward() first")
 
     ax = axes("gradient_flow", ax, size=(6.4, 1.3 + 0.3 * len(named)))
     dress(ax, "absolute gradient")

@@ -4,8 +4,11 @@ from contextlib import contextmanager, nullcontext
 
 import numpy as np
 
-import chainrule as cr
-from chainrule.train.restore import evaluating
+from ..autograd.errors import ArgumentError, ShapeError
+from ..autograd.grad_mode import no_grad
+from ..autograd.ops.creation import asarray
+from ..nn.module import Module
+from ..train.restore import evaluating
 
 
 def host(data):
@@ -13,26 +16,26 @@ def host(data):
     if isinstance(data, (list, tuple)):
         parts = [host(item) for item in data]
         if len({part.shape for part in parts}) > 1:
-            raise cr.ShapeError(
+            raise ShapeError(
                 f"plot: nested lists must be rectangular, given parts of shapes {[p.shape for p in parts]}"
             )
         return np.array(parts)
     if isinstance(data, (bool, int, float, np.generic, np.ndarray)):
         return np.asarray(data)
-    return cr.asarray(data).numpy()
+    return asarray(data).numpy()
 
 
 @contextmanager
 def asked(model):
     """Nothing is recorded within, and `model`, if it is a Module, is in eval mode; each layer's own mode comes back."""
-    with cr.no_grad(), evaluating(model) if isinstance(model, cr.nn.Module) else nullcontext():
+    with no_grad(), evaluating(model) if isinstance(model, Module) else nullcontext():
         yield
 
 
 def whole(name, what, value, least):
     """`value` if it is a whole number of at least `least`."""
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise cr.ArgumentError(f"{name}: {what} must be a whole number of at least {least}, not {value!r}")
+        raise ArgumentError(f"{name}: {what} must be a whole number of at least {least}, not {value!r}")
     return int(value)
 
 
@@ -44,10 +47,10 @@ def bounds(name, what, pair):
     try:
         low, high = pair
     except (TypeError, ValueError):
-        raise cr.ArgumentError(f"{name}: {what} must be a pair (low, high), not {pair!r}") from None
+        raise ArgumentError(f"{name}: {what} must be a pair (low, high), not {pair!r}") from None
     low, high = finite(name, what, low), finite(name, what, high)
     if not low < high:
-        raise cr.ArgumentError(f"{name}: {what} must have low below high, given ({low:g}, {high:g})")
+        raise ArgumentError(f"{name}: {what} must have low below high, given ({low:g}, {high:g})")
     return low, high
 
 
@@ -58,5 +61,5 @@ def finite(name, what, value):
     except (TypeError, ValueError):
         number = np.nan
     if not np.isfinite(number):
-        raise cr.ArgumentError(f"{name}: {what} must be a finite number, not {value!r}")
+        raise ArgumentError(f"{name}: {what} must be a finite number, not {value!r}")
     return number

@@ -5,9 +5,11 @@ Source: Li, Xu, Taylor, Studer and Goldstein, "Visualizing the loss landscape of
 
 import numpy as np
 
-import chainrule as cr
-from chainrule.autograd.errors import choose
-
+from ..autograd.errors import ArgumentError, CheckpointError, ShapeError, choose
+from ..autograd.ops.creation import tensor
+from ..autograd.ops.elementwise import sqrt
+from ..autograd.random import Generator
+from ..nn.module import Module
 from .canvas import pyplot
 from .inputs import asked, finite, host, whole
 from .surface import PROJECTIONS, draw
@@ -86,14 +88,14 @@ class Plane:
 
     def __init__(self, model, trajectory, span, resolution, seed):
         self.model = model
-        self.parameters = dict(model.named_parameters()) if isinstance(model, cr.nn.Module) else {}
+        self.parameters = dict(model.named_parameters()) if isinstance(model, Module) else {}
         if not any(p.ndim > 1 or trajectory is not None for p in self.parameters.values()):
-            raise cr.ArgumentError("landscape: needs a Module with weights, parameters of two or more axes, to vary")
+            raise ArgumentError("landscape: needs a Module with weights, parameters of two or more axes, to vary")
         n = whole("landscape", "resolution", resolution, 2)
         if finite("landscape", "span", span) <= 0:
-            raise cr.ArgumentError(f"landscape: span must be above 0, not {span!r}")
+            raise ArgumentError(f"landscape: span must be above 0, not {span!r}")
         if trajectory is None:
-            generator = cr.random.Generator(seed)
+            generator = Generator(seed)
             pair = [_random(self.parameters, generator) for _ in range(2)]
             self.directions = {name: (pair[0][name], pair[1][name]) for name in pair[0]}
             self.alphas = self.betas = span * (2 * np.arange(n) / (n - 1) - 1)  # exactly 0 in the middle
@@ -125,7 +127,7 @@ class Plane:
             self.parameters[name].assign(weights[name] + a * first + b * second)
         value = loss(self.model(x), y)
         if np.shape(value) != ():
-            raise cr.ShapeError(f"landscape: the loss must be one number, not shape {np.shape(value)}; take its mean")
+            raise ShapeError(f"landscape: the loss must be one number, not shape {np.shape(value)}; take its mean")
         return float(value)
 
 
@@ -141,18 +143,18 @@ def _random(parameters, generator):
 
 def _norms(x):
     """The norm of each column."""
-    return cr.sqrt((x * x).sum(axis=tuple(range(x.ndim - 1)), keepdims=True))
+    return sqrt((x * x).sum(axis=tuple(range(x.ndim - 1)), keepdims=True))
 
 
 def _principal(parameters, states):
     """The two principal directions of the states, the states in their coordinates, and the shares of the variance."""
     if len(states) < 3:
-        raise cr.ArgumentError(f"landscape: a trajectory needs three or more states, was given {len(states)}")
+        raise ArgumentError(f"landscape: a trajectory needs three or more states, was given {len(states)}")
     flat = np.array([_flat(i, state, parameters) for i, state in enumerate(states)])
     if flat.shape[1] < 2:
-        raise cr.ArgumentError("landscape: a model with one number to learn has no plane of weights")
+        raise ArgumentError("landscape: a model with one number to learn has no plane of weights")
     if not np.ptp(flat, axis=0).any():
-        raise cr.ArgumentError(
+        raise ArgumentError(
             "landscape: the states of the trajectory are all the same; record model.state_dict() during training"
         )
     _, sizes, directions = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
@@ -163,7 +165,7 @@ def _principal(parameters, states):
         start = 0
         for name, p in parameters.items():
             part = direction[start : start + p.size].reshape(p.shape)
-            pieces.setdefault(name, []).append(cr.tensor(part, dtype=p.dtype, device=p.device))
+            pieces.setdefault(name, []).append(tensor(part, dtype=p.dtype, device=p.device))
             start += p.size
     return pieces, path * signs, sizes[:2] ** 2 / (sizes**2).sum()
 
@@ -172,7 +174,7 @@ def _flat(i, state, parameters):
     """The parameters in a state as one vector."""
     faults = [name for name, p in parameters.items() if name not in state or np.shape(host(state[name])) != p.shape]
     if faults:
-        raise cr.CheckpointError(
+        raise CheckpointError(
             f"landscape: state {i} of the trajectory does not fit the model: missing or misshapen: {', '.join(faults)}"
         )
     return np.concatenate([host(state[name]).astype(float).ravel() for name in parameters])

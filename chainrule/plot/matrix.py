@@ -2,8 +2,8 @@
 
 import numpy as np
 
-import chainrule as cr
-
+from .. import metrics
+from ..autograd.errors import ArgumentError, ShapeError
 from .canvas import axes
 from .inputs import host
 from .style import COLORS, INK, MUTED, dress
@@ -34,19 +34,17 @@ def confusion_matrix(prediction, target=None, ax=None, labels=None, normalize=Fa
         counts = host(prediction)
     else:
         classes = None if labels is None else len(labels)
-        counts = cr.metrics.confusion_matrix(prediction, target, classes, threshold)
+        counts = metrics.confusion_matrix(prediction, target, classes, threshold)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not counts.size:
-        raise cr.ShapeError(
+        raise ShapeError(
             f"confusion_matrix: the matrix must be square, not {counts.shape}; to have it counted, give a target too"
         )
     if not (counts >= 0).all() or not counts.sum() > 0:
-        raise cr.ArgumentError(
-            "confusion_matrix: the matrix must hold counts, at least one of them above 0, none below"
-        )
+        raise ArgumentError("confusion_matrix: the matrix must hold counts, at least one of them above 0, none below")
     n = len(counts)
     labels = [str(k) for k in range(n)] if labels is None else labels
     if len(labels) != n:
-        raise cr.ArgumentError(f"confusion_matrix: needs {n} labels, one for each class, was given {labels}")
+        raise ArgumentError(f"confusion_matrix: needs {n} labels, one for each class, was given {labels}")
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-import chainrule as cr
-from chainrule.autograd.errors import choose
-
+from ..autograd.errors import ArgumentError, ShapeError, choose
+from ..autograd.grad_mode import no_grad
+from ..autograd.ops.creation import tensor
 from . import canvas, style
 from .inputs import bounds, finite, host, whole
 from .style import COLORS, INK, LINES, LOW_TO_HIGH, MARKERS, MUTED, decades, dress
@@ -88,10 +88,10 @@ class Scale:
     def __init__(self, name, losses, levels, log):
         finite_ones = losses[np.isfinite(losses)]
         if not finite_ones.size:
-            raise cr.ArgumentError(f"{name}: the loss is finite nowhere here; try a smaller range")
+            raise ArgumentError(f"{name}: the loss is finite nowhere here; try a smaller range")
         self.log, self.low, self.high = log, float(finite_ones.min()), float(finite_ones.max())
         if log and (self.low < 0 or self.high <= 0):
-            raise cr.ArgumentError(f"{name}: log=True needs losses above 0, the lowest here is {self.low:g}")
+            raise ArgumentError(f"{name}: log=True needs losses above 0, the lowest here is {self.low:g}")
         if log:
             positive = finite_ones[finite_ones > 0]
             self.low = float(np.quantile(positive, LOWEST))
@@ -208,16 +208,16 @@ def _path(label, points):
     """The points of a path as an array (n, 2)."""
     points = host(points).astype(float)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
-        raise cr.ShapeError(f"loss_surface: {label!r} must be points (w1, w2), shape (n, 2), not {points.shape}")
+        raise ShapeError(f"loss_surface: {label!r} must be points (w1, w2), shape (n, 2), not {points.shape}")
     return points
 
 
 def _losses(f, w1, w2):
     """f at each pair of weights."""
-    with cr.no_grad():
-        losses = host(f(cr.tensor(w1), cr.tensor(w2))).astype(float)
+    with no_grad():
+        losses = host(f(tensor(w1), tensor(w2))).astype(float)
     if losses.shape != w1.shape:
-        raise cr.ShapeError(
+        raise ShapeError(
             f"loss_surface: f must return one loss for each pair, shape {w1.shape}, it returned {losses.shape}; if it "
             "averages over data, give it an axis of its own: ((w1[..., None] * x + w2[..., None] - y) ** 2).mean(-1)"
         )

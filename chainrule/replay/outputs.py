@@ -2,13 +2,17 @@
 
 import numpy as np
 
-LOGITS, RAW = {"bce_with_logits", "cross_entropy"}, {"mse", "l1", "huber"}  # what these losses are given
-PLAIN = RAW | {"bce"}  # losses whose outputs are compared with y as they are
+from ..autograd.errors import choose
+
+EXPECTED = {"logits": True, "probabilities": False, "values": False}  # what a loss may expect, and whether it is logits
 CLASSES = 128  # more, with their certainty, do not fit into a byte
 
 
 class Reading:
-    """What outputs mean, decided at the start of a run from those for some examples, their y, and the name of the loss.
+    """What outputs mean, decided at the start of a run from those for some examples, their y, and what the loss expects.
+
+    `expects` is that of the loss: "logits", "probabilities" or "values"; without it, outputs are taken for probabilities
+    if they could be, else for logits.
 
     Shape: scores (n, …), y (n, …) as arrays.
     Fields:
@@ -19,12 +23,14 @@ class Reading:
         says: what a curve over one input shows, in words; None for more than two classes.
     """
 
-    def __init__(self, scores, y, loss):
+    def __init__(self, scores, y, expects=None):
         scores, flat = scores.reshape(len(y), -1), y.reshape(len(y), -1)
         columns, targets = scores.shape[1], flat.shape[1]
         self.kind = self.classes = self.truth = self.scale = self.says = None
         self._signed = targets == 1 and bool(np.isin(flat, (-1, 1)).all() and (flat < 0).any())  # classes -1 and 1
-        self._logits = loss in LOGITS or loss not in PLAIN and not _probabilities(scores)
+        if expects is None:
+            expects = "probabilities" if _probabilities(scores) else "logits"
+        self._logits = choose("kind of outputs that a loss expects", expects, EXPECTED)
         if columns > targets == 1 and y.dtype.kind in "iub":
             self._classes(columns, flat[:, 0].astype(int))
         elif columns == targets > 1 and (flat >= 0).all() and np.allclose(flat.sum(axis=1), 1):
@@ -34,7 +40,7 @@ class Reading:
         elif columns == targets == 1:
             self.kind, self.truth, self.scale = "regression", flat[:, 0], around(flat.min(), flat.max())
             self.says = "prediction"
-        raw = self._signed or not self._logits and loss in RAW
+        raw = self._signed or expects == "values"
         if self.classes == 2:
             low = "−1" if self._signed else "0"
             self.says = f"output, cut off at {low} (class 0) and 1 (class 1)" if raw else "probability of class 1"

@@ -9,6 +9,11 @@ import numpy as np
 from ..autograd.errors import ArgumentError, ChainruleError
 from ..autograd.grad_mode import enable_grad, no_grad
 from ..autograd.ops.creation import tensor
+from ..graph.capture import capture
+from ..graph.picture.svg import drawn
+from ..graph.picture.view import view
+from ..nn.activations import name_of
+from ..nn.losses import declared
 from ..train.evaluate import predict
 from ..train.restore import evaluating
 from .outputs import CLASSES, Reading, around, places
@@ -32,7 +37,7 @@ class Scene:
         self.facts = {
             "model": f"{type(model).__name__}, {size:,} parameter{'s' * (size != 1)}",
             "optimizer": type(run.optimizer).__name__,
-            "loss": _name(run.loss),
+            "loss": name_of(run.loss),
             "notes": {},
         }
         self._own = [name for name in run.random_state() if name.startswith("model.")]
@@ -154,7 +159,7 @@ class Answers:
 
     def __init__(self, run, sample):
         self.run, self.x, self.y = run, sample.x[sample.some], sample.y[sample.some]
-        self.reading = Reading(predict(run.model, self.x).numpy(), self.y.numpy(), _name(run.loss))
+        self.reading = Reading(predict(run.model, self.x).numpy(), self.y.numpy(), declared(run.loss, "expects"))
         self.facts = {
             "source": sample.source,
             "total": len(sample.x),
@@ -232,9 +237,6 @@ class Example:
     """
 
     def __init__(self, run, sample, follow):
-        from ..graph.picture.svg import drawn
-        from ..graph.picture.view import view  # only who records needs these
-
         if follow is None:
             raise ArgumentError("no example is followed: Replay(follow=None)")
         self.run, self.x, self.y = run, sample.x[follow : follow + 1], sample.y[follow : follow + 1]
@@ -262,8 +264,6 @@ class Example:
         }
 
     def _graph(self):
-        from ..graph.capture import capture  # only who records needs it
-
         with enable_grad():
             loss = self.run.loss(self.run.model(self.x), self.y)
             return capture(loss, {"x": self.x, "y": self.y, "loss": loss}, elements=False)
@@ -305,8 +305,3 @@ def _norm(tensors):
 
 def _text(array):
     return b64encode(array.tobytes()).decode()
-
-
-def _name(function):
-    function = getattr(function, "func", function)  # of a functools.partial
-    return getattr(function, "__name__", type(function).__name__)

@@ -10,6 +10,8 @@ from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import asarray
 from ..autograd.tensor import Tensor
 from ..data import Batches, refuse_nonfinite
+from ..nn.activations import name_of
+from ..nn.losses import declared
 from ..optim.clip import clip_grad_norm, clip_grad_value
 from ..optim.optimizer import Optimizer
 from .callback import Callback, EachEpoch
@@ -203,9 +205,8 @@ def _refuse_labels(run, name, output, y):
     shape, kind = getattr(output, "shape", ()), np.dtype(y.dtype).kind
     if kind in "iu" and len(shape) == len(y.shape) + 1:
         bounds, advice = (0, shape[-1] - 1), f"class indices 0 to {shape[-1] - 1}: the model has {shape[-1]} outputs"
-    elif hasattr(run.loss, "target_range"):
-        bounds = run.loss.target_range
-        advice = f"targets in {list(bounds)}: that is what {run.loss.__name__} compares with"
+    elif bounds := declared(run.loss, "target_range"):
+        advice = f"targets in {list(bounds)}: that is what {name_of(run.loss)} compares with"
     else:
         return
     low, high = float(y.min()), float(y.max())

@@ -9,10 +9,7 @@ from ..autograd.arguments import whole
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import asarray, full_like, tensor
-from ..autograd.ops.elementwise import square
-from ..autograd.ops.index import take_along_axis
-from ..autograd.ops.reduce import logsumexp, mean
-from ..autograd.ops.shape import expand_dims
+from ..nn.losses import cross_entropy, mse
 from ..optim.adam import Adam
 from .restore import untouched
 from .run import Run
@@ -70,7 +67,7 @@ def sanity_check(model, batch, loss=None, steps=300, lr=0.01):
         raise ArgumentError(f"sanity_check: needs x and y of one length, at least 2, given {x.shape} and {y.shape}")
     whole("sanity_check", "steps", steps)
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    loss = loss or (cross_entropy if y.dtype.kind in "iu" else squared_error)
+    loss = loss or (cross_entropy if y.dtype.kind in "iu" else mse)
     with untouched(Run(model, loss, None, [], {}, {}, [])):
         model.eval()
         with no_grad():
@@ -82,19 +79,6 @@ def sanity_check(model, batch, loss=None, steps=300, lr=0.01):
         report += _dependence(model, x, output)
         report.append(_by_heart(model, loss, x, y, start, reached, steps, lr))
     return report
-
-
-def cross_entropy(logits, index):
-    """Mean of log Σ eᶻ - z[index]."""
-    chosen = take_along_axis(logits, expand_dims(index, axis=-1), -1)[..., 0]
-    return mean(logsumexp(logits, axis=-1) - chosen)
-
-
-def squared_error(prediction, y):
-    """Mean of (prediction - y)²."""
-    if prediction.shape != y.shape:
-        raise ArgumentError(f"sanity_check: the output has shape {prediction.shape}, y has {y.shape}; reshape one")
-    return mean(square(prediction - y))
 
 
 def _start(loss, output, y, start):

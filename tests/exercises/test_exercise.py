@@ -9,9 +9,10 @@ import pytest
 import chainrule as cr
 from chainrule.autograd.primitive import ELEMENTWISE, REGISTRY
 from chainrule.autograd.samples import reals
-from chainrule.exercises.task import tasks, upstream
+from chainrule.exercises.catalogue import exercises
+from chainrule.exercises.task import upstream
 
-TASKS = tasks()
+TASKS = exercises()
 
 
 def back(d, x):
@@ -85,7 +86,7 @@ def reason(name, forward=None, backward=None):
 
 
 def test_every_differentiable_elementwise_operation_is_an_exercise():
-    assert {p.name for p in REGISTRY.values() if p.jvp == ELEMENTWISE and p.vjp} <= set(tasks())
+    assert {p.name for p in REGISTRY.values() if p.jvp == ELEMENTWISE and p.vjp} <= set(exercises())
 
 
 @pytest.mark.parametrize("name", ["sum", "mean", "max", "softmax", "matmul"])
@@ -119,7 +120,7 @@ def test_an_operation_of_ones_own_may_ask_for_shapes():
 
 def test_the_catalogue_holds_every_exercise_once():
     listed = [name for names in cr.exercise().values() for name in names]
-    assert sorted(listed) == sorted(tasks())  # anew: other tests may have declared operations of their own
+    assert sorted(listed) == sorted(exercises())  # anew: other tests may have declared operations of their own
 
 
 def test_the_catalogue_goes_from_constant_slopes_to_matrices():
@@ -138,7 +139,7 @@ def test_an_unknown_exercise_is_refused_with_those_that_may_be_meant():
 
 @pytest.mark.parametrize("name", ["zzz", 3, ["tanh"]])
 def test_what_is_like_no_exercise_is_refused_with_the_way_to_the_list(name):
-    with pytest.raises(cr.ArgumentError, match=rf": print\(cr.exercise\(\)\) lists all {len(tasks())}$"):
+    with pytest.raises(cr.ArgumentError, match=rf": print\(cr.exercise\(\)\) lists all {len(exercises())}$"):
         cr.exercise(name)
 
 

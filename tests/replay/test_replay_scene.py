@@ -1,5 +1,7 @@
 """What a replay sees at each moment: layers, answers, the plane of inputs, the graph of one example."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from recording import Each, recorded, unpacked
@@ -239,49 +241,74 @@ def test_data_that_only_yields_batches_leaves_the_layers():
     assert history.frames[-1].keys() == {"epoch", "step", "of", "steps", "layers"}
 
 
-READINGS = {  # what, scores, y, loss -> kind, classes, wrong
-    "one logit": ([[-1.0], [2.0], [0.2]], [[0.0], [1.0], [0.0]], "bce_with_logits", ("classes", 2, [0, 0, 1])),
-    "one probability": ([[0.1], [0.9], [0.4]], [[0], [1], [1]], "bce", ("classes", 2, [0, 0, 1])),
-    "a number against 0 and 1": ([0.1, 0.9, 0.4], [0.0, 1.0, 1.0], "mse", ("classes", 2, [0, 0, 1])),
-    "labels -1 and 1": ([[-3.0], [0.5], [-0.1]], [[-1.0], [1.0], [1.0]], "hinge", ("classes", 2, [0, 0, 1])),
-    "scores of three classes": ([[3.0, 1, 0], [0, 1, 5], [0, 1, 0]], [0, 2, 0], "cross_entropy", ("classes", 3, [0, 0, 1])),
-    "one column for each class": ([[3.0, 1], [0, 1], [0, 1]], [[1.0, 0], [0, 1], [1, 0]], "own", ("classes", 2, [0, 0, 1])),
-    "probabilities, a loss of one's own": ([[0.2], [0.7], [0.6]], [[0], [1], [0]], "own", ("classes", 2, [0, 0, 1])),
-    "logits, a loss of one's own": ([[-0.2], [0.7], [1.6]], [[0], [1], [0]], "own", ("classes", 2, [0, 0, 1])),
-    "numbers": ([[0.1], [0.9], [0.4]], [[0.5], [1.5], [7.0]], "mse", ("regression", None, None)),
-    "two numbers each": ([[0.1, 2.0], [0.9, 1.0]], [[0.5, 3.0], [1.5, -1.0]], "mse", (None, None, None)),
+READINGS = {  # what, scores, y, what the loss expects -> kind, classes, wrong
+    "one logit": ([[-1.0], [2.0], [0.2]], [[0.0], [1.0], [0.0]], "logits", ("classes", 2, [0, 0, 1])),
+    "one probability": ([[0.1], [0.9], [0.4]], [[0], [1], [1]], "probabilities", ("classes", 2, [0, 0, 1])),
+    "a number against 0 and 1": ([0.1, 0.9, 0.4], [0.0, 1.0, 1.0], "values", ("classes", 2, [0, 0, 1])),
+    "labels -1 and 1": ([[-3.0], [0.5], [-0.1]], [[-1.0], [1.0], [1.0]], None, ("classes", 2, [0, 0, 1])),
+    "scores of three classes": ([[3.0, 1, 0], [0, 1, 5], [0, 1, 0]], [0, 2, 0], "logits", ("classes", 3, [0, 0, 1])),
+    "one column for each class": ([[3.0, 1], [0, 1], [0, 1]], [[1.0, 0], [0, 1], [1, 0]], None, ("classes", 2, [0, 0, 1])),
+    "probabilities, a loss of one's own": ([[0.2], [0.7], [0.6]], [[0], [1], [0]], None, ("classes", 2, [0, 0, 1])),
+    "logits, a loss of one's own": ([[-0.2], [0.7], [1.6]], [[0], [1], [0]], None, ("classes", 2, [0, 0, 1])),
+    "numbers": ([[0.1], [0.9], [0.4]], [[0.5], [1.5], [7.0]], "values", ("regression", None, None)),
+    "two numbers each": ([[0.1, 2.0], [0.9, 1.0]], [[0.5, 3.0], [1.5, -1.0]], "values", (None, None, None)),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("what", READINGS)
 def test_outputs_are_read_as_what_they_are(what):
-    scores, y, loss, (kind, classes, wrong) = READINGS[what]
-    reading = Reading(np.array(scores), np.array(y), loss)
+    scores, y, expects, (kind, classes, wrong) = READINGS[what]
+    reading = Reading(np.array(scores), np.array(y), expects)
     assert (reading.kind, reading.classes) == (kind, classes)
     if kind == "classes":
         assert reading.wrong(np.array(scores)).tolist() == wrong
 
 
-SAYS = {  # scores, y, loss -> what a curve of them shows
-    "a logit": ([[-1.0], [2.0]], [[0.0], [1.0]], "bce_with_logits", "probability of class 1"),
-    "a probability": ([[0.2], [0.7]], [[0.0], [1.0]], "bce", "probability of class 1"),
-    "two logits": ([[-1.0, 0.5], [2.0, 1.0]], [0, 1], "cross_entropy", "probability of class 1"),
-    "a number against 0 and 1": ([[0.2], [0.7]], [[0.0], [1.0]], "mse", "output, cut off at 0 (class 0) and 1 (class 1)"),
-    "labels -1 and 1": ([[-3.0], [0.5]], [[-1.0], [1.0]], "hinge", "output, cut off at −1 (class 0) and 1 (class 1)"),
-    "a number": ([[0.2], [0.7]], [[0.5], [7.0]], "mse", "prediction"),
-    "three classes": ([[1.0, 2, 3], [2, 1, 0]], [2, 0], "cross_entropy", None),
+SAYS = {  # scores, y, what the loss expects -> what a curve of them shows
+    "a logit": ([[-1.0], [2.0]], [[0.0], [1.0]], "logits", "probability of class 1"),
+    "a probability": ([[0.2], [0.7]], [[0.0], [1.0]], "probabilities", "probability of class 1"),
+    "two logits": ([[-1.0, 0.5], [2.0, 1.0]], [0, 1], "logits", "probability of class 1"),
+    "a number against 0 and 1": ([[0.2], [0.7]], [[0.0], [1.0]], "values", "output, cut off at 0 (class 0) and 1 (class 1)"),
+    "labels -1 and 1": ([[-3.0], [0.5]], [[-1.0], [1.0]], None, "output, cut off at −1 (class 0) and 1 (class 1)"),
+    "a number": ([[0.2], [0.7]], [[0.5], [7.0]], "values", "prediction"),
+    "three classes": ([[1.0, 2, 3], [2, 1, 0]], [2, 0], "logits", None),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("what", SAYS)
 def test_only_a_probability_is_called_one(what):
-    scores, y, loss, says = SAYS[what]
-    assert Reading(np.array(scores), np.array(y), loss).says == says
+    scores, y, expects, says = SAYS[what]
+    assert Reading(np.array(scores), np.array(y), expects).says == says
 
 
 def test_more_classes_than_there_are_codes_for_are_not_read():
-    reading = Reading(np.zeros((3, 129)), np.array([0, 5, 128]), "cross_entropy")
+    reading = Reading(np.zeros((3, 129)), np.array([0, 5, 128]), "logits")
     assert (reading.kind, reading.classes, reading.truth) == (None, None, None)
+
+
+def test_a_loss_of_ones_own_says_what_it_expects():
+    x, y = data()
+
+    class Hinge(nn.Module):
+        expects = "logits"
+
+        def forward(self, prediction, y):
+            return cr.relu(1 - (2 * y - 1) * prediction).mean()
+
+    history = plane_of(nn.Linear(2, 1), x, y[:, None].astype("f"), partial(Hinge()))[-1]
+    assert history.scene["loss"] == "Hinge"
+    assert history.scene["answers"]["says"] == "probability of class 1"
+
+
+def test_a_loss_that_expects_what_there_is_not_is_named_in_the_notes():
+    def wrong(prediction, y):
+        return nn.mse(prediction, y)
+
+    wrong.expects = "scores"
+    (x, y), model = data(), nn.Linear(2, 1)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    history = cr.fit(model, wrong, optimizer, (x, y[:, None].astype("f")), 1, callbacks=cr.Replay(), verbose=0)
+    assert "unknown kind of outputs that a loss expects 'scores'" in history.scene["notes"]["answers"]
 
 
 # ---- the graph of one example

@@ -1,6 +1,7 @@
 """What fit refuses: with a sentence that helps, and before anything has changed."""
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -307,6 +308,12 @@ def test_targets_that_a_loss_cannot_compare_with_are_refused(value):
     with pytest.raises(cr.ArgumentError, match=r"fit: the training data must have targets in \[0, 1\]: .*likelihood"):
         cr.fit(model, likelihood, optim.SGD(model.parameters(), lr=0.1), (X, y), 1, verbose=0)
     assert bits(model) == before
+
+
+def test_the_targets_of_a_loss_with_options_are_checked_too():
+    model, loss = nn.Linear(2, 1), partial(nn.bce_with_logits, label_smoothing=0.1)
+    with pytest.raises(cr.ArgumentError, match=r"targets in \[0, 1\]: that is what bce_with_logits compares with"):
+        cr.fit(model, loss, optim.SGD(model.parameters(), lr=0.1), (X, np.full((40, 1), 2.0, "f")), 1, verbose=0)
 
 
 def test_the_number_of_epochs_may_be_numpys(trained):
