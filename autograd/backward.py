@@ -1,5 +1,7 @@
 """The reverse pass, on one screen: order the nodes, pull the gradient through each once, add up what arrives."""
 
+from __future__ import annotations
+
 from ..backends import owner
 from ..backends.scalar import ieee
 from .callsite import describe
@@ -7,6 +9,7 @@ from .errors import GraphError, RuleError, ShapeError
 from .node import Node
 from .ops.shape import astype, broadcast_to, summed, unbroadcast
 from .tensor import Tensor, convert, raw
+from .typing import ArrayLike
 
 
 def backward(root, seed, sources=None, retain_graph=False, create_graph=False, leave_grads=False):
@@ -162,7 +165,9 @@ def written(leaf):
     return None if before.tobytes() == now.tobytes() else line
 
 
-def tensor_backward(self, gradient=None, retain_graph=False, create_graph=False):
+def tensor_backward(
+    self, gradient: ArrayLike | None = None, retain_graph: bool = False, create_graph: bool = False
+) -> None:
     """Add the gradient of this tensor to `grad` of every leaf it was computed from, and of every result still held.
 
     The graph's arrays are freed on the way, unless `retain_graph` or `create_graph` (gradients that can themselves be

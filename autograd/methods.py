@@ -1,6 +1,9 @@
 """Tensor's operators and methods, bound from the declarations: nothing here names an operation's mathematics."""
 
+from __future__ import annotations
+
 import inspect
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +15,9 @@ from .ops.index import getitem, unwrapped
 from .ops.shape import astype, reshape, to_device, transpose
 from .primitive import COMPOSED, REGISTRY
 from .tensor import Tensor, convert, owner
+from .typing import ArrayLike, Axis, DType, Shape
 
-_OPERATORS = {  # (symbol, operands) -> (method, reflected method)
+OPERATORS = {  # (symbol, operands) -> (method, reflected method)
     ("+", 2): ("__add__", "__radd__"),
     ("-", 2): ("__sub__", "__rsub__"),
     ("*", 2): ("__mul__", "__rmul__"),
@@ -43,7 +47,7 @@ _NUMPY_NAMES = {"abs": "absolute", "true_divide": "divide", "amax": "max", "amin
 def bind():
     """Give Tensor an operator for each symbol, and a method for each function whose first argument is x."""
     for p in REGISTRY.values():
-        method, reflected = _OPERATORS.get((p.symbol, len(p.inputs)), (None, None))
+        method, reflected = OPERATORS.get((p.symbol, len(p.inputs)), (None, None))
         if method:
             setattr(Tensor, method, _comparison(p.call) if p.symbol in ("==", "!=") else p.call)
         if reflected:
@@ -79,11 +83,11 @@ def _comparison(call):
 # ---- methods with a form of their own
 
 
-def _getitem(self, index):
+def _getitem(self, index: Any) -> Tensor:
     return getitem(self, index=unwrapped(index))
 
 
-def _setitem(self, index, value):
+def _setitem(self, index: Any, value: ArrayLike) -> None:
     """Write into a tensor that no graph has seen. Raises: GraphError on a recorded tensor."""
     if self._node is not None:
         raise GraphError(
@@ -104,19 +108,21 @@ def _setitem(self, index, value):
     self.mark_changed()
 
 
-def _reshape(self, *shape):
+def _reshape(self, *shape: Shape) -> Tensor:
     """The same elements under another shape, given as one tuple or as several lengths."""
-    return reshape(self, shape=shape[0] if len(shape) == 1 else shape)
+    lengths: Any = shape[0] if len(shape) == 1 else shape
+    return reshape(self, shape=lengths)
 
 
-def _transpose(self, *axes):
+def _transpose(self, *axes: Axis) -> Tensor:
     """Axes in the given order, or reversed."""
+    order: Any = axes
     if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
-        axes = axes[0]
-    return transpose(self, axes=tuple(axes) if axes else None)
+        order = axes[0]
+    return transpose(self, axes=tuple(order) if order else None)
 
 
-def to(self, target):
+def to(self, target: DType) -> Tensor:
     """This tensor on another device, or with another dtype; itself if it is there already.
 
     Gradient: flows through moves and floating dtypes; integers and booleans end it.

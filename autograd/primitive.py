@@ -3,13 +3,18 @@
 `@primitive` checks the declaration when it is read, and makes the function that users call (call.py).
 """
 
+from __future__ import annotations
+
 import inspect
+from collections.abc import Callable
 from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from .call import public
 from .call_errors import array_of
 from .errors import DtypeError, RuleError, ShapeError
 from .plan import Plan, asked
+from .tensor import Tensor
 
 ELEMENTWISE = (
     "elementwise"  # each output element depends on the matching input elements: forward mode is the rule itself
@@ -17,7 +22,10 @@ ELEMENTWISE = (
 LINEAR = "linear"  # jointly linear in its arrays: forward mode is the primitive itself, on the tangents
 MULTILINEAR = "multilinear"  # linear in each array separately: the product rule
 
-REGISTRY: dict[str, "Primitive"] = {}
+Arguments = ParamSpec("Arguments")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+REGISTRY: dict[str, Primitive] = {}
 COMPOSED: dict[str, object] = {}  # the public functions made of primitives
 
 
@@ -117,8 +125,17 @@ class Primitive:
         return f"<primitive {self.name}({', '.join([*self.inputs, *self.options])})>"
 
 
-def primitive(*, vjp, samples, jvp=None, symbol=None, needs=None):
+def primitive(
+    *,
+    vjp: dict[str, Callable[..., Any]],
+    samples: Any,
+    jvp: str | dict[str, Callable[..., Any]] | None = None,
+    symbol: str | None = None,
+    needs: str | None = None,
+) -> Callable[[Callable[Concatenate[Any, Arguments], Any]], Callable[Arguments, Tensor]]:
     """Declare an operation in one block; docs/adding-an-op.md shows an example.
+
+    The public function takes the arguments of the declared one without its `xp`.
 
     Raises: RuleError, at once, if the declaration does not hold together.
     """
@@ -134,7 +151,7 @@ def primitive(*, vjp, samples, jvp=None, symbol=None, needs=None):
     return declare
 
 
-def composed(fn):
+def composed(fn: Function) -> Function:
     """Enter a function made of primitives into the list of public functions."""
     if fn.__code__.co_varnames[:1] == ("x",):
         fn = _taking_lists(fn)

@@ -1,6 +1,9 @@
 """Tensor: an array (or a number) that remembers how it was computed. No mathematics: ops/ binds that."""
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Self, SupportsFloat
 from weakref import ref
 
 import numpy as np
@@ -10,11 +13,17 @@ from .callsite import user_line
 from .errors import DtypeError, GraphError, ShapeError
 from .node import SMALL, Node
 
+if TYPE_CHECKING:
+    from .operations import TensorMethods, ValueMethods
+    from .typing import ArrayLike
+else:
+    TensorMethods = ValueMethods = object
+
 UNMASK = "a masked array would lose its mask; use x.filled(value), or chainrule.where with the mask"
 KEPT, SHARED = "kept by a pending backward", "reachable from outside"
 
 
-class Tensor:
+class Tensor(TensorMethods):
     """An array on one backend, with its place in the recorded graph. Made by `tensor`, `asarray`, `zeros` and so on.
 
     Fields:
@@ -24,41 +33,12 @@ class Tensor:
     """
 
     __slots__ = ("_data", "_node", "_version", "_access", "__weakref__")
+    _data: Any
+    _node: Any
+    _version: Any
+    _access: Any
 
-    if TYPE_CHECKING:  # what bind.py adds at import, from the declarations: operators, and a method for each operation
-        __add__: Any
-        __radd__: Any
-        __sub__: Any
-        __rsub__: Any
-        __mul__: Any
-        __rmul__: Any
-        __truediv__: Any
-        __rtruediv__: Any
-        __pow__: Any
-        __rpow__: Any
-        __mod__: Any
-        __rmod__: Any
-        __floordiv__: Any
-        __rfloordiv__: Any
-        __matmul__: Any
-        __rmatmul__: Any
-        __neg__: Any
-        __abs__: Any
-        __lt__: Any
-        __le__: Any
-        __gt__: Any
-        __ge__: Any
-        __and__: Any
-        __rand__: Any
-        __or__: Any
-        __ror__: Any
-        __invert__: Any
-        __getitem__: Any
-        __setitem__: Any
-
-        def __getattr__(self, name: str) -> Any: ...
-
-    def __init__(self, data):
+    def __init__(self, data: Any):
         if owner_or_none(data) is None or not hasattr(data, "shape"):
             raise DtypeError(
                 f"Tensor: needs an array, not {type(data).__name__}; use chainrule.tensor(...) for other data"
@@ -75,10 +55,10 @@ class Tensor:
     # ---- what it holds
 
     @property
-    def data(self):
+    def data(self) -> np.ndarray:
         data, node = self._data, self._node
         if type(data) is float:
-            return data
+            return data  # type: ignore[return-value]  # see Value
         if node is not None and node.primitive is not None:
             return owner(data).frozen(data)
         if self._access is None:
@@ -88,10 +68,10 @@ class Tensor:
         return data
 
     @data.setter
-    def data(self, value):
+    def data(self, value: ArrayLike) -> None:
         self.assign(value)
 
-    def assign(self, value):
+    def assign(self, value: ArrayLike) -> Self:
         """Replace the values of this leaf: the one door through which parameters change.
 
         Shape: value the same as this tensor, or a single number.
@@ -122,7 +102,7 @@ class Tensor:
         self.mark_changed()
         return self
 
-    def mark_changed(self):
+    def mark_changed(self) -> None:
         """Note that the data was just changed in place, so that a pending backward that needs it raises."""
         self._version = user_line()
         if self._node is not None and self.size <= SMALL:
@@ -145,7 +125,7 @@ class Tensor:
             self._node.result = data if self.size <= SMALL else ref(self)
 
     @property
-    def grad(self):
+    def grad(self) -> Tensor | None:
         node = self._node
         if node is None or node.grad is None or type(node.grad) is float or isinstance(node.grad, Tensor):
             return None if node is None else node.grad
@@ -153,17 +133,18 @@ class Tensor:
         return node.grad
 
     @grad.setter
-    def grad(self, value):
+    def grad(self, value: ArrayLike | None) -> None:
         if self._node is None:
             raise GraphError("grad: this tensor does not require grad; set requires_grad=True first")
         if value is not None and not (isinstance(value, Tensor) and value.dtype == self.dtype and value.ndim):
             backend = owner(self._data)
             value = backend.copy(convert("grad", value, self.dtype, backend))
-        if value is not None and getattr(value, "shape", ()) != self.shape:
-            raise ShapeError(f"grad: must have the tensor's shape {self.shape}, not {value.shape}")
+        shape = getattr(value, "shape", ())
+        if value is not None and shape != self.shape:
+            raise ShapeError(f"grad: must have the tensor's shape {self.shape}, not {shape}")
         self._node.grad = value
 
-    def retain_grad(self):
+    def retain_grad(self) -> None:
         """Keep the gradient of this recorded result when backward passes it; small results and leaves keep it anyway."""
         if self._node is None:
             raise GraphError("retain_grad: this tensor does not require grad")
@@ -171,11 +152,11 @@ class Tensor:
             self._node.result = ref(self)
 
     @property
-    def requires_grad(self):
+    def requires_grad(self) -> bool:
         return self._node is not None
 
     @requires_grad.setter
-    def requires_grad(self, flag):
+    def requires_grad(self, flag: bool) -> None:
         if flag and self._node is None:
             if self.dtype.kind != "f":
                 raise DtypeError(
@@ -190,44 +171,44 @@ class Tensor:
             self._node = None
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         return () if type(self._data) is float else self._data.shape
 
     @property
-    def ndim(self):
+    def ndim(self) -> int:
         return len(self.shape)
 
     @property
-    def size(self):
+    def size(self) -> int:
         return 1 if type(self._data) is float else self._data.size
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype:
         return np.dtype("float64") if type(self._data) is float else np.dtype(self._data.dtype)
 
     @property
-    def device(self):
+    def device(self) -> str:
         """The name of the backend that holds the data: "cpu", "cuda", "scalar" or a registered one."""
         return owner(self._data).name
 
     @property
-    def name(self):
+    def name(self) -> str | None:
         """What pictures and messages call this tensor; settable where gradients flow."""
         return None if self._node is None else self._node.name
 
     @name.setter
-    def name(self, name):
+    def name(self, name: str | None) -> None:
         if self._node is None:
             raise GraphError("name: only tensors that require grad are in the graph and can be named")
         self._node.name = name
 
     # ---- reading it out
 
-    def numpy(self):
+    def numpy(self) -> np.ndarray:
         """A NumPy copy of the values, on the host."""
         return owner(self._data).to_numpy(self._data)
 
-    def item(self):
+    def item(self) -> Any:
         """The single value as a Python number.
 
         Raises: ShapeError if there is not exactly one element.
@@ -236,10 +217,10 @@ class Tensor:
             raise ShapeError(f"item: needs exactly one element, this tensor has shape {self.shape}; index it first")
         return self.numpy().item()
 
-    def tolist(self):
+    def tolist(self) -> Any:
         return self.numpy().tolist()
 
-    def detach(self):
+    def detach(self) -> Tensor:
         """A tensor with a copy of the values and no history."""
         return Tensor._wrap(owner(self._data).copy(self._data))
 
@@ -250,36 +231,36 @@ class Tensor:
         twin._set(data, node)
         return twin
 
-    def __float__(self):
+    def __float__(self) -> float:
         return float(self.item())
 
-    def __int__(self):
+    def __int__(self) -> int:
         return int(self.item())
 
-    def __index__(self):
+    def __index__(self) -> int:
         if self.dtype.kind not in "iu":
             raise DtypeError(f"only integer tensors can be an index, this one is {self.dtype}")
         return int(self.item())
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         if self.size != 1:
             raise ShapeError(f"the truth of a tensor of shape {self.shape} is ambiguous: use .any() or .all()")
         return bool(self.item())
 
-    def __len__(self):
+    def __len__(self) -> int:
         if not self.shape:
             raise ShapeError("len: a tensor of shape () has no length")
         return self.shape[0]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
-    def __format__(self, form):
+    def __format__(self, form: str) -> str:
         return format(self.item(), form) if form else str(self)
 
     __hash__ = object.__hash__
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self._node is not None:
             raise GraphError(
                 "NumPy asked for the values of a tensor that requires grad, which would lose its gradient; "
@@ -314,7 +295,7 @@ class Tensor:
         return f"<div><pre style='margin:0'>{body}</pre><small>{facts}</small></div>"
 
 
-class Value(Tensor):
+class Value(Tensor, ValueMethods):
     """A number that takes part in gradients: the same Tensor, on the scalar backend.
 
     Example:
@@ -328,7 +309,13 @@ class Value(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data, name=None):
+    if TYPE_CHECKING:  # numbers, where other Tensors have arrays
+        data: float  # type: ignore[assignment]
+        grad: float | None  # type: ignore[assignment]
+
+        def detach(self) -> Value: ...
+
+    def __init__(self, data: SupportsFloat, name: str | None = None):
         try:
             self._set(float(data), None)
         except (TypeError, ValueError):
@@ -397,7 +384,7 @@ def masked(data):
     return isinstance(data, np.ndarray) and hasattr(data, "mask")
 
 
-def owner_or_none(data):
+def owner_or_none(data: Any):
     try:
         return owner(data)
     except ValueError:

@@ -43,11 +43,14 @@ from .train.lr_find import lr_find
 from .train.run import Run
 from .train.sanity_check import sanity_check
 
-if TYPE_CHECKING:
-    from typing import Any
-
-    def __getattr__(name: str) -> Any: ...  # the operations, which are named where they are declared
-
+if TYPE_CHECKING:  # what __getattr__ finds, and the operations
+    from . import plot as plot
+    from . import sklearn as sklearn
+    from .autograd import operations as _stub
+    from .autograd.operations import *
+    from .exercises import exercise
+    from .graph.graph import Graph
+    from .replay.recorder import Replay
 else:
     _LATER = {"Graph": ".graph.graph", "Replay": ".replay.recorder", "exercise": ".exercises"}
 
@@ -68,7 +71,7 @@ _bind()  # operators and methods of Tensor, from the declarations
 # every operation under the name it was declared with: exp, sum, matmul, ...; but the trace of a matrix is x.trace()
 _operations = {name: function for name, function in _functions().items() if name != "trace"}
 globals().update(_operations)
-abs = globals()["absolute"]
+abs = absolute
 
 
 # ---- methods whose views stand above their classes, and are loaded when they are called
@@ -148,5 +151,8 @@ __all__ = [
     "trace",
     "value_and_grad",
     "vjp",
-    *_operations,
 ]
+if TYPE_CHECKING:
+    __all__ += _stub.__all__
+else:
+    __all__ += _operations

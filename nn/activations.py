@@ -1,12 +1,19 @@
 """Activation functions, by name. Those with a rule of their own are primitives; the others are made of them."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from functools import partial
+from typing import Any, TypeAlias
 
 from ..autograd.errors import ArgumentError, choose
 from ..autograd.ops.elementwise import erf, expm1, multiply, relu, sigmoid, softplus, tanh, where
 from ..autograd.ops.reduce import softmax
 from ..autograd.primitive import ELEMENTWISE, composed, primitive
 from ..autograd.samples import reals
+from ..autograd.tensor import Tensor
+
+Activation: TypeAlias = str | Callable[..., Any]  # a name, a module or a function
 
 
 @primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g * 0))
@@ -20,7 +27,7 @@ def step(xp, x):
 
 
 @composed
-def leaky_relu(x, slope=0.01):
+def leaky_relu(x, slope: float = 0.01) -> Tensor:
     """x where x > 0, else slope · x.
 
     Gradient: dx = g where x > 0, else slope · g, also at the kink.
@@ -30,7 +37,7 @@ def leaky_relu(x, slope=0.01):
 
 
 @composed
-def elu(x, alpha=1.0):
+def elu(x, alpha: float = 1.0) -> Tensor:
     """x where x > 0, else alpha · (eˣ - 1).
 
     Gradient: dx = g where x > 0, else g · alpha · eˣ, also at 0.
@@ -40,7 +47,7 @@ def elu(x, alpha=1.0):
 
 
 @composed
-def gelu(x):
+def gelu(x) -> Tensor:
     """Gaussian error linear unit x · Φ(x), with the exact distribution function Φ.
 
     Source: Hendrycks and Gimpel, "Gaussian error linear units" (2016).
@@ -49,7 +56,7 @@ def gelu(x):
 
 
 @composed
-def silu(x):
+def silu(x) -> Tensor:
     """Sigmoid linear unit x · sigmoid(x), also known as swish.
 
     Source: Ramachandran et al., "Searching for activation functions" (2017).
@@ -57,7 +64,7 @@ def silu(x):
     return x * sigmoid(x)
 
 
-def identity(x):
+def identity(x: Any) -> Any:
     """x itself: a linear output."""
     return x
 
@@ -67,7 +74,7 @@ ACTIVATIONS = {
 }
 
 
-def activation(name):
+def activation(name: Activation | None) -> Callable[..., Any]:
     """The activation function of that name; functions pass through, and None is the identity.
 
     Raises: ArgumentError, naming those that exist, if there is none; ArgumentError for a class in place of an instance.

@@ -1,6 +1,9 @@
 """Normalisation: activations brought to mean 0 and variance 1, then scaled and shifted by what is learned."""
 
+from __future__ import annotations
+
 from math import inf, prod
+from typing import Any
 
 from ..autograd.errors import ArgumentError, ShapeError, choose
 from ..autograd.ops.creation import asarray, ones, ones_like, zeros, zeros_like
@@ -100,7 +103,7 @@ def _to_weight(g, x, over, eps, known):
     needs='x (…, n), weight (n,), bias (n,); over="examples" or over="features"',
     vjp=dict(x=_to_x, weight=_to_weight, bias=lambda g: g),
 )
-def normalize(xp, x, weight, bias, *, over, eps=1e-5, known=None):
+def normalize(xp, x, weight, bias, *, over: str, eps: float = 1e-5, known: Any = None):
     """weight · z + bias with z = (x - mean) / √(variance + eps), in one node: mean and variance are those of x itself.
 
     They are taken over="examples" (all axes but the last) or over="features" (the last axis).

@@ -1,23 +1,26 @@
 """Making tensors: from data, or from a rule."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from ...backends import default, get, owner
 from ..errors import ArgumentError, DtypeError, GraphError
 from ..primitive import composed
 from ..tensor import SHARED, Tensor, convert, masked, owner_or_none, raw
+from ..typing import ArrayLike, DType, Shape
 
 _FLOATS = ("float16", "float32", "float64")
 _default_dtype = [np.dtype("float32")]
 
 
-def default_dtype():
+def default_dtype() -> np.dtype:
     """The dtype of floating data that does not bring its own: float32 until changed."""
     return _default_dtype[0]
 
 
 @composed
-def set_default_dtype(dtype):
+def set_default_dtype(dtype: DType) -> None:
     """Set the dtype of floating data made from Python numbers and by creation functions.
 
     Raises: DtypeError unless it is float16, float32 or float64.
@@ -65,7 +68,9 @@ def _natural(data, dtype):
 
 
 @composed
-def tensor(data, dtype=None, device=None, requires_grad=False):
+def tensor(
+    data: ArrayLike, dtype: DType | None = None, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """A Tensor with a copy of `data`: numbers, nested lists, arrays, Tensors, or a DataFrame of numbers and the like.
 
     Shape: that of the data.
@@ -100,7 +105,9 @@ def _home(data):
 
 
 @composed
-def asarray(data, dtype=None, device=None, requires_grad=False):
+def asarray(
+    data: ArrayLike, dtype: DType | None = None, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """A Tensor that shares the memory of `data` where it can; a Tensor is returned as it is.
 
     While a recorded graph needs the values, it keeps a copy of memory that is shared with you.
@@ -123,7 +130,7 @@ def asarray(data, dtype=None, device=None, requires_grad=False):
     plain = hasattr(data, "shape") and not masked(data) and not isinstance(data, np.generic)
     if owner_or_none(raw(data)) is backend and same and plain:
         if np.dtype(raw(data).dtype).kind not in "biuf":
-            raise DtypeError(f"asarray: needs numbers, was given an array of {data.dtype}")
+            raise DtypeError(f"asarray: needs numbers, was given an array of {raw(data).dtype}")
         array = data if not isinstance(data, Tensor) else data.detach()._data if data.requires_grad else data.data
         result = Tensor._wrap(backend.asarray(array))
         result._access = SHARED
@@ -146,19 +153,25 @@ def _made(name, dtype, device, requires_grad, *args, **kwargs):
 
 
 @composed
-def zeros(shape, dtype=None, device=None, requires_grad=False):
+def zeros(shape: Shape, dtype: DType | None = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros."""
     return _made("zeros", dtype, device, requires_grad, shape)
 
 
 @composed
-def ones(shape, dtype=None, device=None, requires_grad=False):
+def ones(shape: Shape, dtype: DType | None = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """A tensor of ones."""
     return _made("ones", dtype, device, requires_grad, shape)
 
 
 @composed
-def full(shape, fill_value, dtype=None, device=None, requires_grad=False):
+def full(
+    shape: Shape,
+    fill_value: ArrayLike,
+    dtype: DType | None = None,
+    device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """A tensor with `fill_value` everywhere."""
     if isinstance(fill_value, Tensor) and fill_value.requires_grad:
         raise GraphError(
@@ -168,13 +181,27 @@ def full(shape, fill_value, dtype=None, device=None, requires_grad=False):
 
 
 @composed
-def eye(n, m=None, k=0, dtype=None, device=None, requires_grad=False):
+def eye(
+    n: int,
+    m: int | None = None,
+    k: int = 0,
+    dtype: DType | None = None,
+    device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """An (n, m) matrix with ones on its k-th diagonal; m = n if left out."""
     return _made("eye", dtype, device, requires_grad, n, M=m, k=k)
 
 
 @composed
-def arange(start, stop=None, step=1, dtype=None, device=None, requires_grad=False):
+def arange(
+    start: float,
+    stop: float | None = None,
+    step: float = 1,
+    dtype: DType | None = None,
+    device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Numbers from `start` (0 if only one bound is given) to below `stop` in steps; whole numbers give int64."""
     start, stop = (0, start) if stop is None else (start, stop)
     if step == 0:
@@ -185,7 +212,15 @@ def arange(start, stop=None, step=1, dtype=None, device=None, requires_grad=Fals
 
 
 @composed
-def linspace(start, stop, num=50, endpoint=True, dtype=None, device=None, requires_grad=False):
+def linspace(
+    start: float,
+    stop: float,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: DType | None = None,
+    device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """`num` evenly spaced numbers from `start` to `stop`, which is the last one unless endpoint=False."""
     return _made("linspace", dtype, device, requires_grad, start, stop, num, endpoint=endpoint)
 
@@ -197,18 +232,18 @@ def _like(name, x, dtype, args=()):
 
 
 @composed
-def zeros_like(x, dtype=None):
+def zeros_like(x: ArrayLike, dtype: DType | None = None) -> Tensor:
     """Zeros with the shape, dtype and device of x."""
     return _like("zeros", x, dtype)
 
 
 @composed
-def ones_like(x, dtype=None):
+def ones_like(x: ArrayLike, dtype: DType | None = None) -> Tensor:
     """Ones with the shape, dtype and device of x."""
     return _like("ones", x, dtype)
 
 
 @composed
-def full_like(x, fill_value, dtype=None):
+def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DType | None = None) -> Tensor:
     """`fill_value` everywhere, with the shape, dtype and device of x."""
     return _like("full", x, dtype, (raw(fill_value),))

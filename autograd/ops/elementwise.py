@@ -1,10 +1,14 @@
 """Operations that act on each element by itself."""
 
+from __future__ import annotations
+
 from math import log as _ln
 from math import pi
 
 from ..primitive import ELEMENTWISE, composed, primitive
 from ..samples import above_one, above_zero, booleans, reals, unit_open
+from ..tensor import Tensor
+from ..typing import ArrayLike
 from . import special
 from .compare import greater, less
 
@@ -450,7 +454,7 @@ def where(xp, condition, x, y):
 
 
 @composed
-def clip(x, min=None, max=None):
+def clip(x, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:
     """x kept between `min` and `max`; None leaves that side open.
 
     Shape: the bounds broadcast with x.

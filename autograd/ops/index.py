@@ -1,5 +1,9 @@
 """Indexing, and what follows from it."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ...backends import owner
@@ -7,6 +11,7 @@ from ..errors import ArgumentError, DtypeError, ShapeError
 from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
 from ..tensor import Tensor, raw
+from ..typing import ArrayLike, DType, Shape
 from .reduce import max_, min_
 from .shape import place, reshape
 
@@ -45,7 +50,7 @@ _INDICES = [
     needs="an index inside the array",
     vjp=dict(x=lambda g, index, x_shape: scatter_add(g, index=index, shape=x_shape)),
 )
-def getitem(xp, x, *, index):
+def getitem(xp, x, *, index: Any):
     """x[index], basic or advanced, with NumPy's meaning. Advanced indexing and every recorded result copy.
 
     Gradient: dx = g at the elements that were read, 0 elsewhere; one that was read twice gets both contributions.
@@ -62,7 +67,7 @@ def getitem(xp, x, *, index):
     ],
     vjp=dict(x=lambda g, index: getitem(g, index=index)),
 )
-def scatter_add(xp, x, *, index, shape):
+def scatter_add(xp, x, *, index: Any, shape: Shape):
     """An array of zeros of `shape` with x added at `index`: the transpose of getitem.
 
     Gradient: dx = g at `index`.
@@ -90,7 +95,7 @@ def unwrapped(index):
 
 
 @composed
-def take(x, indices, axis=None):
+def take(x, indices: ArrayLike, axis: int | None = None) -> Tensor:
     """The elements of x at `indices` along `axis` (None: of the flattened array).
 
     Shape: the axis is replaced by the shape of indices.
@@ -102,7 +107,7 @@ def take(x, indices, axis=None):
 
 
 @composed
-def take_along_axis(x, indices, axis=-1):
+def take_along_axis(x, indices: Tensor | np.ndarray, axis: int = -1) -> Tensor:
     """For each position, the element of x that `indices` names along `axis`; undoes and applies sorts.
 
     Shape: indices like x but for `axis`.
@@ -118,7 +123,7 @@ def take_along_axis(x, indices, axis=-1):
 
 
 @primitive(samples=[on((3, 4), domain=distinct), on((3, 4), domain=distinct, axis=0)], vjp={})
-def argsort(xp, x, *, axis=-1):
+def argsort(xp, x, *, axis: int | None = -1):
     """The positions that sort x along `axis`; equal elements keep their order."""
     return xp.argsort(x, axis=axis, kind="stable")
 
@@ -133,7 +138,7 @@ def _unsort(g, x, axis):
     needs="an axis that exists",
     vjp=dict(x=_unsort),
 )
-def sort(xp, x, *, axis=-1):
+def sort(xp, x, *, axis: int = -1):
     """x in ascending order along `axis`.
 
     Gradient: dx = g sent back to where each element came from; equal elements keep their order.
@@ -142,7 +147,7 @@ def sort(xp, x, *, axis=-1):
 
 
 @composed
-def one_hot(indices, num_classes, dtype=None):
+def one_hot(indices: ArrayLike, num_classes: int, dtype: DType | None = None) -> Tensor:
     """Rows of zeros with a single 1 at each index.
 
     Shape: indices (…) of integers in [0, num_classes) → (…, num_classes).

@@ -1,12 +1,17 @@
 """Products of vectors and matrices, and what is read off them."""
 
+from __future__ import annotations
+
 from math import inf
+from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..primitive import LINEAR, MULTILINEAR, composed, primitive
 from ..samples import on
+from ..tensor import Tensor
+from ..typing import Axis
 from .elementwise import absolute, power, where
 from .reduce import kept, max_, sum_
 from .shape import broadcast_to, expand_dims, place, reshape, transpose
@@ -123,7 +128,7 @@ def _einsum_push(t, operands, position, subscripts):
     needs="one group of letters for each operand, with one letter for each axis",
     vjp=dict(operands=_einsum_share),
 )  # fmt: skip
-def einsum_(xp, *operands, subscripts):
+def einsum_(xp, *operands, subscripts: str):
     """einsum in normal form: an explicit output, no ellipsis, no letter twice in one group.
 
     Gradient: doperands = einsum of g and the other operands, with this operand's letters as the output.
@@ -132,7 +137,7 @@ def einsum_(xp, *operands, subscripts):
 
 
 @composed
-def einsum(subscripts, *operands):
+def einsum(subscripts: str, *operands) -> Tensor:
     """Sums of products by index letters, as np.einsum: "ij,jk->ik" is the matrix product.
 
     Raises: ShapeError if letters and axes do not match.
@@ -141,11 +146,11 @@ def einsum(subscripts, *operands):
         >>> cr.einsum("ij->ji", cr.eye(2)).shape
         (2, 2)
     """
-    groups, arrow, output = subscripts.replace(" ", "").partition("->")
-    groups = groups.split(",")
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+    groups = inputs.split(",")
     if len(groups) != len(operands):
         raise ShapeError(f"einsum: {subscripts!r} has {len(groups)} groups of letters for {len(operands)} operands")
-    operands = [np.asarray(x) if isinstance(x, (int, float, list, tuple)) else x for x in operands]
+    operands = tuple(np.asarray(x) if isinstance(x, (int, float, list, tuple)) else x for x in operands)
     spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in subscripts]
     free = max(
         (len(x.shape) - len(g.replace("...", "")) for g, x in zip(groups, operands, strict=True) if "..." in g),
@@ -165,7 +170,7 @@ def einsum(subscripts, *operands):
     else:
         once = sorted(c for c in set("".join(letters)) - set(dots) if "".join(letters).count(c) == 1)
         output = dots + "".join(once)
-    sizes = {}
+    sizes: dict[str, int] = {}
     for group, x in zip(letters, operands, strict=True):
         for c, n in zip(group, x.shape, strict=True):
             if sizes.setdefault(c, n) != n and 1 not in (sizes[c], n):
@@ -191,7 +196,7 @@ def _normal(x, group, sizes):
 
 
 @composed
-def dot(x, y):
+def dot(x, y) -> Tensor:
     """np.dot: inner product of vectors, matrix product of matrices, and the last axis of x with the last but one of y.
 
     Raises: ShapeError if those lengths differ.
@@ -204,13 +209,13 @@ def dot(x, y):
 
 
 @composed
-def outer(x, y):
+def outer(x, y) -> Tensor:
     """Outer product: every element of x (flattened) times every element of y, shape (size of x, size of y)."""
     return reshape(x, shape=(-1, 1)) * reshape(y, shape=(1, -1))
 
 
 @composed
-def tensordot(x, y, axes=2):
+def tensordot(x, y, axes: int | tuple[Any, Any] | list[Any] = 2) -> Tensor:
     """Sum of products over pairs of axes: the last `axes` of x with the first of y, or two lists of axes.
 
     Raises: ShapeError if paired axes differ in length.
@@ -237,7 +242,7 @@ def tensordot(x, y, axes=2):
 
 
 @primitive(jvp=LINEAR, samples=[on((3, 4)), on((2, 3, 3), k=-1)], vjp=dict(x=lambda g, k: tril(g, k=k)))
-def tril(xp, x, *, k=0):
+def tril(xp, x, *, k: int = 0):
     """The lower triangle of x, up to its k-th diagonal; 0 above.
 
     Gradient: dx = the lower triangle of g.
@@ -246,7 +251,7 @@ def tril(xp, x, *, k=0):
 
 
 @primitive(jvp=LINEAR, samples=[on((3, 4)), on((2, 3, 3), k=1)], vjp=dict(x=lambda g, k: triu(g, k=k)))
-def triu(xp, x, *, k=0):
+def triu(xp, x, *, k: int = 0):
     """The upper triangle of x, from its k-th diagonal; 0 below.
 
     Gradient: dx = the upper triangle of g.
@@ -255,7 +260,7 @@ def triu(xp, x, *, k=0):
 
 
 @composed
-def diagonal(x, offset=0, axis1=0, axis2=1):
+def diagonal(x, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The diagonal of the planes spanned by two axes, as a new last axis."""
     if len(x.shape) < 2:
         raise ShapeError(f"diagonal: needs at least two axes, given shape {tuple(x.shape)}")
@@ -271,7 +276,7 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
 
 
 @composed
-def trace(x, offset=0, axis1=0, axis2=1):
+def trace(x, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """Sum of the diagonal."""
     return sum_(diagonal(x, offset, axis1, axis2), axis=-1)
 
@@ -287,7 +292,7 @@ def trace(x, offset=0, axis1=0, axis2=1):
     needs="axes that exist",
     vjp=dict(x=lambda g, x, out, axis, keepdims: kept(g, x.shape, axis, keepdims) * _direction(x, out, axis, keepdims)),
 )
-def norm2(xp, x, *, axis=None, keepdims=False):
+def norm2(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """Euclidean length √Σ x².
 
     Gradient: dx = g · x / out, 0 at the kink x = 0.
@@ -301,7 +306,7 @@ def _direction(x, out, axis, keepdims):
 
 
 @composed
-def norm(x, ord=2, axis=None, keepdims=False):
+def norm(x, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Vector norm (Σ |x|ᵒʳᵈ)^(1/ord) along `axis` (None: of all elements); ord = 1, 2, any p ≥ 1, or inf.
 
     Gradient: 0 at the kink x = 0.

@@ -1,8 +1,11 @@
 """Operations that combine the elements along axes."""
 
+from __future__ import annotations
+
 from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
-from ..tensor import raw
+from ..tensor import Tensor, raw
+from ..typing import Axis
 from .compare import isfinite, logical_or
 from .elementwise import exp, square, where
 from .shape import astype, broadcast_to, concatenate, elements, flip, place, reshape, transpose
@@ -25,7 +28,7 @@ def kept(a, shape, axis, keepdims=False):
     needs="axes that exist",
     vjp=dict(x=lambda g, x_shape, axis, keepdims: broadcast_to(kept(g, x_shape, axis, keepdims), shape=x_shape)),
 )
-def sum_(xp, x, *, axis=None, keepdims=False):
+def sum_(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """Sum along `axis` (an axis, several, or None for all).
 
     Gradient: dx = g, repeated along the summed axes.
@@ -42,7 +45,7 @@ def _spread_mean(g, x_shape, axis, keepdims):
 
 
 @primitive(jvp=LINEAR, samples=_AXES, needs="axes that exist", vjp=dict(x=_spread_mean))
-def mean(xp, x, *, axis=None, keepdims=False):
+def mean(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """Arithmetic mean along `axis`.
 
     Gradient: dx = g / n, repeated along the n averaged elements.
@@ -72,7 +75,7 @@ def _from_winners(t, x, out, axis, keepdims):
     needs="at least one element along axes that exist",
     vjp=dict(x=_to_winners),
 )
-def max_(xp, x, *, axis=None, keepdims=False):
+def max_(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """Largest element along `axis`; nan if there is one.
 
     Gradient: dx = g at the largest element, shared evenly among ties, 0 elsewhere.
@@ -87,7 +90,7 @@ def max_(xp, x, *, axis=None, keepdims=False):
     needs="at least one element along axes that exist",
     vjp=dict(x=_to_winners),
 )
-def min_(xp, x, *, axis=None, keepdims=False):
+def min_(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """Smallest element along `axis`; nan if there is one.
 
     Gradient: dx = g at the smallest element, shared evenly among ties, 0 elsewhere.
@@ -97,7 +100,7 @@ def min_(xp, x, *, axis=None, keepdims=False):
 
 
 @composed
-def prod(x, axis=None, keepdims=False):
+def prod(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Product along `axis`.
 
     Gradient: dx = g · (product of the others), exact to any order, also where elements are 0: the elements are
@@ -117,7 +120,7 @@ def prod(x, axis=None, keepdims=False):
 
 
 @composed
-def var(x, axis=None, ddof=0, keepdims=False):
+def var(x, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
     """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof."""
     n = elements(x.shape, axis)
     centred = x - mean(x, axis=axis, keepdims=True)
@@ -125,7 +128,7 @@ def var(x, axis=None, ddof=0, keepdims=False):
 
 
 @composed
-def std(x, axis=None, ddof=0, keepdims=False):
+def std(x, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
     """Standard deviation along `axis`, the root of the variance.
 
     Gradient: 0 where all elements are equal, a kink.
@@ -144,7 +147,7 @@ def _cumsum_back(g, axis, x_shape):
 
 
 @primitive(jvp=LINEAR, samples=[on((3, 4), axis=1), on((3, 4)), on((2, 3, 2), axis=-2)], vjp=dict(x=_cumsum_back))
-def cumsum(xp, x, *, axis=None):
+def cumsum(xp, x, *, axis: int | None = None):
     """Running sum along `axis` (None: of the flattened array).
 
     Gradient: dx = g summed from each element to the end.
@@ -153,25 +156,25 @@ def cumsum(xp, x, *, axis=None):
 
 
 @primitive(samples=_ORDERED[:2], needs="at least one element", vjp={})
-def argmax(xp, x, *, axis=None, keepdims=False):
+def argmax(xp, x, *, axis: int | None = None, keepdims: bool = False):
     """Position of the (first) largest element along `axis`."""
     return xp.argmax(x, axis=axis, keepdims=keepdims)
 
 
 @primitive(samples=_ORDERED[:2], needs="at least one element", vjp={})
-def argmin(xp, x, *, axis=None, keepdims=False):
+def argmin(xp, x, *, axis: int | None = None, keepdims: bool = False):
     """Position of the (first) smallest element along `axis`."""
     return xp.argmin(x, axis=axis, keepdims=keepdims)
 
 
 @primitive(samples=_AXES[:2], vjp={})
-def all_(xp, x, *, axis=None, keepdims=False):
+def all_(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """Whether all elements along `axis` are true (not 0)."""
     return xp.all(x, axis=axis, keepdims=keepdims)
 
 
 @primitive(samples=_AXES[:2], vjp={})
-def any_(xp, x, *, axis=None, keepdims=False):
+def any_(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """Whether any element along `axis` is true (not 0)."""
     return xp.any(x, axis=axis, keepdims=keepdims)
 
@@ -192,7 +195,7 @@ def _shares(x, axis):
     needs="at least one element along axes that exist",
     vjp=dict(x=lambda g, x, axis, keepdims: kept(g, x.shape, axis, keepdims) * _shares(x, axis)),
 )
-def logsumexp(xp, x, *, axis=None, keepdims=False):
+def logsumexp(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """log Σ eˣ along `axis`, without overflow.
 
     Gradient: dx = g · softmax(x).
@@ -204,14 +207,14 @@ def logsumexp(xp, x, *, axis=None, keepdims=False):
 
 
 @composed
-def log_softmax(x, axis=-1):
+def log_softmax(x, axis: Axis = -1) -> Tensor:
     """Logarithm of softmax, x - log Σ eˣ, without overflow or log 0."""
     shifted = x - max_(raw(x), axis=axis, keepdims=True)  # changes nothing but rounding, so no gradient flows there
     return shifted - logsumexp(shifted, axis=axis, keepdims=True)
 
 
 @composed
-def softmax(x, axis=-1):
+def softmax(x, axis: Axis = -1) -> Tensor:
     """Softmax eˣ / Σ eˣ: positive numbers that add up to 1 along `axis`.
 
     Example:

@@ -1,6 +1,10 @@
 """Operations that move elements about without changing them."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +13,7 @@ from ..errors import ShapeError
 from ..primitive import LINEAR, composed, primitive
 from ..samples import on
 from ..tensor import Tensor
+from ..typing import ArrayLike, Axis, DType, Shape
 from .creation import asarray
 
 
@@ -18,7 +23,7 @@ from .creation import asarray
     needs="a new shape with as many elements",
     vjp=dict(x=lambda g, x_shape: reshape(g, shape=x_shape)),
 )
-def reshape(xp, x, *, shape):
+def reshape(xp, x, *, shape: Shape):
     """The same elements in row-major order under another shape; one length may be -1.
 
     Gradient: dx = g in the shape of x.
@@ -40,7 +45,7 @@ def _transpose_back(g, axes):
     needs="axes that name each axis once",
     vjp=dict(x=_transpose_back),
 )
-def transpose(xp, x, *, axes=None):
+def transpose(xp, x, *, axes: tuple[int, ...] | None = None):
     """Axes permuted to the order `axes`; reversed when it is None.
 
     Gradient: dx = g with the axes permuted back.
@@ -54,7 +59,7 @@ def transpose(xp, x, *, axes=None):
     needs="two axes that exist",
     vjp=dict(x=lambda g, axis1, axis2: swapaxes(g, axis1=axis1, axis2=axis2)),
 )
-def swapaxes(xp, x, *, axis1, axis2):
+def swapaxes(xp, x, *, axis1: int, axis2: int):
     """Two axes exchanged.
 
     Gradient: dx = g with the two axes exchanged back.
@@ -68,7 +73,7 @@ def swapaxes(xp, x, *, axis1, axis2):
     needs="as many destinations as sources, each axis once",
     vjp=dict(x=lambda g, source, destination: moveaxis(g, source=destination, destination=source)),
 )
-def moveaxis(xp, x, *, source, destination):
+def moveaxis(xp, x, *, source: int | tuple[int, ...], destination: int | tuple[int, ...]):
     """Axes `source` moved to the places `destination`, the others kept in order.
 
     Gradient: dx = g with the axes moved back.
@@ -82,7 +87,7 @@ def moveaxis(xp, x, *, source, destination):
     needs="a shape that x broadcasts to",
     vjp=dict(x=lambda g, x_shape: unbroadcast(g, shape=x_shape)),
 )
-def broadcast_to(xp, x, *, shape):
+def broadcast_to(xp, x, *, shape: Shape):
     """x repeated along axes of length 1 and new leading axes until it has `shape`.
 
     Gradient: dx = g summed along the axes that were repeated.
@@ -107,7 +112,7 @@ def summed(x, shape):
     needs="a shape that broadcasts to that of x",
     vjp=dict(x=lambda g, x_shape: broadcast_to(g, shape=x_shape)),
 )
-def unbroadcast(xp, x, *, shape):
+def unbroadcast(xp, x, *, shape: tuple[int, ...]):
     """x summed to `shape` along the axes that broadcasting would repeat: the transpose of broadcast_to.
 
     Gradient: dx = g repeated along the axes that were summed.
@@ -121,7 +126,7 @@ def unbroadcast(xp, x, *, shape):
     needs="axes of length 1",
     vjp=dict(x=lambda g, x_shape: reshape(g, shape=x_shape)),
 )
-def squeeze(xp, x, *, axis=None):
+def squeeze(xp, x, *, axis: Axis = None):
     """Axes of length 1 removed: those in `axis`, or all.
 
     Gradient: dx = g in the shape of x.
@@ -135,7 +140,7 @@ def squeeze(xp, x, *, axis=None):
     needs="an axis of the result",
     vjp=dict(x=lambda g, x_shape: reshape(g, shape=x_shape)),
 )
-def expand_dims(xp, x, *, axis):
+def expand_dims(xp, x, *, axis: int | tuple[int, ...]):
     """New axes of length 1 at the places `axis` of the result.
 
     Gradient: dx = g in the shape of x.
@@ -156,7 +161,7 @@ def _piece(g, xs_shape, position, axis):
     needs="arrays with the same shape but for `axis`",
     vjp=dict(xs=_piece),
 )
-def concatenate(xp, *xs, axis=0):
+def concatenate(xp, *xs, axis: int = 0):
     """Arrays joined along an existing axis. The arrays may be given as one list.
 
     Gradient: dxs = the piece of g at this array's place.
@@ -166,21 +171,21 @@ def concatenate(xp, *xs, axis=0):
 
 
 @composed
-def stack(tensors, axis=0):
+def stack(tensors: Iterable[ArrayLike], axis: int = 0) -> Tensor:
     """Arrays of one shape joined along a new axis.
 
     Raises: ShapeError if the shapes differ.
     """
-    tensors = [t if hasattr(t, "shape") else asarray(t) for t in tensors]
-    tensors = [t.to("cpu") if isinstance(t, Tensor) and t.device == "scalar" else t for t in tensors]
-    shapes = {tuple(t.shape) for t in tensors}
+    arrays: list[Any] = [t if hasattr(t, "shape") else asarray(t) for t in tensors]
+    arrays = [t.to("cpu") if isinstance(t, Tensor) and t.device == "scalar" else t for t in arrays]
+    shapes = {tuple(t.shape) for t in arrays}
     if len(shapes) != 1:
         raise ShapeError(f"stack: needs at least one array, all of one shape; given {sorted(shapes)}")
-    return concatenate([expand_dims(t, axis=axis) for t in tensors], axis=axis)
+    return concatenate([expand_dims(t, axis=axis) for t in arrays], axis=axis)
 
 
 @composed
-def split(x, sections, axis=0):
+def split(x, sections: int | list[int] | tuple[int, ...], axis: int = 0) -> list[Tensor]:
     """x cut along `axis` into a list: into `sections` equal parts, or before each index in a list.
 
     Raises: ShapeError if the axis cannot be divided equally.
@@ -203,7 +208,7 @@ def split(x, sections, axis=0):
     needs="axes that exist",
     vjp=dict(x=lambda g, axis: flip(g, axis=axis)),
 )
-def flip(xp, x, *, axis=None):
+def flip(xp, x, *, axis: Axis = None):
     """The order of the elements reversed along `axis` (None: along all).
 
     Gradient: dx = g in the reverse order.
@@ -221,7 +226,7 @@ def _back(shift):
     needs="axes that exist, one shift for each",
     vjp=dict(x=lambda g, shift, axis: roll(g, shift=_back(shift), axis=axis)),
 )
-def roll(xp, x, *, shift, axis=None):
+def roll(xp, x, *, shift: int | tuple[int, ...], axis: Axis = None):
     """Elements shifted cyclically along `axis` (None: in the flattened array).
 
     Gradient: dx = g shifted back.
@@ -250,7 +255,7 @@ def _unpad(g, pad_width, x_shape):
     needs="pad_width as a number, a pair, or one (before, after) pair for each axis",
     vjp=dict(x=_unpad),
 )
-def pad(xp, x, *, pad_width, constant_values=0):
+def pad(xp, x, *, pad_width: int | tuple[Any, ...] | list[Any], constant_values: float = 0):
     """A border of `constant_values` around x.
 
     Gradient: dx = g without the border.
@@ -259,7 +264,7 @@ def pad(xp, x, *, pad_width, constant_values=0):
 
 
 @composed
-def tile(x, reps):
+def tile(x, reps: Shape) -> Tensor:
     """x laid out repeatedly, `reps` times along each axis.
 
     Example:
@@ -277,7 +282,7 @@ def tile(x, reps):
 
 
 @composed
-def repeat(x, repeats, axis=None):
+def repeat(x, repeats: Any, axis: int | None = None) -> Tensor:
     """Each element repeated `repeats` times along `axis` (None: of the flattened array).
 
     Shape: repeats a number, or one number for each element along the axis.
@@ -297,13 +302,13 @@ def repeat(x, repeats, axis=None):
 
 
 @composed
-def flatten(x):
+def flatten(x) -> Tensor:
     """All elements in one axis, in row-major order."""
     return reshape(x, shape=(-1,))
 
 
 @primitive(jvp=LINEAR, samples=[on((3, 4), dtype=np.float64)], vjp=dict(x=lambda g: g))
-def astype(xp, x, *, dtype):
+def astype(xp, x, *, dtype: DType):
     """x converted to a floating dtype.
 
     Gradient: dx = g converted to the dtype of x.
@@ -316,7 +321,7 @@ def astype(xp, x, *, dtype):
     samples=[on((3, 4), source="cpu", target="cpu")],
     vjp=dict(x=lambda g, source, target: to_device(g, source=target, target=source)),
 )
-def to_device(xp, x, *, source, target):
+def to_device(xp, x, *, source: str, target: str):
     """x copied from device `source` to device `target`.
 
     Gradient: dx = g copied back to `source`.
