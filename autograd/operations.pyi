@@ -2,11 +2,25 @@
 
 # fmt: off
 # mypy: disable-error-code="override, overload-overlap"
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar, overload
 
 import numpy as np
 
+from .ops.creation import arange as arange
+from .ops.creation import asarray as asarray
+from .ops.creation import eye as eye
+from .ops.creation import full as full
+from .ops.creation import full_like as full_like
+from .ops.creation import linspace as linspace
+from .ops.creation import ones as ones
+from .ops.creation import ones_like as ones_like
+from .ops.creation import set_default_dtype as set_default_dtype
+from .ops.creation import tensor as tensor
+from .ops.creation import zeros as zeros
+from .ops.creation import zeros_like as zeros_like
+from .ops.index import one_hot as one_hot
+from .ops.shape import stack as stack
 from .tensor import Tensor, Value
 from .typing import ArrayLike, Axis, DType, Shape
 
@@ -1176,32 +1190,6 @@ def normalize(x: ArrayLike, weight: ArrayLike, bias: _T, over: str, eps: float =
 @overload
 def normalize(x: ArrayLike, weight: ArrayLike, bias: ArrayLike, over: str, eps: float = 1e-05, known: Any = None) -> Any: ...
 
-from .ops.creation import set_default_dtype as set_default_dtype
-
-from .ops.creation import tensor as tensor
-
-from .ops.creation import asarray as asarray
-
-from .ops.creation import zeros as zeros
-
-from .ops.creation import ones as ones
-
-from .ops.creation import full as full
-
-from .ops.creation import eye as eye
-
-from .ops.creation import arange as arange
-
-from .ops.creation import linspace as linspace
-
-from .ops.creation import zeros_like as zeros_like
-
-from .ops.creation import ones_like as ones_like
-
-from .ops.creation import full_like as full_like
-
-from .ops.shape import stack as stack
-
 @overload
 def split(x: _T, sections: int | list[int] | tuple[int, ...], axis: int = 0) -> list[_T]:
     """x cut along `axis` into a list: into `sections` equal parts, or before each index in a list."""
@@ -1273,8 +1261,6 @@ def take_along_axis(x: _T, indices: Tensor | np.ndarray, axis: int = -1) -> _T:
     """For each position, the element of x that `indices` names along `axis`; undoes and applies sorts."""
 @overload
 def take_along_axis(x: ArrayLike, indices: Tensor | np.ndarray, axis: int = -1) -> Any: ...
-
-from .ops.index import one_hot as one_hot
 
 @overload
 def leaky_relu(x: _T, slope: float = 0.01) -> _T:

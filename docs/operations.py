@@ -16,11 +16,12 @@ HEAD = '''"""The functions, and the operators and methods of Tensor and Value. M
 
 # fmt: off
 # mypy: disable-error-code="override, overload-overlap"
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar, overload
 
 import numpy as np
 
+{imports}
 from .tensor import Tensor, Value
 from .typing import ArrayLike, Axis, DType, Shape
 
@@ -71,10 +72,6 @@ class Operation:
 
 def function_text(op):
     """One function of the module."""
-    if not op.arrays:
-        if op.function.__module__.startswith("chainrule.autograd"):
-            return f"from {op.function.__module__.removeprefix('chainrule.autograd')} import {op.name} as {op.name}"
-        raise TypeError(f"{op.name}: leave its arrays without annotation, for docs/operations.py")
     variadic = any(q.kind is q.VAR_POSITIONAL for q in op.arrays)
     forms = []
     if variadic and op.primitive:
@@ -129,8 +126,18 @@ def text():
         tensor.append(method_text(name, op, op.result, reflected))
         if op.elementwise and op.result == "Tensor":
             value.append(method_text(name, op, "bool" if op.test else "Value", reflected))
-    parts = [HEAD, f"__all__ = {[*every]}", "\n".join(tensor), "\n".join(value)]
-    return "\n\n".join([*parts, *map(function_text, every.values())]) + "\n"
+    imports = [
+        f"from {op.function.__module__.removeprefix('chainrule.autograd')} import {name} as {name}"
+        for name, op in every.items()
+        if not op.arrays  # annotated in full
+    ]
+    parts = [
+        HEAD.format(imports="\n".join(sorted(imports))),
+        f"__all__ = {[*every]}",
+        "\n".join(tensor),
+        "\n".join(value),
+    ]
+    return "\n\n".join([*parts, *(function_text(op) for op in every.values() if op.arrays)]) + "\n"
 
 
 if __name__ == "__main__":

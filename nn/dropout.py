@@ -1,5 +1,7 @@
 """Dropout."""
 
+from __future__ import annotations
+
 from ..autograd import random
 from ..autograd.errors import ArgumentError
 from ..autograd.ops.creation import asarray
@@ -16,7 +18,7 @@ class Dropout(Module):
     Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014).
     """
 
-    def __init__(self, p=0.5, generator=None):
+    def __init__(self, p: float = 0.5, generator: random.Generator | None = None):
         if not isinstance(p, (int, float)) or not 0 <= p < 1:
             raise ArgumentError(f"Dropout: p must be at least 0 and below 1, not {p!r}")
         self.p = p
@@ -29,5 +31,5 @@ class Dropout(Module):
         draw = (self.generator or random).bernoulli
         return x * (draw(1 - self.p, x.shape, x.dtype, x.device) / (1 - self.p))
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"p={self.p}"

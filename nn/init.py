@@ -1,6 +1,10 @@
 """Initial weights: functions of (shape, fan_in, fan_out) that give a Tensor in the default dtype, also by name."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from math import prod, sqrt
+from typing import TypeAlias
 
 import numpy as np
 
@@ -8,31 +12,33 @@ from ..autograd import random
 from ..autograd.errors import ShapeError, choose
 from ..autograd.ops import creation
 from ..autograd.ops.creation import default_dtype, tensor
-from ..autograd.tensor import raw
+from ..autograd.tensor import Tensor, raw
 from ..backends import default
 
+Initializer: TypeAlias = str | Callable[[tuple[int, ...], int, int], Tensor]  # a name, or a function like those below
 
-def zeros(shape, fan_in, fan_out):
+
+def zeros(shape: tuple[int, ...], fan_in: int, fan_out: int) -> Tensor:
     """All 0: for biases; units whose weights all start equal stay equal."""
     return creation.zeros(shape)
 
 
-def ones(shape, fan_in, fan_out):
+def ones(shape: tuple[int, ...], fan_in: int, fan_out: int) -> Tensor:
     """All 1."""
     return creation.ones(shape)
 
 
-def normal(shape, fan_in, fan_out, std=0.01):
+def normal(shape: tuple[int, ...], fan_in: int, fan_out: int, std: float = 0.01) -> Tensor:
     """Normal numbers with mean 0 and standard deviation `std`, whatever the size of the layer."""
     return random.normal(0.0, std, shape)
 
 
-def uniform(shape, fan_in, fan_out, bound=0.05):
+def uniform(shape: tuple[int, ...], fan_in: int, fan_out: int, bound: float = 0.05) -> Tensor:
     """Numbers spread evenly over [-bound, bound), whatever the size of the layer."""
     return random.uniform(-bound, bound, shape)
 
 
-def xavier_normal(shape, fan_in, fan_out):
+def xavier_normal(shape: tuple[int, ...], fan_in: int, fan_out: int) -> Tensor:
     """Normal numbers of variance 2 / (fan_in + fan_out): outputs and gradients keep their size from layer to layer.
 
     Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010), eq. 12.
@@ -40,7 +46,7 @@ def xavier_normal(shape, fan_in, fan_out):
     return normal(shape, fan_in, fan_out, sqrt(2 / (fan_in + fan_out)))
 
 
-def xavier_uniform(shape, fan_in, fan_out):
+def xavier_uniform(shape: tuple[int, ...], fan_in: int, fan_out: int) -> Tensor:
     """Uniform numbers of variance 2 / (fan_in + fan_out), so in ±√(6 / (fan_in + fan_out)).
 
     Source: Glorot and Bengio (2010), eq. 16.
@@ -48,7 +54,7 @@ def xavier_uniform(shape, fan_in, fan_out):
     return uniform(shape, fan_in, fan_out, sqrt(6 / (fan_in + fan_out)))
 
 
-def he_normal(shape, fan_in, fan_out):
+def he_normal(shape: tuple[int, ...], fan_in: int, fan_out: int) -> Tensor:
     """Normal numbers of variance 2 / fan_in: as LeCun's, and twice as much because a rectifier stops half.
 
     Source: He et al., "Delving deep into rectifiers" (2015), eq. 10.
@@ -56,7 +62,7 @@ def he_normal(shape, fan_in, fan_out):
     return normal(shape, fan_in, fan_out, sqrt(2 / fan_in))
 
 
-def he_uniform(shape, fan_in, fan_out):
+def he_uniform(shape: tuple[int, ...], fan_in: int, fan_out: int) -> Tensor:
     """Uniform numbers of variance 2 / fan_in, so in ±√(6 / fan_in).
 
     Source: He et al. (2015), eq. 10.
@@ -64,7 +70,7 @@ def he_uniform(shape, fan_in, fan_out):
     return uniform(shape, fan_in, fan_out, sqrt(6 / fan_in))
 
 
-def lecun_normal(shape, fan_in, fan_out):
+def lecun_normal(shape: tuple[int, ...], fan_in: int, fan_out: int) -> Tensor:
     """Normal numbers of variance 1 / fan_in: outputs are as large as inputs.
 
     Source: LeCun et al., "Efficient BackProp" (1998), section 4.6.
@@ -72,7 +78,7 @@ def lecun_normal(shape, fan_in, fan_out):
     return normal(shape, fan_in, fan_out, sqrt(1 / fan_in))
 
 
-def lecun_uniform(shape, fan_in, fan_out):
+def lecun_uniform(shape: tuple[int, ...], fan_in: int, fan_out: int) -> Tensor:
     """Uniform numbers of variance 1 / fan_in, so in ±√(3 / fan_in).
 
     Source: LeCun et al. (1998), section 4.6.
@@ -80,7 +86,7 @@ def lecun_uniform(shape, fan_in, fan_out):
     return uniform(shape, fan_in, fan_out, sqrt(3 / fan_in))
 
 
-def orthogonal(shape, fan_in, fan_out, gain=1.0):
+def orthogonal(shape: tuple[int, ...], fan_in: int, fan_out: int, gain: float = 1.0) -> Tensor:
     """A random matrix W with orthonormal columns, Wᵀ W = gain² I; orthonormal rows if it has more columns than rows.
 
     Every such matrix is as likely as any other. Further leading axes count as rows, and a vector is one column.
@@ -102,7 +108,7 @@ INITIALIZERS = {
 }  # fmt: skip
 
 
-def initial(init, shape, fan_in, fan_out):
+def initial(init: Initializer, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Tensor:
     """Initial values: `init` is a name, or a function of (shape, fan_in, fan_out).
 
     Raises: ArgumentError, naming those that exist, if there is no initialiser of that name; ShapeError if a function

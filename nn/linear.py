@@ -1,8 +1,10 @@
 """The affine layer."""
 
+from __future__ import annotations
+
 from ..autograd.ops.creation import zeros
 from ..autograd.ops.linalg import affine, matmul
-from .init import initial
+from .init import Initializer, initial
 from .module import Module, Parameter, positive_int
 
 
@@ -22,7 +24,7 @@ class Linear(Module):
         (5, 2)
     """
 
-    def __init__(self, n_in, n_out, bias=True, init="xavier_uniform"):
+    def __init__(self, n_in: int, n_out: int, bias: bool = True, init: Initializer = "xavier_uniform"):
         positive_int("Linear", "n_in", n_in)
         positive_int("Linear", "n_out", n_out)
         self.weight = Parameter(initial(init, (n_in, n_out), n_in, n_out))
@@ -31,5 +33,5 @@ class Linear(Module):
     def forward(self, x):
         return matmul(x, self.weight) if self.bias is None else affine(x, self.weight, self.bias)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"{self.weight.shape[0]} → {self.weight.shape[1]}" + ("" if self.bias is not None else ", no bias")

@@ -1,7 +1,11 @@
 """Losses. Every loss refuses a prediction and a target that only broadcast: that is nearly always a mistake."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from functools import partial
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +17,7 @@ from ..autograd.ops.reduce import log_softmax, max_, mean, sum_
 from ..autograd.primitive import ELEMENTWISE, primitive
 from ..autograd.samples import indices, on, reals, unit
 from ..autograd.tensor import Tensor, owner, owner_or_none, raw
+from ..autograd.typing import ArrayLike
 from .activations import unwrapped
 
 _ROUNDING = 0.01  # by how much a sum of probabilities may miss 1: float16 keeps three digits of each
@@ -47,7 +52,7 @@ def _reduced(values, reduction):
     return values if isinstance(raw(values), (int, float)) else reduce(values)
 
 
-def mse(prediction, target, reduction="mean"):
+def mse(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
     """Mean squared error: mean of (prediction - target)².
 
     Shape: both the same; the result is one number, or elementwise with reduction="none" ("sum" adds up).
@@ -57,21 +62,21 @@ def mse(prediction, target, reduction="mean"):
         >>> cr.nn.mse(cr.tensor([1.0, 2.0]), cr.tensor([1.0, 4.0])).item()
         2.0
     """
-    prediction, target = _pair("mse", prediction, target)
-    return _reduced(square(prediction - target), reduction)
+    p, y = _pair("mse", prediction, target)
+    return _reduced(square(p - y), reduction)
 
 
-def l1(prediction, target, reduction="mean"):
+def l1(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
     """Mean absolute error: mean of |prediction - target|.
 
     Shape, Raises: as `mse`.
     Gradient: 0 where prediction and target are equal, the kink.
     """
-    prediction, target = _pair("l1", prediction, target)
-    return _reduced(absolute(prediction - target), reduction)
+    p, y = _pair("l1", prediction, target)
+    return _reduced(absolute(p - y), reduction)
 
 
-def huber(prediction, target, delta=1.0, reduction="mean"):
+def huber(prediction: ArrayLike, target: ArrayLike, delta: float = 1.0, reduction: str = "mean") -> Tensor:
     """Squared error / 2 up to a distance of delta, linear beyond: outliers count less.
 
     Shape, Raises: as `mse`; ArgumentError unless delta > 0.
@@ -79,8 +84,8 @@ def huber(prediction, target, delta=1.0, reduction="mean"):
     """
     if not delta > 0:
         raise ArgumentError(f"huber: delta must be positive, not {delta!r}")
-    prediction, target = _pair("huber", prediction, target)
-    error = prediction - target
+    p, y = _pair("huber", prediction, target)
+    error = p - y
     inner = clip(error, -delta, delta)  # the error itself up to delta; so nothing is squared that could overflow
     return _reduced(inner * (error - inner / 2), reduction)
 
@@ -109,7 +114,7 @@ def binary_entropy(xp, p, y):
     return -(y * _bounded_log(p) + (1 - y) * _bounded_log(1 - p))
 
 
-def bce(probability, target, reduction="mean"):
+def bce(probability: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
     """Binary cross-entropy: mean of -(y log p + (1 - y) log(1 - p)).
 
     Prefer `bce_with_logits`, which is exact also where the probability rounds to 0 or 1; here each logarithm is kept
@@ -119,13 +124,15 @@ def bce(probability, target, reduction="mean"):
     Domain: probabilities and targets in [0, 1].
     Raises: as `mse`; ArgumentError if one is outside [0, 1] (checked where values can be read for free).
     """
-    probability, target = _pair("bce", probability, target)
-    _refuse_outside_unit("bce: probabilities", probability, "for raw scores use bce_with_logits")
-    _refuse_outside_unit("bce: targets", target, "0 and 1 say no and yes")
-    return _reduced(binary_entropy(probability, target), reduction)
+    p, y = _pair("bce", probability, target)
+    _refuse_outside_unit("bce: probabilities", p, "for raw scores use bce_with_logits")
+    _refuse_outside_unit("bce: targets", y, "0 and 1 say no and yes")
+    return _reduced(binary_entropy(p, y), reduction)
 
 
-def bce_with_logits(logit, target, reduction="mean", label_smoothing=0.0):
+def bce_with_logits(
+    logit: ArrayLike, target: ArrayLike, reduction: str = "mean", label_smoothing: float = 0.0
+) -> Tensor:
     """Binary cross-entropy of sigmoid(logit), without overflow: mean of y softplus(-z) + (1 - y) softplus(z).
 
     With label smoothing ε, y (1 - ε) + ε / 2 takes the place of the target y.
@@ -135,12 +142,12 @@ def bce_with_logits(logit, target, reduction="mean", label_smoothing=0.0):
     Raises: as `mse`; ArgumentError unless 0 ≤ label_smoothing < 1, or if a target is outside [0, 1] (checked where
         values can be read for free).
     """
-    logit, target = _pair("bce_with_logits", logit, target)
-    _refuse_outside_unit("bce_with_logits: targets", target, "0 and 1 say no and yes")
+    z, y = _pair("bce_with_logits", logit, target)
+    _refuse_outside_unit("bce_with_logits: targets", y, "0 and 1 say no and yes")
     smoothing = _smoothing("bce_with_logits", label_smoothing)
     # softplus(z) - y z would be one softplus less, and for y = 1 lose all digits of a small loss
-    if_one, if_zero = softplus(-logit), softplus(logit)
-    losses = target * if_one + (1 - target) * if_zero
+    if_one, if_zero = softplus(-z), softplus(z)
+    losses = y * if_one + (1 - y) * if_zero
     if smoothing:
         losses = (1 - smoothing) * losses + smoothing / 2 * (if_one + if_zero)
     return _reduced(losses, reduction)
@@ -156,7 +163,9 @@ def _refuse_outside_unit(what, values, advice):
         raise ArgumentError(f"{what} must lie in [0, 1], given {low:.6g} to {high:.6g}; {advice}")
 
 
-def cross_entropy(logits, target, reduction="mean", label_smoothing=0.0):
+def cross_entropy(
+    logits: ArrayLike, target: ArrayLike, reduction: str = "mean", label_smoothing: float = 0.0
+) -> Tensor:
     """Cross-entropy of softmax(logits), without overflow: mean of log Σ eᶻ - z[target].
 
     With label smoothing ε, the target is (1 - ε) · one-hot (or the probabilities) + ε / K: a model that is right is not
@@ -322,7 +331,7 @@ vars(bce_with_logits).update(expects="logits", target_range=(0, 1))
 vars(cross_entropy).update(expects="logits")
 
 
-def loss(name):
+def loss(name: str | Callable[..., Any]) -> Callable[..., Any]:
     """The loss function of that name; functions pass through.
 
     A loss of your own may have two attributes that fit and Replay read: `expects`, what the model's outputs are, one of

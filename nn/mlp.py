@@ -1,10 +1,13 @@
 """The multi-layer perceptron."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from itertools import repeat
 
 from ..autograd.errors import ArgumentError, choose
+from .activations import Activation, identity, name_of
 from .activations import activation as find
-from .activations import identity, name_of
 from .dropout import Dropout
 from .linear import Linear
 from .module import Module
@@ -34,7 +37,15 @@ class MLP(Module):
         2410
     """
 
-    def __init__(self, sizes, activation="relu", output=None, dropout=0.0, input_dropout=0.0, norm=None):
+    def __init__(
+        self,
+        sizes: Iterable[int],
+        activation: Activation | None = "relu",
+        output: Activation | None = None,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        norm: str | None = None,
+    ):
         if not hasattr(sizes, "__iter__"):
             raise ArgumentError(f"MLP: sizes must be a list such as [2, 8, 1], not {sizes!r}")
         sizes = list(sizes)
@@ -55,5 +66,5 @@ class MLP(Module):
             x = self.dropout(self.activation(norm(layer(x))))
         return self.output(self.layers[-1](x))
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"activation={name_of(self.activation)}, output={name_of(self.output)}"

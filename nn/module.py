@@ -1,6 +1,10 @@
 """Module: parameters in a tree. A layer is a class with attributes and a `forward`; the rest is found by looking."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from reprlib import recursive_repr
+from typing import Any, Self
 
 import numpy as np
 
@@ -8,6 +12,7 @@ from ..autograd.errors import ArgumentError, CheckpointError, DtypeError
 from ..autograd.grad_mode import enter, leave, no_grad
 from ..autograd.ops.creation import tensor
 from ..autograd.tensor import Tensor, raw
+from ..autograd.typing import ArrayLike, DType
 from .activations import name_of
 
 
@@ -16,7 +21,7 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data, dtype=None, device=None):
+    def __init__(self, data: ArrayLike, dtype: DType | None = None, device: str | None = None):
         self._set(tensor(data, dtype, device)._data, None)
         self.requires_grad = True
 
@@ -41,10 +46,10 @@ class Module:
 
     training = True
 
-    def forward(self, *inputs):
+    def forward(self, *inputs: Any, **options: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, ...)")
 
-    def __call__(self, *inputs, **options):
+    def __call__(self, *inputs: Any, **options: Any) -> Tensor:
         token = enter(self)  # pictures show what was computed in which module
         try:
             return self.forward(*inputs, **options)
@@ -53,29 +58,29 @@ class Module:
 
     # ---- what it is made of
 
-    def named_modules(self, prefix=""):
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """(path, module) for this module and all below it, each once."""
         return ((path, item) for path, item in _walk(self, prefix, set()) if isinstance(item, Module))
 
-    def named_tensors(self):
+    def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
         """(path, tensor) for all parameters and other tensors: what a state dict holds. A shared one comes once."""
         return ((path, item) for path, item in _walk(self, "", set()) if isinstance(item, Tensor))
 
-    def named_parameters(self):
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """(path, parameter) for all parameters; a shared one comes once."""
         return ((path, item) for path, item in self.named_tensors() if isinstance(item, Parameter))
 
-    def parameters(self):
+    def parameters(self) -> list[Parameter]:
         """All parameters, as a list."""
         return [p for _, p in self.named_parameters()]
 
     # ---- state
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Tensor]:
         """Copies of all parameters and other tensors, by path: later training does not change them."""
         return {path: item.detach() for path, item in self.named_tensors()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> Self:
         """Take over the values of a state dict: all of them, or none if anything does not fit.
 
         Raises: CheckpointError that names every entry that is missing, unexpected, of another shape, or no numbers.
@@ -101,23 +106,23 @@ class Module:
             item.assign(state[name])
         return self
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for p in self.parameters():
             if p.requires_grad:
                 p.grad = None
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> Self:
         """Switch this module and all below to training."""
         for _, module in self.named_modules():
             module.training = mode
         return self
 
-    def eval(self):
+    def eval(self) -> Self:
         """Switch this module and all below to evaluation."""
         return self.train(False)
 
-    def to(self, target):
+    def to(self, target: DType) -> Self:
         """Move all tensors to a device, or convert the floating ones to a floating dtype, in place.
 
         What moves forgets its gradient. Make optimisers afterwards.
@@ -143,7 +148,7 @@ class Module:
         """(path, part) for what is shown of it line by line: the modules that it holds."""
         return _children(self)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """What the layer says of itself between the brackets."""
         return ""
 

@@ -154,7 +154,7 @@ class BatchNorm(Module):
 
     least_batch = 2  # one example has no variance; read by cr.fit
 
-    def __init__(self, features, momentum=0.1, eps=1e-5, affine=True):
+    def __init__(self, features: int, momentum: float = 0.1, eps: float = 1e-5, affine: bool = True):
         self.features = positive_int("BatchNorm", "features", features)
         if not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
             raise ArgumentError(f"BatchNorm: momentum must lie in [0, 1], not {momentum!r}")
@@ -182,7 +182,7 @@ class BatchNorm(Module):
             running.assign((1 - self.momentum) * raw(running) + self.momentum * batch)
         return y
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         affine = "" if self.weight is not None else ", affine=False"
         return f"{self.features}, momentum={self.momentum:g}, eps={self.eps:g}{affine}"
 
@@ -204,7 +204,7 @@ class LayerNorm(Module):
         [[-1.0, 1.0]]
     """
 
-    def __init__(self, features, eps=1e-5):
+    def __init__(self, features: int, eps: float = 1e-5):
         self.features = positive_int("LayerNorm", "features", features)
         self.eps = _positive("LayerNorm", eps)
         self.weight, self.bias = Parameter(ones(features)), Parameter(zeros(features))
@@ -213,7 +213,7 @@ class LayerNorm(Module):
         x = _checked("LayerNorm", x, self.features)
         return normalize(x, self.weight, self.bias, over="features", eps=self.eps, known=moments(raw(x), "features"))
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"{self.features}, eps={self.eps:g}"
 
 

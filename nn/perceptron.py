@@ -1,10 +1,12 @@
 """The perceptron: a weighted sum of inputs, a bias, and an activation."""
 
+from __future__ import annotations
+
 from ..autograd.ops.creation import zeros
 from ..autograd.ops.linalg import matmul
+from .activations import Activation, name_of
 from .activations import activation as find
-from .activations import name_of
-from .init import initial
+from .init import Initializer, initial
 from .module import Module, Parameter, positive_int
 
 
@@ -27,7 +29,13 @@ class Perceptron(Module):
         [0.0, 1.0]
     """
 
-    def __init__(self, n_inputs, activation="sigmoid", init="xavier_normal", bias=True):
+    def __init__(
+        self,
+        n_inputs: int,
+        activation: Activation | None = "sigmoid",
+        init: Initializer = "xavier_normal",
+        bias: bool = True,
+    ):
         positive_int("Perceptron", "n_inputs", n_inputs)
         self.activation = find(activation)
         self.weights = Parameter(initial(init, (n_inputs,), n_inputs, 1))
@@ -37,5 +45,5 @@ class Perceptron(Module):
         z = matmul(x, self.weights)
         return self.activation(z if self.bias is None else z + self.bias)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"{self.weights.shape[0]} inputs, {name_of(self.activation)}"

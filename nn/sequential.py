@@ -1,5 +1,10 @@
 """Layers one after the other."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 from ..autograd.errors import ArgumentError
 from .activations import refuse_class
 from .module import Module
@@ -15,7 +20,7 @@ class Sequential(Module):
         (4, 1)
     """
 
-    def __init__(self, *layers):
+    def __init__(self, *layers: Callable[..., Any]):
         for layer in layers:
             refuse_class("Sequential", layer)
             if not callable(layer):
@@ -27,10 +32,10 @@ class Sequential(Module):
             x = layer(x)
         return x
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.layers)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         return self.layers[index]
 
     def _parts(self):

@@ -1,6 +1,9 @@
 """A model as a table: its layers, what they give, and how many parameters they hold."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
 
 from ..autograd import random
 from ..autograd.errors import ArgumentError, ShapeError
@@ -26,12 +29,12 @@ class Summary:
         parameter_bytes: the memory they take.
     """
 
-    rows: list
+    rows: list[dict[str, Any]]
     total_parameters: int
     trainable_parameters: int
     parameter_bytes: int
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         cells = [[f"{value:,}" if isinstance(value, int) else value for value in row.values()] for row in self.rows]
         cells = [["layer", "type", "output", "parameters", "trainable"], *cells]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -44,7 +47,7 @@ class Summary:
         return "\n".join([head, "─" * len(head), *body, "─" * len(head), f"{total}, {_memory(self.parameter_bytes)}"])
 
 
-def summary(model, input_shape):
+def summary(model: Module, input_shape: int | tuple[int, ...] | list[int]) -> Summary:
     """The layers of a model with their output shapes and numbers of parameters, from one pass of zeros through it.
 
     The pass runs in evaluation mode, and leaves the model, its mode and the random numbers as they were.
@@ -72,7 +75,7 @@ def summary(model, input_shape):
     modules = dict(model.named_modules())
     parts = modules | {place: layer for item in modules.items() for place, layer in _functions(*item)}
     outputs = _outputs(model, modules, shape)
-    held = {path: [] for path in [*outputs, *parts]}
+    held: dict[str, list[Any]] = {path: [] for path in [*outputs, *parts]}
     for name, p in model.named_parameters():
         held[max((path for path in modules if not path or name.startswith(f"{path}.")), key=len)].append(p)
     rows = [
