@@ -1,7 +1,10 @@
 """Whether calls are recorded, and in which module they happen: state of each thread and context."""
 
+from __future__ import annotations
+
 from contextlib import ContextDecorator
 from contextvars import ContextVar
+from typing import Any, Self
 
 _recording: ContextVar[bool] = ContextVar("chainrule_recording", default=True)
 recording = _recording.get
@@ -32,14 +35,14 @@ class no_grad(ContextDecorator):
 
     _state = False
 
-    def __init__(self):
-        self._tokens = []
+    def __init__(self) -> None:
+        self._tokens: list[Any] = []
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._tokens.append(_recording.set(self._state))
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         _recording.reset(self._tokens.pop())
 
     def _recreate_cm(self):  # a decorated function may run in several threads: each call gets its own tokens

@@ -4,8 +4,11 @@ Word i of the stream depends only on the seed and on i (Philox4x64-10), and numb
 rounded arithmetic alone. So results do not depend on the device, and saving `get_state()` is enough to go on later.
 """
 
+from __future__ import annotations
+
 import os
 import threading
+from collections.abc import Iterable
 from math import inf, prod
 from operator import index
 
@@ -16,6 +19,7 @@ from .errors import ArgumentError, DeviceError, DtypeError, ShapeError
 from .ops.creation import default_dtype, dtype_of
 from .ops.special import normal_quantile
 from .tensor import Tensor
+from .typing import DType, Shape
 
 __all__ = ["Generator", "bernoulli", "get_state", "integers", "normal", "permutation", "seed", "set_state", "uniform"]
 
@@ -32,11 +36,11 @@ class Generator:
         True
     """
 
-    def __init__(self, seed=None):
+    def __init__(self, seed: int | None = None):
         self._lock = threading.Lock()
         self.seed(seed)
 
-    def seed(self, seed=None):
+    def seed(self, seed: int | None = None) -> None:
         """Start the stream anew from a whole number ≥ 0; from the system's entropy if None."""
         if seed is None:
             seed = int.from_bytes(os.urandom(8), "little")
@@ -44,11 +48,11 @@ class Generator:
             raise ArgumentError(f"seed: must be a whole number in [0, 2^64), not {seed!r}")
         self.set_state((seed, 0))
 
-    def get_state(self):
+    def get_state(self) -> tuple[int, int]:
         """(key, counter): all there is to know."""
         return self.key, self.counter
 
-    def set_state(self, state):
+    def set_state(self, state: Iterable[int]) -> None:
         """Go on from a state that get_state() returned."""
         try:
             key, counter = map(index, state)
@@ -89,7 +93,15 @@ class Generator:
         result.requires_grad = requires_grad
         return result
 
-    def uniform(self, low=0.0, high=1.0, size=None, dtype=None, device=None, requires_grad=False):
+    def uniform(
+        self,
+        low: float = 0.0,
+        high: float = 1.0,
+        size: Shape | None = None,
+        dtype: DType | None = None,
+        device: str | None = None,
+        requires_grad: bool = False,
+    ) -> Tensor:
         """Numbers spread evenly over [low, high).
 
         Shape: size, or one number if None.
@@ -97,14 +109,22 @@ class Generator:
         """
         if not 0 <= high - low < inf:
             raise ArgumentError(f"uniform: needs low ≤ high, both finite, not {low} and {high}")
-        backend, dtype = _where("uniform", device, dtype)
-        bits = {2: 11, 4: 24}.get(dtype.itemsize, 53)  # as many as the dtype can hold
-        last = float(np.nextafter(dtype.type(high), dtype.type(low)))  # rounding to the dtype must not reach high
+        backend, kind = _where("uniform", device, dtype)
+        bits = {2: 11, 4: 24}.get(kind.itemsize, 53)  # as many as the dtype can hold
+        last = float(np.nextafter(kind.type(high), kind.type(low)))  # rounding to the dtype must not reach high
         minimum = _namespace(backend).minimum
         make = lambda unit: minimum(unit * (high - low) + low, last)
-        return self._draw(size, backend, bits, make, dtype, requires_grad)
+        return self._draw(size, backend, bits, make, kind, requires_grad)
 
-    def normal(self, loc=0.0, scale=1.0, size=None, dtype=None, device=None, requires_grad=False):
+    def normal(
+        self,
+        loc: float = 0.0,
+        scale: float = 1.0,
+        size: Shape | None = None,
+        dtype: DType | None = None,
+        device: str | None = None,
+        requires_grad: bool = False,
+    ) -> Tensor:
         """Normally distributed numbers with mean `loc` and standard deviation `scale`.
 
         Shape: size, or one number if None.
@@ -118,7 +138,9 @@ class Generator:
         make = lambda unit: normal_quantile(xp, unit + 2.0**-53) * scale + loc  # the middle of a cell: never 0 or 1
         return self._draw(size, backend, 52, make, dtype, requires_grad)
 
-    def bernoulli(self, p, size=None, dtype=None, device=None):
+    def bernoulli(
+        self, p: float, size: Shape | None = None, dtype: DType | None = None, device: str | None = None
+    ) -> Tensor:
         """1 with probability p, else 0; in any dtype.
 
         Raises: ArgumentError unless 0 ≤ p ≤ 1.
@@ -128,7 +150,9 @@ class Generator:
         backend, dtype = _where("bernoulli", device, dtype, kinds="biuf")
         return self._draw(size, backend, 53, lambda unit: unit < p, dtype)
 
-    def integers(self, low, high=None, size=None, device=None):
+    def integers(
+        self, low: int, high: int | None = None, size: Shape | None = None, device: str | None = None
+    ) -> Tensor:
         """Whole numbers in [low, high), or [0, low) if only one bound is given; int64.
 
         Shape: size, or one number if None.
@@ -143,7 +167,7 @@ class Generator:
         make = lambda unit: (unit * (high - low)).astype(np.int64) + low
         return self._draw(size, backend, 53, make, np.int64)
 
-    def permutation(self, n, device=None):
+    def permutation(self, n: int, device: str | None = None) -> Tensor:
         """The whole numbers below n in random order; int64.
 
         Shape: (n,).

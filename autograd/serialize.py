@@ -1,9 +1,12 @@
 """Saving and loading tensors by name, and nested state: safetensors files, written all at once or not at all."""
 
+from __future__ import annotations
+
 import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -13,11 +16,12 @@ from safetensors.numpy import save as render
 from .errors import CheckpointError
 from .ops.creation import tensor
 from .tensor import Tensor
+from .typing import FilePath
 
 _TREE, _LEAF = "chainrule", "$tensor"  # the metadata entry with the nesting, and what stands in it for a tensor
 
 
-def save(state, path):
+def save(state: dict[str, Any], path: FilePath) -> None:
     """Write a dict of tensors (such as `model.state_dict()`) to a safetensors file.
 
     The dict may also hold dicts, lists, strings, numbers, truth values and None, nested in any way (such as
@@ -40,7 +44,7 @@ def save(state, path):
         raise CheckpointError(
             f"save: needs a dict of tensors such as model.state_dict(), was given {type(state).__name__}"
         )
-    arrays = {}
+    arrays: dict[str, Any] = {}
     tree = _plain(state, "", arrays)
     flat = all(isinstance(value, dict) and value == {_LEAF: name} for name, value in tree.items())
     if not path.parent.is_dir():
@@ -99,7 +103,7 @@ def write_atomically(path, data):
         raise
 
 
-def load(path, device=None):
+def load(path: FilePath, device: str | None = None) -> dict[str, Any]:
     """What `save` wrote to a file: the dict of its tensors, on `device` (default: the CPU), and the rest of the state.
 
     Raises: CheckpointError if the file is missing, truncated, or no safetensors file.

@@ -1,7 +1,11 @@
 """Functions on functions: derivatives of a Python function with respect to its arguments."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from functools import wraps
+from typing import Any, overload
 
 from ..backends import owner
 from .backward import backward, conform, saved_values, seed_for, topological
@@ -13,6 +17,7 @@ from .ops.shape import reshape, stack
 from .primitive import ELEMENTWISE, LINEAR, MULTILINEAR, primitive
 from .samples import reals
 from .tensor import Tensor, raw
+from .typing import ArrayLike
 
 
 @primitive(symbol="input", jvp=LINEAR, samples=reals, vjp=dict(x=lambda g: g))
@@ -87,6 +92,12 @@ def _value(y, again):
     return y if again else y.detach()
 
 
+@overload
+def value_and_grad(f: Callable[..., Any], argnums: int = 0) -> Callable[..., tuple[Tensor, Tensor]]: ...
+@overload
+def value_and_grad(
+    f: Callable[..., Any], argnums: tuple[int, ...]
+) -> Callable[..., tuple[Tensor, tuple[Tensor, ...]]]: ...
 def value_and_grad(f, argnums=0):
     """The function that returns f's value and its gradient with respect to argument(s) `argnums`.
 
@@ -113,6 +124,10 @@ def value_and_grad(f, argnums=0):
     return call
 
 
+@overload
+def grad(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Tensor]: ...
+@overload
+def grad(f: Callable[..., Any], argnums: tuple[int, ...]) -> Callable[..., tuple[Tensor, ...]]: ...
 def grad(f, argnums=0):
     """The function that returns the gradient of f with respect to argument(s) `argnums`: see value_and_grad.
 
@@ -125,7 +140,7 @@ def grad(f, argnums=0):
     return wraps(f)(lambda *args, **kwargs: both(*args, **kwargs)[1])
 
 
-def vjp(f, *inputs):
+def vjp(f: Callable[..., Any], *inputs: ArrayLike) -> tuple[Tensor, Callable[[ArrayLike], Any]]:
     """f(*inputs) and the function that pulls a gradient of it back to the inputs.
 
     Shape: the pulled-back gradients have the shapes of the inputs; one input gives one Tensor, several a tuple.
@@ -148,7 +163,7 @@ def vjp(f, *inputs):
     return _value(y, again), pull
 
 
-def jvp(f, inputs, tangents):
+def jvp(f: Callable[..., Any], inputs: Iterable[ArrayLike], tangents: Iterable[ArrayLike]) -> tuple[Tensor, Tensor]:
     """f(*inputs) and its directional derivative along `tangents`, in forward mode: one sweep along the graph.
 
     Shape: inputs and tangents are tuples of the same length; each tangent has the shape of its input.
@@ -211,7 +226,7 @@ def push(node, incoming):
     return total
 
 
-def hvp(f, inputs, tangents):
+def hvp(f: Callable[..., Any], inputs: ArrayLike, tangents: ArrayLike) -> Any:
     """Hessian of the scalar function f at `inputs` times `tangents`, forward over reverse; no Hessian is built.
 
     Shape: the products have the shapes of the inputs; one input gives one Tensor, several a tuple.
@@ -223,7 +238,7 @@ def hvp(f, inputs, tangents):
     return products[0] if len(products) == 1 else tuple(products)
 
 
-def jacobian(f, argnums=0):
+def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Tensor]:
     """The function that returns all derivatives of f's elements by those of argument `argnums`.
 
     Shape: (*output, *input), one reverse pass for each output element.
@@ -252,7 +267,7 @@ def jacobian(f, argnums=0):
     return call
 
 
-def hessian(f, argnums=0):
+def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Tensor]:
     """The function that returns all second derivatives of the scalar function f by argument `argnums`.
 
     Shape: (*input, *input).

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
+    from os import PathLike
     from typing import Protocol
 
     class SupportsArray(Protocol):
@@ -16,4 +17,5 @@ if TYPE_CHECKING:
 ArrayLike: TypeAlias = "SupportsArray | float | list[Any] | tuple[Any, ...]"  # what an operation takes
 Axis: TypeAlias = "int | tuple[int, ...] | None"  # one, several, or all axes
 Shape: TypeAlias = "int | tuple[int, ...] | list[int]"
+FilePath: TypeAlias = "str | PathLike[str]"
 DType: TypeAlias = "str | type[Any] | np.dtype[Any]"  # float, "float32", np.float32, x.dtype

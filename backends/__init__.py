@@ -1,8 +1,12 @@
 """Where arrays live. `owner(array)` is the one line on which the CPU, the GPU and plain floats part ways."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +22,7 @@ _LAZY = {"cuda": (".gpu", "cupy", "CuPy is not installed: pip install 'chainrule
 _default: ContextVar[str] = ContextVar("chainrule_default_device", default="cpu")
 
 
-def register(name, backend):
+def register(name: str, backend: Backend) -> None:
     """Add a backend under the device name `name`; its arrays then work in every operation.
 
     Raises: DeviceError if the name or one of its array types is taken by another backend.
@@ -47,14 +51,14 @@ def _is_dtype(name):
         return False
 
 
-def unregister(name):
+def unregister(name: str) -> None:
     """Take a registered backend away again."""
     backend = _BACKENDS.pop(name)
     for kind in [kind for kind, home in OWNERS.items() if home is backend]:  # subclasses met on the way, too
         del OWNERS[kind]
 
 
-def registered():
+def registered() -> list[str]:
     """The names of all known devices, usable now or not."""
     return list(dict.fromkeys([*_BACKENDS, *_LAZY, *_plugins()]))
 
@@ -66,7 +70,7 @@ def _plugins():
     return {entry.name: entry for entry in entry_points(group="chainrule.backends")}
 
 
-def available():
+def available() -> list[str]:
     """The names of the devices on which arrays can be made now.
 
     Example:
@@ -84,7 +88,7 @@ def _usable(name):
         return False
 
 
-def get(name):
+def get(name: str | Backend) -> Backend:
     """The backend of a device name, loaded on first use.
 
     Raises: DeviceError if the name is unknown (naming those that exist), or if its library or hardware is missing.
@@ -117,7 +121,7 @@ def _load(name):
     return backend
 
 
-def owner(array):
+def owner(array: Any) -> Backend:
     """The backend that owns `array`.
 
     Raises: DeviceError if no backend knows arrays of this type.
@@ -139,13 +143,13 @@ def owner(array):
     return backend
 
 
-def default():
+def default() -> Backend:
     """The backend on which creation functions make arrays when no device is given."""
     return get(_default.get())
 
 
 @contextmanager
-def use(name):
+def use(name: str) -> Iterator[None]:
     """Make `name` the default device inside a with-block.
 
     Example:
@@ -161,7 +165,7 @@ def use(name):
         _default.reset(token)
 
 
-def move(array, source, target):
+def move(array: Any, source: Backend, target: Backend) -> Any:
     """A copy of `array` on backend `target`, through the host."""
     if source is target:
         return array

@@ -98,7 +98,7 @@ def _plot_lr_find(found, ax=None, **options):
     return lr_finder(found, ax=ax, **options)
 
 
-History.save, History.plot, _LRFind.plot = _save, _plot_history, _plot_lr_find
+History.save, History.plot, _LRFind.plot = _save, _plot_history, _plot_lr_find  # type: ignore[assignment, method-assign]
 
 __all__ = [
     "ELEMENTWISE",

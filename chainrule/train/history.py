@@ -1,13 +1,20 @@
 """What a training run leaves behind."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from ..autograd.serialize import write_atomically
+
+if TYPE_CHECKING:
+    from ..autograd.typing import FilePath
 
 SHOWN = 60  # rows that are printed of a long run
 
 
-class History(list):
+class History(list[dict[str, Any]]):
     """One dict for each epoch: `epoch`, `loss`, what was measured on the validation data, `lr`, `grad_norm`, `seconds`.
 
     Fields:
@@ -29,10 +36,28 @@ class History(list):
             2  0.25
     """
 
-    def __init__(self, rows=()):
+    best_epoch: int | None
+    best_weights: dict[str, Any] | None
+    stopped: str | None
+    frames: list[dict[str, Any]]
+    scene: dict[str, Any] | None
+
+    if TYPE_CHECKING:  # attached where the views of a run are known, in chainrule/__init__.py
+
+        def plot(self, ax: Any = None, **options: Any) -> Any: ...
+        def save(self, path: FilePath, title: str | None = None) -> Path: ...
+
+    def __init__(self, rows: Iterable[dict[str, Any]] = ()):
         super().__init__(rows)
         self.best_epoch = self.best_weights = self.stopped = self.scene = None
         self.frames = []
+
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, key: slice) -> History: ...
+    @overload
+    def __getitem__(self, key: str) -> list[Any]: ...
 
     def __getitem__(self, key):
         """A column by its name, an epoch by its position, or several epochs as a History."""
@@ -44,15 +69,15 @@ class History(list):
         return History(rows) if isinstance(key, slice) else rows
 
     @property
-    def best(self):
+    def best(self) -> dict[str, Any] | None:
         """The row of the best epoch; None without one."""
         return next((row for row in self if row.get("epoch") == self.best_epoch), None)
 
     @property
-    def columns(self):
+    def columns(self) -> list[str]:
         return list(dict.fromkeys(name for row in self for name in row))
 
-    def to_csv(self, path):
+    def to_csv(self, path: FilePath) -> None:
         """Write one line for each epoch under a line of names; an existing file is replaced, as a whole."""
         import csv
         import io

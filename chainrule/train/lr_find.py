@@ -2,6 +2,7 @@
 
 from itertools import islice
 from math import isfinite
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +25,11 @@ class LRFind:
         suggestion: the rate at which the smoothed loss fell fastest; it is a good maximum to start with.
     """
 
-    def __init__(self, lrs, losses, smoothed, suggestion):
+    if TYPE_CHECKING:  # attached in chainrule/__init__.py
+
+        def plot(self, ax: Any = None, **options: Any) -> Any: ...
+
+    def __init__(self, lrs: list[float], losses: list[float], smoothed: list[float], suggestion: float):
         self.lrs, self.losses, self.smoothed, self.suggestion = lrs, losses, smoothed, suggestion
 
     def __repr__(self):
