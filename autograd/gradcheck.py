@@ -11,11 +11,10 @@ from .errors import GradcheckError
 from .ops.creation import asarray
 from .tensor import Tensor, Value, raw
 from .transforms import grad, jvp
-from .typing import ArrayLike
 
 
 def gradcheck(
-    f: Callable[..., Any], *inputs: ArrayLike, order: int = 2, rtol: float = 1e-6, atol: float = 1e-8, seed: int = 0
+    f: Callable[..., Any], *inputs: Any, order: int = 2, rtol: float = 1e-6, atol: float = 1e-8, seed: int = 0
 ) -> bool:
     """Check that f's derivatives are right at `inputs`: reverse mode, forward mode, and second order.
 
@@ -32,7 +31,7 @@ def gradcheck(
     """
     if order not in (1, 2):
         raise ValueError(f"gradcheck: order must be 1 or 2, not {order}")
-    points = tuple(_double(x) for x in inputs)
+    inputs = tuple(_double(x) for x in inputs)
     rng = np.random.default_rng(seed)
     weights = {}
 
@@ -45,19 +44,19 @@ def gradcheck(
     def first(*xs):
         return weighted("out", f(*xs))
 
-    every = tuple(range(len(points)))
+    every = tuple(range(len(inputs)))
     gradient = grad(first, every)
-    _compare("reverse mode", gradient(*points), _differences(first, points), rtol, atol)
-    tangents = tuple(_like(x, rng.uniform(0.5, 1.5, x.shape)) for x in points)
-    forward = jvp(first, points, tangents)[1].item()
-    reverse = sum(float((g.numpy() * t.numpy()).sum()) for g, t in zip(gradient(*points), tangents, strict=True))
+    _compare("reverse mode", gradient(*inputs), _differences(first, inputs), rtol, atol)
+    tangents = tuple(_like(x, rng.uniform(0.5, 1.5, x.shape)) for x in inputs)
+    forward = jvp(first, inputs, tangents)[1].item()
+    reverse = sum(float((g.numpy() * t.numpy()).sum()) for g, t in zip(gradient(*inputs), tangents, strict=True))
     _compare("forward mode", [forward], [np.asarray(reverse)], rtol, atol)
     if order == 2:
 
         def second(*xs):
             return sum(weighted(i, g) for i, g in enumerate(gradient(*xs)))
 
-        _compare("second order", grad(second, every)(*points), _differences(second, points), rtol * 10, atol * 10)
+        _compare("second order", grad(second, every)(*inputs), _differences(second, inputs), rtol * 10, atol * 10)
     return True
 
 

@@ -110,16 +110,14 @@ def _setitem(self, index: Any, value: ArrayLike) -> None:
 
 def _reshape(self, *shape: Shape) -> Tensor:
     """The same elements under another shape, given as one tuple or as several lengths."""
-    lengths: Any = shape[0] if len(shape) == 1 else shape
-    return reshape(self, shape=lengths)
+    return reshape(self, shape=shape[0] if len(shape) == 1 else shape)  # type: ignore[arg-type]
 
 
 def _transpose(self, *axes: Axis) -> Tensor:
     """Axes in the given order, or reversed."""
-    order: Any = axes
     if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
-        order = axes[0]
-    return transpose(self, axes=tuple(order) if order else None)
+        axes = axes[0]  # type: ignore[assignment]
+    return transpose(self, axes=tuple(axes) if axes else None)  # type: ignore[arg-type]
 
 
 def to(self, target: DType) -> Tensor:

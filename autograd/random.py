@@ -109,12 +109,12 @@ class Generator:
         """
         if not 0 <= high - low < inf:
             raise ArgumentError(f"uniform: needs low ≤ high, both finite, not {low} and {high}")
-        backend, kind = _where("uniform", device, dtype)
-        bits = {2: 11, 4: 24}.get(kind.itemsize, 53)  # as many as the dtype can hold
-        last = float(np.nextafter(kind.type(high), kind.type(low)))  # rounding to the dtype must not reach high
+        backend, dtype = _where("uniform", device, dtype)
+        bits = {2: 11, 4: 24}.get(dtype.itemsize, 53)  # as many as the dtype can hold
+        last = float(np.nextafter(dtype.type(high), dtype.type(low)))  # rounding to the dtype must not reach high
         minimum = _namespace(backend).minimum
         make = lambda unit: minimum(unit * (high - low) + low, last)
-        return self._draw(size, backend, bits, make, kind, requires_grad)
+        return self._draw(size, backend, bits, make, dtype, requires_grad)
 
     def normal(
         self,

@@ -5,10 +5,16 @@ of which the largest counts; class indices, as integers of the target's shape; o
 floats, where only the caller knows what makes class 1: give `threshold=0` for logits, `threshold=0.5` for probabilities.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
 import numpy as np
 
 from .autograd.errors import ArgumentError, DtypeError, ShapeError, choose
 from .autograd.tensor import convert
+from .autograd.typing import ArrayLike
 from .backends import get
 from .data.check import places, refuse_nonfinite
 
@@ -30,8 +36,10 @@ __all__ = [
     "top_k",
 ]
 
+Metric: TypeAlias = str | Callable[..., Any]  # a name, or a function of (prediction, target)
 
-def accuracy(prediction, target, threshold=None):
+
+def accuracy(prediction: ArrayLike, target: ArrayLike, threshold: float | None = None) -> float:
     """The share of examples whose class was predicted.
 
     Shape: prediction (n, K) of scores, target (n,) of class indices; or both (n,), see above.
@@ -48,7 +56,7 @@ def accuracy(prediction, target, threshold=None):
     return float((predicted == target).mean())
 
 
-def top_k(prediction, target, k=5):
+def top_k(prediction: ArrayLike, target: ArrayLike, k: int = 5) -> float:
     """The share of examples whose class is among the k with the largest scores. Among equal scores, later classes win.
 
     Shape: prediction (n, K), target (n,) of class indices.
@@ -66,7 +74,9 @@ def top_k(prediction, target, k=5):
     return float((best == target[..., None]).any(axis=-1).mean())
 
 
-def precision(prediction, target, average="binary", threshold=None):
+def precision(
+    prediction: ArrayLike, target: ArrayLike, average: str | None = "binary", threshold: float | None = None
+) -> Any:
     """Of the examples predicted as a class, the share that are of it: TP / (TP + FP), 0 where none was predicted.
 
     average="binary" looks at class 1 of two; "macro" is the mean over the classes that occur, "weighted" the same with
@@ -78,7 +88,9 @@ def precision(prediction, target, average="binary", threshold=None):
     return _averaged("precision", prediction, target, average, threshold, lambda tp, fp, fn: (tp, tp + fp))
 
 
-def recall(prediction, target, average="binary", threshold=None):
+def recall(
+    prediction: ArrayLike, target: ArrayLike, average: str | None = "binary", threshold: float | None = None
+) -> Any:
     """Of the examples of a class, the share that were predicted as it: TP / (TP + FN), 0 where there are none.
 
     Average, Shape, Raises: as `precision`.
@@ -86,7 +98,7 @@ def recall(prediction, target, average="binary", threshold=None):
     return _averaged("recall", prediction, target, average, threshold, lambda tp, fp, fn: (tp, tp + fn))
 
 
-def f1(prediction, target, average="binary", threshold=None):
+def f1(prediction: ArrayLike, target: ArrayLike, average: str | None = "binary", threshold: float | None = None) -> Any:
     """The harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN), 0 where a class does not occur.
 
     Average, Shape, Raises: as `precision`.
@@ -94,7 +106,9 @@ def f1(prediction, target, average="binary", threshold=None):
     return _averaged("f1", prediction, target, average, threshold, lambda tp, fp, fn: (2 * tp, 2 * tp + fp + fn))
 
 
-def confusion_matrix(prediction, target, classes=None, threshold=None):
+def confusion_matrix(
+    prediction: ArrayLike, target: ArrayLike, classes: int | None = None, threshold: float | None = None
+) -> np.ndarray:
     """How many examples of each class (rows) were predicted as each class (columns).
 
     Shape: (K, K) of int64; K is `classes`, else the number of scores, else one more than the largest index, at least 2.
@@ -116,7 +130,7 @@ def confusion_matrix(prediction, target, classes=None, threshold=None):
     return np.bincount((target * classes + predicted).ravel(), minlength=classes**2).reshape(classes, classes)
 
 
-def roc_auc(prediction, target):
+def roc_auc(prediction: ArrayLike, target: ArrayLike) -> float:
     """The chance that an example of class 1 scores higher than one of class 0; equal scores count half.
 
     For K > 2 classes, the mean over the classes, each against the rest, of their probabilities. Scores that are no
@@ -154,7 +168,7 @@ def roc_auc(prediction, target):
     return float(np.mean([_area(scores[:, k], target == k) for k in range(classes)]))
 
 
-def r2(prediction, target):
+def r2(prediction: ArrayLike, target: ArrayLike) -> float:
     """The share of the target's variance that was predicted: 1 - Σ (target - prediction)² / Σ (target - mean)².
 
     Of several columns, the mean. A column without variance counts 1 if it was predicted exactly, else 0.
@@ -172,7 +186,7 @@ def r2(prediction, target):
     return float(np.mean(1 - ratio))
 
 
-def mse(prediction, target):
+def mse(prediction: ArrayLike, target: ArrayLike) -> float:
     """The mean squared error: mean of (prediction - target)². Lower is better.
 
     Shape: both the same, (n,) or (n, d).
@@ -186,7 +200,7 @@ def mse(prediction, target):
     return float(np.square(prediction - target).mean())
 
 
-def rmse(prediction, target):
+def rmse(prediction: ArrayLike, target: ArrayLike) -> float:
     """The root of the mean squared error, in the unit of the target. Lower is better.
 
     Shape, Raises: as `mse`.
@@ -195,7 +209,7 @@ def rmse(prediction, target):
     return float(np.sqrt(np.square(prediction - target).mean()))
 
 
-def mae(prediction, target):
+def mae(prediction: ArrayLike, target: ArrayLike) -> float:
     """The mean absolute error: mean of |prediction - target|. Lower is better.
 
     Shape, Raises: as `mse`.
@@ -314,7 +328,7 @@ METRICS = {f.__name__: f for f in (accuracy, top_k, precision, recall, f1, roc_a
 LOWER_IS_BETTER = {"mse", "rmse", "mae"}  # of all others, higher is
 
 
-def metric(name):
+def metric(name: Metric) -> Callable[..., Any]:
     """The metric of that name; functions pass through.
 
     Raises: ArgumentError, naming those that exist, if there is none.
@@ -325,7 +339,7 @@ def metric(name):
 _MODES = {"min": 1, "max": -1}
 
 
-def direction(owner, monitor, mode="auto"):
+def direction(owner: str, monitor: str, mode: str = "auto") -> int:
     """1 if less of `monitor` is better, -1 if more is; "auto" knows losses and the metrics of chainrule.metrics.
 
     Raises: ArgumentError for another mode, or where "auto" cannot tell.

@@ -62,8 +62,8 @@ def mse(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Te
         >>> cr.nn.mse(cr.tensor([1.0, 2.0]), cr.tensor([1.0, 4.0])).item()
         2.0
     """
-    p, y = _pair("mse", prediction, target)
-    return _reduced(square(p - y), reduction)
+    prediction, target = _pair("mse", prediction, target)
+    return _reduced(square(prediction - target), reduction)
 
 
 def l1(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
@@ -72,8 +72,8 @@ def l1(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Ten
     Shape, Raises: as `mse`.
     Gradient: 0 where prediction and target are equal, the kink.
     """
-    p, y = _pair("l1", prediction, target)
-    return _reduced(absolute(p - y), reduction)
+    prediction, target = _pair("l1", prediction, target)
+    return _reduced(absolute(prediction - target), reduction)
 
 
 def huber(prediction: ArrayLike, target: ArrayLike, delta: float = 1.0, reduction: str = "mean") -> Tensor:
@@ -84,8 +84,8 @@ def huber(prediction: ArrayLike, target: ArrayLike, delta: float = 1.0, reductio
     """
     if not delta > 0:
         raise ArgumentError(f"huber: delta must be positive, not {delta!r}")
-    p, y = _pair("huber", prediction, target)
-    error = p - y
+    prediction, target = _pair("huber", prediction, target)
+    error = prediction - target
     inner = clip(error, -delta, delta)  # the error itself up to delta; so nothing is squared that could overflow
     return _reduced(inner * (error - inner / 2), reduction)
 
@@ -124,10 +124,10 @@ def bce(probability: ArrayLike, target: ArrayLike, reduction: str = "mean") -> T
     Domain: probabilities and targets in [0, 1].
     Raises: as `mse`; ArgumentError if one is outside [0, 1] (checked where values can be read for free).
     """
-    p, y = _pair("bce", probability, target)
-    _refuse_outside_unit("bce: probabilities", p, "for raw scores use bce_with_logits")
-    _refuse_outside_unit("bce: targets", y, "0 and 1 say no and yes")
-    return _reduced(binary_entropy(p, y), reduction)
+    probability, target = _pair("bce", probability, target)
+    _refuse_outside_unit("bce: probabilities", probability, "for raw scores use bce_with_logits")
+    _refuse_outside_unit("bce: targets", target, "0 and 1 say no and yes")
+    return _reduced(binary_entropy(probability, target), reduction)
 
 
 def bce_with_logits(
@@ -142,12 +142,12 @@ def bce_with_logits(
     Raises: as `mse`; ArgumentError unless 0 ≤ label_smoothing < 1, or if a target is outside [0, 1] (checked where
         values can be read for free).
     """
-    z, y = _pair("bce_with_logits", logit, target)
-    _refuse_outside_unit("bce_with_logits: targets", y, "0 and 1 say no and yes")
+    logit, target = _pair("bce_with_logits", logit, target)
+    _refuse_outside_unit("bce_with_logits: targets", target, "0 and 1 say no and yes")
     smoothing = _smoothing("bce_with_logits", label_smoothing)
     # softplus(z) - y z would be one softplus less, and for y = 1 lose all digits of a small loss
-    if_one, if_zero = softplus(-z), softplus(z)
-    losses = y * if_one + (1 - y) * if_zero
+    if_one, if_zero = softplus(-logit), softplus(logit)
+    losses = target * if_one + (1 - target) * if_zero
     if smoothing:
         losses = (1 - smoothing) * losses + smoothing / 2 * (if_one + if_zero)
     return _reduced(losses, reduction)

@@ -146,11 +146,11 @@ def einsum(subscripts: str, *operands) -> Tensor:
         >>> cr.einsum("ij->ji", cr.eye(2)).shape
         (2, 2)
     """
-    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
-    groups = inputs.split(",")
+    groups, arrow, output = subscripts.replace(" ", "").partition("->")
+    groups = groups.split(",")
     if len(groups) != len(operands):
         raise ShapeError(f"einsum: {subscripts!r} has {len(groups)} groups of letters for {len(operands)} operands")
-    operands = tuple(np.asarray(x) if isinstance(x, (int, float, list, tuple)) else x for x in operands)
+    operands = [np.asarray(x) if isinstance(x, (int, float, list, tuple)) else x for x in operands]
     spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in subscripts]
     free = max(
         (len(x.shape) - len(g.replace("...", "")) for g, x in zip(groups, operands, strict=True) if "..." in g),

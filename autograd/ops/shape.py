@@ -171,17 +171,17 @@ def concatenate(xp, *xs, axis: int = 0):
 
 
 @composed
-def stack(tensors: Iterable[ArrayLike], axis: int = 0) -> Tensor:
+def stack(tensors: Iterable[Any], axis: int = 0) -> Tensor:
     """Arrays of one shape joined along a new axis.
 
     Raises: ShapeError if the shapes differ.
     """
-    arrays: list[Any] = [t if hasattr(t, "shape") else asarray(t) for t in tensors]
-    arrays = [t.to("cpu") if isinstance(t, Tensor) and t.device == "scalar" else t for t in arrays]
-    shapes = {tuple(t.shape) for t in arrays}
+    tensors = [t if hasattr(t, "shape") else asarray(t) for t in tensors]
+    tensors = [t.to("cpu") if isinstance(t, Tensor) and t.device == "scalar" else t for t in tensors]
+    shapes = {tuple(t.shape) for t in tensors}
     if len(shapes) != 1:
         raise ShapeError(f"stack: needs at least one array, all of one shape; given {sorted(shapes)}")
-    return concatenate([expand_dims(t, axis=axis) for t in arrays], axis=axis)
+    return concatenate([expand_dims(t, axis=axis) for t in tensors], axis=axis)
 
 
 @composed

@@ -1,5 +1,9 @@
 """Mini-batches."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
 import numpy as np
 
 from ..autograd import random
@@ -7,6 +11,7 @@ from ..autograd.errors import ArgumentError, DeviceError, ShapeError
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.index import getitem
 from ..autograd.tensor import Tensor, raw
+from ..autograd.typing import ArrayLike
 
 
 class Batches:
@@ -31,7 +36,14 @@ class Batches:
         [[4]]
     """
 
-    def __init__(self, *arrays, batch_size=32, shuffle=True, seed=None, drop_last=False):
+    def __init__(
+        self,
+        *arrays: ArrayLike,
+        batch_size: int | None = 32,
+        shuffle: bool = True,
+        seed: int | None = None,
+        drop_last: bool = False,
+    ):
         if not arrays:
             raise ArgumentError("Batches: needs at least one array")
         self.arrays = [asarray(a) for a in arrays]
@@ -49,14 +61,14 @@ class Batches:
         self.shuffle, self.drop_last = shuffle, drop_last
         self.generator = None if seed is None else random.Generator(seed)
 
-    def __len__(self):
+    def __len__(self) -> int:
         """The number of batches in a pass."""
         return self.n // self.batch_size if self.drop_last else -(-self.n // self.batch_size)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         return self.iterate()
 
-    def iterate(self, start=0):
+    def iterate(self, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
         """A pass without its first `start` batches: what is left of one that was interrupted, in the same order.
 
         Raises: ArgumentError unless start is a whole number in [0, len(self)].

@@ -1,16 +1,19 @@
 """The IDX format of the MNIST files: a header that says dtype and shape, then the numbers."""
 
+from __future__ import annotations
+
 from math import prod
 from pathlib import Path
 
 import numpy as np
 
 from ..autograd.errors import DataError
+from ..autograd.typing import FilePath
 
 DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
-def read_idx(path):
+def read_idx(path: FilePath) -> np.ndarray:
     """The array in an IDX file, compressed by gzip or not; which one is told by the content.
 
     The header is 0, 0, the code of the dtype, the number of axes, and the length of each as four bytes, the highest

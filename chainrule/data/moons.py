@@ -1,13 +1,16 @@
 """Two moons: points of two classes that no straight line separates."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from ..autograd.ops.creation import tensor
+from ..autograd.tensor import Tensor
 
 NOISE = 0.15
 
 
-def moons(n, seed):
+def moons(n: int, seed: int) -> tuple[Tensor, Tensor]:
     """Two half circles that reach into each other, with noise: points (n, 2) and their class (n, 1).
 
     Example:

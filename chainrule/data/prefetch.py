@@ -1,7 +1,11 @@
 """Loading ahead: the next batches are made in the background while this one is computed with."""
 
+from __future__ import annotations
+
 import threading
+from collections.abc import Iterable, Iterator
 from contextvars import copy_context
+from typing import Any
 
 import numpy as np
 
@@ -25,19 +29,20 @@ class Prefetch:
         [[0, 1], [2, 3]]
     """
 
-    def __init__(self, batches, depth=2):
+    def __init__(self, batches: Iterable[Any], depth: int = 2):
         if not isinstance(depth, (int, np.integer)) or isinstance(depth, bool) or depth < 1:
             raise ArgumentError(f"Prefetch: depth must be a whole number of at least 1, not {depth!r}")
-        self.batches, self.depth = batches, depth
+        self.batches: Any = batches
+        self.depth = depth
         self._turn = threading.Lock()
 
     arrays = property(lambda self: self.batches.arrays)
     generator = property(lambda self: self.batches.generator)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.batches)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return self._pass(iter(self.batches))
 
     @property

@@ -1,6 +1,10 @@
 """Splitting examples into training, validation and test parts."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from math import fsum, isfinite
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +17,9 @@ from ..backends import owner
 from .batches import common_length
 
 
-def split(*arrays, parts=(0.8, 0.2), stratify=None, seed=None):
+def split(
+    *arrays: Any, parts: Iterable[float] = (0.8, 0.2), stratify: Any = None, seed: int | None = None
+) -> tuple[tuple[Any, ...], ...]:
     """Split arrays that belong together into parts, at random: training and test, or training, validation and test.
 
     `parts` are fractions that sum to 1, or whole numbers of examples that sum to n. With `stratify`, the class of each

@@ -1,10 +1,15 @@
 """Bringing columns to mean 0 and standard deviation 1."""
 
+from __future__ import annotations
+
+from typing import Any, Self
+
 import numpy as np
 
 from ..autograd.errors import ArgumentError, CheckpointError, ShapeError
 from ..autograd.ops.creation import asarray, default_dtype
 from ..autograd.tensor import Tensor, raw
+from ..autograd.typing import ArrayLike
 from .check import refuse_nonfinite
 
 
@@ -28,10 +33,13 @@ class Standardizer:
         [[2.0, 10.0]]
     """
 
-    def __init__(self):
+    mean: np.ndarray | None
+    scale: np.ndarray | None
+
+    def __init__(self) -> None:
         self.mean = self.scale = None
 
-    def fit(self, x):
+    def fit(self, x: ArrayLike) -> Self:
         """Take the means and standard deviations of x, computed in float64."""
         x = asarray(x, dtype="float64").numpy()
         if not x.ndim or not len(x):
@@ -44,15 +52,15 @@ class Standardizer:
         self.scale = _nonzero(size * np.sqrt(np.square(distance / size).mean(axis=0)))
         return self
 
-    def transform(self, x):
+    def transform(self, x: ArrayLike) -> Any:
         """(x - mean) / scale."""
         return self._apply("transform", x, lambda x, mean, scale: (x - mean) / scale)
 
-    def inverse(self, x):
+    def inverse(self, x: ArrayLike) -> Any:
         """x · scale + mean: undoes `transform`."""
         return self._apply("inverse", x, lambda x, mean, scale: x * scale + mean)
 
-    def fit_transform(self, x):
+    def fit_transform(self, x: ArrayLike) -> Any:
         """`fit`, then `transform`."""
         return self.fit(x).transform(x)
 

@@ -1,6 +1,9 @@
 """Tables of numbers in text files (CSV)."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Iterable
 from itertools import chain
 from math import isnan, nan
 from typing import Any, NamedTuple
@@ -9,6 +12,7 @@ import numpy as np
 
 from ..autograd.errors import ArgumentError, DataError, DtypeError, choose
 from ..autograd.ops.creation import default_dtype, dtype_of
+from ..autograd.typing import DType, FilePath
 
 MISSING = {"", "?", "na", "n/a", "nan", "null", "none"}  # in whatever case
 
@@ -25,13 +29,21 @@ class Table(NamedTuple):
 
     x: Any
     y: Any
-    names: list
-    classes: list | None
+    names: list[str]
+    classes: list[str] | None
 
 
 def read_csv(
-    path, target=None, *, delimiter=",", header="auto", classes=None, missing="raise", dtype=None, encoding="utf-8"
-):
+    path: FilePath,
+    target: str | int | None = None,
+    *,
+    delimiter: str = ",",
+    header: bool | str = "auto",
+    classes: Iterable[str] | None = None,
+    missing: str = "raise",
+    dtype: DType | None = None,
+    encoding: str = "utf-8",
+) -> Table:
     """The numbers in a CSV file, as a Table (x, y, names, classes); y is the column `target`, a name or a position.
 
     A target of words becomes class indices, in the order of `classes` or else of the alphabet (so give the `classes` of

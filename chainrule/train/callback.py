@@ -1,5 +1,12 @@
 """What can take part in a training run without being part of its loop."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .run import Run
+
 
 class Callback:
     """Called by fit at four moments; define those that you need. `run` is the training run, see cr.Run.
@@ -12,30 +19,30 @@ class Callback:
     Example:
         >>> import chainrule as cr
         >>> class StopWhenGood(cr.Callback):
-        ...     def on_epoch(self, run):
+        ...     def on_epoch(self, run: Run) -> None:
         ...         if run.history[-1]["loss"] < 0.1:
         ...             run.stop = "the loss is below 0.1"
     """
 
     ended: str | None = None
 
-    def on_start(self, run):
+    def on_start(self, run: Run) -> None:
         """Before the first epoch; raise here what is wrong with the callback's own options."""
 
-    def on_step(self, run):
+    def on_step(self, run: Run) -> None:
         """After each step of the optimiser."""
 
-    def on_epoch(self, run):
+    def on_epoch(self, run: Run) -> None:
         """After each epoch; its row is run.history[-1]."""
 
-    def on_end(self, run):
+    def on_end(self, run: Run) -> None:
         """When the run ends, whatever ended it: also Ctrl-C and errors."""
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold for this callback to go on: tensors, numbers and strings, by name."""
         return {}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what state_dict() returned."""
 
 
@@ -45,5 +52,5 @@ class EachEpoch(Callback):
     def __init__(self, function):
         self.function = function
 
-    def on_epoch(self, run):
+    def on_epoch(self, run: Run) -> None:
         self.function(run)

@@ -1,10 +1,13 @@
 """Checkpoints: all that a run needs to go on after it was killed, in one file."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 from ..autograd.arguments import whole
 from ..autograd.errors import ArgumentError
 from ..autograd.serialize import load, save
+from ..autograd.typing import FilePath
 from .callback import Callback
 
 
@@ -20,7 +23,7 @@ class Checkpoint(Callback):
         does not exist.
     """
 
-    def __init__(self, path, every=None):
+    def __init__(self, path: FilePath, every: int | None = None):
         self.path = Path(path)
         self.every = None if every is None else whole("Checkpoint", "every", every)
 

@@ -1,5 +1,7 @@
 """Keeping the best weights of a run, and ending it when it no longer gets better."""
 
+from __future__ import annotations
+
 from math import inf
 
 from ..autograd.arguments import not_negative, whole
@@ -18,7 +20,7 @@ class Best(Callback):
         weights: its state dict.
     """
 
-    def __init__(self, monitor="val_loss", mode="auto", min_delta=0.0):
+    def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0):
         if not isinstance(monitor, str):
             raise ArgumentError(f"{type(self).__name__}: monitor must be the name of a column, not {monitor!r}")
         if mode != "auto":
@@ -73,7 +75,7 @@ class EarlyStopping(Best):
         EarlyStopping(patience=5, min_delta=0.0, monitor='val_accuracy')
     """
 
-    def __init__(self, patience=10, min_delta=0.0, monitor="val_loss", mode="auto"):
+    def __init__(self, patience: int = 10, min_delta: float = 0.0, monitor: str = "val_loss", mode: str = "auto"):
         super().__init__(monitor, mode, min_delta)
         self.patience = whole("EarlyStopping", "patience", patience)
         self.waiting = 0

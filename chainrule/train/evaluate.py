@@ -1,15 +1,23 @@
 """What a model says, and how good it is, with dropout and the like switched off."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
 from ..autograd.arguments import whole
 from ..autograd.errors import ArgumentError
 from ..autograd.grad_mode import no_grad
 from ..autograd.ops.shape import concatenate
+from ..autograd.tensor import Tensor
+from ..metrics import Metric
 from ..metrics import metric as find
+from ..nn.module import Module
 from .restore import evaluating
 
 
 @no_grad()
-def predict(model, x, batch_size=4096):
+def predict(model: Module, x: Any, batch_size: int = 4096) -> Tensor:
     """The output of `model` for x: in evaluation, without a graph, in parts of at most `batch_size` examples.
 
     The mode of each module is as before afterwards.
@@ -29,7 +37,15 @@ def predict(model, x, batch_size=4096):
 
 
 @no_grad()
-def evaluate(model, loss, x, y, metrics=None, name="val", batch_size=4096):
+def evaluate(
+    model: Module,
+    loss: Callable[..., Any],
+    x: Any,
+    y: Any,
+    metrics: Metric | Iterable[Metric] | dict[str, Metric] | None = None,
+    name: str = "val",
+    batch_size: int = 4096,
+) -> dict[str, float]:
     """The loss and the metrics of `model` on (x, y), as a dict of numbers: <name>_loss, <name>_<metric>.
 
     `metrics` as in fit. The model works on parts of at most `batch_size` examples; loss and metrics see them all.

@@ -1,6 +1,19 @@
 """fit: the definition of training."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
 from ..autograd.arguments import whole
+from ..autograd.typing import FilePath
+from ..metrics import Metric
+from ..nn.module import Module
+from ..optim.optimizer import Optimizer
+from .callback import Callback
+from .checkpoint import Checkpoint
+from .early_stopping import EarlyStopping
+from .history import History
 from .inputs import (
     all_callbacks,
     batches_of,
@@ -16,24 +29,24 @@ from .run import Run
 
 
 def fit(
-    model,
-    loss,
-    optimizer,
-    data,
-    epochs,
-    validation=None,
-    metrics=None,
+    model: Module,
+    loss: Callable[..., Any],
+    optimizer: Optimizer,
+    data: Iterable[Any],
+    epochs: int,
+    validation: tuple[Any, Any] | dict[str, tuple[Any, Any]] | None = None,
+    metrics: Metric | Iterable[Metric] | dict[str, Metric] | None = None,
     *,
-    batch_size=32,
-    clip_norm=None,
-    clip_value=None,
-    penalty=None,
-    early_stopping=None,
-    callbacks=(),
-    checkpoint=None,
-    resume=False,
-    verbose=1,
-):
+    batch_size: int | None = 32,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    penalty: Callable[[Any], Any] | None = None,
+    early_stopping: EarlyStopping | int | None = None,
+    callbacks: Callback | Callable[[Run], Any] | Iterable[Callback | Callable[[Run], Any]] = (),
+    checkpoint: Checkpoint | FilePath | None = None,
+    resume: bool = False,
+    verbose: int = 1,
+) -> History:
     """Train `model`: for each batch forward, loss, backward, step; after each epoch validate.
 
     Fields:
@@ -84,7 +97,7 @@ def fit(
             checkpoint.take_up(run, resume)
         while run.goes_on(epochs):
             for x, y in run.rest_of_epoch():
-                norms = []  # of the gradients before they are clipped
+                norms: list[Any] = []  # of the gradients before they are clipped
 
                 def closure(x=x, y=y, norms=norms):
                     optimizer.zero_grad()

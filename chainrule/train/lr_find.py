@@ -1,5 +1,8 @@
 """The learning rate range test: a short run whose rate grows until the loss explodes, and which is then undone."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -9,6 +12,8 @@ import numpy as np
 from ..autograd.arguments import positive, whole
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.grad_mode import no_grad
+from ..nn.module import Module
+from ..optim.optimizer import Optimizer
 from .inputs import batches_of
 from .restore import untouched
 from .run import Run
@@ -36,7 +41,18 @@ class LRFind:
         return f"LRFind(suggestion={self.suggestion:.3g}, {len(self.lrs)} rates from {self.lrs[0]:.3g} to {self.lrs[-1]:.3g})"
 
 
-def lr_find(model, loss, optimizer, data, start=1e-7, end=10.0, steps=100, *, batch_size=32, diverged=4.0):
+def lr_find(
+    model: Module,
+    loss: Callable[..., Any],
+    optimizer: Optimizer,
+    data: Iterable[Any],
+    start: float = 1e-7,
+    end: float = 10.0,
+    steps: int = 100,
+    *,
+    batch_size: int | None = 32,
+    diverged: float = 4.0,
+) -> LRFind:
     """Try learning rates from `start` to `end` in `steps` steps of training, and suggest one.
 
     The run ends early where the smoothed loss exceeds `diverged` times its lowest value. Afterwards model, optimiser and

@@ -1,7 +1,10 @@
 """Checks of a model and a batch that find most mistakes before the first long run."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from math import log
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -9,6 +12,11 @@ from ..autograd.arguments import whole
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import asarray, full_like, tensor
+from ..autograd.ops.elementwise import square
+from ..autograd.ops.index import take_along_axis
+from ..autograd.ops.reduce import logsumexp, mean
+from ..autograd.ops.shape import expand_dims
+from ..nn.module import Module
 from ..nn.losses import cross_entropy, mse
 from ..optim.adam import Adam
 from .restore import untouched
@@ -23,7 +31,7 @@ class Finding(NamedTuple):
     seen: str
 
 
-class Report(list):
+class Report(list[Finding]):
     """The findings of sanity_check, as a list that reads as text.
 
     Fields:
@@ -31,14 +39,16 @@ class Report(list):
     """
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         return all(finding.ok for finding in self)
 
     def __repr__(self):
         return "\n".join(f"{'ok  ' if f.ok else 'FAIL'}  {f.check}: {f.seen}" for f in self)
 
 
-def sanity_check(model, batch, loss=None, steps=300, lr=0.01):
+def sanity_check(
+    model: Module, batch: tuple[Any, Any], loss: Callable[..., Any] | None = None, steps: int = 300, lr: float = 0.01
+) -> Report:
     """Check a model on one batch (x, y); afterwards model and random generators are as before.
 
     1. The loss at the start is near that of guessing: ln K for K classes, else that of the best of a few constants; not
