@@ -15,7 +15,7 @@ GPU := $(if $(filter cuda,$(DEVICE)),$(VENV)/.with-cuda$(CUDA))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run examples test bench check docs clean
+.PHONY: help run examples test bench check types docs clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
@@ -36,9 +36,10 @@ bench: $(GPU) $(VENV)/.with-bench  ## compare with PyTorch and micrograd, as rat
 check: $(VENV)/.with-dev  ## check format, lint and types
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
-	@rm -rf build
-	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --target build/check .
-	@cd build/check && $(abspath $(PY)) -m mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache -p chainrule
+	@$(PY) -m mypy
+
+types: $(VENV)/.with-dev  ## write autograd/operations.pyi anew, after a declaration was changed
+	@$(PY) docs/operations.py
 
 docs: $(VENV)/.with-docs  ## build the pages and the API reference as HTML into docs/_build
 	@$(PY) docs/build.py

@@ -116,7 +116,7 @@ def _reshape(self, *shape: Shape) -> Tensor:
 def _transpose(self, *axes: Axis) -> Tensor:
     """Axes in the given order, or reversed."""
     if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
-        axes = axes[0]  # type: ignore[assignment]
+        axes = axes[0]
     return transpose(self, axes=tuple(axes) if axes else None)  # type: ignore[arg-type]
 
 

@@ -13,7 +13,7 @@ from ..errors import ShapeError
 from ..primitive import LINEAR, composed, primitive
 from ..samples import on
 from ..tensor import Tensor
-from ..typing import ArrayLike, Axis, DType, Shape
+from ..typing import Axis, DType, Shape
 from .creation import asarray
 
 

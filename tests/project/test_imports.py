@@ -57,9 +57,12 @@ def modules():
 
 @cache
 def imports(path):
-    """(line, level, module, names) of every import statement in a file; names is None for `import module`."""
-    found = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    """(line, level, module, names) of every import that can run in a file; names is None for `import module`."""
+    found, tree = [], ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and getattr(node.test, "id", None) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found += [(node.lineno, 0, alias.name, None) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
