@@ -12,12 +12,8 @@ from ..autograd.arguments import whole
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import asarray, full_like, tensor
-from ..autograd.ops.elementwise import square
-from ..autograd.ops.index import take_along_axis
-from ..autograd.ops.reduce import logsumexp, mean
-from ..autograd.ops.shape import expand_dims
-from ..nn.module import Module
 from ..nn.losses import cross_entropy, mse
+from ..nn.module import Module
 from ..optim.adam import Adam
 from .restore import untouched
 from .run import Run
