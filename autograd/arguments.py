@@ -1,6 +1,10 @@
-"""What numbers and flags given as arguments must be: each check returns the value, or says what must hold."""
+"""What numbers and flags given as arguments must be: each check returns the value, or says what must hold.
 
-from math import inf
+`owner` is the operation that was called, `name` the argument as the message shall call it.
+"""
+
+from math import inf, isfinite, nan
+from operator import index
 
 import numpy as np
 
@@ -11,6 +15,26 @@ def number(value):
     """Whether `value` is a real number of Python's or NumPy's, and finite."""
     real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     return real and abs(value) < inf  # false of nan; and 10**400 is finite, unlike float(10**400)
+
+
+def whole_number(value):
+    """Whether `value` is a whole number of an integer type: Python's, NumPy's, or that of an array or a Tensor of one."""
+    try:
+        index(value)
+    except TypeError:
+        return False
+    return not isinstance(value, bool)
+
+
+def finite(owner, name, value):
+    """`value` as a float if it is one finite number, also that of an array or a Tensor."""
+    try:
+        result = nan if isinstance(value, (str, bytes)) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        result = nan
+    if not isfinite(result):
+        raise ArgumentError(f"{owner}: {name} must be a finite number, not {value!r}")
+    return result
 
 
 def positive(owner, name, value):
@@ -34,11 +58,25 @@ def fraction(owner, name, value):
     return value
 
 
-def whole(owner, name, value, least=1):
-    """`value` as an int if it is a whole number of at least `least`."""
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise ArgumentError(f"{owner}: {name} must be a whole number of at least {least}, not {value!r}")
-    return int(value)
+def probability(owner, name, value):
+    """`value` if it lies in [0, 1]."""
+    if not number(value) or not 0 <= value <= 1:
+        raise ArgumentError(f"{owner}: {name} must lie in [0, 1], not {value!r}")
+    return value
+
+
+def whole(owner, name, value, least=1, most=inf, none=None):
+    """`value` as an int if it is a whole number from `least` to `most`.
+
+    `none` says in words what None stands for, where it is allowed; then None is returned as it is.
+    """
+    if value is None and none:
+        return None
+    if not whole_number(value) or not least <= index(value) <= most:
+        must = f" in [{least}, {most}]" if most < inf else f" of at least {least}" if least > -inf else ""
+        also = f", or None for {none}" if none else ""
+        raise ArgumentError(f"{owner}: {name} must be a whole number{must}{also}, not {value!r}")
+    return index(value)
 
 
 def flag(owner, name, value):

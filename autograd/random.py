@@ -15,6 +15,7 @@ from operator import index
 import numpy as np
 
 from ..backends import default, get
+from .arguments import probability, whole, whole_number
 from .errors import ArgumentError, DeviceError, DtypeError, ShapeError
 from .ops.creation import default_dtype, dtype_of
 from .ops.special import normal_quantile
@@ -44,9 +45,9 @@ class Generator:
         """Start the stream anew from a whole number ≥ 0; from the system's entropy if None."""
         if seed is None:
             seed = int.from_bytes(os.urandom(8), "little")
-        if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or not 0 <= seed < 2**64:
+        if not whole_number(seed) or not 0 <= seed < 2**64:
             raise ArgumentError(f"seed: must be a whole number in [0, 2^64), not {seed!r}")
-        self.set_state((seed, 0))
+        self.set_state((int(seed), 0))
 
     def get_state(self) -> tuple[int, int]:
         """(key, counter): all there is to know."""
@@ -145,8 +146,7 @@ class Generator:
 
         Raises: ArgumentError unless 0 ≤ p ≤ 1.
         """
-        if not 0 <= p <= 1:
-            raise ArgumentError(f"bernoulli: p must lie in [0, 1], not {p}")
+        probability("bernoulli", "p", p)
         backend, dtype = _where("bernoulli", device, dtype, kinds="biuf")
         return self._draw(size, backend, 53, lambda unit: unit < p, dtype)
 
@@ -160,7 +160,7 @@ class Generator:
             longer than 2^53.
         """
         low, high = (0, low) if high is None else (low, high)
-        low, high = _whole("integers", low), _whole("integers", high)
+        low, high = (whole("integers", "a bound", bound, least=-inf) for bound in (low, high))
         if not -(2**63) <= low < high <= min(low + 2**53, 2**63):
             raise ArgumentError(f"integers: [{low}, {high}) must hold 1 to 2^53 numbers of int64")
         backend = _arrays("integers", device)
@@ -173,10 +173,9 @@ class Generator:
         Shape: (n,).
         Raises: ArgumentError if n is not a whole number ≥ 0.
         """
-        if _whole("permutation", n) < 0:
-            raise ArgumentError(f"permutation: n must be ≥ 0, not {n}")
+        n = whole("permutation", "n", n, least=0)
         backend = _arrays("permutation", device)
-        order = backend.xp.argsort(backend.random_bits(*self._reserve(int(n)), int(n)), kind="stable")
+        order = backend.xp.argsort(backend.random_bits(*self._reserve(n), n), kind="stable")
         return Tensor._wrap(order.astype(np.int64))
 
 
@@ -200,17 +199,10 @@ def _namespace(backend):
     return np if backend.array_type is float else backend.xp
 
 
-def _whole(operation, number):
-    try:
-        return index(number)
-    except TypeError:
-        raise ArgumentError(f"{operation}: needs whole numbers, not {number!r}") from None
-
-
 def _shape(size, backend):
     """`size` as a shape: one length, several, or None for a single number."""
     lengths = () if size is None else size if hasattr(size, "__iter__") else (size,)
-    shape = tuple(_whole("size", length) for length in lengths)
+    shape = tuple(whole("size", "each length", length, least=-inf) for length in lengths)
     if min(shape, default=0) < 0:
         raise ShapeError(f"size: lengths must be ≥ 0, not {size}")
     if shape and backend.array_type is float:

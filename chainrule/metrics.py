@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .autograd.arguments import whole
 from .autograd.errors import ArgumentError, DtypeError, ShapeError, choose
 from .autograd.tensor import convert
 from .autograd.typing import ArrayLike
@@ -67,8 +68,7 @@ def top_k(prediction: ArrayLike, target: ArrayLike, k: int = 5) -> float:
         raise ShapeError(
             f"top_k: needs scores (n, K) and class indices (n,), given the shapes {scores.shape} and {target.shape}"
         )
-    if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or not 1 <= k < scores.shape[-1]:
-        raise ArgumentError(f"top_k: k must be a whole number in [1, {scores.shape[-1]}), below K, not {k!r}")
+    k = whole("top_k", f"k (fewer than the {scores.shape[-1]} classes)", k, 1, scores.shape[-1] - 1)
     _, target, _ = _classes("top_k", scores, target, None)
     best = np.argsort(scores, axis=-1, kind="stable")[..., -k:]
     return float((best == target[..., None]).any(axis=-1).mean())
@@ -119,14 +119,10 @@ def confusion_matrix(
         [[1, 1], [0, 2]]
     """
     predicted, target, found = _classes("confusion_matrix", prediction, target, threshold)
-    if classes is None:
-        classes = found
-    highest = int(max(predicted.max(), target.max()))
-    if not isinstance(classes, (int, np.integer)) or isinstance(classes, bool) or classes <= highest:
-        raise ArgumentError(
-            f"confusion_matrix: classes must be a whole number above the largest class index, {highest}, "
-            f"not {classes!r}"
-        )
+    least = int(max(predicted.max(), target.max())) + 1
+    classes = whole(
+        "confusion_matrix", "classes (more than the largest class index)", found if classes is None else classes, least
+    )
     return np.bincount((target * classes + predicted).ravel(), minlength=classes**2).reshape(classes, classes)
 
 

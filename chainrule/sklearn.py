@@ -22,6 +22,7 @@ except ImportError as error:
     ) from error
 
 from . import nn, optim
+from .autograd.arguments import number
 from .autograd.errors import ArgumentError, ShapeError, choose
 from .autograd.grad_mode import no_grad
 from .autograd.ops.creation import asarray
@@ -157,7 +158,7 @@ class _MLP(BaseEstimator):
     def _held_out(self, data, generator):
         """The data as (training part, validation part)."""
         fraction, n = self.validation_fraction, len(data[0])
-        if not isinstance(fraction, (float, np.floating)) or not 0 < fraction < 1:
+        if not number(fraction) or not 0 < fraction < 1:
             raise ArgumentError(f"fit: validation_fraction must be above 0 and below 1, not {fraction!r}")
         held_out = max(round(fraction * n), self.n_outputs_ if self._stratified else 1)  # at least one of each class
         if held_out >= n:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeAlias
 
 from ..autograd.errors import ArgumentError, choose
@@ -92,11 +91,5 @@ def refuse_class(what, layer):
 
 
 def name_of(function):
-    """What a function, also one inside functools.partial, or a layer is called where it is shown."""
-    function = unwrapped(function)
+    """What a model calls a function, or a layer, when it is shown."""
     return getattr(function, "__name__", type(function).__name__)
-
-
-def unwrapped(function):
-    """The function that a functools.partial was made of; any other itself."""
-    return function.func if isinstance(function, partial) else function

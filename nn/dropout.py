@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..autograd import random
-from ..autograd.errors import ArgumentError
+from ..autograd.arguments import fraction
 from ..autograd.ops.creation import asarray
 from .module import Module
 
@@ -19,9 +19,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, generator: random.Generator | None = None):
-        if not isinstance(p, (int, float)) or not 0 <= p < 1:
-            raise ArgumentError(f"Dropout: p must be at least 0 and below 1, not {p!r}")
-        self.p = p
+        self.p = fraction("Dropout", "p", p)
         self.generator = generator
 
     def forward(self, x):

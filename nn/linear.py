@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ..autograd.arguments import whole
 from ..autograd.ops.creation import zeros
 from ..autograd.ops.linalg import affine, matmul
 from .init import Initializer, initial
-from .module import Module, Parameter, positive_int
+from .module import Module, Parameter
 
 
 class Linear(Module):
@@ -25,8 +26,8 @@ class Linear(Module):
     """
 
     def __init__(self, n_in: int, n_out: int, bias: bool = True, init: Initializer = "xavier_uniform"):
-        positive_int("Linear", "n_in", n_in)
-        positive_int("Linear", "n_out", n_out)
+        whole("Linear", "n_in", n_in)
+        whole("Linear", "n_out", n_out)
         self.weight = Parameter(initial(init, (n_in, n_out), n_in, n_out))
         self.bias = Parameter(zeros(n_out)) if bias else None
 

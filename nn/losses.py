@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.arguments import fraction
 from ..autograd.errors import ArgumentError, DtypeError, ShapeError, choose
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.elementwise import absolute, clip, exp, log, maximum, softplus, square, where
@@ -18,7 +19,6 @@ from ..autograd.primitive import ELEMENTWISE, primitive
 from ..autograd.samples import indices, on, reals, unit
 from ..autograd.tensor import Tensor, owner, owner_or_none, raw
 from ..autograd.typing import ArrayLike
-from .activations import unwrapped
 
 _ROUNDING = 0.01  # by how much a sum of probabilities may miss 1: float16 keeps three digits of each
 _REDUCTIONS = {"mean": mean, "sum": sum_, "none": lambda values: values}
@@ -38,13 +38,6 @@ def _pair(name, prediction, target):
     if 0 in shapes[0]:
         raise ShapeError(f"{name}: the batch is empty, shape {shapes[0]}")
     return prediction, target
-
-
-def _smoothing(name, label_smoothing):
-    """The share of a target that label smoothing gives to all classes alike."""
-    if not isinstance(label_smoothing, (int, float)) or not 0 <= label_smoothing < 1:
-        raise ArgumentError(f"{name}: label_smoothing must be at least 0 and below 1, not {label_smoothing!r}")
-    return label_smoothing
 
 
 def _reduced(values, reduction):
@@ -144,7 +137,7 @@ def bce_with_logits(
     """
     logit, target = _pair("bce_with_logits", logit, target)
     _refuse_outside_unit("bce_with_logits: targets", target, "0 and 1 say no and yes")
-    smoothing = _smoothing("bce_with_logits", label_smoothing)
+    smoothing = fraction("bce_with_logits", "label_smoothing", label_smoothing)
     # softplus(z) - y z would be one softplus less, and for y = 1 lose all digits of a small loss
     if_one, if_zero = softplus(-logit), softplus(logit)
     losses = target * if_one + (1 - target) * if_zero
@@ -184,7 +177,7 @@ def cross_entropy(
         1.386294
     """
     logits, target = asarray(logits), asarray(target)
-    smoothing = _smoothing("cross_entropy", label_smoothing)
+    smoothing = fraction("cross_entropy", "label_smoothing", label_smoothing)
     if logits.ndim == 0 or 0 in logits.shape:
         raise ShapeError(f"cross_entropy: logits need the shape (…, K) with at least one row, given {logits.shape}")
     classes = logits.shape[-1]
@@ -342,6 +335,6 @@ def loss(name: str | Callable[..., Any]) -> Callable[..., Any]:
     return name if callable(name) else choose("loss", name, LOSSES)
 
 
-def declared(loss, attribute):
-    """An attribute of a loss, or of the one inside a functools.partial; None if it has none."""
-    return getattr(unwrapped(loss), attribute, None)
+def unwrapped(loss):
+    """The loss that a functools.partial was made of; any other itself."""
+    return loss.func if isinstance(loss, partial) else loss

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..autograd.errors import ArgumentError, CheckpointError, DtypeError
+from ..autograd.errors import CheckpointError, DtypeError
 from ..autograd.grad_mode import enter, leave, no_grad
 from ..autograd.ops.creation import tensor
 from ..autograd.tensor import Tensor, raw
@@ -187,10 +187,3 @@ def _children(owner, path=""):
             yield f"{path}{name}", item
         elif isinstance(item, (list, tuple, dict)):
             yield from _children(item, f"{path}{name}.")
-
-
-def positive_int(owner, name, value):
-    """`value` if it is a whole number ≥ 1."""
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-        raise ArgumentError(f"{owner}: {name} must be a whole number of at least 1, not {value!r}")
-    return value

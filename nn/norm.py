@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from math import inf, prod
+from math import prod
 from typing import Any
 
-from ..autograd.errors import ArgumentError, ShapeError, choose
+from ..autograd.arguments import positive, probability, whole
+from ..autograd.errors import ShapeError, choose
 from ..autograd.ops.creation import asarray, ones, ones_like, zeros, zeros_like
 from ..autograd.ops.elementwise import sqrt, square
 from ..autograd.ops.reduce import mean
 from ..autograd.primitive import primitive
 from ..autograd.samples import on
 from ..autograd.tensor import Tensor, owner, raw
-from .module import Module, Parameter, positive_int
+from .module import Module, Parameter
 
 # ---- z = (x - mean) / s with s = √(variance + eps), in formulas: for forward mode and derivatives of derivatives
 
@@ -155,10 +156,8 @@ class BatchNorm(Module):
     least_batch = 2  # one example has no variance; read by cr.fit
 
     def __init__(self, features: int, momentum: float = 0.1, eps: float = 1e-5, affine: bool = True):
-        self.features = positive_int("BatchNorm", "features", features)
-        if not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
-            raise ArgumentError(f"BatchNorm: momentum must lie in [0, 1], not {momentum!r}")
-        self.momentum, self.eps = momentum, _positive("BatchNorm", eps)
+        self.features = whole("BatchNorm", "features", features)
+        self.momentum, self.eps = probability("BatchNorm", "momentum", momentum), positive("BatchNorm", "eps", eps)
         self.weight = Parameter(ones(features)) if affine else None
         self.bias = Parameter(zeros(features)) if affine else None
         self.running_mean, self.running_var = zeros(features), ones(features)
@@ -205,8 +204,8 @@ class LayerNorm(Module):
     """
 
     def __init__(self, features: int, eps: float = 1e-5):
-        self.features = positive_int("LayerNorm", "features", features)
-        self.eps = _positive("LayerNorm", eps)
+        self.features = whole("LayerNorm", "features", features)
+        self.eps = positive("LayerNorm", "eps", eps)
         self.weight, self.bias = Parameter(ones(features)), Parameter(zeros(features))
 
     def forward(self, x):
@@ -215,12 +214,6 @@ class LayerNorm(Module):
 
     def extra_repr(self) -> str:
         return f"{self.features}, eps={self.eps:g}"
-
-
-def _positive(layer, eps):
-    if not isinstance(eps, (int, float)) or not 0 < eps < inf:
-        raise ArgumentError(f"{layer}: eps must be a positive number, not {eps!r}")
-    return eps
 
 
 def _checked(layer, x, features):

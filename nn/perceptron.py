@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from ..autograd.arguments import whole
 from ..autograd.ops.creation import zeros
 from ..autograd.ops.linalg import matmul
 from .activations import Activation, name_of
 from .activations import activation as find
 from .init import Initializer, initial
-from .module import Module, Parameter, positive_int
+from .module import Module, Parameter
 
 
 class Perceptron(Module):
@@ -36,7 +37,7 @@ class Perceptron(Module):
         init: Initializer = "xavier_normal",
         bias: bool = True,
     ):
-        positive_int("Perceptron", "n_inputs", n_inputs)
+        whole("Perceptron", "n_inputs", n_inputs)
         self.activation = find(activation)
         self.weights = Parameter(initial(init, (n_inputs,), n_inputs, 1))
         self.bias = Parameter(zeros(())) if bias else None

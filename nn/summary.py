@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..autograd import random
+from ..autograd.arguments import whole
 from ..autograd.errors import ArgumentError, ShapeError
 from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import zeros
 from ..autograd.tensor import Tensor
 from .activations import name_of
-from .module import Module, positive_int
+from .module import Module
 from .sequential import Sequential
 
 _BATCH = 2  # examples in the pass that finds the shapes
@@ -71,7 +72,7 @@ def summary(model: Module, input_shape: int | tuple[int, ...] | list[int]) -> Su
         raise ArgumentError(f"summary: needs a Module, not {model!r}")
     shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else (input_shape,)
     for length in shape:
-        positive_int("summary", "every length of input_shape", length)
+        whole("summary", "every length of input_shape", length)
     modules = dict(model.named_modules())
     parts = modules | {place: layer for item in modules.items() for place, layer in _functions(*item)}
     outputs = _outputs(model, modules, shape)

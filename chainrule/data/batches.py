@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from ..autograd import random
+from ..autograd.arguments import whole
 from ..autograd.errors import ArgumentError, DeviceError, ShapeError
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.index import getitem
@@ -51,12 +50,7 @@ class Batches:
         devices = dict.fromkeys(a.device for a in self.arrays)
         if len(devices) > 1:
             raise DeviceError(f"Batches: the arrays must be on one device, given {' and '.join(map(repr, devices))}")
-        if batch_size is not None and (
-            not isinstance(batch_size, (int, np.integer)) or isinstance(batch_size, bool) or batch_size < 1
-        ):
-            raise ArgumentError(
-                f"Batches: batch_size must be a whole number of at least 1, or None for all, not {batch_size!r}"
-            )
+        batch_size = whole("Batches", "batch_size", batch_size, none="all")
         self.batch_size = min(batch_size or self.n, self.n)
         self.shuffle, self.drop_last = shuffle, drop_last
         self.generator = None if seed is None else random.Generator(seed)
@@ -73,8 +67,7 @@ class Batches:
 
         Raises: ArgumentError unless start is a whole number in [0, len(self)].
         """
-        if not isinstance(start, (int, np.integer)) or isinstance(start, bool) or not 0 <= start <= len(self):
-            raise ArgumentError(f"iterate: start must be a whole number in [0, {len(self)}], not {start!r}")
+        start = whole("iterate", "start", start, 0, len(self))
         device = self.arrays[0].device
         order = raw((self.generator or random).permutation(self.n, device=device)) if self.shuffle else None
         return self._pass(order, start)

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextvars import copy_context
 from typing import Any
 
-import numpy as np
-
-from ..autograd.errors import ArgumentError
+from ..autograd.arguments import whole
 
 
 class Prefetch:
@@ -30,10 +28,8 @@ class Prefetch:
     """
 
     def __init__(self, batches: Iterable[Any], depth: int = 2):
-        if not isinstance(depth, (int, np.integer)) or isinstance(depth, bool) or depth < 1:
-            raise ArgumentError(f"Prefetch: depth must be a whole number of at least 1, not {depth!r}")
         self.batches: Any = batches
-        self.depth = depth
+        self.depth = whole("Prefetch", "depth", depth)
         self._turn = threading.Lock()
 
     arrays = property(lambda self: self.batches.arrays)

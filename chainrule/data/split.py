@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import random
+from ..autograd.arguments import whole_number
 from ..autograd.errors import ArgumentError, ShapeError
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.index import getitem
@@ -79,7 +80,7 @@ def _sizes(parts, n):
         parts = [p.item() if isinstance(p, (np.generic, np.ndarray)) else p for p in parts]
     except TypeError:
         parts = [parts]
-    whole = all(isinstance(p, int) and not isinstance(p, bool) for p in parts)
+    whole = all(map(whole_number, parts))
     if len(parts) < 2 or not whole and not all(isinstance(p, float) and isfinite(p) for p in parts):
         raise ArgumentError(
             f"split: parts must be at least two fractions such as (0.8, 0.2), or whole numbers of examples, not {parts}"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..autograd.arguments import whole_number
 from ..autograd.errors import ArgumentError, DataError, DtypeError, choose
 from ..autograd.ops.creation import default_dtype, dtype_of
 from ..autograd.typing import DType, FilePath
@@ -159,7 +160,7 @@ def _position(target, names, path):
     """Where the target stands among the columns."""
     if isinstance(target, str) and names.count(target) < 2:
         return choose(f"target column of {path}", target, {name: i for i, name in enumerate(names)})
-    if isinstance(target, (int, np.integer)) and not isinstance(target, bool) and -len(names) <= target < len(names):
+    if whole_number(target) and -len(names) <= target < len(names):
         return int(target)
     raise ArgumentError(
         f"read_csv: target must be one name, or a position among the {len(names)} columns {names}, not {target!r}"

@@ -1,9 +1,9 @@
 """The graph as plain data: Node, Edge, Step and Graph. Every view shows these, and nothing here knows the tape."""
 
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path
 
+from ..autograd.arguments import finite, whole_number
 from ..autograd.errors import ArgumentError
 from ..autograd.serialize import write_atomically
 from .values import Values
@@ -312,7 +312,7 @@ class Graph:
 
         Raises: ArgumentError, naming those that exist, if there is none, or if several have the name.
         """
-        if isinstance(name, int) and not isinstance(name, bool) and 0 <= name < len(self.nodes):
+        if whole_number(name) and 0 <= name < len(self.nodes):
             return self.nodes[name]
         if not isinstance(name, (str, int)):
             raise ArgumentError(
@@ -330,9 +330,6 @@ class Graph:
 
 
 def _rate(lr):
-    """`lr` if it is a finite number."""
-    if not isinstance(lr, (int, float)) or isinstance(lr, bool) or not isfinite(lr):
-        raise ArgumentError(
-            f"graph: lr, the learning rate of the update, must be a finite number such as 0.1, not {lr!r}"
-        )
+    """`lr` as it was given, if it is a finite number."""
+    finite("graph", "lr (the learning rate of the update)", lr)
     return lr

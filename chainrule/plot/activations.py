@@ -7,7 +7,7 @@ from ..autograd.ops.creation import tensor
 from ..autograd.transforms import vjp
 from ..nn.activations import ACTIVATIONS, activation, name_of
 from .canvas import axes, pyplot
-from .inputs import finite
+from .inputs import bounds
 from .style import COLORS, MUTED, count, dress, legend
 
 POINTS = 801
@@ -29,9 +29,7 @@ def activations(names=None, ax=None, low=-4.0, high=4.0):
         >>> print(slope.get_ydata().max())  # at 0
         1.0
     """
-    low, high = finite("activations", "low", low), finite("activations", "high", high)
-    if not low < high:
-        raise ArgumentError(f"activations: low must be below high, given {low} and {high}")
+    low, high = bounds("activations", "the range (low, high)", (low, high))
     if names is None:
         names = [name for name in ACTIVATIONS if name != "softmax"]
     single = isinstance(names, str) or callable(names)

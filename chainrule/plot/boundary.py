@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from ..autograd.arguments import whole
 from ..autograd.errors import ArgumentError, ShapeError
 from ..autograd.ops.creation import tensor
 from ..autograd.tensor import Tensor
 from ..nn.module import Module
 from . import canvas, style
-from .inputs import asked, bounds, host, whole
+from .inputs import asked, bounds, host
 from .style import INK, MARKERS, PALETTE, dress
 
 STRENGTH = 0.42  # of a region's colour where the class is certain; it fades to white where it is not

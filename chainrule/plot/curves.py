@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from ..autograd.arguments import finite, whole
 from ..autograd.errors import ArgumentError, ShapeError, choose
 from .canvas import axes
-from .inputs import finite, host, whole
+from .inputs import host
 from .style import COLORS, INK, MUTED, count, decades, dress, legend, series
 
 FEW = 25  # up to so many points each gets a marker

@@ -4,6 +4,7 @@ from contextlib import contextmanager, nullcontext
 
 import numpy as np
 
+from ..autograd.arguments import finite
 from ..autograd.errors import ArgumentError, ShapeError
 from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import asarray
@@ -32,13 +33,6 @@ def asked(model):
         yield
 
 
-def whole(name, what, value, least):
-    """`value` if it is a whole number of at least `least`."""
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise ArgumentError(f"{name}: {what} must be a whole number of at least {least}, not {value!r}")
-    return int(value)
-
-
 def bounds(name, what, pair):
     """(low, high) of a range.
 
@@ -52,14 +46,3 @@ def bounds(name, what, pair):
     if not low < high:
         raise ArgumentError(f"{name}: {what} must have low below high, given ({low:g}, {high:g})")
     return low, high
-
-
-def finite(name, what, value):
-    """`value` as a float, if it is one finite number."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = np.nan
-    if not np.isfinite(number):
-        raise ArgumentError(f"{name}: {what} must be a finite number, not {value!r}")
-    return number

@@ -5,13 +5,14 @@ Source: Li, Xu, Taylor, Studer and Goldstein, "Visualizing the loss landscape of
 
 import numpy as np
 
+from ..autograd.arguments import positive, whole
 from ..autograd.errors import ArgumentError, CheckpointError, ShapeError, choose
 from ..autograd.ops.creation import tensor
 from ..autograd.ops.elementwise import sqrt
 from ..autograd.random import Generator
 from ..nn.module import Module
 from .canvas import pyplot
-from .inputs import asked, finite, host, whole
+from .inputs import asked, host
 from .surface import PROJECTIONS, draw
 
 
@@ -92,8 +93,7 @@ class Plane:
         if not any(p.ndim > 1 or trajectory is not None for p in self.parameters.values()):
             raise ArgumentError("landscape: needs a Module with weights, parameters of two or more axes, to vary")
         n = whole("landscape", "resolution", resolution, 2)
-        if finite("landscape", "span", span) <= 0:
-            raise ArgumentError(f"landscape: span must be above 0, not {span!r}")
+        positive("landscape", "span", span)
         if trajectory is None:
             generator = Generator(seed)
             pair = [_random(self.parameters, generator) for _ in range(2)]

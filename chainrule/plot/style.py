@@ -5,7 +5,7 @@ MARKERS and LINES are their shapes, in that order. INK is for text, MUTED for fr
 grid, and LOW_TO_HIGH goes from pale to dark. `dress` an Axes, draw with `series(i)` or a colour, and end with `legend`.
 """
 
-from .inputs import whole
+from ..autograd.arguments import whole
 
 __all__ = [
     "COLORS",

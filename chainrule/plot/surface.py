@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from ..autograd.arguments import finite, whole, whole_number
 from ..autograd.errors import ArgumentError, ShapeError, choose
 from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import tensor
 from . import canvas, style
-from .inputs import bounds, finite, host, whole
+from .inputs import bounds, host
 from .style import COLORS, INK, LINES, LOW_TO_HIGH, MARKERS, MUTED, decades, dress
 
 PROJECTIONS = {"contour": None, "3d": "3d"}  # -> matplotlib's
@@ -95,7 +96,7 @@ class Scale:
         if log:
             positive = finite_ones[finite_ones > 0]
             self.low = float(np.quantile(positive, LOWEST))
-        if isinstance(levels, (int, np.integer)):
+        if whole_number(levels):
             shares = np.linspace(0, 1, whole(name, "levels", levels, 1) + 2)[1:-1]
             levels = (
                 self.low * (self.high / self.low) ** shares if log else self.low + (self.high - self.low) * shares**2

@@ -37,8 +37,8 @@ class Replay(Callback):
     """
 
     def __init__(self, follow=0, every=None, frames=60, grid=48):
-        self.follow = None if follow is None else whole("Replay", "follow", follow, least=0)
-        self.every = 1 if every is None else whole("Replay", "every", every)
+        self.follow = whole("Replay", "follow", follow, least=0, none="no graph")
+        self.every = whole("Replay", "every", every, none="1") or 1
         self.limit = whole("Replay", "frames", frames, least=2)
         self.grid = whole("Replay", "grid", grid, least=2)
         self.frames, self.stride, self.history = [], self.every, None

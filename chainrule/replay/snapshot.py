@@ -13,7 +13,7 @@ from ..graph.capture import capture
 from ..graph.picture.svg import drawn
 from ..graph.picture.view import view
 from ..nn.activations import name_of
-from ..nn.losses import declared
+from ..nn.losses import unwrapped
 from ..train.evaluate import predict
 from ..train.restore import evaluating
 from .outputs import CLASSES, Reading, around, places
@@ -37,7 +37,7 @@ class Scene:
         self.facts = {
             "model": f"{type(model).__name__}, {size:,} parameter{'s' * (size != 1)}",
             "optimizer": type(run.optimizer).__name__,
-            "loss": name_of(run.loss),
+            "loss": name_of(unwrapped(run.loss)),
             "notes": {},
         }
         self._own = [name for name in run.random_state() if name.startswith("model.")]
@@ -159,7 +159,9 @@ class Answers:
 
     def __init__(self, run, sample):
         self.run, self.x, self.y = run, sample.x[sample.some], sample.y[sample.some]
-        self.reading = Reading(predict(run.model, self.x).numpy(), self.y.numpy(), declared(run.loss, "expects"))
+        self.reading = Reading(
+            predict(run.model, self.x).numpy(), self.y.numpy(), getattr(unwrapped(run.loss), "expects", None)
+        )
         self.facts = {
             "source": sample.source,
             "total": len(sample.x),

@@ -25,7 +25,7 @@ class Checkpoint(Callback):
 
     def __init__(self, path: FilePath, every: int | None = None):
         self.path = Path(path)
-        self.every = None if every is None else whole("Checkpoint", "every", every)
+        self.every = whole("Checkpoint", "every", every, none="the ends of epochs only")
 
     def refuse(self, resume):
         """Raise if nothing can be written, or if what is there would be lost."""

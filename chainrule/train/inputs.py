@@ -4,14 +4,14 @@ from os import PathLike
 
 import numpy as np
 
-from ..autograd.arguments import positive
+from ..autograd.arguments import positive, whole_number
 from ..autograd.errors import ArgumentError, ShapeError
 from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import asarray
 from ..autograd.tensor import Tensor
 from ..data import Batches, refuse_nonfinite
 from ..nn.activations import name_of
-from ..nn.losses import declared
+from ..nn.losses import unwrapped
 from ..optim.clip import clip_grad_norm, clip_grad_value
 from ..optim.optimizer import Optimizer
 from .callback import Callback, EachEpoch
@@ -81,7 +81,7 @@ def clips(clip_norm, clip_value):
 
 def all_callbacks(early_stopping, validation, callbacks, epochs, verbose, checkpoint):
     """Everything that takes part, in the order in which it is called: what is saved last knows what the others did."""
-    if isinstance(early_stopping, (int, np.integer)) and not isinstance(early_stopping, bool):
+    if whole_number(early_stopping):
         early_stopping = EarlyStopping(patience=early_stopping)
     if early_stopping is not None and not isinstance(early_stopping, Best):
         raise ArgumentError(f"fit: early_stopping must be an EarlyStopping or its patience, not {early_stopping!r}")
@@ -205,8 +205,8 @@ def _refuse_labels(run, name, output, y):
     shape, kind = getattr(output, "shape", ()), np.dtype(y.dtype).kind
     if kind in "iu" and len(shape) == len(y.shape) + 1:
         bounds, advice = (0, shape[-1] - 1), f"class indices 0 to {shape[-1] - 1}: the model has {shape[-1]} outputs"
-    elif bounds := declared(run.loss, "target_range"):
-        advice = f"targets in {list(bounds)}: that is what {name_of(run.loss)} compares with"
+    elif bounds := getattr(loss := unwrapped(run.loss), "target_range", None):
+        advice = f"targets in {list(bounds)}: that is what {name_of(loss)} compares with"
     else:
         return
     low, high = float(y.min()), float(y.max())

@@ -73,7 +73,8 @@ def lr_find(
         >>> 0.01 < found.suggestion < 1
         True
     """
-    positive("lr_find", "start", start), positive("lr_find", "end", end)
+    positive("lr_find", "start", start)
+    positive("lr_find", "end", end)
     whole("lr_find", "steps", steps, least=10)
     if not end > start:
         raise ArgumentError(f"lr_find: end must be above start, not {end} and {start}")

@@ -271,7 +271,7 @@ def test_a_state_must_be_one_that_get_state_gave(state):
     (lambda: cr.random.uniform(dtype="int64"), cr.DtypeError, "uniform: cannot give numbers of dtype int64"),
     (lambda: cr.random.uniform(size=-1), cr.ShapeError, "lengths must be ≥ 0, not -1"),
     (lambda: cr.random.uniform(size=(2, -1)), cr.ShapeError, "lengths must be ≥ 0"),
-    (lambda: cr.random.uniform(size=2.5), cr.ArgumentError, "size: needs whole numbers, not 2.5"),
+    (lambda: cr.random.uniform(size=2.5), cr.ArgumentError, "size: each length must be a whole number, not 2.5"),
     (lambda: cr.random.uniform(size=2, device="scalar"), cr.ShapeError, "device 'scalar' holds single numbers"),
     (lambda: cr.random.normal(scale=-1), cr.ArgumentError, "scale must be ≥ 0, not -1"),
     (lambda: cr.random.normal(scale=math.nan), cr.ArgumentError, "scale must be ≥ 0, not nan"),
@@ -282,9 +282,9 @@ def test_a_state_must_be_one_that_get_state_gave(state):
     (lambda: cr.random.integers(5, 4), cr.ArgumentError, r"\[5, 4\)"),
     (lambda: cr.random.integers(0, 2**53 + 1), cr.ArgumentError, "must hold 1 to"),
     (lambda: cr.random.integers(2**63, 2**63 + 1), cr.ArgumentError, "of int64"),
-    (lambda: cr.random.integers(0.5), cr.ArgumentError, "integers: needs whole numbers, not 0.5"),
+    (lambda: cr.random.integers(0.5), cr.ArgumentError, "integers: a bound must be a whole number, not 0.5"),
     (lambda: cr.random.integers(3, device="scalar"), cr.DeviceError, "device 'scalar' holds floats only"),
-    (lambda: cr.random.permutation(-1), cr.ArgumentError, "n must be ≥ 0, not -1"),
+    (lambda: cr.random.permutation(-1), cr.ArgumentError, "n must be a whole number of at least 0, not -1"),
     (lambda: cr.random.permutation(3, device="scalar"), cr.DeviceError, "device 'scalar' holds floats only"),
 ])  # fmt: skip
 def test_wrong_arguments_are_refused_and_draw_nothing(call, error, complaint):

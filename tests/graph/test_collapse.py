@@ -222,7 +222,9 @@ def test_badges_of_a_group_are_those_of_its_nodes(mlp):
 
 @pytest.mark.parametrize("depth", [-1, 1.0, True, "1"])
 def test_a_depth_that_is_no_count_is_refused(depth, mlp):
-    with pytest.raises(cr.ArgumentError, match="depth must be a whole number from 0 on"):
+    with pytest.raises(
+        cr.ArgumentError, match="depth must be a whole number of at least 0, or None for as many levels as fit"
+    ):
         view(mlp, depth)
 
 

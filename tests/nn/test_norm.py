@@ -343,7 +343,7 @@ def test_a_size_that_is_none_is_refused(name, features):
 @pytest.mark.parametrize("eps", [0, -1e-5, np.nan, np.inf, "1e-5", None])
 @every_layer
 def test_an_eps_that_is_not_positive_is_refused(name, eps):
-    with pytest.raises(cr.ArgumentError, match=f"{name}: eps must be a positive number, not {eps!r}"):
+    with pytest.raises(cr.ArgumentError, match=f"{name}: eps must be a finite number above 0, not {eps!r}"):
         LAYERS[name](3, eps=eps)
 
 

@@ -231,7 +231,7 @@ def test_drawing_a_layer_leaves_the_gradients_of_its_parameters_alone(ax):
         ("reluu", {}, "unknown activation 'reluu': choose one of 'elu'"),
         ("softmax", {}, "softmax does not work element by element"),
         ([], {}, "the list of names is empty"),
-        ("relu", {"low": 2, "high": 2}, "low must be below high, given 2.0 and 2.0"),
+        ("relu", {"low": 2, "high": 2}, "range \\(low, high\\) must have low below high, given \\(2, 2\\)"),
         (["relu", "tanh"], {"ax": Figure().subplots()}, "2 functions need 2 Axes, was given 1"),
     ],
 )

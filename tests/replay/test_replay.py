@@ -171,7 +171,7 @@ def test_moments_are_plain_data():
     ("options", "message"),
     [
         ({"frames": 1}, "frames must be a whole number of at least 2, not 1"),
-        ({"every": 0}, "every must be a whole number of at least 1, not 0"),
+        ({"every": 0}, "every must be a whole number of at least 1, or None for 1, not 0"),
         ({"grid": 2.5}, "grid must be a whole number of at least 2"),
         ({"follow": -1}, "follow must be a whole number of at least 0"),
     ],

@@ -411,7 +411,10 @@ def test_the_weights_in_a_checkpoint_can_be_loaded_on_their_own(path):
 
 @pytest.mark.parametrize("every", [0, -1, 1.5, "1", True])
 def test_a_bad_interval_is_refused(every, path):
-    with pytest.raises(cr.ArgumentError, match="Checkpoint: every must be a whole number of at least 1, not"):
+    with pytest.raises(
+        cr.ArgumentError,
+        match="Checkpoint: every must be a whole number of at least 1, or None for the ends of epochs only, not",
+    ):
         cr.Checkpoint(path, every)
 
 

@@ -4,6 +4,7 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
+from ...autograd.arguments import whole
 from ...autograd.errors import ArgumentError
 from ..values import number
 from .calls import adopted, module_calls
@@ -94,8 +95,7 @@ def view(graph, depth=None, focus=None):
         >>> view(graph, depth=0).caption
         '3 of 9 nodes, depth 0'
     """
-    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 0):
-        raise ArgumentError(f"draw: depth must be a whole number from 0 on, or None, not {depth!r}")
+    depth = whole("draw", "depth", depth, 0, none="as many levels as fit")
     chains = module_calls(graph)
     shown = range(len(graph.nodes)) if focus is None else _inside(graph, chains, focus)
     if focus is not None:

@@ -1,9 +1,8 @@
 """The story of a graph as a table of text: for the terminal, for screen readers, for doctests."""
 
 from itertools import groupby
-from numbers import Integral
 
-from ...autograd.errors import ArgumentError
+from ...autograd.arguments import whole
 from .phrases import Note, few
 from .story import Story
 
@@ -18,10 +17,7 @@ def explain(graph, lr=0.1, limit=1000):
 
     Raises: ArgumentError if `limit` is no whole number of at least 1.
     """
-    if limit is not None and not (isinstance(limit, Integral) and limit >= 1):
-        raise ArgumentError(
-            f"explain: limit must be a whole number of at least 1, or None for all lines; was given {limit!r}"
-        )
+    limit = whole("explain", "limit", limit, none="all lines")
     story = Story(graph, lr)
     parts = [("given", [("", node) for node in story.given], story.start)]
     for phase, numbered in groupby(enumerate(story.steps, start=1), key=lambda pair: pair[1].phase):
