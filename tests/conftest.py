@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -61,6 +62,14 @@ def pytest_runtest_setup(item):
         if os.environ.get("CHAINRULE_REQUIRE_GPU") == "1":
             pytest.fail(f"CHAINRULE_REQUIRE_GPU=1, but {missing_gpu()}", pytrace=False)
         pytest.skip(missing_gpu())
+
+
+def pytest_terminal_summary(terminalreporter):
+    """A line for each reason for which tests were skipped."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count:,} skipped: {reason}")
 
 
 @pytest.fixture(scope="module", autouse=True)

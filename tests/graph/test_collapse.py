@@ -79,7 +79,9 @@ def drawn(shown):
 ALL = ["mlp", "recurrent", "deep", "loop", "one_line"]
 
 
-@pytest.fixture(params=[(name, depth) for name in ALL for depth in (None, 0, 1, 2)], ids=lambda p: f"{p[0]}-{p[1]}")
+@pytest.fixture(
+    scope="module", params=[(name, depth) for name in ALL for depth in (None, 0, 1, 2)], ids=lambda p: f"{p[0]}-{p[1]}"
+)
 def graph_and_view(request):
     name, depth = request.param
     graph = request.getfixturevalue(name)
