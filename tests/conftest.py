@@ -22,7 +22,7 @@ from chainrule.autograd.primitive import REGISTRY
 from chainrule.backends import _BACKENDS
 from chainrule.backends.gpu import Cuda
 
-pytest_plugins = ("pytester", "browser")
+pytest_plugins = ("browser",)
 
 # what a test starts as a process of its own imports this checkout, and the helpers, too
 _PATHS = [str(Path(cr.__file__).parents[1]), str(Path(device_double.__file__).parent), os.environ.get("PYTHONPATH")]

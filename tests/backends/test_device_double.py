@@ -1,6 +1,11 @@
 """The stand-in for CuPy refuses what CuPy refuses, and the fixtures of conftest.py do what they say."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
+from textwrap import dedent
+from xml.etree import ElementTree
 
 import device_double
 import numpy as np
@@ -217,82 +222,105 @@ def test_a_kernel_that_is_not_known_is_refused():
         cupy.ElementwiseKernel("T x", "T y", "y = x", "other")
 
 
-# ---- the fixtures
+# ---- conftest.py
 
 
-@pytest.fixture
-def inner(pytester, monkeypatch):
-    """A pytest run with our conftest.py, in a folder of its own."""
-    pytester.makeconftest((Path(__file__).parents[1] / "conftest.py").read_text())
-    pytester.makeini("[pytest]\nmarkers = gpu: needs a GPU")
-    return pytester
-
-
-@pytest.mark.parametrize(("change", "what"), [
-    ('cr.set_default_dtype("float64")', "the default dtype is float64, was float32"),
-    ("cr.no_grad().__enter__()", "the recording flag is False, was True"),
-    ('stack.enter_context(cr.backends.use("scalar"))', "the default device is scalar, was cpu"),
-    ("np.seterr(all='ignore')", "NumPy's error handling is"),
-    ("cr.backends.register('left', Left())", "the registered backends is"),
-])  # fmt: skip
-def test_a_test_that_leaks_global_state_fails(change, what, inner):
-    inner.makepyfile(f"""
-        from contextlib import ExitStack
-        import numpy as np
-        import chainrule as cr
-
-        stack = ExitStack()
-
-        class Left(cr.backends.Backend):
-            types = ()
-
-        def test_leaky():
-            {change}
-    """)
-    result = inner.runpytest_subprocess()
-    result.assert_outcomes(passed=1, errors=1)
-    assert f"the test changed global state: {what}" in result.stdout.str()
-
-
-def test_every_test_draws_the_same_random_numbers(inner):
-    inner.makepyfile("""
-        import chainrule as cr
-
-        def test_first():
-            assert cr.random.get_state() == (0, 0)
-            cr.random.uniform(size=3)
-
-        def test_second():
-            assert cr.random.get_state() == (0, 0)
-    """)
-    inner.runpytest_subprocess().assert_outcomes(passed=2)
-
-
-def test_what_a_test_declares_is_forgotten_after_it(inner):
-    inner.makepyfile("""
-        import chainrule as cr
-        from chainrule.autograd.primitive import REGISTRY
-        from chainrule.autograd.samples import reals
-
-        def test_declares():
-            @cr.primitive(vjp={}, samples=reals)
-            def fresh(xp, x):
-                return x
-            assert "fresh" in REGISTRY
-
-        def test_after():
-            assert "fresh" not in REGISTRY
-    """)
-    inner.runpytest_subprocess().assert_outcomes(passed=2)
-
-
-GPU_TEST = """
+INNER = """
+    from contextlib import ExitStack
+    import signal
+    import numpy as np
     import pytest
+    import chainrule as cr
+    from chainrule.autograd.primitive import REGISTRY
+    from chainrule.autograd.samples import reals
+
+    stack = ExitStack()
+
+    class Left(cr.backends.Backend):
+        types = ()
+
+    def test_draws():
+        assert cr.random.get_state() == (0, 0)
+        cr.random.uniform(size=3)
+
+    def test_draws_again():
+        assert cr.random.get_state() == (0, 0)
+
+    def test_declares():
+        @cr.primitive(vjp={}, samples=reals)
+        def fresh(xp, x):
+            return x
+        assert "fresh" in REGISTRY
+
+    def test_after():
+        assert "fresh" not in REGISTRY
 
     @pytest.mark.gpu
     def test_on_a_gpu():
         pass
+
+    @pytest.mark.gpu
+    def test_on_a_gpu_too():
+        pass
+
+    # these come last, since what they change stays changed
+
+    def test_dtype():
+        cr.set_default_dtype("float64")
+
+    def test_flag():
+        cr.no_grad().__enter__()
+
+    def test_device():
+        stack.enter_context(cr.backends.use("scalar"))
+
+    def test_errors():
+        np.seterr(all="ignore")
+
+    def test_backends():
+        cr.backends.register("left", Left())
+
+    def test_ctrl_c():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 """
+
+
+def inner(folder, *options, **environment):
+    """A pytest run of INNER with our conftest.py: (what is wrong with each test or why it was skipped, what was printed)."""
+    (folder / "conftest.py").write_text((Path(__file__).parents[1] / "conftest.py").read_text())
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = gpu: needs a GPU")
+    (folder / "test_inner.py").write_text(dedent(INNER))
+    command = [sys.executable, "-m", "pytest", "--junitxml=report.xml", "-p", "no:cacheprovider", *options]
+    done = subprocess.run(command, cwd=folder, env=os.environ | environment, capture_output=True, text=True)
+    told = {}
+    for case in ElementTree.parse(folder / "report.xml").iter("testcase"):
+        told[case.get("name").removeprefix("test_")] = " ".join(part.get("message", "") for part in case)
+    return told, done.stdout
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory):
+    return inner(tmp_path_factory.mktemp("inner"))
+
+
+@pytest.mark.parametrize(("test", "what"), [
+    ("dtype", "the default dtype is float64, was float32"),
+    ("flag", "the recording flag is False, was True"),
+    ("device", "the default device is scalar, was cpu"),
+    ("errors", "NumPy's error handling is"),
+    ("backends", "the registered backends is"),
+    ("ctrl_c", "what Ctrl-C does is"),
+])  # fmt: skip
+def test_a_test_that_leaks_global_state_fails(test, what, outcome):
+    assert f"the test changed global state: {what}" in outcome[0][test]
+
+
+def test_every_test_draws_the_same_random_numbers(outcome):
+    assert outcome[0]["draws"] == outcome[0]["draws_again"] == ""
+
+
+def test_what_a_test_declares_is_forgotten_after_it(outcome):
+    assert outcome[0]["declares"] == outcome[0]["after"] == ""
 
 
 @pytest.fixture
@@ -302,17 +330,17 @@ def without_gpu():
 
 
 @pytest.mark.usefixtures("without_gpu")
-def test_a_gpu_test_is_skipped_with_the_reason(inner):
-    inner.makepyfile(GPU_TEST)
-    result = inner.runpytest_subprocess("-rs")
-    result.assert_outcomes(skipped=1)
-    assert "device 'cuda'" in result.stdout.str()
+def test_a_gpu_test_is_skipped_with_the_reason(outcome):
+    assert "device 'cuda'" in outcome[0]["on_a_gpu"]
 
 
 @pytest.mark.usefixtures("without_gpu")
-def test_a_required_gpu_that_is_missing_is_a_failure(inner, monkeypatch):
-    monkeypatch.setenv("CHAINRULE_REQUIRE_GPU", "1")
-    inner.makepyfile(GPU_TEST)
-    result = inner.runpytest_subprocess()
-    result.assert_outcomes(errors=1)
-    assert "CHAINRULE_REQUIRE_GPU=1, but device 'cuda'" in result.stdout.str()
+def test_each_reason_to_skip_is_told_once_with_the_number_of_tests(outcome):
+    (line,) = [line for line in outcome[1].splitlines() if " skipped: " in line]
+    assert line.startswith("2 skipped: device 'cuda'")
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_a_required_gpu_that_is_missing_is_a_failure(tmp_path):
+    told, _ = inner(tmp_path, "-k", "on_a_gpu", CHAINRULE_REQUIRE_GPU="1")
+    assert "CHAINRULE_REQUIRE_GPU=1, but device 'cuda'" in told["on_a_gpu"]
