@@ -58,9 +58,9 @@ class Browse:
         dialog.dismiss()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium():
-    """A Browse for the tests of one file. The browser starts in a second, with an empty profile; a page takes a tenth."""
+    """A Browse for all tests. The browser starts in a second, with an empty profile; a page takes a tenth."""
     library = pytest.importorskip("playwright.sync_api", reason="pages are driven with axe-playwright-python")
     if CHROMIUM is None:
         pytest.skip("needs Chromium; on Debian and Ubuntu: apt-get install chromium")
