@@ -82,7 +82,7 @@ class Tensor(TensorMethods):
             >>> w.assign([3.0, 4.0]).tolist()
             [3.0, 4.0]
         """
-        if self._node is not None and self._node.primitive is not None:
+        if not self.is_leaf:
             raise GraphError(
                 f"assign: this tensor is the result of a recorded {self._node.label}; only leaves can be assigned. "
                 "Use detach() to get a leaf with the same values"
@@ -93,27 +93,31 @@ class Tensor(TensorMethods):
             shape = getattr(value, "shape", ())
             if shape not in (self.shape, ()):
                 raise ShapeError(f"assign: the new value must have shape {self.shape}, not {shape}")
+            before = self._version, self._access
+            self.mark_changed()  # first, so that a write that is interrupted is noticed, too
             try:
                 self._data = backend.assign(self._data, value)
             except ValueError as error:
+                self._version, self._access = before
                 raise GraphError(
                     f"assign: {error}: this memory was borrowed; copy it with chainrule.tensor(...)"
                 ) from error
-        self.mark_changed()
+            if self._node is not None and self.size <= SMALL:
+                self._node.result = self._data
+        else:
+            self.mark_changed()
         return self
 
-    def mark_changed(self) -> None:
-        """Note that the data was just changed in place, so that a pending backward that needs it raises."""
-        self._version = user_line()
-        if self._node is not None and self.size <= SMALL:
-            self._node.result = self._data
+    def mark_changed(self, line: tuple | None = None) -> None:
+        """Note that the data is changed in place, at the user's line, so that a pending backward that needs it raises."""
+        self._version = line or user_line()
         if self._access is not None:
             self._access = SHARED if self._access is not KEPT else None
 
-    def rehome(self, data):
-        """Let this leaf live in another array with the same values: a part of an optimiser's block, another device.
+    def replace_array(self, data):
+        """Let this leaf hold another array: a part of a flat buffer, one on another device, or a new Python float.
 
-        A graph that waits keeps the old array, which nobody changes any more.
+        A pending backward keeps the old array, so its gradient stays right.
         """
         if isinstance(
             self._access, tuple
@@ -169,6 +173,11 @@ class Tensor(TensorMethods):
             if self._node.primitive is not None:
                 raise GraphError("requires_grad: the result of a recorded call keeps its history; use detach()")
             self._node = None
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded call made this tensor: only leaves can be changed in place."""
+        return self._node is None or self._node.primitive is None
 
     @property
     def shape(self) -> tuple[int, ...]:

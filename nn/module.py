@@ -137,7 +137,7 @@ class Module:
                     f"to: a model computes with a floating dtype such as 'float32', not with {moved.dtype}"
                 )
             if moved is not item and (item.dtype.kind == "f" or moved.dtype == item.dtype):  # whole numbers stay whole
-                item.rehome(raw(moved))
+                item.replace_array(raw(moved))
                 if item.requires_grad:
                     item.grad = None
         return self

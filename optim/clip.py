@@ -4,8 +4,8 @@ import numpy as np
 
 from ..autograd.arguments import positive
 from ..autograd.errors import ArgumentError, DeviceError, GraphError
-from ..autograd.tensor import Tensor, owner, raw
-from .block import STRETCH, gradient, label_of
+from ..autograd.tensor import Tensor, owner
+from .flat import gradient, label_of, sum_of_squares
 
 
 def grad_norm(params):
@@ -13,7 +13,7 @@ def grad_norm(params):
 
     The squares are added up in float64, in which those of float32 and float16 can neither overflow nor vanish.
 
-    Shape: params are tensors or (name, tensor) pairs, all on one device; those without gradient are passed over. The
+    Shape: params are tensors or (name, tensor) pairs, all on one device; those without gradient are skipped. The
         result is a float64 of shape () on that device; no value is read on the host.
     Raises: GraphError if no parameter has a gradient; DeviceError if they are on several devices.
     Example:
@@ -24,7 +24,7 @@ def grad_norm(params):
         10.0
     """
     backend, found = _gradients("grad_norm", params)
-    return Tensor._wrap(backend.asarray(_norm(backend, found)))
+    return Tensor._wrap(backend.asarray(_norm(found)))
 
 
 def clip_grad_norm(params, max_norm):
@@ -46,16 +46,16 @@ def clip_grad_norm(params, max_norm):
     """
     positive("clip_grad_norm", "max_norm", max_norm)
     backend, found = _gradients("clip_grad_norm", params)
-    norm = _norm(backend, found)
+    norm = _norm(found)
     if backend.on_host and not np.isfinite(norm):
-        refuse_nonfinite("clip_grad_norm", found)
+        check_finite("clip_grad_norm", [(label, g) for label, _, g in found])
         raise GraphError("clip_grad_norm: the gradients are so large that their norm overflows; scale the loss down")
     if not backend.on_host or norm > max_norm:  # on a device a factor of 1 costs less than to look
         scale = max_norm / norm if backend.on_host else backend.xp.minimum(max_norm / norm, 1.0)
         for _, p, g in found:
             wide = np.promote_types(g.dtype, np.float32)  # the factor may be too small for float16
             clipped = g.astype(wide, copy=False) * scale.astype(wide)
-            p._node.grad = backend.asarray(clipped, dtype=g.dtype)
+            p.grad = Tensor._wrap(backend.asarray(clipped, dtype=g.dtype))
     return Tensor._wrap(backend.asarray(norm))
 
 
@@ -77,17 +77,17 @@ def clip_grad_value(params, limit):
     positive("clip_grad_value", "limit", limit)
     backend, found = _gradients("clip_grad_value", params)
     if backend.on_host:
-        refuse_nonfinite("clip_grad_value", found)
+        check_finite("clip_grad_value", [(label, g) for label, _, g in found])
     for _, p, g in found:
-        p._node.grad = backend.asarray(g.clip(-limit, limit))
+        p.grad = Tensor._wrap(backend.asarray(g.clip(-limit, limit)))
 
 
-def refuse_nonfinite(operation, found, now="nothing was changed"):
-    """A GraphError that names the first of (label, parameter, gradient) whose gradient is nan or infinite.
+def check_finite(operation, found, now="nothing was changed"):
+    """Check that no gradient is nan or infinite, of pairs (label of the parameter, gradient as an array on the host).
 
-    It reads the values, so the gradients must be on the host.
+    Raises: GraphError that names the first that is.
     """
-    for label, _, g in found:
+    for label, g in found:
         if not np.isfinite(g).all():
             nans, infs = int(np.isnan(g).sum()), int(np.isinf(g).sum())
             raise GraphError(
@@ -115,7 +115,7 @@ def named(operation, params):
 
 def _gradients(operation, params):
     """(backend, [(label, parameter, gradient array)]) of the parameters that have a gradient."""
-    found = [(label, p, raw(gradient(p))) for label, p in named(operation, params) if gradient(p) is not None]
+    found = [(label, p, gradient(p)) for label, p in named(operation, params) if gradient(p) is not None]
     if not found:
         raise GraphError(f"{operation}: no parameter has a gradient; call loss.backward() first")
     backend = owner(found[0][2])
@@ -129,14 +129,6 @@ def _gradients(operation, params):
     return backend, found
 
 
-def _norm(backend, found):
-    """√Σ g² in float64, of shape (); on the host stretch by stretch, which a core's cache holds."""
-    xp = np if backend.array_type is float else backend.xp
-    total = xp.zeros((), np.float64)
-    for _, _, g in found:
-        flat = g.reshape(-1)
-        length = STRETCH if backend.on_host else max(g.size, 1)
-        for a in range(0, g.size, length):
-            part = flat[a : a + length].astype(np.float64, copy=False)
-            total = total + xp.dot(part, part)
-    return xp.sqrt(total)
+def _norm(found):
+    """√Σ g² in float64, of shape ()."""
+    return owner(found[0][2]).xp.sqrt(sum_of_squares([g for _, _, g in found], np.float64))

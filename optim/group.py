@@ -37,7 +37,7 @@ class Group(dict):
         return self
 
     def update(self, options):
-        """Set several options: all, or none if one is refused."""
+        """Set several options: all, or none if one is not valid."""
         kind, old = type(self._optimizer).__name__, self.options
         for name in options:
             if name not in old:
@@ -91,11 +91,3 @@ def _listed(kind, params):
             f"{kind}: params must be a list of parameters such as model.parameters(), not {params!r:.80}"
         )
     return list(params)
-
-
-def by_home(params):
-    """The parameters by device and dtype: those of one home make a block."""
-    homes = {}
-    for p in params:
-        homes.setdefault((p.device, p.dtype), []).append(p)
-    return homes.values()

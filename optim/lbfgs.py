@@ -6,12 +6,11 @@ from functools import partial
 import numpy as np
 
 from ..autograd.arguments import not_negative, whole
-from ..autograd.callsite import user_line
 from ..autograd.errors import ArgumentError, CheckpointError, GraphError
 from ..autograd.grad_mode import enable_grad
-from ..autograd.tensor import Tensor, raw
-from .block import gradient
-from .clip import refuse_nonfinite
+from ..autograd.tensor import Tensor
+from .clip import check_finite
+from .flat import gradient, sum_of_squares
 from .line_search import Point, strong_wolfe
 from .optimizer import Optimizer
 
@@ -51,7 +50,7 @@ class LBFGS(Optimizer):
         (4.0, [1.0, 1.0])
     """
 
-    whole_batch = True
+    whole_batch = whole_buffer = True
 
     def __init__(
         self, params, lr=1.0, max_iter=20, max_eval=None, tolerance_grad=1e-7, tolerance_change=1e-9, history_size=100,
@@ -61,13 +60,13 @@ class LBFGS(Optimizer):
             params, lr, max_iter=max_iter, max_eval=max_eval, tolerance_grad=tolerance_grad,
             tolerance_change=tolerance_change, history_size=history_size, line_search=line_search,
         )  # fmt: skip
-        if len(self._blocks) > 1:
+        if len(self.buffers) > 1:
             kinds = ", ".join(sorted({f"{p.dtype} on {p.device!r}" for p in self.params}))
             raise ArgumentError(
                 f"LBFGS: needs one group of one device and dtype, was given {len(self.groups)} of {kinds}"
             )
-        self._block = self._blocks[0][1]
-        self._dtype = np.promote_types(self._block.flat.dtype, np.float32)
+        self._flat = self.buffers[0][1]
+        self._dtype = np.promote_types(self._flat.values.dtype, np.float32)
         self._pairs = deque()  # (s, y, s · y) of the latest moves, the newest last: the changes of x and of g
         self._last = None  # (x, g) at the start of the last move
         self.evaluations = 0
@@ -97,8 +96,8 @@ class LBFGS(Optimizer):
         most, change = options["max_eval"] or options["max_iter"] * 5 // 4, options["tolerance_change"]
         value, at = self._evaluate(closure)
         if not at.finite and self._last is not None:
-            self._move(self._last[0])
-        self._refuse_bad(at)
+            self._flat.store(self._last[0])
+        self._check_finite(at)
         good = at
         try:
             for i in range(options["max_iter"]):
@@ -107,7 +106,7 @@ class LBFGS(Optimizer):
                 t = lr if self._last else min(1.0, 1.0 / self._number(abs(at.g).sum())) * lr
                 direction = self._direction(at)
                 self._last = at.x, at.g
-                start = at._replace(t=0.0, slope=self._number(self._block.xp.dot(at.g, direction)))
+                start = at._replace(t=0.0, slope=self._number(self._flat.xp.dot(at.g, direction)))
                 if not start.slope < -change or t == 0:
                     break
                 phi, longest = partial(self._try, closure, start.x, direction), self._number(abs(direction).max())
@@ -116,19 +115,18 @@ class LBFGS(Optimizer):
                 elif i + 1 < options["max_iter"]:
                     at = phi(t)
                 else:  # where the next step will look
-                    self._move(start.x + t * direction)
+                    self._flat.store(start.x + t * direction)
                     break
-                self._refuse_bad(at)
+                self._check_finite(at)
                 good = at
-                self._move(at.x)  # a line search may have looked elsewhere last
+                self._flat.store(at.x)  # a line search may have looked elsewhere last
                 spent = self.evaluations - before >= most
                 if spent or at.t * longest <= change or abs(at.loss - start.loss) < change:
                     break
         except BaseException:
-            self._move(good.x)
+            self._flat.store(good.x)
             raise
-        xp = self._block.xp
-        self._squares = [xp.dot(at.g, at.g)]
+        self._squares = [sum_of_squares([at.g])]
         self.steps, self.last_lr = self.steps + 1, lr
         return value
 
@@ -140,12 +138,12 @@ class LBFGS(Optimizer):
         return super().state_dict() | {"evaluations": self.evaluations, "moves": moves}
 
     def load_state_dict(self, state):
-        ours, n = isinstance(state, dict) and state.get("kind") == self._kind, self._block.flat.size
+        ours, n = isinstance(state, dict) and state.get("kind") == self._kind, self._flat.values.size
         moves = [[_host(a) for a in move] for move in state.get("moves", [[]])] if ours else []
         if any([a.shape for a in move] != [(n,), (n,)] for move in moves):
             raise CheckpointError(f"LBFGS.load_state_dict: the state does not fit; its moves are not of {n} parameters")
         super().load_state_dict(state)
-        xp, self.evaluations = self._block.xp, state["evaluations"]
+        xp, self.evaluations = self._flat.xp, state["evaluations"]
         self._last, *pairs = [[xp.asarray(a, self._dtype) for a in move] for move in moves] or [None]
         self._pairs = deque((s, y, xp.dot(s, y)) for s, y in pairs)
 
@@ -162,62 +160,49 @@ class LBFGS(Optimizer):
             raise ArgumentError(
                 f"LBFGS.step: the closure must return the loss, one number, not {value!r:.80}"
             ) from None
-        xp, flat = self._block.xp, self._block.flat
-        g = xp.zeros(flat.shape, self._dtype)
-        runs = self._block.runs()
-        self._refuse_missing_gradients([(0, self._block, runs)])
-        for run in runs:
-            g[run.first : run.last] = run.gradient
-        slope = 0.0 if direction is None else self._number(xp.dot(g, direction))
-        return value, Point(t, flat.astype(self._dtype), loss, g, slope, self._number(abs(g).max()))
+        flat = self._flat
+        gradient = flat.gather()
+        self._check_gradients_reached(gradient is not None)
+        g, x = gradient.astype(self._dtype), flat.values.astype(self._dtype)  # copies
+        slope = 0.0 if direction is None else self._number(flat.xp.dot(g, direction))
+        return value, Point(t, x, loss, g, slope, self._number(abs(g).max()))
 
     def _try(self, closure, x, direction, t):
         """The Point at distance t from x."""
-        self._move(x + t * direction)
+        self._flat.store(x + t * direction)
         return self._evaluate(closure, direction, t)[1]
-
-    def _move(self, x):
-        """Make x the parameters."""
-        block, line = self._block, user_line()
-        block.flat[:] = x
-        for p, (a, _) in zip(block.params, block.spans, strict=True):
-            p._version = line
-            if block.scalar:
-                p._data = p._node.result = float(block.flat[a])
 
     def _direction(self, at):
         """-H g by the two loops of algorithm 7.4, with the last move among the pairs."""
-        dot = self._block.xp.dot
+        dot = self._flat.xp.dot
         if self._last is not None:
             s, y = at.x - self._last[0], at.g - self._last[1]
             if self._number(dot(s, y)) > CURVED:
                 self._pairs.append((s, y, dot(s, y)))
         while len(self._pairs) > self.groups[0]["history_size"]:
             self._pairs.popleft()
-        d, shares = -at.g, []
+        d, steps = -at.g, []
         for s, y, sy in reversed(self._pairs):
-            shares.append(dot(s, d) / sy)
-            d -= shares[-1] * y
+            steps.append(dot(s, d) / sy)
+            d -= steps[-1] * y
         if self._pairs:
             _, y, sy = self._pairs[-1]
             d *= sy / dot(y, y)
         for s, y, sy in self._pairs:
-            d += (shares.pop() - dot(y, d) / sy) * s
+            d += (steps.pop() - dot(y, d) / sy) * s
         return d
 
-    def _refuse_bad(self, at):
+    def _check_finite(self, at):
         if at.finite:
             return
-        to_numpy = self._block.backend.to_numpy
-        held = [
-            (self._label(i), p, to_numpy(raw(g))) for i, p in enumerate(self.params) if (g := gradient(p)) is not None
-        ]
-        refuse_nonfinite("LBFGS.step", held, RESTORED)
+        to_numpy = self._flat.backend.to_numpy
+        held = [(self._label(i), to_numpy(g)) for i, p in enumerate(self.params) if (g := gradient(p)) is not None]
+        check_finite("LBFGS.step", held, RESTORED)
         raise GraphError(f"LBFGS.step: the loss is {at.loss}; {RESTORED}. A lower lr or a line search often helps")
 
     def _number(self, value):
         """A number of the device, read on the host."""
-        return float(self._block.backend.to_numpy(value))
+        return float(self._flat.backend.to_numpy(value))
 
 
 def _host(a):

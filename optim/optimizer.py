@@ -1,6 +1,6 @@
 """The base of all optimisers: the step that hands parameters and gradients to an update rule.
 
-An update rule is a pure function of arrays. It is run over flat blocks (block.py), so it never sees a shape.
+An update rule is a pure function of arrays. It is run over flat buffers (flat.py), so it never sees a shape.
 """
 
 import warnings
@@ -8,14 +8,13 @@ from math import isfinite
 
 import numpy as np
 
-from ..autograd.callsite import user_line
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.grad_mode import enable_grad
 from ..autograd.tensor import Tensor, owner, raw
-from .block import Block, gradient, label_of
-from .clip import refuse_nonfinite
-from .group import by_home, groups_of
-from .saved import saved, take_over
+from .clip import check_finite
+from .flat import buffers, gradient, label_of, sum_of_squares
+from .group import groups_of
+from .state import load, saved
 
 
 class Optimizer:
@@ -31,6 +30,7 @@ class Optimizer:
         last_lr: the learning rate of the last step, in the first group; None before it.
         grad_norm: the 2-norm of all gradients at the last step, as a Tensor on their device; None before it.
         steps: how many steps were taken.
+        buffers: what holds the parameters and state, as (position of the group, FlatBuffer); see optim/flat.py.
 
     Raises: ArgumentError for an empty list, a parameter given twice, something that is no leaf requiring grad, an
         option that does not exist, or one outside its range.
@@ -48,19 +48,20 @@ class Optimizer:
     """
 
     whole_batch = False  # whether a step must see the same loss at every call: all data, no clipping
+    whole_buffer = False  # whether all parameters of one device and dtype must stand in one array, also on the host
 
     def __init__(self, params, lr, **options):
         self._kind = type(self).__name__
         self.groups, self._names = groups_of(self, params, {"lr": lr, **options})
         self.params = [p for group in self.groups for p in group["params"]]
-        self._refuse_bad_parameters()
+        self._check_parameters()
         self.steps, self.last_lr = 0, None
-        self._squares = []  # of the gradients of the last step, summed in each block
+        self._squares = []  # of the gradients of the last step, summed in each buffer
         self._warned = False
-        self._blocks = [  # each with the position of its group
-            (i, Block(params, self.state(**group.options)))
+        self.buffers = [
+            (i, flat)
             for i, group in enumerate(self.groups)
-            for params in by_home(group["params"])
+            for flat in buffers(group["params"], self.state(**group.options), whole=self.whole_buffer)
         ]
         code = self.update.__code__
         asked = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -100,22 +101,21 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 value = closure()
-        line, rates = user_line(), [self.rate(group) for group in self.groups]
-        work = [(i, block, block.runs()) for i, block in self._blocks]
-        self._refuse_missing_gradients(work)
-        self._squares = self._checked_squares([(block, runs) for _, block, runs in work if runs])
-        for i, block, runs in work:
+        rates = [self.rate(group) for group in self.groups]
+        work = [(i, flat) for i, flat in self.buffers if flat.gather() is not None]
+        self._check_gradients_reached(work)
+        self._squares = self._checked_squares([flat.gradient for _, flat in work])
+        for i, flat in work:
             group = self.groups[i]
             options = {name: rates[i] if name == "lr" else group[name] for name in self._asked}
-            block.step(self.update, options, self._counted, runs, line)
+            flat.step(self.update, options, self._counted)
         self.steps, self.last_lr = self.steps + 1, rates[0]
         return value
 
     def zero_grad(self):
         """Forget the gradients of all parameters."""
-        for p in self.params:
-            if p._node is not None:
-                p._node.grad = None
+        for _, flat in self.buffers:
+            flat.zero_grad()
 
     @property
     def lr(self):
@@ -130,9 +130,9 @@ class Optimizer:
     def grad_norm(self):
         if not self._squares:
             return None
-        homes = {owner(s) for s in self._squares}
-        if len(homes) == 1 and not next(iter(homes)).on_host:
-            return Tensor._wrap(homes.pop().xp.sqrt(sum(self._squares)))
+        backends = {owner(s) for s in self._squares}
+        if len(backends) == 1 and not next(iter(backends)).on_host:
+            return Tensor._wrap(backends.pop().xp.sqrt(sum(self._squares)))
         return Tensor._wrap(
             np.asarray(np.sqrt(sum(s if owner(s).on_host else float(s) for s in self._squares)), np.float64)
         )
@@ -150,13 +150,13 @@ class Optimizer:
         return saved(self)
 
     def load_state_dict(self, state):
-        """Take over what state_dict() returned, options included: all of it, or nothing if anything does not fit.
+        """Load what state_dict() returned, options included: all of it, or nothing if anything does not fit.
 
         A learning rate that is a schedule stays the one that this optimiser was made with.
 
         Raises: CheckpointError that says what does not fit.
         """
-        take_over(self, state)
+        load(self, state)
 
     def __repr__(self):
         groups = f" in {len(self.groups)} groups" if len(self.groups) > 1 else ""
@@ -185,21 +185,23 @@ class Optimizer:
         """What messages call parameter i."""
         return label_of(i, self.params[i], self._names.get(i))
 
-    def _checked_squares(self, work):
-        """The sum of the squared gradients in each block; raises if one that can be read for free is not finite."""
+    def _checked_squares(self, gradients):
+        """The sum of the squares of each flat gradient; raises if one that can be read for free is not finite."""
         with np.errstate(over="ignore"):
-            squares = [block.squares(runs) for block, runs in work]
+            squares = [sum_of_squares([g]) for g in gradients]
         if all(isfinite(s) for s in squares if owner(s).on_host):
             return squares
-        held = [(self._label(i), p, np.asarray(raw(gradient(p)))) for i, p in enumerate(self.params) if _on_host(p)]
-        refuse_nonfinite(f"{self._kind}.step", held)
-        wide = lambda s: np.longdouble if owner(s).on_host else None  # the squares only overflowed
-        return [block.squares(runs, wide(s)) for (block, runs), s in zip(work, squares, strict=True)]
+        held = [(self._label(i), np.asarray(gradient(p))) for i, p in enumerate(self.params) if _on_host(p)]
+        check_finite(f"{self._kind}.step", held)
+        return [  # the squares only overflowed
+            sum_of_squares([g], np.longdouble) if owner(g).on_host else s
+            for g, s in zip(gradients, squares, strict=True)
+        ]
 
-    def _refuse_bad_parameters(self):
+    def _check_parameters(self):
         first = {}
         for i, p in enumerate(self.params):
-            if not isinstance(p, Tensor) or p._node is None or p._node.plan is not None:
+            if not isinstance(p, Tensor) or not p.requires_grad or not p.is_leaf:
                 raise ArgumentError(f"{self._kind}: parameter {i} must be a leaf that requires grad, it is {p!r:.80}")
             if first.setdefault(id(p), i) != i:
                 raise ArgumentError(
@@ -207,12 +209,12 @@ class Optimizer:
                     "list each once"
                 )
 
-    def _refuse_missing_gradients(self, work):
-        if not any(runs for _, _, runs in work):
+    def _check_gradients_reached(self, work):
+        if not work:
             raise GraphError(f"{self._kind}.step: no parameter has a gradient; call loss.backward() first")
         if self._warned:
             return
-        missing = [i for i, p in enumerate(self.params) if p._node is not None and p._node.grad is None]
+        missing = [i for i, p in enumerate(self.params) if gradient(p) is None and p.requires_grad]
         if missing:
             self._warned = True
             warnings.warn(
@@ -224,4 +226,4 @@ class Optimizer:
 
 def _on_host(p):
     """Whether p has a gradient that can be read for free."""
-    return gradient(p) is not None and owner(p._data).on_host
+    return gradient(p) is not None and owner(raw(p)).on_host

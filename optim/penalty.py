@@ -6,7 +6,7 @@ from ..autograd.arguments import flag, positive
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.ops.elementwise import absolute, square
 from ..autograd.ops.reduce import sum_
-from ..autograd.tensor import owner
+from ..autograd.tensor import owner, raw
 from .clip import named
 
 
@@ -62,10 +62,10 @@ def max_norm(params, limit, axis=0):
     positive("max_norm", "limit", limit)
     found = _weights("max_norm", params)
     for label, w in found:
-        if w._node is not None and w._node.primitive is not None:
+        if not w.is_leaf:
             raise GraphError(f"max_norm: {label} is the result of a recorded call; only leaves can be changed in place")
     for _, w in found:
-        xp, wide = owner(w._data).xp, w._data.astype(np.promote_types(w.dtype, np.float32), copy=False)
+        xp, wide = owner(raw(w)).xp, raw(w).astype(np.promote_types(w.dtype, np.float32), copy=False)
         norms = xp.sqrt(xp.sum(wide * wide, axis=axis, keepdims=True))
         w.assign(wide * (limit / xp.maximum(norms, limit)))  # exactly 1 for those within the limit, 0 included
 

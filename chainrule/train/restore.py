@@ -43,7 +43,7 @@ def untouched(run):
     finally:
         for item, home, values in homes:
             if item._data is not home:  # another optimiser has moved it
-                item.rehome(home)
+                item.replace_array(home)
             item.assign(values)
         for p, g in gradients:
             p.grad = g

@@ -187,7 +187,7 @@ def test_moving_a_leaf_into_another_array_does_not_hide_a_change(taken):
     data = w.data if early is None else early
     if taken == "written before":
         data[...] = 7
-    w.rehome(w.numpy())
+    w.replace_array(w.numpy())
     if taken != "written before":
         data[...] = 7
     expect_right_or_raises(loss, w, [2.0, 4.0])

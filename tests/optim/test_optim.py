@@ -10,7 +10,7 @@ from optimizer_formulas import CASES, RULES, SHAPES, expected, gradients, leaves
 
 import chainrule as cr
 from chainrule import optim
-from chainrule.optim import block
+from chainrule.optim import flat
 
 STATES = {
     name: list(make.state(**make(leaves(start()), **options).groups[0])) for name, (make, _, options) in CASES.items()
@@ -177,12 +177,12 @@ def test_the_rule_unperturbed_passes_through_the_same_wrapper(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_steps_over_several_stretches_are_those_of_the_formula(name, monkeypatch):
-    monkeypatch.setattr(block, "STRETCH", 5)
+    monkeypatch.setattr(flat, "CHUNK", 5)
     equal(train(made(name, leaves(start())), 20), expected(name, 20))
 
 
 def test_parameters_longer_than_a_stretch_are_updated_to_the_end():
-    shapes = ((3,), (2 * block.STRETCH + 7,), (block.STRETCH - 1,), (5, 5))
+    shapes = ((3,), (2 * flat.CHUNK + 7,), (flat.CHUNK - 1,), (5, 5))
     ours = train(made("Adam with options", leaves(start(shapes))), 2, shapes=shapes)
     equal(ours, expected("Adam with options", 2, shapes))
 

@@ -1,6 +1,7 @@
 """What a step of an optimiser changes, refuses and measures; rules of one's own."""
 
 import math
+import sys
 import warnings
 
 import device_double
@@ -10,7 +11,7 @@ from optimizer_formulas import CASES, gradients, leaves, made, one, snapshot, st
 
 import chainrule as cr
 from chainrule import optim
-from chainrule.optim import block
+from chainrule.optim import flat
 
 # ---- what a step changes and what it leaves alone
 
@@ -405,11 +406,11 @@ def test_a_gradient_that_is_not_finite_in_one_block_changes_no_other():
 
 
 def test_a_gradient_that_is_not_finite_in_the_middle_of_many_stretches_is_found():
-    (p,) = leaves([np.ones(3 * block.STRETCH)], "float32")
-    optimizer, g = optim.SGD([p], lr=1.0), np.zeros(3 * block.STRETCH)
-    g[2 * block.STRETCH - 1] = math.nan
+    (p,) = leaves([np.ones(3 * flat.CHUNK)], "float32")
+    optimizer, g = optim.SGD([p], lr=1.0), np.zeros(3 * flat.CHUNK)
+    g[2 * flat.CHUNK - 1] = math.nan
     p.grad = g
-    with pytest.raises(cr.GraphError, match=f"1 nan and 0 infinite of {3 * block.STRETCH}"):
+    with pytest.raises(cr.GraphError, match=f"1 nan and 0 infinite of {3 * flat.CHUNK}"):
         optimizer.step()
 
 
@@ -511,8 +512,10 @@ def test_on_a_device_the_norm_stays_there_until_it_is_read(strict):
 def test_on_a_device_a_step_measures_the_gradients_once(strict, monkeypatch):
     (p,) = leaves([np.ones(2)], "float32", strict)
     optimizer, measured = optim.Adam([p]), []
-    squares = block.Block.squares
-    monkeypatch.setattr(block.Block, "squares", lambda self, *args: measured.append(1) or squares(self, *args))
+    squares = flat.sum_of_squares
+    monkeypatch.setattr(
+        sys.modules[optim.Optimizer.__module__], "sum_of_squares", lambda *args: measured.append(1) or squares(*args)
+    )
     p.grad = cr.tensor([3.0, 4.0], device=strict)
     optimizer.step()
     assert len(measured) == 1

@@ -10,7 +10,7 @@ from .group import Group
 
 def saved(optimizer):
     """What Optimizer.state_dict returns: the options of each group and, for each parameter, its state and updates."""
-    entries = {id(p): e for _, block in optimizer._blocks for p, e in zip(block.params, block.entries(), strict=True)}
+    entries = {id(p): e for _, flat in optimizer.buffers for p, e in zip(flat.params, flat.entries(), strict=True)}
     groups = [{k: repr(v) if callable(v) else v for k, v in group.options.items()} for group in optimizer.groups]
     return {
         "kind": type(optimizer).__name__,
@@ -27,7 +27,7 @@ def _schedule_state(lr):
     return None if not callable(lr) else lr.state_dict() if hasattr(lr, "state_dict") else {}
 
 
-def take_over(optimizer, state):
+def load(optimizer, state):
     """Give an optimiser a state that `saved` returned; nothing changes if anything does not fit.
 
     Raises: CheckpointError that says what does not fit.
@@ -37,17 +37,17 @@ def take_over(optimizer, state):
         raise CheckpointError(
             f"{type(optimizer).__name__}.load_state_dict: the state does not fit; " + "; ".join(faults[:5])
         )
-    _take_over_schedules([group["lr"] for group in optimizer.groups], state["schedules"])
+    _load_schedules([group["lr"] for group in optimizer.groups], state["schedules"])
     entries = dict(zip(map(id, optimizer.params), state["state"], strict=True))
-    for _, block in optimizer._blocks:
-        block.take_over([entries[id(p)] for p in block.params])
+    for _, flat in optimizer.buffers:
+        flat.load([entries[id(p)] for p in flat.params])
     for group, options in zip(optimizer.groups, state["groups"], strict=True):
         group.update({k: v for k, v in options.items() if k != "size" and not callable(group[k])})
     optimizer.steps, optimizer.last_lr = state["steps"], state["last_lr"]
 
 
-def _take_over_schedules(schedules, states):
-    """Let each schedule take over its state; if one refuses, all are as before."""
+def _load_schedules(schedules, states):
+    """Let each schedule load its state; if one does not fit, all are as before."""
     pairs = [(s, new) for s, new in zip(schedules, states, strict=True) if hasattr(s, "load_state_dict")]
     before = [s.state_dict() for s, _ in pairs]
     try:

@@ -1,0 +1,229 @@
+"""The flat buffer: parameters in one array, with their gradient and an optimiser's state in arrays like it.
+
+An update rule, a norm, a reduction over many workers or a recorded program then meets one array, whatever the shapes of
+the parameters in it.
+"""
+
+from math import inf
+
+import numpy as np
+
+from ..autograd.callsite import user_line
+from ..autograd.errors import GraphError
+from ..autograd.tensor import Tensor, owner, raw
+
+CHUNK = 32768  # elements: a chunk of values, gradient and state stays in a core's second-level cache
+
+
+class FlatBuffer:
+    """Parameters of one device and dtype as one flat array, of which their data become parts.
+
+    `gather()` brings all gradients into one array, `store(...)` writes what was made of them; between the two, `step` runs
+    an update rule chunk by chunk.
+
+    Fields:
+        params: the parameters; spans: for each, the (first, last) of its elements.
+        values: all parameters, (n,); written by `store` alone.
+        gradient: what gather() returned, (n,); None from the end of a step on, so that it keeps no memory.
+        due: what the coming step updates, as gather() found it: (t, i, j) for params[i:j], neighbours with gradients of
+            which this will be update number t.
+        state: {kind: array like `values`}; float32 for float16, which cannot hold small squares. Written by `store` alone.
+        updates: for each parameter, how often it was updated.
+    """
+
+    def __init__(self, params, state):
+        self.params, self.backend = params, owner(raw(params[0]))
+        bounds = np.cumsum([0, *(p.size for p in params)]).tolist()
+        self.spans = list(zip(bounds[:-1], bounds[1:], strict=True))
+        self.scalar = self.backend.array_type is float  # Python floats cannot be parts of an array: they are copied
+        self.xp = np if self.scalar else self.backend.xp
+        self.values = self.xp.concatenate([self.xp.asarray(raw(p)).reshape(-1) for p in params])
+        self.state = {kind: self.xp.full_like(_wide(self.values), start) for kind, start in state.items()}
+        self.gradient, self.due, self.updates = None, [], [0] * len(params)
+        self._places, self._spread = self._parts(self.values), None
+        if not self.scalar:
+            for p, place in zip(params, self._places, strict=True):
+                p.replace_array(place)
+
+    def __reduce__(self):  # a copy gathers the copied parameters anew: they are to be parts of its own array
+        return _copied, (self.params, self.state, self.updates)
+
+    def _parts(self, flat):
+        """What of a flat array belongs to each parameter, in its shape."""
+        return [flat[a:b].reshape(p.shape) for p, (a, b) in zip(self.params, self.spans, strict=True)]
+
+    # ---- gradients in
+
+    def gather(self):
+        """The gradients of all parameters as one array (n,), 0 for those without one; None if none has one.
+
+        Read it, do not write to it: nothing is copied where the gradients are parts of one array already (see `spread`), or
+        where there is but one parameter.
+
+        Raises: GraphError if a parameter is no longer a part of `values`.
+        """
+        if self.scalar:
+            self.values[:] = [raw(p) for p in self.params]
+        found, self.due = [], []
+        for i, (p, place, updates) in enumerate(zip(self.params, self._places, self.updates, strict=True)):
+            if p._data is not place and not self.scalar:
+                raise GraphError(
+                    "step: a parameter was moved, or given to another optimiser, after this optimiser was made; "
+                    "make the optimiser after model.to(...)"
+                )
+            found.append(g := gradient(p))
+            if g is not None:
+                t, first, last = self.due[-1] if self.due else (0, 0, 0)
+                if t == updates + 1 and last == i:
+                    self.due[-1] = t, first, i + 1
+                else:
+                    self.due.append((updates + 1, i, i + 1))
+        if not self.due:
+            self.gradient = None
+        elif self.scalar:
+            self.gradient = np.asarray([0.0 if g is None else g for g in found])
+        elif self._spread and all(g is part for g, part in zip(found, self._spread[1], strict=True)):
+            self.gradient = self._spread[0]
+        else:
+            if len(self.due) > 1 or self.due[0][1:] != (0, len(found)):
+                found = [self.xp.zeros_like(v) if g is None else g for g, v in zip(found, self._places, strict=True)]
+            parts = [g.reshape(-1) for g in found]
+            self.gradient = parts[0] if len(parts) == 1 else self.xp.concatenate(parts)
+        return self.gradient
+
+    def zero_grad(self):
+        """Forget the gradients of all parameters."""
+        self.gradient = None
+        for p in self.params:
+            if p._node is not None:
+                p._node.grad = None
+
+    def spread(self, gradient):
+        """Let each parameter's gradient be its part of this array (n,), which nobody else may hold or write to later.
+
+        For whoever has the whole: a sum over many workers, or a program that wrote it. gather() then copies nothing.
+        """
+        self._spread = gradient, self._parts(gradient)
+        for p, part in zip(self.params, self._spread[1], strict=True):
+            if p.requires_grad:
+                p._node.grad = part
+
+    # ---- new values out
+
+    def step(self, rule, options, counted):
+        """Run an update rule over all that is due, with the count `t` among its options if `counted`."""
+        for t, i, j in self.due:
+            first, last = self.spans[i][0], self.spans[j - 1][1]
+            if counted:
+                options["t"] = t
+            length = CHUNK if self.backend.on_host else last - first  # on a device every call costs a launch
+            self._mark(first, last)
+            for a in range(first, last, length or 1):
+                b = min(a + length, last)
+                state = [s[a:b] for s in self.state.values()]
+                self._write(a, b, *rule(_wide(self.values[a:b]), _wide(self.gradient[a:b]), *state, **options))
+            self.updates[i:j] = [t] * (j - i)
+        self.gradient = None
+
+    def store(self, values, *state, first=0, last=None):
+        """Write elements [first, last) of the parameters (None leaves them) and of each kind of state."""
+        last = self.values.size if last is None else last
+        if values is not None:
+            self._mark(first, last)
+        self._write(first, last, values, *state)
+
+    def _mark(self, first, last):
+        """Mark parameters as changed at the user's line, before anything is written.
+
+        A backward that still needs the old values then raises, also after a write that was interrupted.
+        """
+        line = user_line()
+        for p, (a, b) in zip(self.params, self.spans, strict=True):
+            if a < last and first < b:
+                p.mark_changed(line)
+
+    def _write(self, first, last, values, *state):
+        if values is not None:
+            self.values[first:last] = values
+            if self.scalar:
+                for p, value in zip(self.params[first:last], self.values[first:last].tolist(), strict=True):
+                    p.replace_array(value)
+        for old, new in zip(self.state.values(), state, strict=True):
+            old[first:last] = new
+
+    # ---- saving
+
+    def entries(self):
+        """For each parameter its state, as copies in its own shape, and its count of updates."""
+        for p, (a, b), updates in zip(self.params, self.spans, self.updates, strict=True):
+            entry = {kind: Tensor._wrap(s[a:b].reshape(p.shape).copy()) for kind, s in self.state.items()}
+            yield entry | {"updates": updates}
+
+    def load(self, entries):
+        """Load what entries() returned, of the same shapes."""
+        for i, ((a, b), entry) in enumerate(zip(self.spans, entries, strict=True)):
+            values = [v.numpy() if isinstance(v, Tensor) else np.asarray(v) for v in map(entry.get, self.state)]
+            state = [
+                self.xp.asarray(v.reshape(-1).astype(s.dtype)) for v, s in zip(values, self.state.values(), strict=True)
+            ]
+            self.store(None, *state, first=a, last=b)
+            self.updates[i] = entry["updates"]
+
+
+def buffers(params, state, whole=False):
+    """Flat buffers that hold `params`: one for each device and dtype, in order.
+
+    On the host, where memory is slow and calls are cheap, they are cut at CHUNK elements, and a larger parameter has its
+    own, whose gradient need not be copied; not if `whole`.
+    """
+    kinds = {}
+    for p in params:
+        kinds.setdefault((p.device, p.dtype), []).append(p)
+    for members in kinds.values():
+        room = inf if whole or not owner(raw(members[0])).on_host else CHUNK
+        start, size = 0, 0
+        for i, p in enumerate(members):
+            if i > start and size + p.size > room:
+                yield FlatBuffer(members[start:i], state)
+                start, size = i, 0
+            size += p.size
+        yield FlatBuffer(members[start:], state)
+
+
+def _copied(params, state, updates):
+    flat = FlatBuffer(params, {})
+    flat.state, flat.updates = state, updates
+    return flat
+
+
+def _wide(part):
+    """A part of a buffer in the dtype that updates are computed in."""
+    return part.astype(np.float32) if part.dtype == np.float16 else part
+
+
+def sum_of_squares(gradients, dtype=None):
+    """Σ g² over arrays of one device, as an array scalar there: not finite if a gradient is not, or if it overflows.
+
+    It is added up in their own dtype, float32 for float16, or in `dtype`; NumPy arrays are converted chunk by chunk.
+    """
+    total = 0
+    for g in gradients:
+        backend, flat = owner(g), g.reshape(-1)
+        length = CHUNK if backend.on_host and dtype is not None else flat.size
+        for a in range(0, flat.size or 1, length or 1):
+            part = flat[a : a + length]
+            part = _wide(part) if dtype is None else part.astype(dtype, copy=False)
+            total = total + backend.xp.dot(part, part)
+    return total
+
+
+def label_of(i, p, name=None):
+    """What messages call parameter number i: the name it was given, its own, or its place."""
+    name = name or p.name
+    return f"{name!r} {p.shape}" if name else f"{i} of shape {p.shape}"
+
+
+def gradient(p):
+    """The gradient of a parameter as an array; None if it has none, or was frozen with requires_grad=False."""
+    g = None if p._node is None else p._node.grad
+    return g._data if isinstance(g, Tensor) else g
