@@ -3,6 +3,7 @@
 A learning rate is a number or a function of the step; the module schedule has the usual ones.
 """
 
+from ..autograd.errors import choose
 from . import schedule
 from .adagrad import Adadelta, Adagrad, RMSprop
 from .adam import Adam, Adamax, AdamW, Lion, NAdam, RAdam
@@ -11,7 +12,6 @@ from .lbfgs import LBFGS
 from .optimizer import Optimizer
 from .penalty import l1_penalty, l2_penalty, max_norm
 from .plateau import ReduceOnPlateau
-from .registry import OPTIMIZERS, optimizer
 from .sgd import SGD
 
 __all__ = [
@@ -38,3 +38,20 @@ __all__ = [
     "optimizer",
     "schedule",
 ]
+
+OPTIMIZERS = {
+    cls.__name__.lower(): cls
+    for cls in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Adamax, NAdam, RAdam, Lion, LBFGS)
+}
+
+
+def optimizer(name):
+    """The optimiser class of that name, in lower case; classes and functions pass through.
+
+    Raises: ArgumentError, naming those that exist, if there is none.
+    Example:
+        >>> import chainrule as cr
+        >>> cr.optim.optimizer("adamw").__name__
+        'AdamW'
+    """
+    return name if callable(name) else choose("optimiser", name, OPTIMIZERS)

@@ -2,6 +2,8 @@
 
 from contextlib import contextmanager
 
+from ..autograd.tensor import raw
+
 
 @contextmanager
 def modes_kept(model):
@@ -32,7 +34,7 @@ def untouched(run):
     model, optimizer = run.model, run.optimizer
     items = {id(item): item for _, item in model.named_tensors()}
     items |= {id(p): p for p in (optimizer.params if optimizer is not None else [])}
-    homes = [(item, item._data, item.detach()) for item in items.values()]
+    arrays = [(item, raw(item), item.detach()) for item in items.values()]
     gradients = [(p, p.grad) for p in items.values() if p.requires_grad]
     state = optimizer.state_dict() if optimizer is not None else None
     options = [group.options for group in optimizer.groups] if optimizer is not None else []
@@ -41,9 +43,9 @@ def untouched(run):
         with modes_kept(model):
             yield
     finally:
-        for item, home, values in homes:
-            if item._data is not home:  # another optimiser has moved it
-                item.replace_array(home)
+        for item, array, values in arrays:
+            if raw(item) is not array:  # another optimiser has moved it
+                item.replace_array(array)
             item.assign(values)
         for p, g in gradients:
             p.grad = g

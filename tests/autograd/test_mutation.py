@@ -30,6 +30,32 @@ def test_assign_raises_and_names_the_line():
         loss.backward()
 
 
+def test_an_assign_that_is_interrupted_is_noticed(monkeypatch):
+    w = leaf()
+    loss = (w * w).sum()
+
+    def half(array, value):
+        array[0] = value[0]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cr.backends.get("cpu"), "assign", half)
+    with pytest.raises(KeyboardInterrupt):
+        w.assign([3.0, 4.0])
+    with pytest.raises(cr.GraphError, match="changed at"):
+        loss.backward()
+
+
+def test_an_assign_that_fails_changes_nothing():
+    a = np.array([1.0, 2.0])
+    a.flags.writeable = False
+    w = cr.asarray(a, requires_grad=True)
+    loss = (w * w).sum()
+    with pytest.raises(cr.GraphError, match="this memory was borrowed"):
+        w.assign([3.0, 4.0])
+    loss.backward()
+    assert w.grad.tolist() == [2, 4]
+
+
 def test_setting_data_raises_and_names_the_line():
     w = leaf()
     loss = (w * w).sum()
