@@ -28,7 +28,7 @@ _SYMBOLS = {
 }
 _ALLOWED = "numbers, names, + - * / // % **, parentheses and functions of one or two numbers such as tanh(a)"
 _WRITTEN = {"×": "*", "·": "*", "⋅": "*", "∙": "*", "−": "-", "–": "-", "÷": "/", "²": "**2", "³": "**3", "√": "sqrt"}
-# Python's reader only warns of these, 1if and '\d', and a warning can be held back for all threads at once, or not at all
+# Python's parser only warns of these, 1if and '\d', and warnings can be silenced only for all threads at once
 _GLUED = re.compile(r"(?<!\w)\d[\w.]*?(and|else|for|if|in|is|not|or)")
 _WARNED = {
     _GLUED: "a number and a name stand together: write * between them",
@@ -154,7 +154,7 @@ def _columns(text):
 
 
 class _Reader:
-    """Turns Python's syntax tree of `text` into an Expression, and refuses every kind of node it does not know."""
+    """Turns Python's syntax tree of `text` into an Expression, and rejects every kind of node that it does not know."""
 
     def __init__(self, text):
         self.text, self.functions = text, functions()

@@ -17,7 +17,7 @@ from .autograd.errors import ArgumentError, DtypeError, ShapeError, choose
 from .autograd.tensor import convert
 from .autograd.typing import ArrayLike
 from .backends import get
-from .data.check import places, refuse_nonfinite
+from .data.check import check_finite, places
 
 __all__ = [
     "LOWER_IS_BETTER",
@@ -139,7 +139,7 @@ def roc_auc(prediction: ArrayLike, target: ArrayLike) -> float:
     """
     scores = _host("roc_auc: prediction", prediction).astype(np.float64)
     target = _host("roc_auc: target", target)
-    refuse_nonfinite("roc_auc: prediction", scores)
+    check_finite("roc_auc: prediction", scores)
     single = scores.ndim == 1 or scores.ndim == 2 and scores.shape[1] == 1
     if not single and (scores.ndim != 2 or target.ndim != 1):
         raise ShapeError(
@@ -218,7 +218,7 @@ def mae(prediction: ArrayLike, target: ArrayLike) -> float:
 
 
 def _host(name, values):
-    """The values as a NumPy array, after one transfer; NaN is refused."""
+    """The values as a NumPy array, after one transfer; NaN raises."""
     array = convert(name, values, None, get("cpu"))
     if array.dtype.kind == "f" and (bad := np.isnan(array)).any():
         raise ArgumentError(f"{name}: {bad.sum()} of {bad.size} values are NaN{places(bad)}; see where they come from")
@@ -233,8 +233,8 @@ def _measurements(name, prediction, target):
             f"{name}: prediction and target must have the same shape, (n,) or (n, d), given {prediction.shape} and "
             f"{target.shape}"
         )
-    refuse_nonfinite(f"{name}: prediction", prediction)
-    refuse_nonfinite(f"{name}: target", target)
+    check_finite(f"{name}: prediction", prediction)
+    check_finite(f"{name}: target", target)
     return prediction.astype(np.float64), target.astype(np.float64)
 
 
@@ -336,7 +336,7 @@ _MODES = {"min": 1, "max": -1}
 
 
 def direction(owner: str, monitor: str, mode: str = "auto") -> int:
-    """1 if less of `monitor` is better, -1 if more is; "auto" knows losses and the metrics of chainrule.metrics.
+    """1 if a lower `monitor` is better, -1 if a higher one is; "auto" knows losses and the metrics of chainrule.metrics.
 
     Raises: ArgumentError for another mode, or where "auto" cannot tell.
     """
@@ -348,4 +348,6 @@ def direction(owner: str, monitor: str, mode: str = "auto") -> int:
         return _MODES["min" if known in LOWER_IS_BETTER else "max"]
     if any(word in name for word in ("loss", "error", "l1")):
         return _MODES["min"]
-    raise ArgumentError(f'{owner}: is more or less of {monitor!r} better? Say mode="max" or mode="min"')
+    raise ArgumentError(
+        f'{owner}: cannot tell whether a higher or a lower {monitor!r} is better; give mode="max" or mode="min"'
+    )

@@ -1,7 +1,7 @@
 """Multi-layer perceptrons as scikit-learn estimators. They need scikit-learn 1.6: pip install 'chainrule[sklearn]'.
 
 They are trained by chainrule.train.fit, and work in pipelines, grid searches and wherever else scikit-learn takes an
-estimator. This module is loaded only when it is asked for.
+estimator. This module is loaded on first use.
 """
 
 from copy import deepcopy
@@ -89,7 +89,7 @@ class _MLP(BaseEstimator):
         `validation_data` is a pair (X, y): the loss on it is measured after each epoch, and watched by early stopping in
         place of a held-out part of X.
         """
-        vars(self).pop("model_", None)  # should this fit fail, there is no network that knows other classes or features
+        vars(self).pop("model_", None)  # so that a fit that fails leaves no network of other classes or features
         X, y = self._checked(X, y, self._dtype_choice(), reset=True)
         self._read_targets(y)
         data, validation = (X, self._encode(y, X.dtype)), None
@@ -114,7 +114,7 @@ class _MLP(BaseEstimator):
 
     def _partial_fit(self, X, y, targets):
         first = not hasattr(self, "model_")
-        X, y = self._checked(X, y, self._dtype_choice() if first else self._home().dtype, reset=first)
+        X, y = self._checked(X, y, self._dtype_choice() if first else self._parameter().dtype, reset=first)
         if first:
             self._read_targets(np.asarray(targets))
         data = X, self._encode(y, X.dtype)
@@ -234,9 +234,9 @@ class _MLP(BaseEstimator):
             verbose=self.verbose,
             **options,
         )
-        if history.stopped == "Ctrl-C":  # a half-trained network must not pass for a trained one
+        if history.stopped == "Ctrl-C":  # a network whose training was cut short must not pass for a trained one
             raise KeyboardInterrupt
-        # the optimiser's state rather than itself: its memory is the model's, which a copy of both would tear apart
+        # the optimiser's state rather than the optimiser: it shares memory with the model, which a copy of both would not
         self.model_, self._generator, self._optimizer_state = model.eval(), generator, optimizer.state_dict()
         return history
 
@@ -254,16 +254,16 @@ class _MLP(BaseEstimator):
 
     # ---- predicting
 
-    def _home(self):
-        """A parameter: it has the device and the dtype of the network."""
+    def _parameter(self):
+        """One of the network's parameters, for its device and dtype."""
         return self.model_.parameters()[0]
 
     def _forward(self, X, function):
         """function(outputs of the network) for the examples X, as an array."""
         check_is_fitted(self, "model_")
-        home = self._home()
-        X = validate_data(self, X, reset=False, dtype=home.dtype, order="C")
-        parts = (asarray(X[i : i + PART], device=home.device) for i in range(0, len(X), PART))
+        like = self._parameter()
+        X = validate_data(self, X, reset=False, dtype=like.dtype, order="C")
+        parts = (asarray(X[i : i + PART], device=like.device) for i in range(0, len(X), PART))
         with no_grad():
             return np.concatenate([function(self.model_(part)).numpy() for part in parts])
 
@@ -304,7 +304,7 @@ class MLPClassifier(ClassifierMixin, _MLP):
         n_iter_, best_epoch_, loss_curve_: read from it.
 
     Raises: ArgumentError from `fit` for parameters outside their ranges, naming what exists where they are names;
-        ValueError for X and y that scikit-learn refuses, such as NaN.
+        ValueError for X and y that scikit-learn rejects, such as NaN.
     Example:
         >>> from chainrule.sklearn import MLPClassifier
         >>> from sklearn.datasets import make_moons

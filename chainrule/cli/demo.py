@@ -46,7 +46,7 @@ def learn_moons(seed=0, epochs=EPOCHS, verbose=0):
 def run(argv):
     """Train on the data named in `argv` and write the page; returns the exit status.
 
-    Raises: ArgumentError, before the training, if a word is wrong or the page cannot be written where it shall be.
+    Raises: ArgumentError, before the training, if an argument is wrong or the page cannot be written.
     """
     parser = Parser("demo", _DESCRIPTION, "%(prog)s DATA [-o FILE] [--seed SEED] [--epochs EPOCHS]")
     parser.add_argument("data", metavar="DATA", nargs="?", help="one of these names")
@@ -55,7 +55,7 @@ def run(argv):
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"passes over the points ({EPOCHS})")
     options = parser.parse_args(argv)
     if options.data is None:
-        raise ArgumentError(f"say what to learn, as in python -m chainrule demo moons. There is:\n{_LISTED}")
+        raise ArgumentError(f"name the data to learn, as in python -m chainrule demo moons. There is:\n{_LISTED}")
     choose("data", options.data, DATA)
     path = _writable(options.output or Path(f"{options.data}.html"))
     history = learn_moons(options.seed, options.epochs, verbose=max(1, options.epochs // 10))

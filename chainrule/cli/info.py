@@ -1,4 +1,4 @@
-"""python -m chainrule info: what is installed and usable here. Never fails: what cannot be found out says why."""
+"""python -m chainrule info: what is installed and usable here. Never fails: what cannot be found says why."""
 
 import os
 import platform
@@ -21,7 +21,7 @@ PACKAGES = {  # label -> (names of its distributions, what it is used for)
 
 
 def run(argv):
-    """Print the table; returns the exit status. Raises: ArgumentError if there are words, since it takes none."""
+    """Print the table; returns the exit status. Raises: ArgumentError for any argument, since it takes none."""
     Parser("info", "Versions, devices, BLAS and GPU: what to put into a bug report.").parse_args(argv)
     rows = list(facts())
     width = max(len(label) for label, _ in rows)

@@ -1,4 +1,4 @@
-"""The parser of a command's words."""
+"""The parser of a command's arguments."""
 
 import argparse
 

@@ -17,7 +17,7 @@ class Batches:
     """Mini-batches of arrays that belong together: each pass over it visits every example once, in a new random order.
 
     batch_size=None gives all examples in one batch, batch_size=1 one after the other. The order comes from `seed`, or
-    from the global generator if that is None, and is drawn when a pass is asked for, not when its first batch is.
+    from the global generator if that is None, and is drawn when a pass is made, not at its first batch.
 
     Shape: each array (n, …); each batch is a tuple of Tensors (batch_size, …), the last one smaller unless drop_last.
         Fewer examples than batch_size make one batch of them all.
@@ -86,7 +86,7 @@ def _rows(tensor, index):
     array = raw(tensor)
     if isinstance(index, slice):
         return Tensor._wrap(array[index].copy())
-    # `take` is the faster one, but first copies all of an array whose rows do not lie one after the other
+    # `take` is faster, but first copies the whole of an array that is not contiguous
     return Tensor._wrap(array.take(index, axis=0) if array.flags.c_contiguous else array[index])
 
 

@@ -1,4 +1,4 @@
-"""Looking at data before it is used."""
+"""Checking data before it is used."""
 
 import numpy as np
 
@@ -10,8 +10,8 @@ from ..backends import owner
 SHOWN = 5  # rows or columns that a message names
 
 
-def refuse_nonfinite(name, array):
-    """Raise if an array holds NaN or infinity, from which a training step makes NaN of every weight.
+def check_finite(name, array):
+    """Raise if an array holds NaN or infinity, which would turn every weight into NaN in one training step.
 
     Shape: any; `name` is what the message calls the array. Whole numbers are finite and cost nothing to check.
     Raises: ArgumentError that says how many values it is, and in which rows and columns.
@@ -19,7 +19,7 @@ def refuse_nonfinite(name, array):
         >>> import chainrule as cr
         >>> x = cr.tensor([[1.0, 2.0], [float("nan"), 3.0]])
         >>> try:
-        ...     cr.data.refuse_nonfinite("x", x)
+        ...     cr.data.check_finite("x", x)
         ... except cr.ArgumentError as error:
         ...     print(error)
         x: 1 value is not finite: row 1 (column 0); remove such rows, or fill in the values

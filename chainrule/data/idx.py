@@ -14,13 +14,13 @@ DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: "
 
 
 def read_idx(path: FilePath) -> np.ndarray:
-    """The array in an IDX file, compressed by gzip or not; which one is told by the content.
+    """The array in an IDX file, compressed by gzip or not, which is detected.
 
-    The header is 0, 0, the code of the dtype, the number of axes, and the length of each as four bytes, the highest
-    first; the numbers follow, in the same order of bytes.
+    The header is 0, 0, the code of the dtype, the number of axes, and the length of each as four bytes, big-endian;
+    the numbers follow, big-endian too.
 
-    Shape: that of the header; the result is a NumPy array in the machine's order of bytes.
-    Raises: DataError if the file is missing, no IDX file, shorter or longer than its header says, or damaged.
+    Shape: that of the header; the result is a NumPy array in native byte order.
+    Raises: DataError if the file is missing, not an IDX file, shorter or longer than its header says, or damaged.
     Example:
         >>> import chainrule as cr, tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "labels"

@@ -1,4 +1,4 @@
-"""Loading ahead: the next batches are made in the background while this one is computed with."""
+"""Loading ahead: the next batches are made in the background while the current one is used."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from ..autograd.arguments import whole
 class Prefetch:
     """The batches of any iterable, loaded by a background thread, up to `depth` of them ahead.
 
-    The same batches in the same order, and the loader's errors raised where it would have raised them. Worth its while
-    where batches are read or waited for; those of arrays in memory are made faster than they are handed over. However a
-    pass ends, its thread ends with it, after the batch that it is loading; what was loaded ahead is dropped.
+    The same batches in the same order, and the loader's errors raised where it would have raised them. Useful
+    where batches are read from disk or waited for; batches of arrays in memory take less time to make than to pass between
+    threads. However a pass ends, its thread ends with it, after the batch that it is loading; what was loaded ahead is
+    dropped.
 
     Fields:
         arrays, generator, iterate, len(): those of what is wrapped, where it has them.
@@ -47,24 +48,26 @@ class Prefetch:
         return lambda start=0: self._pass(iterate(start))
 
     def _pass(self, source):
-        """A pass over `source`, which is made by the caller: whatever is random about it is drawn by his thread."""
-        from queue import SimpleQueue  # its put() never waits, not even for one that it interrupts
+        """A pass over `source`, which the caller's thread has made, so that a random order is drawn there."""
+        from queue import (
+            SimpleQueue,
+        )  # its put() is reentrant: it may run in a destructor, at any point of another put()
 
         ready, room, stopped = SimpleQueue(), SimpleQueue(), threading.Event()
         for _ in range(self.depth):
             room.put(None)
-        turn = self._turn if source is self.batches else threading.Lock()  # two passes may meet in one iterator
+        turn = self._turn if source is self.batches else threading.Lock()  # two passes may share one iterator
         thread = threading.Thread(
             target=copy_context().run,  # with the caller's default device and the like
             args=(_load, source, turn, ready, room, stopped),
             name="chainrule.Prefetch",
             daemon=True,
         )
-        return _hand_over(thread, ready, room, stopped)
+        return _received(thread, ready, room, stopped)
 
 
 def _load(source, turn, ready, room, stopped):
-    """What the thread does: load a batch for each piece of room. It does not know the pass, or would keep it alive."""
+    """What the thread does: load a batch for each free place. It has no reference to the pass, which it would keep alive."""
     end = object()
     try:
         while True:
@@ -83,9 +86,9 @@ def _load(source, turn, ready, room, stopped):
         ready.put((False, None))
 
 
-def _hand_over(thread, ready, room, stopped):
-    """What the caller goes through. However he leaves, the thread is told to stop, and nothing is waited for: this may
-    be the garbage collector, in any thread."""
+def _received(thread, ready, room, stopped):
+    """The batches, as they arrive. However the loop ends, the thread is told to stop, without waiting for it: this may run
+    in the garbage collector, in any thread."""
     try:
         thread.start()
         while True:
@@ -100,4 +103,4 @@ def _hand_over(thread, ready, room, stopped):
     finally:
         stopped.set()
         room.put(None)
-        value = None  # an error's traceback leads here, and must not lead in a circle
+        value = None  # an error's traceback refers to this frame, which must not refer to the error

@@ -25,10 +25,10 @@ def split(
 
     `parts` are fractions that sum to 1, or whole numbers of examples that sum to n. With `stratify`, the class of each
     example, every part gets each class's share of examples to within one, and every class that has as many examples as
-    there are parts is in all of them. (Where a part is so small that both cannot be had, the second counts.)
+    there are parts is in all of them. (Where a part is too small for both, the second takes precedence.)
 
     Shape: each array (n, …); the result has one tuple of arrays for each part. Lists stay lists, NumPy arrays, Tensors,
-        DataFrames and Series stay what and where they are. `stratify` is (n,) or (n, 1).
+        DataFrames and Series keep their type and device. `stratify` is (n,) or (n, 1).
     Raises: ArgumentError for parts that do not add up, a part without examples, or one too small for the classes;
         ShapeError if the arrays differ in length or are empty.
     Example:
@@ -119,7 +119,9 @@ def _apportion(counts, sizes, labels):
     n = counts.sum()
     table = share // n
     need = sizes - table.sum(axis=0)
-    for c, left in enumerate(counts - table.sum(axis=1)):  # to the parts that need most: this always comes out even
+    for c, left in enumerate(
+        counts - table.sum(axis=1)
+    ):  # to the parts that still need most: the sums always come out right
         chosen = np.lexsort((-(share[c] % n), -need))[:left]
         table[c, chosen] += 1
         need[chosen] -= 1

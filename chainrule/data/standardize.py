@@ -10,7 +10,7 @@ from ..autograd.errors import ArgumentError, CheckpointError, ShapeError
 from ..autograd.ops.creation import asarray, default_dtype
 from ..autograd.tensor import Tensor, raw
 from ..autograd.typing import ArrayLike
-from .check import refuse_nonfinite
+from .check import check_finite
 
 
 class Standardizer:
@@ -23,7 +23,7 @@ class Standardizer:
     Fields:
         mean: the means, float64 (…); None before fit.
         scale: the standard deviations, float64 (…); None before fit.
-    Raises: ArgumentError for NaN or infinity, or if it was not fit; ShapeError for columns other than it was fit to.
+    Raises: ArgumentError for NaN or infinity, or if it has not been fit; ShapeError for columns other than it was fit to.
     Example:
         >>> import chainrule as cr
         >>> standardizer = cr.data.Standardizer().fit([[1.0, 10.0], [3.0, 10.0]])
@@ -40,11 +40,11 @@ class Standardizer:
         self.mean = self.scale = None
 
     def fit(self, x: ArrayLike) -> Self:
-        """Take the means and standard deviations of x, computed in float64."""
+        """Compute mean and standard deviation of the columns of x, in float64."""
         x = asarray(x, dtype="float64").numpy()
         if not x.ndim or not len(x):
             raise ShapeError(f"Standardizer.fit: needs at least one row, given the shape {x.shape}")
-        refuse_nonfinite("Standardizer.fit: x", x)
+        check_finite("Standardizer.fit: x", x)
         low = x.min(axis=0)
         self.mean = low + (x - low).mean(axis=0)  # of a constant column, exactly its value
         distance = x - self.mean
@@ -66,7 +66,7 @@ class Standardizer:
 
     def _apply(self, name, x, formula):
         if self.mean is None:
-            raise ArgumentError(f"Standardizer.{name}: nothing is known about the columns; call fit(x_train) first")
+            raise ArgumentError(f"Standardizer.{name}: it has not been fit; call fit(x_train) first")
         given, x = x, x if isinstance(x, (list, tuple)) else asarray(x)
         dtype = default_dtype() if isinstance(x, (list, tuple)) or x.dtype.kind != "f" else x.dtype
         x = x if isinstance(given, Tensor) else asarray(x, dtype="float64")
@@ -75,7 +75,7 @@ class Standardizer:
             raise ShapeError(
                 f"Standardizer.{name}: needs the columns that it was fit to, ({columns}), given the shape {x.shape}"
             )
-        refuse_nonfinite(f"Standardizer.{name}: x", x)
+        check_finite(f"Standardizer.{name}: x", x)
         mean, scale = (asarray(a, device=x.device) for a in (self.mean, self.scale))
         result = formula(x, mean, scale).to(dtype)  # computed in float64
         return result if isinstance(given, Tensor) else raw(result)
@@ -83,11 +83,11 @@ class Standardizer:
     def state_dict(self):
         """{"mean", "scale"} as NumPy arrays, which `chainrule.save` takes."""
         if self.mean is None:
-            raise ArgumentError("Standardizer.state_dict: nothing is known about the columns; call fit(x_train) first")
+            raise ArgumentError("Standardizer.state_dict: it has not been fit; call fit(x_train) first")
         return {"mean": self.mean.copy(), "scale": self.scale.copy()}
 
     def load_state_dict(self, state):
-        """Take over what state_dict() gave.
+        """Load what state_dict() returned.
 
         Raises: CheckpointError unless the state holds a finite mean and a positive scale of one shape.
         """

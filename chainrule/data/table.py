@@ -54,7 +54,7 @@ def read_csv(
     they become NaN in columns of numbers. Quotes, blank lines and all line ends are understood.
 
     Shape: x (n, d) without the target, y (n,).
-    Raises: DataError with file, line and column for a cell that is missing or no number, an unknown class, and lines
+    Raises: DataError with file, line and column for a cell that is missing or not a number, an unknown class, and lines
         of different lengths; DataError for a file that is missing, empty or in another encoding; ArgumentError for an
         unknown target, listing those that exist, or option; DtypeError unless dtype (None: the default) is floating.
     Example:
@@ -146,8 +146,8 @@ def _is_number(word):
 
 
 def _number(cell):
-    """What a cell says, NaN if it is missing; ValueError if it is no number."""
-    if "_" in cell:  # Python would read 1_000 as 1000, data files mean a name
+    """The number in a cell, NaN if it is missing; ValueError if it is not a number."""
+    if "_" in cell:  # Python reads 1_000 as 1000; in a data file it is a word
         raise ValueError
     return nan if cell.strip().lower() in MISSING else float(cell)
 

@@ -1,4 +1,4 @@
-"""What a classifier of two inputs says at each point of the plane."""
+"""What a classifier of two inputs predicts at each point of the plane."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ from ..autograd.ops.creation import tensor
 from ..autograd.tensor import Tensor
 from ..nn.module import Module
 from . import canvas, style
-from .inputs import asked, bounds, host
+from .inputs import bounds, host, inference
 from .style import INK, MARKERS, PALETTE, dress
 
 STRENGTH = 0.42  # of a region's colour where the class is certain; it fades to white where it is not
-NOISE = 32  # margins of so many units in the last place of the scores say nothing
+NOISE = 32  # margins below so many units in the last place of the scores are rounding
 
 
 def decision_boundary(
@@ -30,7 +30,7 @@ def decision_boundary(
 ):
     """The plane coloured by the predicted class, paler where it is less certain; the boundary; and the examples.
 
-    `predict` is a model, which is asked in eval mode, or a function that is given points of the kind of `x` (Tensor or
+    `predict` is a model, which is called in eval mode, or a function of points that are of the type of `x` (Tensor or
     array). One column of scores is for class 1 against class 0, K columns are for K classes, whose largest wins.
     scores="logit" or "probability" says what they are; if None, they are taken for probabilities where all could be.
     `labels` are the names of the classes; `resolution` is the number of points along each axis. `x_range` and `y_range`,
@@ -67,9 +67,9 @@ def decision_boundary(
         for what, pair, values in (("x_range", x_range, points[:, 0]), ("y_range", y_range, points[:, 1]))
     )
     grid = np.stack(np.meshgrid(across, up), axis=-1)
-    answers = _ask(predict, grid.reshape(-1, 2), x)
-    probability, margin = _certainty(answers.astype(float), scores)
-    noise = NOISE * np.finfo(answers.dtype).eps * max(1, np.abs(answers).max()) if answers.dtype.kind == "f" else 0
+    outputs = _scores(predict, grid.reshape(-1, 2), x)
+    probability, margin = _certainty(outputs.astype(float), scores)
+    noise = NOISE * np.finfo(outputs.dtype).eps * max(1, np.abs(outputs).max()) if outputs.dtype.kind == "f" else 0
     n_classes = probability.shape[1]
     truth = _indices(truth.reshape(-1), n_classes)
     labels = [f"class {k}" for k in range(n_classes)] if labels is None else [str(label) for label in labels]
@@ -110,13 +110,13 @@ def _around(values):
     return low - margin, high + margin
 
 
-def _ask(predict, points, like):
-    """The scores of the points, which are handed over as a model's parameters, or the user's own x, are."""
+def _scores(predict, points, like):
+    """The scores of the points, which are passed in the dtype and on the device of a model's parameters, else of x."""
     parameters = predict.parameters() if isinstance(predict, Module) else []
     like = parameters[0] if parameters else like
     if isinstance(like, Tensor):
         points = tensor(points, dtype=like.dtype if like.dtype.kind == "f" else None, device=like.device)
-    with asked(predict):
+    with inference(predict):
         scores = host(predict(points))
     if scores.ndim not in (1, 2) or len(scores) != len(points) or not scores.size:
         raise ShapeError(

@@ -59,7 +59,7 @@ def pixels(across, up):
 
 
 def outlined():
-    """A white rim that keeps a line or text readable on any ground."""
+    """A white rim that keeps a line or text readable on any background."""
     pyplot()
     from matplotlib.patheffects import Normal, Stroke
 

@@ -9,13 +9,13 @@ from .style import COLORS, MUTED, dress, legend
 
 BAND = "#f0f0f0"
 VANISHING, EXPLODING = 1e-6, 1e2  # where a mean gradient is usually too small to learn from, or too large
-ROOM = 30  # a band that is reached is drawn at least so many times wide, room for its name
+ROOM = 30  # a band in view spans at least this factor, so that its name fits
 
 
 def gradient_flow(model, ax=None):
     """The mean and the largest absolute gradient of each parameter after a backward pass, in the order of the model.
 
-    A parameter that backward did not reach says "none", one whose gradient is 0 everywhere "0", one with a nan or an
+    A parameter that backward did not reach is marked "none", one whose gradient is 0 everywhere "0", one with a nan or an
     infinity in it "not finite". Grey bands, where the axis reaches them, are means below 1e-6 and above 100.
 
     Raises: GraphError if no parameter has a gradient; ArgumentError if `model` is not a Module with parameters.
@@ -46,7 +46,7 @@ def gradient_flow(model, ax=None):
     ax.plot(peaks, rows, marker="D", color=COLORS["vermillion"], label="largest", **points)
     low, high = (min(means) / 4, max(peaks) * 4) if drawn else (VANISHING, EXPLODING)
     for edge, end, word, side in ((VANISHING, 1e-200, "vanishing", "right"), (EXPLODING, 1e200, "exploding", "left")):
-        ax.axvspan(edge, end, color=BAND, zorder=0, linewidth=0)  # seen where the axis reaches it, then or later
+        ax.axvspan(edge, end, color=BAND, zorder=0, linewidth=0)  # visible where the axis reaches it, also after a zoom
         ax.annotate(word, (edge, 1), (-4 if side == "right" else 4, -4), ax.get_xaxis_transform(), "offset points",
                     fontsize=9, color=MUTED, ha=side, va="top", clip_on=True)  # fmt: skip
     low = min(low, VANISHING / ROOM) if low < VANISHING else low

@@ -1,4 +1,4 @@
-"""What plots are given: arrays of any kind as NumPy arrays, and models that are asked without being changed."""
+"""The inputs of plots: arrays of any kind as NumPy arrays, and models in eval mode."""
 
 from contextlib import contextmanager, nullcontext
 
@@ -9,7 +9,7 @@ from ..autograd.errors import ArgumentError, ShapeError
 from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import asarray
 from ..nn.module import Module
-from ..train.restore import evaluating
+from ..train.restore import eval_mode
 
 
 def host(data):
@@ -27,9 +27,9 @@ def host(data):
 
 
 @contextmanager
-def asked(model):
-    """Nothing is recorded within, and `model`, if it is a Module, is in eval mode; each layer's own mode comes back."""
-    with no_grad(), evaluating(model) if isinstance(model, Module) else nullcontext():
+def inference(model):
+    """No graph is recorded within, and `model`, if it is a Module, is in eval mode; then each layer has its own mode again."""
+    with no_grad(), eval_mode(model) if isinstance(model, Module) else nullcontext():
         yield
 
 

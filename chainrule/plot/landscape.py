@@ -12,7 +12,7 @@ from ..autograd.ops.elementwise import sqrt
 from ..autograd.random import Generator
 from ..nn.module import Module
 from .canvas import pyplot
-from .inputs import asked, host
+from .inputs import host, inference
 from .surface import PROJECTIONS, draw
 
 
@@ -34,8 +34,8 @@ def loss_landscape(
 ):
     """The loss of `model` on (x, y) over a plane through its weights: see `landscape`.
 
-    With a trajectory its path is drawn too, each state where it stands above the plane, and the axes say which share of
-    the movement they hold; the loss of a state off the plane differs from that under it.
+    With a trajectory its path is drawn too, projected on the plane, and the axes say which share of the movement they
+    cover; the loss of a state off the plane differs from that of its projection.
 
     Shape, Raises: as `landscape`; further options as `loss_surface`.
     Example:
@@ -64,8 +64,8 @@ def landscape(model, loss, x, y, trajectory=None, span=1.0, resolution=25, seed=
     With a trajectory, a list of state dicts in the order of training, the directions are its two principal components
     over all parameters, and the plane covers the path. The model's own weights are at (0, 0) in both cases.
 
-    The model is asked in eval mode. Its weights are changed on the way and restored to the bit, whatever happens; a
-    graph that still waits for its backward pass notices it.
+    The model is called in eval mode. Its weights are changed meanwhile, and restored to the bit, also after an error; a
+    graph that was recorded before can no longer run backward.
 
     Shape: loss(model(x), y) is one number; alphas, betas (resolution,), an odd one has the model itself in its middle;
         losses (resolution, resolution), losses[i, j] at betas[i] and alphas[j].
@@ -115,7 +115,7 @@ class Plane:
     def at(self, loss, x, y, points):
         """The loss at each point (alpha, beta) of the plane, with the weights put back afterwards."""
         weights = {name: self.parameters[name].detach() for name in self.directions}
-        with asked(self.model), np.errstate(over="ignore", invalid="ignore"):  # far out a loss may well be infinite
+        with inference(self.model), np.errstate(over="ignore", invalid="ignore"):  # far out a loss may well be infinite
             try:
                 return np.array([self._at(weights, a, b, loss, x, y) for a, b in points.tolist()])
             finally:

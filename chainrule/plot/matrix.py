@@ -8,7 +8,7 @@ from .canvas import axes
 from .inputs import host
 from .style import COLORS, INK, MUTED, dress
 
-DEPTH = 0.8  # the blue is darkened by this, so that white stands out from it
+DEPTH = 0.8  # a factor that darkens the blue, so that white text stands out
 TURN = 0.22  # the luminance at which white and ink have the same contrast
 SMALLEST = 4  # points; cells without room for that stay without a number
 
@@ -71,7 +71,7 @@ def confusion_matrix(prediction, target=None, ax=None, labels=None, normalize=Fa
 
 
 def _number(count, share, total, normalize):
-    """What a cell says."""
+    """The text of a cell."""
     if normalize:
         return f"{100 * share:.0f}%" if total else ""
     return f"{count:.0f}" if float(count).is_integer() else f"{count:.2g}"

@@ -41,7 +41,7 @@ LOW_TO_HIGH = ["#fcfdff", "#dceaf6", "#b3d3ea", "#7fb6dc", "#4a93c6", "#2370ab"]
 
 
 def dress(ax, xlabel=None, ylabel=None, title=None, grid=True):
-    """Labels, a light grid behind the data, and no frame where it carries nothing. Returns `ax`.
+    """Labels, a light grid behind the data, and no frame on the sides without an axis. Returns `ax`.
 
     Example:
         >>> import chainrule as cr

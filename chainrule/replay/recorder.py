@@ -72,7 +72,7 @@ class Replay(Callback):
                 frame["of"] = run.step
 
     def on_end(self, run):
-        if not run.halfway and self.frames[-1]["steps"] != run.optimizer.steps:
+        if not run.mid_step and self.frames[-1]["steps"] != run.optimizer.steps:
             self._record(run)
 
     def _due(self, steps):

@@ -15,7 +15,7 @@ from ..graph.picture.view import view
 from ..nn.activations import name_of
 from ..nn.losses import unwrapped
 from ..train.evaluate import predict
-from ..train.restore import evaluating
+from ..train.restore import eval_mode
 from .outputs import CLASSES, Reading, around, places
 
 POINTS = 400  # examples at most on which loss and answers are looked at
@@ -78,7 +78,7 @@ class Scene:
         """
         before = {name: state for name, state in self.run.random_state().items() if name in self._own}
         try:
-            with evaluating(self.run.model), np.errstate(all="ignore"):
+            with eval_mode(self.run.model), np.errstate(all="ignore"):
                 yield
         finally:
             self.run.set_random_state(before)

@@ -1,4 +1,4 @@
-"""What can take part in a training run without being part of its loop."""
+"""Callbacks: what fit calls before, during and after a run."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """Called by fit at four moments; define those that you need. `run` is the training run, see cr.Run.
+    """Called by fit at four points of a run; define the methods that you need. `run` is the training run, see cr.Run.
 
     Set run.stop to a reason, in words, to end the training after the current step.
 
     Fields:
-        ended: a reason to stop that still holds when the run is taken up from a checkpoint; None if there is none.
+        stop_reason: why this callback ends the run, also after it was resumed from a checkpoint; None if it does not.
 
     Example:
         >>> import chainrule as cr
@@ -24,10 +24,10 @@ class Callback:
         ...             run.stop = "the loss is below 0.1"
     """
 
-    ended: str | None = None
+    stop_reason: str | None = None
 
     def on_start(self, run: Run) -> None:
-        """Before the first epoch; raise here what is wrong with the callback's own options."""
+        """Before the first epoch; the place to raise errors about the callback's own options."""
 
     def on_step(self, run: Run) -> None:
         """After each step of the optimiser."""
@@ -36,14 +36,14 @@ class Callback:
         """After each epoch; its row is run.history[-1]."""
 
     def on_end(self, run: Run) -> None:
-        """When the run ends, whatever ended it: also Ctrl-C and errors."""
+        """When the run ends, for whatever reason, Ctrl-C and errors included."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint must hold for this callback to go on: tensors, numbers and strings, by name."""
+        """What a checkpoint must hold for this callback to resume: tensors, numbers and strings, by name."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what state_dict() returned."""
+        """Resume from what state_dict() returned."""
 
 
 class EachEpoch(Callback):

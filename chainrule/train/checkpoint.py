@@ -1,4 +1,4 @@
-"""Checkpoints: all that a run needs to go on after it was killed, in one file."""
+"""Checkpoints: the whole state of a run in one file, to resume it after it was killed."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Checkpoint(Callback):
         self.path = Path(path)
         self.every = whole("Checkpoint", "every", every, none="the ends of epochs only")
 
-    def refuse(self, resume):
-        """Raise if nothing can be written, or if what is there would be lost."""
+    def check_path(self, resume):
+        """Raise if the file cannot be written, or if it exists and would be lost."""
         if not self.path.parent.is_dir():
             raise ArgumentError(f"fit: the checkpoint's folder {self.path.parent} does not exist; make it first")
         if self.path.exists() and not resume:
@@ -36,8 +36,8 @@ class Checkpoint(Callback):
                 f"fit: there is a checkpoint at {self.path}; pass resume=True to go on from it, or delete it"
             )
 
-    def take_up(self, run, resume):
-        """Go on with the run that the file holds, if there is one."""
+    def load(self, run, resume):
+        """Resume the run that the file holds, if there is one."""
         if self.path.exists():
             run.load_state_dict(load(self.path))
         elif resume:
@@ -51,5 +51,5 @@ class Checkpoint(Callback):
         save(run.state_dict(), self.path)
 
     def on_end(self, run):
-        if run.interrupted and run.epoch and not run.halfway:  # between two steps: nothing is half done
+        if run.interrupted and run.epoch and not run.mid_step:
             save(run.state_dict(), self.path)

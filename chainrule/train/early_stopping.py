@@ -1,4 +1,4 @@
-"""Keeping the best weights of a run, and ending it when it no longer gets better."""
+"""Keeping the best weights of a run, and ending it when it no longer improves."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Best(Callback):
         self.epoch, self.value, self.weights = None, None, None
 
     def on_start(self, run):
-        run.refuse_missing(type(self).__name__, self.monitor)
+        run.check_column(type(self).__name__, self.monitor)
         self.sign = direction(type(self).__name__, self.monitor, self.mode)
         self.epoch, self.value, self.weights = None, self.sign * inf, None
 
@@ -61,7 +61,7 @@ class Best(Callback):
 class EarlyStopping(Best):
     """Ends a run when `monitor` has not improved for `patience` epochs, and gives the model its best weights.
 
-    The best weights are restored whatever ended the run: patience, the last epoch, Ctrl-C or an error.
+    The best weights are restored however the run ends: by patience, after the last epoch, by Ctrl-C or an error.
     `history.best_epoch` says which epoch they are from.
 
     An epoch is better if it improves on the best so far by more than `min_delta`. mode is "min", "max", or "auto", which
@@ -89,10 +89,10 @@ class EarlyStopping(Best):
 
     def waited(self, run):
         self.waiting += 1
-        run.stop = run.stop or self.ended
+        run.stop = run.stop or self.stop_reason
 
     @property
-    def ended(self):
+    def stop_reason(self):
         if self.waiting < self.patience:
             return None
         return f"{self.monitor} has not improved for {self.waiting} epoch{'s' * (self.waiting > 1)}"

@@ -1,4 +1,4 @@
-"""What a model says, and how good it is, with dropout and the like switched off."""
+"""A model's outputs and scores in eval mode, without dropout and the like."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..autograd.tensor import Tensor
 from ..metrics import Metric
 from ..metrics import metric as find
 from ..nn.module import Module
-from .restore import evaluating
+from .restore import eval_mode
 
 
 @no_grad()
 def predict(model: Module, x: Any, batch_size: int = 4096) -> Tensor:
-    """The output of `model` for x: in evaluation, without a graph, in parts of at most `batch_size` examples.
+    """The output of `model` for x, in eval mode, without a graph, in parts of at most `batch_size` examples.
 
-    The mode of each module is as before afterwards.
+    Each module is in its own mode again afterwards.
 
     Shape: x (n, …) → (n, …).
     Example:
@@ -30,7 +30,7 @@ def predict(model: Module, x: Any, batch_size: int = 4096) -> Tensor:
         (5, 3)
     """
     whole("predict", "batch_size", batch_size)
-    with evaluating(model):
+    with eval_mode(model):
         if len(x) <= batch_size:
             return model(x)
         return concatenate([model(x[i : i + batch_size]) for i in range(0, len(x), batch_size)])
@@ -51,7 +51,7 @@ def evaluate(
     `metrics` as in fit. The model works on parts of at most `batch_size` examples; loss and metrics see them all.
     """
     metrics = named_metrics(metrics)
-    with evaluating(model):  # a loss may look at the model
+    with eval_mode(model):  # also for a loss that calls the model
         prediction = predict(model, x, batch_size)
         scores = {f"{name}_{k}": float(metric(prediction, y)) for k, metric in metrics.items()}
         return {f"{name}_loss": float(loss(prediction, y))} | scores
@@ -60,7 +60,7 @@ def evaluate(
 def named_metrics(metrics):
     """{name: function}, from names, functions, or a dict of either.
 
-    Raises: ArgumentError for a name that does not exist, a function without a name, or one name for two.
+    Raises: ArgumentError for a name that does not exist, a function without a name, or a name given twice.
     """
     if isinstance(metrics, dict):
         return {name: find(m) for name, m in metrics.items()}

@@ -1,4 +1,4 @@
-"""fit: the definition of training."""
+"""fit: the training loop."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .history import History
 from .inputs import (
     all_callbacks,
     batches_of,
+    check_run,
+    check_types,
     checkpoint_at,
     clips,
     metrics_of,
-    refuse_misfits,
-    refuse_wrong_kinds,
     validation_parts,
 )
 from .interrupt import DeferredInterrupt
@@ -59,13 +59,13 @@ def fit(
         penalty: a function of the model whose value is added to the loss, such as a weight penalty.
         early_stopping: an EarlyStopping, or its patience.
         callbacks: Callbacks, or functions of the run that are called after each epoch.
-        checkpoint: a path, or a Checkpoint: where to write all that it takes to go on; resume=True goes on from there.
+        checkpoint: a path, or a Checkpoint: where to save the state of the run; resume=True goes on from there.
         verbose: 0 is silent; 1 shows a bar on a terminal and a line for each epoch elsewhere; n a line for every n.
 
     Ctrl-C ends the training after the current step, a second one at once; the History of the finished epochs is
     returned, and with early stopping the model has its best weights.
 
-    x and y of pairs, if they are floating, are converted to the model's dtype. Afterwards the model is in evaluation.
+    x and y of pairs, if they are floating, are converted to the model's dtype. Afterwards the model is in eval mode.
 
     Returns the History: per epoch the mean loss (penalty included; the loss is taken to be a mean over its examples),
     val_loss and val_<metric>, the learning rate, the mean norm of the gradients (before clip_norm), and the seconds that
@@ -83,20 +83,20 @@ def fit(
     """
     whole("fit", "epochs", epochs)
     verbose = whole("fit", "verbose", int(verbose) if isinstance(verbose, bool) else verbose, least=0)
-    refuse_wrong_kinds(model, loss, optimizer, penalty)
+    check_types(model, loss, optimizer, penalty)
     data, validation = batches_of(data, batch_size, model), validation_parts(validation, model)
     metrics, clip = metrics_of(metrics, validation), clips(clip_norm, clip_value)
     checkpoint = checkpoint_at(checkpoint, resume)
     callbacks = all_callbacks(early_stopping, validation, callbacks, epochs, verbose, checkpoint)
     run = Run(model, loss, optimizer, data, validation, metrics, callbacks)
-    refuse_misfits(run, clip)
+    check_run(run, clip)
     if checkpoint is not None:
-        checkpoint.refuse(resume)
+        checkpoint.check_path(resume)
     with DeferredInterrupt(run), run.started():
         if checkpoint is not None:
-            checkpoint.take_up(run, resume)
-        while run.goes_on(epochs):
-            for x, y in run.rest_of_epoch():
+            checkpoint.load(run, resume)
+        while run.unfinished(epochs):
+            for x, y in run.remaining_batches():
                 norms: list[Any] = []  # of the gradients before they are clipped
 
                 def closure(x=x, y=y, norms=norms):
@@ -109,8 +109,8 @@ def fit(
                         norms.append(bound(optimizer.params))
                     return value
 
-                run.count(optimizer.step(closure), len(x), *norms[:1])
-                if run.ending:
+                run.record_step(optimizer.step(closure), len(x), *norms[:1])
+                if run.stop_reason:
                     break
             else:
                 run.finish_epoch()

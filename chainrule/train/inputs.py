@@ -1,4 +1,4 @@
-"""What fit does before the first step: put the options into one form, and refuse what cannot work."""
+"""What fit does before the first step: bring its inputs into one form, and check that they fit together."""
 
 from os import PathLike
 
@@ -9,7 +9,7 @@ from ..autograd.errors import ArgumentError, ShapeError
 from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import asarray
 from ..autograd.tensor import Tensor
-from ..data import Batches, refuse_nonfinite
+from ..data import Batches, check_finite
 from ..nn.activations import name_of
 from ..nn.losses import unwrapped
 from ..optim.clip import clip_grad_norm, clip_grad_value
@@ -19,11 +19,11 @@ from .checkpoint import Checkpoint
 from .early_stopping import Best, EarlyStopping
 from .evaluate import named_metrics, predict
 from .progress import Progress
-from .restore import evaluating
+from .restore import eval_mode
 
 
 def batches_of(data, batch_size, model):
-    """A pair of arrays, or of lists of numbers, as Batches; what yields pairs as it is."""
+    """A pair of arrays, or of lists of numbers, as Batches; anything else that yields pairs is returned as it is."""
     wanted = "fit: data must be a pair (x, y), Batches, or something that yields pairs (x, y)"
     if _is_array(data) or isinstance(data, (str, bytes, dict)) or not hasattr(data, "__iter__"):
         raise ArgumentError(f"{wanted}, not {type(data).__name__}")
@@ -66,21 +66,21 @@ def validation_parts(validation, model):
 
 
 def metrics_of(metrics, validation):
-    """The metrics by name, if there is something to measure them on."""
+    """{name: metric}; an error without validation data, on which they are measured."""
     if metrics and not validation:
         raise ArgumentError("fit: metrics are measured on validation data; give validation=(x, y)")
     return named_metrics(metrics)
 
 
 def clips(clip_norm, clip_value):
-    """What to do to the gradients before each step: functions of the parameters."""
+    """The clipping before each step, as functions of the parameters."""
     wanted = ((clip_grad_norm, "clip_norm", clip_norm), (clip_grad_value, "clip_value", clip_value))
     wanted = [(clip, positive("fit", name, bound)) for clip, name, bound in wanted if bound is not None]
     return [lambda params, clip=clip, bound=bound: clip(params, bound) for clip, bound in wanted]
 
 
 def all_callbacks(early_stopping, validation, callbacks, epochs, verbose, checkpoint):
-    """Everything that takes part, in the order in which it is called: what is saved last knows what the others did."""
+    """All callbacks in the order in which they are called; the checkpoint comes last, and so saves what the others did."""
     if whole_number(early_stopping):
         early_stopping = EarlyStopping(patience=early_stopping)
     if early_stopping is not None and not isinstance(early_stopping, Best):
@@ -109,8 +109,8 @@ def checkpoint_at(checkpoint, resume):
     return Checkpoint(checkpoint)
 
 
-def refuse_wrong_kinds(model, loss, optimizer, penalty):
-    """Raise for what cannot take part at all."""
+def check_types(model, loss, optimizer, penalty):
+    """Raise unless model, loss, optimizer and penalty are of the right types."""
     for name, value in (("model", model), ("loss", loss), ("penalty", penalty)):
         if not callable(value) and not (value is None and name == "penalty"):
             raise ArgumentError(f"fit: {name} must be callable, not {value!r:.80}")
@@ -119,12 +119,12 @@ def refuse_wrong_kinds(model, loss, optimizer, penalty):
         raise ArgumentError(f"fit: optimizer must be an Optimizer, not {optimizer!r:.80}{advice}")
 
 
-def refuse_misfits(run, clip):
-    """Raise if the optimiser is not the model's, or if the data does not fit: nan, another width, labels beyond the outputs.
+def check_run(run, clip):
+    """Raise if the optimiser is not the model's, or if the data does not fit: nan, another width, labels out of range.
 
-    Data that only yields batches is not looked at: it may be an iterator.
+    Data that only yields batches is not checked: it may be an iterator.
     """
-    _refuse_optimizer(run, clip)
+    _check_optimizer(run, clip)
     arrays = getattr(run.batches, "arrays", None)
     parts = {}
     if arrays is not None:
@@ -137,22 +137,22 @@ def refuse_misfits(run, clip):
         if not len(x.shape) or not len(y.shape) or x.shape[0] != y.shape[0] or not x.shape[0]:
             raise ShapeError(f"fit: {name} must be x and y of one length, at least 1, given {x.shape} and {y.shape}")
         for label, a in (("x", x), ("y", y)):
-            refuse_nonfinite(f"fit: {label} of the {name}", a)
+            check_finite(f"fit: {label} of the {name}", a)
         widths[name] = tuple(x.shape[1:])
     (first, width), *others = widths.items() if widths else [("", ())]
     for name, other in others:
         if other != width:
             raise ShapeError(f"fit: the examples of the {name} have shape {other}, those of the {first} {width}")
     for name, (x, y) in parts.items():
-        _refuse_labels(run, name, _try(run, x), y)
-    for x, y in run.validation.values() if run.metrics else ():  # what cannot be measured raises now
+        _check_labels(run, name, _trial_output(run, x), y)
+    for x, y in run.validation.values() if run.metrics else ():  # so that a metric that does not fit raises now
         prediction = predict(run.model, x)
         for metric in run.metrics.values():
             metric(prediction, y)
 
 
-def _refuse_optimizer(run, clip):
-    """Raise if the optimiser cannot do its part in this run."""
+def _check_optimizer(run, clip):
+    """Raise if the optimiser does not fit the model, the data or the options."""
     optimizer, batches = run.optimizer, len(run.batches) if hasattr(run.batches, "__len__") else None
     own = {id(p) for p in run.model.parameters()}
     if own and own.isdisjoint(map(id, optimizer.params)):
@@ -164,11 +164,11 @@ def _refuse_optimizer(run, clip):
         )
     for group in optimizer.groups:
         for name in monitors(group["lr"]):
-            run.refuse_missing(f"fit: the learning rate {group['lr']!r}", name)
-    _refuse_small_batch(run.model, run.batches)
+            run.check_column(f"fit: the learning rate {group['lr']!r}", name)
+    _check_last_batch(run.model, run.batches)
 
 
-def _refuse_small_batch(model, batches):
+def _check_last_batch(model, batches):
     """Raise if the last batch of an epoch would be too small for a layer of the model."""
     if not isinstance(batches, Batches) or batches.drop_last:
         return
@@ -181,27 +181,27 @@ def _refuse_small_batch(model, batches):
 
 
 def monitors(schedule):
-    """The columns that a learning rate looks at."""
+    """The columns of the history that a learning rate depends on."""
     own = [schedule.monitor] if hasattr(schedule, "monitor") else []
     return own + [name for part in getattr(schedule, "parts", []) for name in monitors(part)]
 
 
 @no_grad()
-def _try(run, x):
-    """The model's output for one example; nothing of the model or the data is left changed.
+def _trial_output(run, x):
+    """The model's output for one example; model and data are unchanged afterwards.
 
-    The global generator is not put back, since another thread may draw from it: a model in evaluation draws nothing.
+    The global generator is not restored, since another thread may draw from it; a model in eval mode does not.
     """
     state = run.random_state(own=True)
     try:
-        with evaluating(run.model):
+        with eval_mode(run.model):
             return run.model(x[:1])
     finally:
         run.set_random_state(state)
 
 
-def _refuse_labels(run, name, output, y):
-    """Raise if labels are outside what the model's outputs, or the loss, can express."""
+def _check_labels(run, name, output, y):
+    """Raise if labels are out of range for the model's outputs or for the loss."""
     shape, kind = getattr(output, "shape", ()), np.dtype(y.dtype).kind
     if kind in "iu" and len(shape) == len(y.shape) + 1:
         bounds, advice = (0, shape[-1] - 1), f"class indices 0 to {shape[-1] - 1}: the model has {shape[-1]} outputs"

@@ -1,4 +1,4 @@
-"""Ctrl-C at a moment when nothing is half done."""
+"""Ctrl-C, deferred to the end of the current step."""
 
 import signal
 import threading
@@ -7,8 +7,8 @@ import threading
 class DeferredInterrupt:
     """Inside the with-block the first Ctrl-C sets run.interrupted; another one raises KeyboardInterrupt at once.
 
-    Where Python's own handler is not in place (another library has set one, or this is not the main thread), it is left
-    as it is, and the first one raises, whenever it comes. The block swallows the exception: what follows is done.
+    Where Python's own handler is not in place (another library has set one, or this is not the main thread), handlers are
+    left alone, and the first Ctrl-C raises at once. The with-block swallows KeyboardInterrupt: the code after it runs.
     """
 
     def __init__(self, run):

@@ -1,4 +1,4 @@
-"""The learning rate range test: a short run whose rate grows until the loss explodes, and which is then undone."""
+"""The learning rate range test: a short run whose rate grows until the loss explodes; then everything is restored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..autograd.grad_mode import no_grad
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
 from .inputs import batches_of
-from .restore import untouched
+from .restore import restore_after
 from .run import Run
 
 
@@ -56,7 +56,7 @@ def lr_find(
     """Try learning rates from `start` to `end` in `steps` steps of training, and suggest one.
 
     The run ends early where the smoothed loss exceeds `diverged` times its lowest value. Afterwards model, optimiser and
-    random generators are as before, to the bit, whatever ended it.
+    random generators are as before, to the bit, however it ends.
 
     `data` as in fit; it is repeated as often as needed. The rate is that of the first group of parameters, and the others
     keep their proportion to it.
@@ -87,7 +87,7 @@ def lr_find(
         raise ArgumentError("lr_find: the data is an iterator, which would be used up; give Batches, a pair or a list")
     run = Run(model, loss, optimizer, data, {}, {}, [])
     lrs = np.geomspace(start, end, steps).tolist()
-    with untouched(run):
+    with restore_after(run):
         model.train()
         batches = list(islice(_endless(data), steps))
         before = run.random_state()
@@ -96,9 +96,9 @@ def lr_find(
         if not isfinite(sum(base)):
             bad = next(value for value in base if not isfinite(value))
             raise GraphError(f"lr_find: the loss of a batch is {bad}, before any step; look at the data")
-        run.set_random_state(before)  # the same dropout as before, batch by batch
+        run.set_random_state(before)  # so that each batch gets the same dropout mask in the sweep
         losses = list(_sweep(run, lrs, batches, base, diverged))
-    return _judged(lrs, losses)
+    return _with_suggestion(lrs, losses)
 
 
 def _sweep(run, lrs, batches, base, diverged):
@@ -123,7 +123,7 @@ def _sweep(run, lrs, batches, base, diverged):
         value.backward()
         try:
             run.optimizer.step()
-        except GraphError:  # a gradient overflowed: that is divergence too, but at the first step it is an error
+        except GraphError:  # a gradient overflowed: a divergence too, but at the first step an error
             if lr == lrs[0]:
                 raise
             return
@@ -140,7 +140,7 @@ def _endless(data):
             raise ArgumentError("lr_find: there are no batches")
 
 
-def _judged(lrs, losses):
+def _with_suggestion(lrs, losses):
     """The outcome with its suggestion: where the smoothed loss falls fastest over log lr, before its minimum."""
     if len(losses) < 4:
         raise ArgumentError(

@@ -24,14 +24,14 @@ class Progress(Callback):
         facts = {k: f"{v:.4f}" for k, v in row.items() if k not in hidden}
         if self.bar is not None:
             self.bar.set_postfix(facts)
-            self.bar.update(run.epoch - self.bar.n)  # more than 1 where a run was taken up
-        elif self.verbose and (run.epoch % self.verbose == 0 or run.epoch in (1, self.epochs) or run.ending):
+            self.bar.update(run.epoch - self.bar.n)  # more than 1 where a run was resumed
+        elif self.verbose and (run.epoch % self.verbose == 0 or run.epoch in (1, self.epochs) or run.stop_reason):
             width = len(str(self.epochs))
             self.say(f"epoch {run.epoch:>{width}}/{self.epochs}  " + "  ".join(f"{k} {v}" for k, v in facts.items()))
 
     def on_end(self, run):
-        if run.ending:
-            self.say(f"stopped in epoch {run.epoch}: {run.ending}")
+        if run.stop_reason:
+            self.say(f"stopped in epoch {run.epoch}: {run.stop_reason}")
         if self.bar is not None:
             self.bar.close()
             self.bar = None

@@ -1,4 +1,4 @@
-"""Trying something out on a model without leaving a trace."""
+"""Trying something out on a model, and restoring it afterwards."""
 
 from contextlib import contextmanager
 
@@ -6,8 +6,8 @@ from ..autograd.tensor import raw
 
 
 @contextmanager
-def modes_kept(model):
-    """Each of the model's modules is in training or in evaluation after the with-block as it was before."""
+def keep_modes(model):
+    """After the with-block each of the model's modules is again in the mode, training or eval, that it had before."""
     modes = [(module, module.training) for _, module in model.named_modules()]
     try:
         yield
@@ -17,18 +17,18 @@ def modes_kept(model):
 
 
 @contextmanager
-def evaluating(model):
-    """The model in evaluation inside the with-block; each of its modules is in its own mode again afterwards."""
-    with modes_kept(model):
+def eval_mode(model):
+    """The model is in eval mode inside the with-block; each of its modules has its own mode again afterwards."""
+    with keep_modes(model):
         model.eval()
         yield
 
 
 @contextmanager
-def untouched(run):
+def restore_after(run):
     """Whatever happens to the run's model, optimiser and random generators in the with-block is undone at its end.
 
-    Weights and other tensors, gradients, the mode of each module, the optimiser's state and options, and the position of
+    Weights and other tensors, gradients, the mode of each module, the optimiser's state and options, and the state of
     every random generator are as before, also after an error or Ctrl-C.
     """
     model, optimizer = run.model, run.optimizer
@@ -38,13 +38,13 @@ def untouched(run):
     gradients = [(p, p.grad) for p in items.values() if p.requires_grad]
     state = optimizer.state_dict() if optimizer is not None else None
     options = [group.options for group in optimizer.groups] if optimizer is not None else []
-    numbers = run.random_state()
+    random_state = run.random_state()
     try:
-        with modes_kept(model):
+        with keep_modes(model):
             yield
     finally:
         for item, array, values in arrays:
-            if raw(item) is not array:  # another optimiser has moved it
+            if raw(item) is not array:  # an optimiser that was made inside has moved it into its flat buffer
                 item.replace_array(array)
             item.assign(values)
         for p, g in gradients:
@@ -53,4 +53,4 @@ def untouched(run):
             for group, before in zip(optimizer.groups, options, strict=True):
                 group.update(before)
             optimizer.load_state_dict(state)
-        run.set_random_state(numbers)
+        run.set_random_state(random_state)

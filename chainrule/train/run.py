@@ -1,4 +1,4 @@
-"""A training run: what fit keeps in mind between steps, and how it is saved and taken up again."""
+"""A training run: its state between steps, and how that is saved and resumed."""
 
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -22,12 +22,12 @@ class Run:
 
     Fields:
         model, loss, optimizer, batches, validation: as given to fit; validation as {name: (x, y)}.
-        columns: the names of what each epoch's row of the history holds.
+        columns: the names in each row of the history.
         history: the rows so far.
         epoch: the number of the current epoch, from 1; 0 before the first.
         step: how many steps of this epoch were taken.
-        stop: None, or why the run shall end after this step; interrupted: whether it ends for Ctrl-C;
-            halfway: whether that cut off a step.
+        stop: None; set it to a reason, in words, to end the run after this step.
+        interrupted: whether Ctrl-C ends the run; mid_step: whether it did so in the middle of a step.
     """
 
     def __init__(self, model, loss, optimizer, batches, validation, metrics, callbacks):
@@ -38,21 +38,24 @@ class Run:
         self.history = History()
         self._generators = _generators(model, batches)
         self.epoch, self.step, self.stop = 0, 0, None
-        self.interrupted = self.halfway = False
+        self.interrupted = self.mid_step = False
         self._sums = {"loss": 0.0, "examples": 0, "grad_norm": 0.0, "seconds": 0.0}
-        self._resumed, self._order = False, None  # in the middle of an epoch; the generators at the epoch's start
+        self._resumed, self._order = (
+            False,
+            None,
+        )  # resumed in the middle of an epoch; the generators at the epoch's start
         self._started = perf_counter()
 
-    def call(self, moment):
-        """Tell all callbacks."""
+    def call(self, method):
+        """Call that method of each callback."""
         for callback in self.callbacks:
-            getattr(callback, moment)(self)
+            getattr(callback, method)(self)
 
     @contextmanager
     def started(self):
-        """The callbacks' on_start before the with-block, their on_end after it, as with-blocks inside one another."""
+        """Calls on_start of each callback before the with-block, and after it on_end of those that started, last one first."""
         with ExitStack() as ends:
-            ends.callback(lambda: setattr(self.history, "stopped", self.ending))
+            ends.callback(lambda: setattr(self.history, "stopped", self.stop_reason))
             for callback in self.callbacks:
                 callback.on_start(self)
                 ends.callback(callback.on_end, self)
@@ -60,15 +63,15 @@ class Run:
             try:
                 yield
             except KeyboardInterrupt:
-                self.interrupted = self.halfway = True
+                self.interrupted = self.mid_step = True
 
     @property
-    def ending(self):
+    def stop_reason(self):
         """Why the run ends after this step, in words; None if it does not."""
         return "Ctrl-C" if self.interrupted else self.stop
 
-    def refuse_missing(self, owner, column):
-        """Raise an ArgumentError if the history will have no such column for `owner` to monitor."""
+    def check_column(self, owner, column):
+        """Raise an ArgumentError if the history will have no column of that name for `owner` to monitor."""
         if column not in self.columns:
             raise ArgumentError(
                 f"{owner}: there is no column {column!r} to monitor; choose among "
@@ -76,24 +79,24 @@ class Run:
             )
 
     def say(self, text):
-        """Show a line where the progress is shown, if it is."""
+        """Print a line next to the progress, unless fit is silent."""
         for callback in self.callbacks:
             if hasattr(callback, "say"):
                 callback.say(text)
 
     # ---- an epoch
 
-    def goes_on(self, epochs):
-        """Whether there is something left to do."""
-        return not self.ending and (self._resumed or self.epoch < epochs)
+    def unfinished(self, epochs):
+        """Whether batches remain to be trained on."""
+        return not self.stop_reason and (self._resumed or self.epoch < epochs)
 
-    def rest_of_epoch(self):
-        """The batches of the next epoch, or those that remain of the one that was taken up."""
+    def remaining_batches(self):
+        """The batches of the next epoch, or of a resumed run those that remain of its last one."""
         if not self._resumed:
             self.epoch, self.step = self.epoch + 1, 0
             self._sums = dict.fromkeys(self._sums, 0.0) | {"examples": 0}
             self._order = self.random_state()
-        if not self.model.training:  # a part that is in evaluation by itself stays there
+        if not self.model.training:  # a part that was set to eval mode stays in it
             self.model.train()
         now = self.random_state()
         if self._resumed:  # the same order of the data as in the epoch that was interrupted
@@ -102,24 +105,24 @@ class Run:
             batches = self.batches.iterate(self.step)
         else:
             batches = iter(self.batches)
-            next(islice(batches, self.step, self.step), None)  # pass over those that were seen
+            next(islice(batches, self.step, self.step), None)  # skip those that were used
         if self._resumed:
             self.set_random_state(now)
         self._resumed = False
         self._started = perf_counter() - self._sums["seconds"]
         return batches
 
-    def count(self, value, examples, norm=None):
-        """Note the loss of a batch and the norm of its gradients, which is that of the step if none is given."""
+    def record_step(self, value, examples, norm=None):
+        """Add up the loss of a batch and the norm of its gradients; without `norm`, the one that the optimiser computed."""
         self.step += 1
         sums = self._sums
-        sums["loss"] = sums["loss"] + _unread(value) * examples
+        sums["loss"] = sums["loss"] + _deferred(value) * examples
         sums["examples"] += examples
-        sums["grad_norm"] = sums["grad_norm"] + _unread(self.optimizer.grad_norm if norm is None else norm)
+        sums["grad_norm"] = sums["grad_norm"] + _deferred(self.optimizer.grad_norm if norm is None else norm)
         self.call("on_step")
 
     def finish_epoch(self):
-        """Validate, and put the epoch's row into the history."""
+        """Validate, and append the epoch's row to the history."""
         sums = self._sums
         if not sums["examples"]:
             raise ArgumentError("fit: there are no batches; was the data an iterator that is already used up?")
@@ -140,7 +143,7 @@ class Run:
     # ---- saving
 
     def state_dict(self):
-        """All that it takes to go on, as nested dicts and lists that chainrule.save can write."""
+        """All that is needed to resume, as nested dicts and lists that chainrule.save can write."""
         self._sums["seconds"] = perf_counter() - self._started
         return {
             "version": VERSION,
@@ -157,11 +160,11 @@ class Run:
         }
 
     def load_state_dict(self, state):
-        """Go on from what state_dict() returned; nothing changes if it does not fit.
+        """Resume from what state_dict() returned; nothing changes if it does not fit.
 
         Raises: CheckpointError that says what does not fit.
         """
-        self._refuse_misfit(state)
+        self._check_state(state)
         backup = self.model.state_dict()
         self.model.load_state_dict(state["model"])
         try:
@@ -175,10 +178,10 @@ class Run:
             callback.load_state_dict(saved)
         self.history[:] = state["history"]
         self.epoch, self.step, self._sums = state["epoch"], state["step"], state["sums"]
-        self.stop = next((callback.ended for callback in self.callbacks if callback.ended), None)
+        self.stop = next((callback.stop_reason for callback in self.callbacks if callback.stop_reason), None)
         self._resumed, self._started = not state["finished"], perf_counter() - self._sums["seconds"]
 
-    def _refuse_misfit(self, state):
+    def _check_state(self, state):
         if not isinstance(state, dict) or state.get("version") != VERSION or not state.keys() >= ENTRIES:
             raise CheckpointError("fit: the checkpoint is not one of a training run of this version of chainrule")
         if state["data"] != _fingerprint(self.batches):
@@ -198,7 +201,7 @@ class Run:
             raise CheckpointError("fit: the checkpoint is of a run with other random generators in data or model")
 
     def _matched(self, saved):
-        """(callback, its state) by kind and order; what is new in this run begins anew."""
+        """(callback, its saved state), matched by kind and order; callbacks that are new in this run start from scratch."""
         waiting, pairs = list(self.callbacks), []
         for entry in saved:
             callback = next((c for c in waiting if type(c).__name__ == entry["kind"]), None)
@@ -211,30 +214,30 @@ class Run:
         return pairs
 
     def random_state(self, own=False):
-        """The positions of the random generators; of those that belong to the data and the model only, if `own`."""
+        """The states of the random generators, by name; without the global one if `own`."""
         return {k: list(generator.get_state()) for k, generator in self._generators.items() if k or not own}
 
     def set_random_state(self, state):
-        for name, position in state.items():
-            self._generators[name].set_state(position)
+        for name, each in state.items():
+            self._generators[name].set_state(each)
 
 
 def _generators(model, batches):
-    """Every stream of random numbers that training draws from, by where it was found."""
+    """{name: generator} for all that training draws from: the global one is "", the others say where they were found."""
     found = {"": random, "data": getattr(batches, "generator", None)}
     for path, module in model.named_modules():
         found |= {f"model.{path}.{k}": v for k, v in vars(module).items() if isinstance(v, Generator)}
     return {name: generator for name, generator in found.items() if generator is not None}
 
 
-def _unread(number):
-    """A Tensor of one number as a float where that costs nothing, else as a Tensor that the host need not wait for."""
+def _deferred(number):
+    """A Tensor of one number as a float on the host; on a device as a Tensor, so that the host need not wait for it."""
     array = raw(number)
     return float(array) if owner(array).on_host else number.detach().to("float64")
 
 
 def _fingerprint(batches):
-    """What tells the data of one run from that of another, at little cost: lengths, shapes, the bytes of the first rows."""
+    """A cheap fingerprint of the data: the number of batches, dtypes, shapes, and a checksum of the first rows."""
     length = len(batches) if hasattr(batches, "__len__") else None
     arrays = [f"{a.dtype}{list(a.shape)} {crc32(a[:16].numpy().tobytes()):08x}" for a in getattr(batches, "arrays", [])]
     return {"batches": length, "arrays": arrays}

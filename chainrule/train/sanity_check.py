@@ -15,12 +15,12 @@ from ..autograd.ops.creation import asarray, full_like, tensor
 from ..nn.losses import cross_entropy, mse
 from ..nn.module import Module
 from ..optim.adam import Adam
-from .restore import untouched
+from .restore import restore_after
 from .run import Run
 
 
 class Finding(NamedTuple):
-    """One check: what was asked, whether it is well, and what was seen."""
+    """One check: what was tested, whether it passed, and what was found."""
 
     check: str
     ok: bool
@@ -31,7 +31,7 @@ class Report(list[Finding]):
     """The findings of sanity_check, as a list that reads as text.
 
     Fields:
-        ok: whether all is well.
+        ok: whether every check passed.
     """
 
     @property
@@ -48,15 +48,15 @@ def sanity_check(
     """Check a model on one batch (x, y); afterwards model and random generators are as before.
 
     1. The loss at the start is near that of guessing: ln K for K classes, else that of the best of a few constants; not
-       far above it (weights too large), nor far below (the answer leaks in).
+       far above it (weights too large), nor far below (the target leaks into the input).
     2. Every parameter gets a gradient that is not 0 throughout.
     3. The output depends on the input, and each example's output on that example only.
-    4. The model can learn the batch by heart: `steps` steps of Adam bring the loss below a tenth.
+    4. The model can overfit the batch: `steps` steps of Adam bring the loss below a tenth.
 
     Shape: x (n, …), y (n,) of class indices, or y as the output; n ≥ 2.
     Without `loss` it is cross-entropy for whole-numbered y and mean squared error for others.
 
-    Returns a Report: a list of findings; report.ok says whether all is well.
+    Returns a Report: a list of findings; report.ok says whether every check passed.
     Raises: ArgumentError if the batch is no pair or has fewer than two examples; what the model raises.
     Source: the habits are collected in Karpathy, "A recipe for training neural networks" (2019).
     Example:
@@ -74,7 +74,7 @@ def sanity_check(
     whole("sanity_check", "steps", steps)
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
     loss = loss or (cross_entropy if y.dtype.kind in "iu" else mse)
-    with untouched(Run(model, loss, None, [], {}, {}, [])):
+    with restore_after(Run(model, loss, None, [], {}, {}, [])):
         model.eval()
         with no_grad():
             output = model(x)
@@ -83,7 +83,7 @@ def sanity_check(
         report.append(_gradients(model, loss, x, y, named))
         reached = [(name, p) for name, p in named.items() if p.grad is not None]
         report += _dependence(model, x, output)
-        report.append(_by_heart(model, loss, x, y, start, reached, steps, lr))
+        report.append(_overfit(model, loss, x, y, start, reached, steps, lr))
     return report
 
 
@@ -100,16 +100,16 @@ def _start(loss, output, y, start):
     if not start <= high:  # also nan
         return Finding(check, False, seen + "; smaller initial weights, standardised inputs or targets help")
     if start < guess / 3:
-        return Finding(check, False, seen + "; does the input hold the answer, or is the model trained already?")
+        return Finding(check, False, seen + "; does the target leak into the input, or is the model trained already?")
     return Finding(check, True, seen)
 
 
 def _constant_losses(loss, output, y):
-    """The losses of models that say the same number for every example: 0, a half, the mean of y."""
+    """The losses of models that output one number for every example: 0, a half, or the mean of y."""
     for number in (0.0, 0.5, float(y.to("float64").mean())):
         try:
             yield float(loss(full_like(output, number), y))
-        except ArgumentError:  # no probability
+        except ArgumentError:  # the number is out of range for this loss
             continue
 
 
@@ -163,9 +163,9 @@ def _reached(model, x, i):
     return [(i, int(j)) for j in np.flatnonzero(moved) if j != i]
 
 
-def _by_heart(model, loss, x, y, start, parameters, steps, lr):
-    """Can the batch be learned by heart?"""
-    check = "one batch can be learned by heart"
+def _overfit(model, loss, x, y, start, parameters, steps, lr):
+    """Can the model overfit the batch?"""
+    check = "the model can overfit one batch"
     if not parameters:
         return Finding(check, False, "no parameter gets a gradient")
     optimizer, value = Adam(parameters, lr=lr), start

@@ -272,11 +272,11 @@ def test_no_rows_are_refused(shape):
 
 @pytest.mark.parametrize("use", ["transform", "inverse", "state_dict"])
 def test_a_standardizer_that_was_not_fit_says_so(use):
-    with pytest.raises(cr.ArgumentError, match=f"Standardizer.{use}: nothing is known .* call fit"):
+    with pytest.raises(cr.ArgumentError, match=f"Standardizer.{use}: it has not been fit; call fit"):
         getattr(cr.data.Standardizer(), use)(*[[[1.0]]] * (use != "state_dict"))
 
 
-# ---- refuse_nonfinite
+# ---- check_finite
 
 
 def bad_at(shape, *places):
@@ -300,7 +300,7 @@ WHERE = {
 @pytest.mark.parametrize("message", WHERE)
 def test_values_that_are_not_finite_are_refused_with_their_places(message):
     with pytest.raises(cr.ArgumentError, match=re.escape(message)):
-        cr.data.refuse_nonfinite("x", WHERE[message])
+        cr.data.check_finite("x", WHERE[message])
 
 
 @pytest.mark.parametrize(
@@ -310,27 +310,27 @@ def test_values_that_are_not_finite_are_refused_with_their_places(message):
     ids=repr,
 )  # fmt: skip
 def test_finite_values_pass(array):
-    assert cr.data.refuse_nonfinite("x", array) is None
+    assert cr.data.check_finite("x", array) is None
 
 
 def test_a_tensor_that_requires_grad_is_checked():
     with pytest.raises(cr.ArgumentError, match="x: 1 value is not finite: row 0"):
-        cr.data.refuse_nonfinite("x", cr.tensor([np.nan, 1.0], requires_grad=True))
+        cr.data.check_finite("x", cr.tensor([np.nan, 1.0], requires_grad=True))
 
 
 def test_a_value_is_checked():
     with pytest.raises(cr.ArgumentError, match="x: 1 value is not finite"):
-        cr.data.refuse_nonfinite("x", cr.Value(np.inf))
+        cr.data.check_finite("x", cr.Value(np.inf))
 
 
 def test_device_arrays_are_checked(device):
-    cr.data.refuse_nonfinite("x", cr.ones((3, 2), device=device))
+    cr.data.check_finite("x", cr.ones((3, 2), device=device))
     with pytest.raises(cr.ArgumentError, match=r"x: 1 value is not finite: row 2 \(column 0\)"):
-        cr.data.refuse_nonfinite("x", cr.tensor(bad_at((3, 2), (2, 0)), device=device))
+        cr.data.check_finite("x", cr.tensor(bad_at((3, 2), (2, 0)), device=device))
 
 
 def test_a_check_that_finds_nothing_waits_once_for_the_device_and_for_whole_numbers_never(strict):
     with device_double.count_syncs() as syncs:
-        cr.data.refuse_nonfinite("x", cr.ones((3, 2), device=strict))
-        cr.data.refuse_nonfinite("y", cr.arange(3, device=strict))
+        cr.data.check_finite("x", cr.ones((3, 2), device=strict))
+        cr.data.check_finite("y", cr.arange(3, device=strict))
     assert sum(syncs.values()) == 1

@@ -339,7 +339,9 @@ def test_auto_reads_off_the_name_what_is_better(monitor, mode):
 
 @pytest.mark.parametrize("monitor", ["val_brier", "val_seconds", ""])
 def test_auto_refuses_a_name_that_does_not_tell(monitor):
-    with pytest.raises(cr.ArgumentError, match=f"is more or less of {monitor!r} better\\? Say mode="):
+    with pytest.raises(
+        cr.ArgumentError, match=f"cannot tell whether a higher or a lower {monitor!r} is better; give mode="
+    ):
         ReduceOnPlateau(1.0, monitor=monitor)
     ReduceOnPlateau(1.0, monitor=monitor, mode="max")
 

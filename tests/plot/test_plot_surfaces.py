@@ -355,7 +355,7 @@ def test_states_in_the_plane_have_their_own_losses():
     [
         ({"model": lambda x: x}, cr.ArgumentError, "needs a Module with weights"),
         ({"model": cr.nn.Perceptron(2)}, cr.ArgumentError, "parameters of two or more axes"),
-        ({"span": 0}, cr.ArgumentError, "span must be above 0, not 0"),
+        ({"span": 0}, cr.ArgumentError, "span must be a finite number above 0, not 0"),
         ({"resolution": 1}, cr.ArgumentError, "resolution must be a whole number of at least 2, not 1"),
         ({"trajectory": [{}, {}]}, cr.ArgumentError, "needs three or more states, was given 2"),
         ({"trajectory": [{"weight": 1}] * 3}, cr.CheckpointError, r"state 0.*does not fit.*layers.0.weight"),

@@ -14,7 +14,7 @@ START, GRADIENT, DEPENDS, MIX, LEARN = (
     "every parameter gets a gradient",
     "the output depends on the input",
     "examples do not mix",
-    "one batch can be learned by heart",
+    "the model can overfit one batch",
 )
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(24, 4)).astype("f")
