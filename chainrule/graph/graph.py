@@ -212,7 +212,7 @@ class Graph:
 
     def to_dot(self, depth=None):
         """Graphviz DOT source. `depth`: how many levels of modules are shown open; None chooses."""
-        from .picture.graphviz import to_dot
+        from .picture.dot import to_dot
 
         return to_dot(self, depth)
 
@@ -253,7 +253,7 @@ class Graph:
     def _render(self, form, depth, lr):
         """The bytes of a file."""
         if form in ("png", "pdf"):
-            from .picture.graphviz import render
+            from .picture.dot import render
 
             return render(self, form, depth)
         if form == "html":

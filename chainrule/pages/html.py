@@ -7,7 +7,7 @@ from hashlib import sha256
 from importlib.resources import files
 from math import isfinite
 
-from ..graph.picture.palette import custom_properties
+from .palette import custom_properties
 
 SHARED = "numbers.js", "svg.js"  # scripts that all pages use
 

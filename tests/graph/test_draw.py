@@ -385,7 +385,7 @@ def test_without_dot_no_file_is_left(square, tmp_path, without_dot):
 
 @needs_dot
 def test_a_failing_dot_leaves_no_file(square, tmp_path, monkeypatch):
-    monkeypatch.setattr("chainrule.graph.picture.graphviz.to_dot", lambda graph, depth: "digraph {")
+    monkeypatch.setattr("chainrule.graph.picture.dot.to_dot", lambda graph, depth: "digraph {")
     with pytest.raises(cr.GraphError, match="could not lay out"):
         cr.draw(square[1]).save(tmp_path / "graph.png")
     assert list(tmp_path.iterdir()) == []
@@ -395,7 +395,7 @@ def test_a_dot_that_takes_too_long_is_stopped_with_advice(square, tmp_path, monk
     (tmp_path / "dot").write_text("#!/bin/sh\nexec /bin/sleep 5\n")
     (tmp_path / "dot").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("chainrule.graph.picture.graphviz.LIMIT_S", 0.2)
+    monkeypatch.setattr("chainrule.graph.picture.dot.LIMIT_S", 0.2)
     with pytest.raises(cr.GraphError, match=r"was stopped.*depth=0 or 1.*\.svg"):
         cr.draw(square[1]).save(tmp_path / "graph.png")
     assert not (tmp_path / "graph.png").exists()

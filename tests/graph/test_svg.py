@@ -18,9 +18,9 @@ from graphs import GRAPHS, NASTY
 import chainrule as cr
 from chainrule.graph.lettering import width
 from chainrule.graph.picture.box import node_picture
-from chainrule.graph.picture.palette import COLOURS
 from chainrule.graph.picture.svg import STYLE, drawn, style, to_svg
 from chainrule.graph.picture.view import view
+from chainrule.pages.palette import COLOURS
 
 SVG = "{http://www.w3.org/2000/svg}"
 # which inks stand on which grounds

@@ -5,7 +5,7 @@ from html import escape
 
 from ..lettering import readable, width
 from ..values import NOT_COMPUTED
-from .layout import entry
+from .geometry import entry
 
 ROUND = 7.0  # the corners
 PAD = 9.0  # at both sides of the text
@@ -70,7 +70,7 @@ def is_broken(node):
 
 
 def group_picture(box):
-    """The Picture of a collapse.Box that stands for several nodes."""
+    """The Picture of a view.Box that stands for several nodes."""
     return _picture(
         safe(box.title, 200),
         kind="group",

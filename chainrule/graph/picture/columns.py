@@ -3,7 +3,7 @@
 from bisect import bisect_right, insort
 from collections import Counter
 
-from .layout import GAP
+from .geometry import GAP
 
 SWEEPS = 8  # through the columns, to untangle edges, and again to straighten them
 EFFORT = 24_000  # items that the sweeps may visit: where many long edges pass many columns, fewer sweeps have to do

