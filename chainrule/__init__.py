@@ -52,7 +52,7 @@ if TYPE_CHECKING:  # what __getattr__ finds, and the operations
     from .graph.graph import Graph
     from .replay.recorder import Replay
 else:
-    _LATER = {"Graph": ".graph.graph", "Replay": ".replay.recorder", "exercise": ".exercises"}
+    _LATER = {"Graph": ".graph.views", "Replay": ".replay.recorder", "exercise": ".exercises"}
 
     def __getattr__(name):
         """What is loaded when it is first asked for."""

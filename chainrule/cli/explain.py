@@ -9,7 +9,6 @@ from ..autograd.errors import ArgumentError
 from ..autograd.tensor import Value
 from ..expression import LARGEST, ExpressionError, parse
 from ..graph import trace
-from ..graph.graph import Graph
 from .parser import Parser
 
 EXAMPLE = '"(a*b + c) * f" a=2 b=-3 c=10 f=-2'
@@ -76,7 +75,7 @@ def graph_of(formula, assignments):
     graph = trace(result, {name: v for name, v in {**values, **named}.items() if isinstance(v, Value)})
     line = {"operation": f"the formula {expression.text}"}  # the user has seen no other line of code
     nodes = [replace(node, line=line.get(node.kind, "")) for node in graph.nodes]
-    return Graph(nodes, graph.edges, graph.order, graph.seed, graph.ran, graph.modules)
+    return replace(graph, nodes=nodes)
 
 
 def _no_place_for(name, expression):

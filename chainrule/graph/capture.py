@@ -15,10 +15,11 @@ from ..autograd.watch import contributions, elementwise, operands, out_of_date, 
 from ..backends import owner
 from .badges import badge
 from .expand import jacobian
-from .graph import CHANGED, OUTDATED, PERHAPS_CHANGED, Edge, Graph, Node
+from .graph import CHANGED, OUTDATED, PERHAPS_CHANGED, Edge, Node
 from .names import Names, free
 from .text.why import rules, why
 from .values import number, values
+from .views import Graph
 
 OPENED = 300  # in graphs of up to this many calls each small call can be opened into its scalars
 

@@ -8,7 +8,7 @@ import numpy as np
 from ..autograd.errors import ArgumentError
 from ..autograd.node import SMALL
 from ..backends import owner
-from .graph import Edge, Graph, Node
+from .graph import Edge, Node
 from .text.why import why
 from .values import Values
 
@@ -239,7 +239,7 @@ class _Opened:
                     self.nodes[place].total = total
         order = [edge.id for edge in self.edges if edge.flows]
         modules = {path: self.graph.modules[path] for path in sorted({p for n in self.nodes for p in n.module})}
-        graph = Graph(self.nodes, self.edges, order, self.nodes[-1].total, self.graph.ran, modules)
+        graph = type(self.graph)(self.nodes, self.edges, order, self.nodes[-1].total, self.graph.ran, modules)
         why(graph)
         for edge in self.edges:
             if self.nodes[edge.target].operation == "rest":  # whose derivatives have other reasons

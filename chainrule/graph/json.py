@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..autograd.errors import DataError
-from .graph import Edge, Graph, Node
+from .graph import Edge, GraphData, Node
 from .values import Values
 
 FORMAT, VERSION = "chainrule-graph", 1
@@ -40,8 +40,8 @@ def to_json(graph, indent=None):
     return json.dumps(to_dict(graph), indent=indent, separators=separators, allow_nan=False)
 
 
-def from_dict(data):
-    """The Graph that to_dict wrote.
+def from_dict(data, kind=GraphData):
+    """The graph that to_dict wrote, as GraphData or another `kind` of it.
 
     Raises: DataError, naming the place, if something is missing, of the wrong kind, or leads nowhere.
     """
@@ -73,11 +73,11 @@ def from_dict(data):
             raise DataError(f"from_json: order[{place}] must be the id of one of the {len(edges)} edges; given {i}")
     if len(set(rest["order"])) < len(rest["order"]):
         raise DataError("from_json: order must name each edge once")
-    return Graph(nodes, edges, **rest)
+    return kind(nodes, edges, **rest)
 
 
-def from_json(text):
-    """The Graph that to_json wrote, from text or bytes.
+def from_json(text, kind=GraphData):
+    """The graph that to_json wrote, from text or bytes, as GraphData or another `kind` of it.
 
     Raises: DataError, naming the place, if it is no JSON, cut off, or no graph of this version.
     """
@@ -95,7 +95,7 @@ def from_json(text):
         raise DataError(f"from_json: {error}") from None
     except RecursionError:
         raise DataError("from_json: lists or objects are nested too deeply for a graph") from None
-    return from_dict(data)
+    return from_dict(data, kind)
 
 
 def _entries(data, key, kind, forms):

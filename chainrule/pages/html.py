@@ -9,7 +9,7 @@ from math import isfinite
 
 from .palette import custom_properties
 
-SHARED = "numbers.js", "svg.js"  # scripts that all pages use
+SCRIPTS = "numbers.js", "svg.js"  # those that all pages use
 
 
 def asset(package, *names):
@@ -20,17 +20,18 @@ def asset(package, *names):
 def assembled(template, style, script, data, **parts):
     """A page as text: `template`, with what belongs there in place of each @name@.
 
-    @style@ is the palette's colours and `style`; @script@ is `script` after those that all pages share, and @policy@ lets
-    this script run and no other, and nothing be loaded; @data@ is `data` as JSON; all others are `parts`, which are HTML.
+    @style@ is `style` behind the palette's colours and the rules that all pages share; @script@ is `script` behind the
+    shared scripts, and @policy@ lets this script run and no other, and nothing be loaded; @data@ is `data` as JSON; all
+    others are `parts`, which are HTML.
     """
-    shared = asset(__package__, *SHARED)
-    script = f'\n"use strict";\n{shared}\n{script}'
+    style = _palette() + asset(__package__, "base.css") + style
+    script = f'\n"use strict";\n{asset(__package__, *SCRIPTS)}\n{script}'
     digest = b64encode(sha256(script.encode()).digest()).decode()
     policy = (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
         f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     )
-    parts |= {"style": _palette() + style, "script": script, "policy": policy, "data": embedded(data)}
+    parts |= {"style": style, "script": script, "policy": policy, "data": embedded(data)}
     page = re.sub(r"@(\w+)@", lambda slot: parts[slot[1]], template)
     return page.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
 

@@ -11,7 +11,7 @@ from unittest import mock
 import numpy as np
 
 import chainrule as cr
-from chainrule.graph.graph import Graph
+from chainrule.graph.views import Graph
 
 FOLDER = Path(__file__).parent
 PICTURES = FOLDER.parent / "images" / "lessons"

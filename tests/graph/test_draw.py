@@ -16,7 +16,7 @@ needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="the dot prog
 
 
 def edges(drawing):
-    return re.findall(r"^\t(\w+) -> (\w+)", drawing.source, re.MULTILINE)
+    return re.findall(r"^\t(\w+) -> (\w+)", drawing.to_dot(), re.MULTILINE)
 
 
 def row(drawing, name):
@@ -62,7 +62,7 @@ def test_a_constant_array_used_twice_is_one_box():
 
 def test_edges_without_gradient_are_dashed():
     x = cr.Value(3.0)
-    assert cr.draw(x * 2).source.count("style=dashed") == 1
+    assert cr.draw(x * 2).to_dot().count("style=dashed") == 1
 
 
 def test_operands_are_named_as_in_the_declaration():
@@ -108,7 +108,7 @@ def test_two_runs_give_the_same_bytes():
         "import chainrule as cr\n"
         "x = cr.ones((2, 3), requires_grad=True); c = cr.ones(3)\n"
         "y = (cr.exp(x * c) + c)[:, 1:].sum(axis=0)\n"
-        "print(cr.draw(y, locals()).source)"
+        "print(cr.draw(y, locals()).to_dot())"
     )
     runs = {subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout for _ in range(2)}
     assert len(runs) == 1
@@ -202,13 +202,13 @@ def test_an_index_is_shown_as_it_is_written():
 
 def test_nan_and_infinity_mark_the_box():
     x = cr.tensor([1.0, float("nan")], requires_grad=True)
-    frames = re.findall(r'^\tn\d+ \[label=<<TABLE BORDER="(\d)"', cr.draw((x * 2)[:1]).source, re.MULTILINE)
+    frames = re.findall(r'^\tn\d+ \[label=<<TABLE BORDER="(\d)"', cr.draw((x * 2)[:1]).to_dot(), re.MULTILINE)
     assert frames == ["3", "1", "3", "1"]
 
 
 def test_the_line_of_the_call_is_in_the_tooltip(square):
     _, y = square
-    assert re.search(r"multiply at test_draw\.py:\d+, in square", cr.draw(y).source)
+    assert re.search(r"multiply at test_draw\.py:\d+, in square", cr.draw(y).to_dot())
 
 
 # ---- names
@@ -248,7 +248,7 @@ def test_two_names_of_one_tensor_are_both_shown(square):
 
 def test_names_that_are_no_tensors_are_ignored(square):
     _, y = square
-    assert cr.draw(y, {"np": np, "n": 3}).source == cr.draw(y).source
+    assert cr.draw(y, {"np": np, "n": 3}).to_dot() == cr.draw(y).to_dot()
 
 
 def test_names_must_be_a_dict(square):
@@ -259,7 +259,7 @@ def test_names_must_be_a_dict(square):
 
 def laid_out(drawing):
     """The DOT source as SVG by the dot program: what the labels say when dot has read them."""
-    done = subprocess.run(["dot", "-Tsvg"], input=drawing.source.encode(), capture_output=True, check=True)
+    done = subprocess.run(["dot", "-Tsvg"], input=drawing.to_dot().encode(), capture_output=True, check=True)
     return ET.fromstring(done.stdout)
 
 
@@ -295,7 +295,7 @@ def test_any_module_and_badge_does_no_harm(name, square):
 def test_a_very_long_name_is_shortened(square):
     x, y = square
     x.name = "x" * 100_000
-    assert len(cr.draw(y).source) < 10_000
+    assert len(cr.draw(y).to_dot()) < 10_000
 
 
 # ---- modules
@@ -308,7 +308,7 @@ def mlp():
 
 def test_modules_are_clusters_within_clusters(mlp):
     depth, deepest = 0, 0
-    for line in mlp.source.splitlines():
+    for line in mlp.to_dot().splitlines():
         depth += ("subgraph cluster" in line) - (line.strip() == "}")
         deepest = max(deepest, depth)
     assert deepest == 2
@@ -324,13 +324,13 @@ def test_a_collapsed_picture_says_so(mlp):
 
 
 def test_scalar_edges_show_their_local_derivative(square):
-    assert cr.draw(square[1]).source.count('label="×\u202f3"') == 2
+    assert cr.draw(square[1]).to_dot().count('label="×\u202f3"') == 2
 
 
 def test_badges_are_shown():
     drawing = cr.draw(cr.Value(2.0) * 3)
     drawing.root.badges.append("no path")
-    assert ">no path<" in drawing.source
+    assert ">no path<" in drawing.to_dot()
 
 
 # ---- files and notebooks
@@ -366,7 +366,7 @@ def test_the_others_need_no_program(suffix, start, square, tmp_path, without_dot
 
 def test_dot_source_is_saved_as_it_is(square, tmp_path):
     _, y = square
-    assert cr.draw(y).save(tmp_path / "graph.dot").read_text(encoding="utf-8") == cr.draw(y).source
+    assert cr.draw(y).save(tmp_path / "graph.dot").read_text(encoding="utf-8") == cr.draw(y).to_dot()
 
 
 @pytest.mark.parametrize("suffix", [".png", ".pdf"])

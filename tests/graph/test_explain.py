@@ -11,9 +11,10 @@ from graphs import GRAPHS, karpathy
 import chainrule as cr
 from chainrule.autograd.primitive import REGISTRY
 from chainrule.autograd.samples import reals
-from chainrule.graph.graph import CHANGED, OUTDATED, Graph
+from chainrule.graph.graph import CHANGED, OUTDATED
 from chainrule.graph.text.explain import explain
 from chainrule.graph.text.table import listing
+from chainrule.graph.views import Graph
 
 
 def lines(table, part):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...pages.html import assembled, asset
+from ..expand import scalars
 from ..json import to_dict
 from ..lettering import readable
 from ..picture.svg import drawn
@@ -177,7 +178,7 @@ def _numbers(graph):
     """A figure for each operation on a few numbers, in which each of them is a node, as long as there is room."""
     room = NUMBERS
     for node in _small(graph):
-        opened = graph.open(node.id)
+        opened = scalars(graph, node)
         for number in opened.nodes:
             number.grad = number.total  # as it is after the pass; the page covers it until then
         svg = drawn(opened, view(opened), prefix=f"s{node.id}-", styled=False)
