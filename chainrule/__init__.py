@@ -49,7 +49,7 @@ if TYPE_CHECKING:  # what __getattr__ finds, and the operations
     from .autograd import operations as _stub
     from .autograd.operations import *
     from .exercises import exercise
-    from .graph.graph import Graph
+    from .graph.views import Graph
     from .replay.recorder import Replay
 else:
     _LATER = {"Graph": ".graph.views", "Replay": ".replay.recorder", "exercise": ".exercises"}

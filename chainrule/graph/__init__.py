@@ -1,9 +1,18 @@
 """See backprop: the graph of a computation as data, and its views as text, picture and interactive page."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..autograd.tensor import Tensor
+
+if TYPE_CHECKING:
+    from .page import Shown
+    from .views import Graph
+
 __all__ = ["draw", "step_through", "trace"]
 
 
-def trace(x, names=None):
+def trace(x: Tensor, names: Mapping[str, Any] | None = None) -> "Graph":
     """The graph that computed `x`, as it is now: each value, each local derivative, each contribution to a gradient.
 
     The result is plain data, and holds no tensors. It watches one backward pass of its own, which frees and changes
@@ -29,12 +38,12 @@ def trace(x, names=None):
     return capture(x, names)
 
 
-def draw(x, names=None):
+def draw(x: Tensor, names: Mapping[str, Any] | None = None) -> "Graph":
     """`trace(x, names)`, for its picture: shown in a notebook, or written by `.save("graph.svg")`."""
     return trace(x, names)
 
 
-def step_through(x, names=None, lr=0.1, predict=False):
+def step_through(x: Tensor, names: Mapping[str, Any] | None = None, lr: float = 0.1, predict: bool = False) -> "Shown":
     """Open the graph of `x` as a page that goes through forward, seed, backward and update, one step at a time.
 
     The page is one file that needs no network. In a notebook it appears below the cell; elsewhere the browser shows it.

