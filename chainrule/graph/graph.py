@@ -144,7 +144,7 @@ class GraphData:
 
         Raises: ArgumentError, naming those that exist, if there is none, or if several have the name.
         """
-        if whole_number(name) and 0 <= name < len(self.nodes):
+        if not isinstance(name, str) and whole_number(name) and 0 <= name < len(self.nodes):
             return self.nodes[name]
         if not isinstance(name, (str, int)):
             raise ArgumentError(
