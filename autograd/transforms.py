@@ -8,13 +8,15 @@ from functools import wraps
 from typing import Any, overload
 
 from ..backends import owner
-from .backward import backward, conform, saved_values, seed_for, topological
+from .backward import backward, topological
+from .deliver import seed_for
 from .errors import ArgumentError, GraphError
+from .forward import pushforward
 from .grad_mode import enable_grad, no_grad, recording
 from .node import Node
 from .ops.creation import asarray, eye
 from .ops.shape import reshape, stack
-from .primitive import ELEMENTWISE, LINEAR, MULTILINEAR, primitive
+from .primitive import LINEAR, primitive
 from .samples import reals
 from .tensor import Tensor, raw
 from .typing import ArrayLike
@@ -186,44 +188,6 @@ def jvp(f: Callable[..., Any], inputs: Iterable[ArrayLike], tangents: Iterable[A
     with nullcontext() if again else no_grad():
         dy = pushforward(y._node, seeds) if y._node is not None else None
         return _value(y, again), y * 0 if dy is None else dy
-
-
-def pushforward(root, tangents):
-    """The tangent of node `root`, given those of some nodes it depends on: forward mode along the recorded graph."""
-    tangents = dict(tangents)
-    for node in topological(root):
-        if node in tangents:
-            continue
-        incoming = {i: tangents[node.parents[i]] for i in node.plan.tracked if node.parents[i] in tangents}
-        if incoming:
-            t = push(node, incoming)
-            tangents[node] = conform(t, node, node)
-    return tangents.get(root)
-
-
-def push(node, incoming):
-    """The output tangent of one recorded call, given the tangents of some inputs as {position: tangent}."""
-    p, values = node.primitive, saved_values(node, create_graph=True)
-    if p.jvp == LINEAR and not p.variadic:
-        return p.call(*incoming.values(), **node.options)
-    if p.jvp == LINEAR:
-        shapes = values[node.plan.slots[f"{p.inputs[0]}_shape"] - 1]
-        like = next(iter(incoming.values()))
-        zeros = owner(like._data).xp.zeros
-        parts = (incoming[i] if i in incoming else zeros(shape, like.dtype) for i, shape in enumerate(shapes))
-        return p.call(*parts, **node.options)
-    kept = dict(zip(node.plan.links, values, strict=True))
-    total = None
-    for i, rule, select in node.plan.pulls if p.jvp == ELEMENTWISE else node.plan.pushes:
-        if i not in incoming:
-            continue
-        if p.jvp == MULTILINEAR:
-            term = p.call(*(incoming[i] if j == i else kept[j] for j in range(len(node.parents))), **node.options)
-        else:
-            arguments = (incoming[i], *values)
-            term = rule(*(select(arguments) if select else arguments))
-        total = term if total is None else total + term
-    return total
 
 
 def hvp(f: Callable[..., Any], inputs: ArrayLike, tangents: ArrayLike) -> Any:

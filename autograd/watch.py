@@ -1,159 +1,50 @@
-"""One backward pass, watched: what each rule contributes along each operand. For pictures; `backward` does without."""
+"""A backward pass that is watched: told each contribution and each complete gradient. One that is not pays nothing."""
 
-from dataclasses import dataclass
-from typing import Any
+from contextlib import contextmanager
+from contextvars import ContextVar
 
-import numpy as np
+from .guards import saved_values
 
-from ..backends import owner
-from .backward import changed, conform, rescue, topological
-from .callsite import place
-from .node import Node
-from .primitive import ELEMENTWISE
-
-NO_GRADIENT = "no gradient arrives here"  # what a Contribution notes that is not unknown, but absent
+_watch: ContextVar["Watch | None"] = ContextVar("chainrule_watch", default=None)
+current_watch = _watch.get
 
 
-@dataclass(slots=True)
-class Contribution:
-    """What arrives at one operand of one call.
+class Watch:
+    """What a backward pass tells, in its order. Subclass it and override what you want to know; it must not change arrays."""
 
-    Fields:
-        node, slot: the call, and the position of the operand.
-        pull: turns a gradient of the call into the operand's share of it; None where that is unknown.
-        local: the local derivative of an elementwise operation, in the shape of its output; else None.
-        share: the contribution; None where it is unknown, and then `note` says why.
-        running: the operand's gradient after this contribution.
-    """
+    def contribution(self, node, slot, part, total):
+        """`part` has arrived at the operand of `node` at position `slot`, whose gradient is `total` so far."""
 
-    node: Node
-    slot: int
-    pull: Any = None
-    local: Any = None
-    share: Any = None
-    running: Any = None
-    note: str = ""
+    def gradient(self, node, g):
+        """The gradient of a call, or of a leaf, is complete: `g`. Those of leaves come last."""
 
+    def saved(self, node, create_graph):
+        """What the rules of `node` get. Asked where that is not plainly at hand; None leaves the node out."""
+        return saved_values(node, create_graph)
 
-def contributions(root, seed, known):
-    """({node: the gradient that `seed` at `root` sends there}, every Contribution in the order of the backward pass).
-
-    Nothing is freed, and what a pass has freed before is put together anew from `known`, {node: its array}.
-    """
-    totals, unknown, found = {root: seed}, set(), []
-    for node in reversed(topological(root)):
-        g = totals.get(node)
-        saved, note = kept(node, known)
-        if node in unknown:
-            g, note = None, note or f"the gradient of this {node.label} is unknown"
-        elif g is None:
-            note = NO_GRADIENT
-        form = known.get(node) if g is None else g
-        for slot, rule, select in node.plan.pulls:
-            parent, c = node.parents[slot], Contribution(node, slot, note=note)
-            found.append(c)
-            try:
-                if saved is not None:
-                    rule = _rule(rule, select, saved, node)
-                    c.pull = _pull(rule, parent, node)
-                    if elementwise(node) and form is not None:
-                        c.local = rule(1.0 if node.dtype is None else owner(form).xp.ones_like(form))
-                    if g is not None:
-                        c.share = c.pull(g)
-            except Exception as error:  # a picture of a graph whose rule fails is worth having
-                c.note = f"its rule raised {type(error).__name__}: {error}"
-            if c.share is not None and parent not in unknown:
-                c.running = c.share if parent not in totals else totals[parent] + c.share
-                totals[parent] = c.running
-            elif c.note and c.note != NO_GRADIENT:
-                unknown.add(parent)
-                totals.pop(parent, None)
-    return totals, found
-
-
-def elementwise(node):
-    """Whether each element of the result depends on the matching elements of the operands alone."""
-    return node.primitive.jvp == ELEMENTWISE
-
-
-def _rule(rule, select, saved, node):
-    """A rule as a function of the gradient alone; its result may still have to be brought to the operand's shape."""
-
-    def call(g):
-        values = (g, *saved) if select is None else select((g, *saved))
-        try:
-            return rule(*values)
-        except Exception as error:
-            return rescue(error, rule, values, node)
-
-    return call
-
-
-def _pull(rule, parent, node):
-    return lambda g: conform(rule(g), parent, node)
-
-
-def kept(node, known):
-    """(what the rules of `node` ask for, "") as it was kept, or put together anew; (None, why) if that cannot be."""
-    line = changed(node)
-    if line is not None:
-        return None, f"an array that it needs was changed at {place(*line)}"
-    saved = values_of(node)
-    if saved is not None:
-        return saved, ""
-    guarded = {leaf._node for leaf, _ in node.guards}
-    for slot in node.plan.arrays:
-        parent = node.parents[slot]
-        if type(parent) is Node and parent.plan is None and parent not in guarded:
-            return None, "backward has freed its own copy of an operand that others could change; trace before backward"
-    shapes = [p.shape if type(p) is Node else p[0] if type(p) is tuple else () for p in node.parents]
-    arrays = [_Gone(shape) if a is None else a for a, shape in zip(operands(node, known), shapes, strict=True)]
-    saved = node.plan.save(arrays, known.get(node, _Gone(node.shape)), node.options)
-    if any(isinstance(part, _Gone) for entry in saved for part in (entry if isinstance(entry, tuple) else (entry,))):
-        return None, "backward has freed what it needs; trace before backward, or call backward(retain_graph=True)"
-    return saved, ""
-
-
-def values_of(node):
-    """What the call has kept for its rules; None if backward has freed it."""
-    return node.saved if node.saved is not None else getattr(node, "used", None)
-
-
-class _Gone:
-    """Stands for an array that nobody holds any more: only its shape is known."""
-
-    def __init__(self, shape):
-        self.shape = shape
-
-
-def operands(node, known):
-    """The operands' arrays and numbers; None where nobody holds one any more."""
-    saved = values_of(node)
-    links = node.plan.links if saved is not None else ()
-    arrays = []
-    for slot, parent in enumerate(node.parents):
-        array = known.get(parent) if type(parent) is Node else parent[2]() if type(parent) is tuple else parent
-        if array is None and slot in links:
-            array = saved[links.index(slot)]
-        elif array is None and "all" in links:
-            array = saved[links.index("all")][slot]
-        arrays.append(array)
-    return arrays
-
-
-def out_of_date(node, known):
-    """Whether the call would give another result now: an operand was changed since. False if nobody can tell."""
-    if node not in known or not any(p.plan is None if type(p) is Node else hasattr(p, "shape") for p in node.parents):
+    def failed(self, node, slot, error):
+        """The rule for the operand at `slot` raised. True: go on without its contribution."""
         return False
-    arrays, out = operands(node, known), known[node]
-    if any(a is None for a in arrays):
-        return False
-    backend = owner(out)
+
+
+@contextmanager
+def watching(watch):
+    """Every backward pass inside the with-block, in this thread, is watched by `watch`.
+
+    Example:
+        >>> import chainrule as cr
+        >>> from chainrule.autograd.watch import Watch, watching
+        >>> class Print(Watch):
+        ...     def contribution(self, node, slot, part, total):
+        ...         print(f"{node.label} sends {part} to operand {slot}, which has {total}")
+        >>> x = cr.Value(3.0)
+        >>> with watching(Print()):
+        ...     (x * x).backward()
+        * sends 3.0 to operand 0, which has 3.0
+        * sends 3.0 to operand 1, which has 6.0
+    """
+    token = _watch.set(watch)
     try:
-        again = backend.to_numpy(backend.asarray(node.primitive.fn(backend.xp, *arrays, **node.options)))
-    except Exception:  # what cannot be computed again cannot be compared
-        return False
-    before = backend.to_numpy(out)
-    rounding = 64 * np.finfo(before.dtype).eps  # another thread or alignment may add up in another order
-    absolute = 0 if elementwise(node) else rounding * np.abs(before).max(initial=0)
-    return not np.allclose(again, before, rtol=rounding, atol=absolute, equal_nan=True)
+        yield watch
+    finally:
+        _watch.reset(token)

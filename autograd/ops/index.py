@@ -12,6 +12,7 @@ from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
 from ..tensor import Tensor, raw
 from ..typing import ArrayLike, DType, Shape
+from .creation import default_dtype
 from .reduce import max_, min_
 from .shape import place, reshape
 
@@ -157,8 +158,6 @@ def one_hot(indices: ArrayLike, num_classes: int, dtype: DType | None = None) ->
         >>> cr.one_hot(cr.tensor([0, 2]), 3).tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    from .creation import default_dtype
-
     indices = np.asarray(indices) if isinstance(indices, (int, list, tuple)) else raw(indices)
     if indices.dtype.kind not in "iu":
         raise DtypeError(f"one_hot: indices must be integers, not {indices.dtype}")

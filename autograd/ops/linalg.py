@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError
+from ..errors import ShapeError
 from ..primitive import LINEAR, MULTILINEAR, composed, primitive
 from ..samples import on
 from ..tensor import Tensor
-from ..typing import Axis
-from .elementwise import absolute, power, where
-from .reduce import kept, max_, sum_
+from .reduce import sum_
 from .shape import broadcast_to, expand_dims, place, reshape, transpose
 
 
@@ -282,48 +279,3 @@ def trace(x, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
 
 
 # ---- norms
-
-
-@primitive(
-    jvp=dict(
-        x=lambda t, x, out, axis, keepdims: sum_(t * _direction(x, out, axis, keepdims), axis=axis, keepdims=keepdims),
-    ),
-    samples=[on((3, 4)), on((3, 4), axis=1), on((2, 3, 4), axis=(0, -1), keepdims=True)],
-    needs="axes that exist",
-    vjp=dict(x=lambda g, x, out, axis, keepdims: kept(g, x.shape, axis, keepdims) * _direction(x, out, axis, keepdims)),
-)
-def norm2(xp, x, *, axis: Axis = None, keepdims: bool = False):
-    """Euclidean length √Σ x².
-
-    Gradient: dx = g · x / out, 0 at the kink x = 0.
-    """
-    return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
-
-
-def _direction(x, out, axis, keepdims):
-    length = kept(out, x.shape, axis, keepdims)
-    return x / where(length == 0, 1, length)
-
-
-@composed
-def norm(x, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Vector norm (Σ |x|ᵒʳᵈ)^(1/ord) along `axis` (None: of all elements); ord = 1, 2, any p ≥ 1, or inf.
-
-    Gradient: 0 at the kink x = 0.
-    Raises: ArgumentError for an ord below 1.
-    """
-    if ord in (2, None):
-        return norm2(x, axis=axis, keepdims=keepdims)
-    if ord == 1:
-        return sum_(absolute(x), axis=axis, keepdims=keepdims)
-    if ord == inf:
-        return max_(absolute(x), axis=axis, keepdims=keepdims)
-    if not ord > 1:
-        raise ArgumentError(f"norm: ord must be at least 1 (or inf), not {ord}")
-    size = absolute(x)
-    top = max_(size, axis=axis, keepdims=True)
-    top = where(top == 0, 1, top)
-    total = sum_(power(size / top, ord), axis=axis, keepdims=True)
-    safe = where(total == 0, 1, total)
-    length = where(total == 0, 0, power(safe, 1 / ord)) * top
-    return length if keepdims else sum_(length, axis=axis)

@@ -11,12 +11,12 @@ from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.node import SMALL
 from ..autograd.node import Node as Recorded
 from ..autograd.tensor import Tensor, raw
-from ..autograd.watch import contributions, elementwise, operands, out_of_date, values_of
 from ..backends import owner
 from .badges import badge
 from .expand import jacobian
 from .graph import CHANGED, OUTDATED, PERHAPS_CHANGED, Edge, Node
 from .names import Names, free
+from .recover import contributions, elementwise, operands, out_of_date, values_of
 from .text.why import rules, why
 from .values import number, values
 from .views import Graph
@@ -230,7 +230,7 @@ class _Writer:
 
     def contributed(self, contribution, edge):
         """Write what a Contribution says onto its Edge."""
-        edge.local, edge.contribution = values(contribution.local), values(contribution.share)
+        edge.local, edge.contribution = values(contribution.local), values(contribution.part)
         edge.running, edge.note = values(contribution.running), contribution.note
         if contribution.local is not None:
             self.slopes[edge.id] = contribution.local

@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from ...autograd.watch import NO_GRADIENT
+from ..recover import NO_GRADIENT
 from ..values import Values
 from .notation import Marks, factor, filled, mentioned, product, prose, shown, total
 from .phrases import as_used, few, holds, rounded, sign
