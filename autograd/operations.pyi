@@ -27,7 +27,7 @@ from .typing import ArrayLike, Axis, DType, Shape
 _T = TypeVar("_T", Value, Tensor)
 
 
-__all__ = ['reshape', 'transpose', 'swapaxes', 'moveaxis', 'broadcast_to', 'unbroadcast', 'squeeze', 'expand_dims', 'concatenate', 'flip', 'roll', 'pad', 'astype', 'to_device', 'equal', 'not_equal', 'less', 'less_equal', 'greater', 'greater_equal', 'logical_and', 'logical_or', 'logical_not', 'bitwise_and', 'bitwise_or', 'invert', 'isnan', 'isfinite', 'add', 'subtract', 'multiply', 'divide', 'power', 'floor_divide', 'remainder', 'positive', 'negative', 'absolute', 'sign', 'floor', 'ceil', 'rint', 'square', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'logaddexp', 'sqrt', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'arctan2', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'maximum', 'minimum', 'where', 'relu', 'sigmoid', 'softplus', 'erf', 'sum', 'mean', 'max', 'min', 'cumsum', 'argmax', 'argmin', 'all', 'any', 'logsumexp', 'getitem', 'scatter_add', 'argsort', 'sort', 'variable', 'step', 'matmul', 'affine', 'einsum', 'tril', 'triu', 'norm2', 'binary_entropy', 'class_entropy', 'soft_entropy', 'normalize', 'set_default_dtype', 'tensor', 'asarray', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'zeros_like', 'ones_like', 'full_like', 'stack', 'split', 'tile', 'repeat', 'flatten', 'clip', 'prod', 'var', 'std', 'log_softmax', 'softmax', 'take', 'take_along_axis', 'one_hot', 'leaky_relu', 'elu', 'gelu', 'silu', 'dot', 'outer', 'tensordot', 'diagonal', 'norm']
+__all__ = ['reshape', 'transpose', 'swapaxes', 'moveaxis', 'broadcast_to', 'unbroadcast', 'squeeze', 'expand_dims', 'concatenate', 'flip', 'roll', 'pad', 'astype', 'to_device', 'equal', 'not_equal', 'less', 'less_equal', 'greater', 'greater_equal', 'logical_and', 'logical_or', 'logical_not', 'bitwise_and', 'bitwise_or', 'invert', 'isnan', 'isfinite', 'add', 'subtract', 'multiply', 'divide', 'power', 'floor_divide', 'remainder', 'positive', 'negative', 'absolute', 'sign', 'floor', 'ceil', 'rint', 'square', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'logaddexp', 'sqrt', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'arctan2', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'maximum', 'minimum', 'where', 'relu', 'sigmoid', 'softplus', 'erf', 'sum', 'mean', 'max', 'min', 'norm2', 'cumsum', 'argmax', 'argmin', 'all', 'any', 'logsumexp', 'getitem', 'scatter_add', 'argsort', 'sort', 'variable', 'step', 'matmul', 'affine', 'einsum', 'tril', 'triu', 'binary_entropy', 'class_entropy', 'soft_entropy', 'normalize', 'set_default_dtype', 'tensor', 'asarray', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'zeros_like', 'ones_like', 'full_like', 'stack', 'split', 'tile', 'repeat', 'flatten', 'clip', 'prod', 'norm', 'var', 'std', 'log_softmax', 'softmax', 'take', 'take_along_axis', 'one_hot', 'leaky_relu', 'elu', 'gelu', 'silu', 'dot', 'outer', 'tensordot', 'diagonal']
 
 class TensorMethods:
     def __eq__(self, y: object) -> Tensor: ...
@@ -214,6 +214,8 @@ class TensorMethods:
         """Largest element along `axis`; nan if there is one."""
     def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Smallest element along `axis`; nan if there is one."""
+    def norm2(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Euclidean length √Σ x²."""
     def cumsum(self, axis: int | None = None) -> Tensor:
         """Running sum along `axis` (None: of the flattened array)."""
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
@@ -246,8 +248,6 @@ class TensorMethods:
         """The lower triangle of x, up to its k-th diagonal; 0 above."""
     def triu(self, k: int = 0) -> Tensor:
         """The upper triangle of x, from its k-th diagonal; 0 below."""
-    def norm2(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Euclidean length √Σ x²."""
     def normalize(self, weight: ArrayLike, bias: ArrayLike, over: str, eps: float = 1e-05, known: Any = None) -> Tensor:
         """weight · z + bias with z = (x - mean) / √(variance + eps), in one node: mean and variance are those of x itself."""
     def zeros_like(self, dtype: DType | None = None) -> Tensor:
@@ -268,6 +268,8 @@ class TensorMethods:
         """x kept between `min` and `max`; None leaves that side open."""
     def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Product along `axis`."""
+    def norm(self, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Vector norm (Σ |x|ᵒʳᵈ)^(1/ord) along `axis` (None: of all elements); ord = 1, 2, any p ≥ 1, or inf."""
     def var(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
         """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof."""
     def std(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
@@ -298,8 +300,6 @@ class TensorMethods:
         """The diagonal of the planes spanned by two axes, as a new last axis."""
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
         """Sum of the diagonal."""
-    def norm(self, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Vector norm (Σ |x|ᵒʳᵈ)^(1/ord) along `axis` (None: of all elements); ord = 1, 2, any p ≥ 1, or inf."""
     def abs(self) -> Tensor:
         """Absolute value |x|."""
 
@@ -465,6 +465,8 @@ class ValueMethods(TensorMethods):
         """x kept between `min` and `max`; None leaves that side open."""
     def prod(self, axis: Axis = None, keepdims: bool = False) -> Value:
         """Product along `axis`."""
+    def norm(self, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> Value:
+        """Vector norm (Σ |x|ᵒʳᵈ)^(1/ord) along `axis` (None: of all elements); ord = 1, 2, any p ≥ 1, or inf."""
     def var(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Value:
         """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof."""
     def std(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Value:
@@ -489,8 +491,6 @@ class ValueMethods(TensorMethods):
         """The diagonal of the planes spanned by two axes, as a new last axis."""
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
         """Sum of the diagonal."""
-    def norm(self, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> Value:
-        """Vector norm (Σ |x|ᵒʳᵈ)^(1/ord) along `axis` (None: of all elements); ord = 1, 2, any p ≥ 1, or inf."""
     def abs(self) -> Value:
         """Absolute value |x|."""
 
@@ -1043,6 +1043,12 @@ def min(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
 def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
 
 @overload
+def norm2(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
+    """Euclidean length √Σ x²."""
+@overload
+def norm2(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
+
+@overload
 def cumsum(x: _T, axis: int | None = None) -> _T:
     """Running sum along `axis` (None: of the flattened array)."""
 @overload
@@ -1151,12 +1157,6 @@ def triu(x: _T, k: int = 0) -> _T:
 def triu(x: ArrayLike, k: int = 0) -> Any: ...
 
 @overload
-def norm2(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
-    """Euclidean length √Σ x²."""
-@overload
-def norm2(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
-
-@overload
 def binary_entropy(p: _T, y: ArrayLike) -> _T:
     """Cross-entropy -(y log p + (1 - y) log(1 - p)) of a probability p and a truth y, each logarithm at least -100."""
 @overload
@@ -1225,6 +1225,12 @@ def prod(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
     """Product along `axis`."""
 @overload
 def prod(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
+
+@overload
+def norm(x: _T, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> _T:
+    """Vector norm (Σ |x|ᵒʳᵈ)^(1/ord) along `axis` (None: of all elements); ord = 1, 2, any p ≥ 1, or inf."""
+@overload
+def norm(x: ArrayLike, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> Any: ...
 
 @overload
 def var(x: _T, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> _T:
@@ -1315,9 +1321,3 @@ def diagonal(x: _T, offset: int = 0, axis1: int = 0, axis2: int = 1) -> _T:
     """The diagonal of the planes spanned by two axes, as a new last axis."""
 @overload
 def diagonal(x: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any: ...
-
-@overload
-def norm(x: _T, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> _T:
-    """Vector norm (Σ |x|ᵒʳᵈ)^(1/ord) along `axis` (None: of all elements); ord = 1, 2, any p ≥ 1, or inf."""
-@overload
-def norm(x: ArrayLike, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> Any: ...
