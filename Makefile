@@ -39,7 +39,7 @@ check: $(VENV)/.with-dev  ## check format, lint and types
 	@$(PY) -m mypy
 
 types: $(VENV)/.with-dev  ## write autograd/operations.pyi anew, after a declaration was changed
-	@$(PY) docs/operations.py
+	@PYTHONPATH=. $(PY) docs/operations.py
 
 docs: $(VENV)/.with-docs  ## build the pages and the API reference as HTML into docs/_build
 	@$(PY) docs/build.py

@@ -117,7 +117,8 @@ def methods():
 
 def text():
     """The stub."""
-    every = {name: Operation(name, f) for name, f in functions().items() if name != "trace"}
+    ours = {name: f for name, f in functions().items() if f.__module__.startswith("chainrule.")}
+    every = {name: Operation(name, f) for name, f in ours.items() if name != "trace"}
     tensor, value = ["class TensorMethods:"], ["class ValueMethods(TensorMethods):"]
     for name, op, reflected in methods():
         if isinstance(op, property):
