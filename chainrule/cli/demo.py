@@ -59,7 +59,7 @@ def run(argv):
     choose("data", options.data, DATA)
     path = _writable(options.output or Path(f"{options.data}.html"))
     history = learn_moons(options.seed, options.epochs, verbose=max(1, options.epochs // 10))
-    if not history and not history.frames:
+    if not history and not history.snapshots:
         raise KeyboardInterrupt  # the user's, which fit has caught: there is nothing to show yet
     history.save(path, title="Two moons: a network learns")
     if history:

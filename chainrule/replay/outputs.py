@@ -1,4 +1,4 @@
-"""How a model's outputs are read for a replay: as classes with a probability each, or as numbers."""
+"""What a model's outputs mean to a replay: probabilities of classes, or numbers."""
 
 import numpy as np
 
@@ -18,15 +18,15 @@ class Reading:
     Fields:
         kind: "classes"; "regression", one number for each example; or None, neither.
         classes: of "classes" their number K, at most CLASSES; else None.
-        truth: the class or the target of each example, (n,); None without.
+        truth: the class or the target of each example, (n,); None if kind is None.
         scale: for "regression" the [low, high] of the targets, with a margin; else None.
-        says: what a curve over one input shows, in words; None for more than two classes.
+        label: what a curve over one input shows; None for more than two classes.
     """
 
     def __init__(self, scores, y, expects=None):
         scores, flat = scores.reshape(len(y), -1), y.reshape(len(y), -1)
         columns, targets = scores.shape[1], flat.shape[1]
-        self.kind = self.classes = self.truth = self.scale = self.says = None
+        self.kind = self.classes = self.truth = self.scale = self.label = None
         self._signed = targets == 1 and bool(np.isin(flat, (-1, 1)).all() and (flat < 0).any())  # classes -1 and 1
         if expects is None:
             expects = "probabilities" if _probabilities(scores) else "logits"
@@ -39,11 +39,11 @@ class Reading:
             self._classes(2, (flat[:, 0] > 0).astype(int))
         elif columns == targets == 1:
             self.kind, self.truth, self.scale = "regression", flat[:, 0], around(flat.min(), flat.max())
-            self.says = "prediction"
+            self.label = "prediction"
         raw = self._signed or expects == "values"
         if self.classes == 2:
             low = "−1" if self._signed else "0"
-            self.says = f"output, cut off at {low} (class 0) and 1 (class 1)" if raw else "probability of class 1"
+            self.label = f"output, cut off at {low} (class 0) and 1 (class 1)" if raw else "probability of class 1"
 
     def _classes(self, count, truth):
         if count <= CLASSES:

@@ -17,7 +17,7 @@ def save(history, path, title=None):
     """Write the run as one HTML page to scrub through, which needs no network. Returns the path.
 
     It shows the loss, and of a run that a Replay recorded also the decision boundary, gradients and updates layer by
-    layer, and one example's graph, moment by moment. An existing file is replaced, as a whole.
+    layer, and one example's graph, snapshot by snapshot. An existing file is replaced, as a whole.
 
     Raises: ArgumentError if `path` is no name that ends in .html, or if there is nothing to show: no epoch was
         finished, and no Replay recorded the run; OSError if the file cannot be written.
@@ -34,7 +34,7 @@ def save(history, path, title=None):
         raise ArgumentError(
             f"History.save: the name must end in .html, not {path.name!r}; history.to_csv(path) writes the table"
         )
-    if not history and not history.frames:
+    if not history and not history.snapshots:
         raise ArgumentError(
             "History.save: there is nothing to show: no epoch was finished, and no Replay recorded the run"
         )
@@ -45,21 +45,21 @@ def save(history, path, title=None):
 def page(history, title=None):
     """The replay of a training run as the text of an HTML file; see History.save.
 
-    Where no Replay recorded the run, each epoch is a moment, and the page says how to see more.
+    Without a Replay the page has one snapshot for each epoch, with its row of the history only, and says how to get more.
     """
-    scene = history.scene or {}
+    info = history.snapshot_info or {}
     title = title or "Training replay"
     rows = _rows(history)
-    facts = {name: scene.get(name) for name in ("layers", "answers", "plane", "notes")}
-    graph, svg = scene.get("graph"), ""
+    facts = {name: info.get(name) for name in ("layers", "outputs", "plane", "notes")}
+    graph, svg = info.get("graph"), ""
     if graph:
         svg = graph["svg"]
         facts["graph"] = {name: value for name, value in graph.items() if name != "svg"}
     data = {
         "columns": _columns(history, rows),
         "best": history.best_epoch,
-        "moments": _moments(history, rows),
-        "recorded": bool(history.frames),
+        "snapshots": _snapshots(history, rows),
+        "recorded": bool(history.snapshots),
         **facts,
     }
     return assembled(
@@ -68,14 +68,14 @@ def page(history, title=None):
         script=asset(__package__, *SCRIPTS),
         data=_rounded(data),
         title=escape(title),
-        about=escape(" · ".join(_about(history, scene))),
+        about=escape(" · ".join(_about(history, info))),
         picture=svg,
     )
 
 
-def _about(history, scene):
+def _about(history, info):
     """What was trained, how, and how it ended, in a few phrases."""
-    yield from (scene[name] for name in ("model", "optimizer", "loss") if name in scene)
+    yield from (info[name] for name in ("model", "optimizer", "loss") if name in info)
     yield f"{len(history):,} epoch{'s' * (len(history) != 1)}"
     if history.best_epoch is not None:
         yield f"best: epoch {history.best_epoch}"
@@ -101,18 +101,21 @@ def _columns(history, rows):
     return columns
 
 
-def _moments(history, rows):
-    """The recorded moments, each with "at", its place on the axis of epochs; without any, the ends of the epochs."""
-    if not history.frames:
+def _snapshots(history, rows):
+    """The recorded snapshots, each with "at", its place on the axis of epochs; without any, one at the end of each epoch."""
+    if not history.snapshots:
         return [{"at": epoch, "epoch": epoch} for epoch, _ in rows]
-    length, moments = None, []
-    for frame in history.frames:
-        length = frame["of"] or length  # of an epoch that was broken off it may be unknown: as long as the one before
-        share = frame["step"] / max(length or 0, frame["step"], 1)
-        moments.append(
-            {name: value for name, value in frame.items() if name != "of"} | {"at": max(frame["epoch"] - 1, 0) + share}
+    length, found = None, []
+    for snapshot in history.snapshots:
+        length = (
+            snapshot["epoch_steps"] or length
+        )  # unknown where the last epoch was not finished: assume that of the one before
+        share = snapshot["step"] / max(length or 0, snapshot["step"], 1)
+        found.append(
+            {name: value for name, value in snapshot.items() if name != "epoch_steps"}
+            | {"at": max(snapshot["epoch"] - 1, 0) + share}
         )
-    return moments
+    return found
 
 
 def _rounded(value):

@@ -1,34 +1,29 @@
-"""What a replay looks at in a run: the layers, the answers, the plane of inputs, and the graph of one example."""
+"""What a snapshot of a run holds: layers, outputs, the plane of inputs, and the graph of one example."""
 
 from base64 import b64encode
 from contextlib import contextmanager
-from math import prod
 
 import numpy as np
 
 from ..autograd.errors import ArgumentError, ChainruleError
-from ..autograd.grad_mode import enable_grad, no_grad
+from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import tensor
-from ..graph.capture import capture
-from ..graph.picture.svg import drawn
-from ..graph.picture.view import view
 from ..nn.activations import name_of
 from ..nn.losses import unwrapped
 from ..train.evaluate import predict
 from ..train.restore import eval_mode
+from .example import Example
 from .outputs import CLASSES, Reading, around, places
 
-POINTS = 400  # examples at most on which loss and answers are looked at
-WIDE = 0.0123456  # a number that takes as much room as most do
+POINTS = 400  # examples at most on which loss and outputs are computed
 
 
-class Scene:
-    """What all moments of a run have in common, and how to look at one. Nothing of the run is changed by looking.
+class Observer:
+    """Takes the snapshots of a run, which it leaves unchanged.
 
     Fields:
-        facts: what was found at the start, as plain data: "model", "optimizer" and "loss" in words; "notes", why a part
-            is missing, by its name; and the facts of the parts that are there, by theirs: "layers", "answers", "plane",
-            "graph".
+        facts: what all snapshots share, as plain data: "model", "optimizer" and "loss" in words; the facts of each part
+            that can be shown, "layers", "outputs", "plane" and "graph"; and "notes", {part: why it is missing}.
     """
 
     def __init__(self, run, follow, grid):
@@ -43,38 +38,38 @@ class Scene:
         self._own = [name for name in run.random_state() if name.startswith("model.")]
         self.layers, self.parts = Layers(model), {}
         self.facts["layers"] = self.layers.facts
-        sample = self._tried("answers", lambda: Sample(run, follow))
+        sample = self._attempt("outputs", lambda: Sample(run, follow))
         if sample is None:
             return
         if follow is not None and follow >= len(sample.x):
             raise ArgumentError(
                 f"Replay: follow must be below {len(sample.x)}, the number of examples in {sample.source}, not {follow}"
             )
-        with self._looking():
-            self._add("answers", lambda: Answers(run, sample))
-            self._add("plane", lambda: Plane(run, sample, self.parts.get("answers"), follow, grid))
+        with self._observing():
+            self._add("outputs", lambda: Outputs(run, sample))
+            self._add("plane", lambda: Plane(run, sample, self.parts.get("outputs"), follow, grid))
             self._add("graph", lambda: Example(run, sample, follow))
 
     def weights(self):
-        """Copies of the parameters, for `look` after the next step."""
+        """Copies of the parameters, for `snapshot` after the next step."""
         return [p.detach() for p in self.layers.parameters]
 
-    def look(self, before, trained):
-        """What there is to see now, as plain data; `before` are the weights before the last step, if `trained`."""
-        seen = {"layers": self.layers.look(before) if trained else None}
-        with self._looking():
-            return seen | {name: self._tried(name, part.look) for name, part in self.parts.items()}
+    def snapshot(self, before, trained):
+        """The state of each part now, as plain data; `before` are the weights before the last step, None if unknown."""
+        seen = {"layers": self.layers.snapshot(before) if trained else None}
+        with self._observing():
+            return seen | {name: self._attempt(name, part.snapshot) for name, part in self.parts.items()}
 
     def _add(self, name, make):
-        part = self._tried(name, make)
+        part = self._attempt(name, make)
         if part is not None:
             self.parts[name], self.facts[name] = part, part.facts
 
     @contextmanager
-    def _looking(self):
-        """The model in evaluation inside the with-block, without warnings of numbers that are not finite.
+    def _observing(self):
+        """The model in eval mode inside the with-block, without warnings about numbers that are not finite.
 
-        The model's own generators are put back at its end, since a module may draw even in evaluation.
+        The model's own generators are restored at its end, since a module may draw even in eval mode.
         """
         before = {name: state for name, state in self.run.random_state().items() if name in self._own}
         try:
@@ -83,8 +78,8 @@ class Scene:
         finally:
             self.run.set_random_state(before)
 
-    def _tried(self, name, do):
-        """do(); None, and a note, if it fails: who only looks must not end the run."""
+    def _attempt(self, name, do):
+        """do(); None, and a note, if it fails: recording must not end the run."""
         try:
             return do()
         except Exception as error:
@@ -94,10 +89,10 @@ class Scene:
 
 
 class Sample:
-    """The examples that are looked at: at most POINTS, spread over the training data, the followed one among them.
+    """The examples that a replay evaluates: at most POINTS, spread over the training data, the followed one among them.
 
     Fields:
-        x, y: all examples; some: the positions of those in the sample; source: where they are from.
+        x, y: all examples; some: the positions of the sample among them; source: which data it is.
     """
 
     def __init__(self, run, follow):
@@ -108,7 +103,7 @@ class Sample:
             self.source = f"the validation data {name!r}"
         if arrays is None:
             raise ArgumentError(
-                "Replay: the data only yields batches, so there are no examples to look at; give fit a pair (x, y), "
+                "Replay: the data only yields batches, so there are no examples to evaluate; give fit a pair (x, y), "
                 "Batches, or validation data"
             )
         self.x, self.y = arrays
@@ -132,7 +127,7 @@ class Layers:
         self.parameters = [p for group in self.groups.values() for p in group]
 
     @no_grad()
-    def look(self, before):
+    def snapshot(self, before):
         """For each layer the norm of its gradient, and that of its last update over that of its weights before.
 
         None where no gradient has arrived, where `before` is not known, and where all weights were 0.
@@ -149,12 +144,12 @@ class Layers:
         return found
 
 
-class Answers:
-    """The loss on the sample, and which of its examples are right.
+class Outputs:
+    """The loss on the sample, and which of its examples are classified correctly.
 
     Fields:
-        facts: the sample: "source", "total" examples there, "examples" looked at, and "kind", "classes", "scale"
-            and "says" of the Reading.
+        facts: the sample: "source", "total" examples there, "examples" in the sample, and "kind", "classes", "scale"
+            and "label" of the Reading.
     """
 
     def __init__(self, run, sample):
@@ -169,12 +164,12 @@ class Answers:
             "kind": self.reading.kind,
             "classes": self.reading.classes,
             "scale": self.reading.scale,
-            "says": self.reading.says,
+            "label": self.reading.label,
         }
 
     @no_grad()
-    def look(self):
-        """{"loss": a number, "wrong": a bit for each example as base64 of np.packbits, None where none is right or wrong}."""
+    def snapshot(self):
+        """{"loss": a number, "wrong": a bit for each example as base64 of np.packbits, None where there are no classes}."""
         output = predict(self.run.model, self.x)
         scores, wrong = output.numpy(), None
         if self.reading.kind == "classes" and np.isfinite(scores).all():
@@ -183,7 +178,7 @@ class Answers:
 
 
 class Plane:
-    """What the model says at each point of the plane of its two inputs, or along its one input.
+    """What the model predicts at each point of the plane of its two inputs, or along its one input.
 
     Fields:
         facts: "kind", "plane" or "curve"; "x" and "y", the ranges [low, high] of the axes; "grid", the points along an axis
@@ -191,16 +186,16 @@ class Plane:
             among them.
     """
 
-    def __init__(self, run, sample, answers, follow, grid):
+    def __init__(self, run, sample, outputs, follow, grid):
         shape = tuple(sample.x.shape)
         if len(shape) != 2 or shape[1] > 2:
             inputs = f"{shape[1]} inputs" if len(shape) == 2 else f"inputs of shape {shape[1:]}"
             raise ArgumentError(f"it is drawn for models of one or two inputs; this one has {inputs}")
-        if answers is None or answers.reading.kind is None:
+        if outputs is None or outputs.reading.kind is None:
             raise ArgumentError(
                 f"the model's outputs are neither one number nor one for each of up to {CLASSES} classes of y"
             )
-        self.run, self.reading, self.flat = run, answers.reading, shape[1] == 1
+        self.run, self.reading, self.flat = run, outputs.reading, shape[1] == 1
         if self.flat and (self.reading.classes or 2) > 2:
             raise ArgumentError("over one input it is drawn for numbers and for two classes")
         low, high = sample.x.min(axis=0).tolist(), sample.x.max(axis=0).tolist()
@@ -209,7 +204,7 @@ class Plane:
         points = np.stack(np.meshgrid(*points), axis=-1).reshape(-1, shape[1])
         like = sample.x if sample.x.dtype.kind == "f" else run.model.parameters()[0]
         self.points = tensor(points, dtype=like.dtype, device=like.device)
-        seen, truth = answers.x.tolist(), self.reading.truth.tolist()
+        seen, truth = outputs.x.tolist(), self.reading.truth.tolist()
         self.facts = {
             "kind": "curve" if self.flat else "plane",
             "x": ranges[0],
@@ -219,7 +214,7 @@ class Plane:
             "followed": int(np.searchsorted(sample.some, follow)) if follow in sample.some else None,
         }
 
-    def look(self):
+    def snapshot(self):
         """As base64: for each point of the plane, row by row from the lowest x₂ up, its code, see Reading.codes; for each
         point of the curve its place in the range of "y". None if a prediction is not finite."""
         scores = predict(self.run.model, self.points).numpy()
@@ -228,76 +223,6 @@ class Plane:
         if self.flat and self.reading.kind == "classes":
             return _text(places(self.reading.probabilities(scores)[:, 1], self.facts["y"]))
         return _text(self.reading.codes(scores))
-
-
-class Example:
-    """The graph of one example's loss, traced anew at each moment.
-
-    Fields:
-        facts: "index" of the example; "svg", the picture as it was at first; "nodes", {"id", "label", "made"} for each
-            value in it, where "made" says by which operation; "edges", the ids of those whose local derivative is a number.
-    """
-
-    def __init__(self, run, sample, follow):
-        if follow is None:
-            raise ArgumentError("no example is followed: Replay(follow=None)")
-        self.run, self.x, self.y = run, sample.x[follow : follow + 1], sample.y[follow : follow + 1]
-        graph = self._graph()
-        self.form, shown = _form(graph), view(_lasting(graph))
-        nodes = [graph.nodes[box.members[0]] for box in shown.boxes if not box.is_group]
-        self.nodes = sorted(node.id for node in nodes if not node.is_number)
-        edges = [graph.edges[arrow.edges[0]] for arrow in shown.arrows if len(arrow.edges) == 1]
-        self.edges = [edge.id for edge in edges if edge.local is not None and edge.local.shape == ()]
-        labels = [{"id": i, "label": graph.nodes[i].label, "made": graph.nodes[i].operation} for i in self.nodes]
-        self.facts = {"index": follow, "svg": drawn(graph, shown), "nodes": labels, "edges": self.edges}
-
-    def look(self):
-        """What the numbers are now: of each node "value" and "grad", which is what one pass brings, as cells of text, None
-        where unknown, and "badges"; of each edge "local"."""
-        graph = self._graph()
-        if _form(graph) != self.form:
-            raise ArgumentError("the model computed another graph than at the start, which has no place in the picture")
-        nodes = [graph.nodes[i] for i in self.nodes]
-        return {
-            "value": [_cells(node.value) for node in nodes],
-            "grad": [_cells(node.total) for node in nodes],
-            "badges": ["; ".join(node.badges) for node in nodes],
-            "local": [str(graph.edges[i].local) for i in self.edges],
-        }
-
-    def _graph(self):
-        with enable_grad():
-            loss = self.run.loss(self.run.model(self.x), self.y)
-            return capture(loss, {"x": self.x, "y": self.y, "loss": loss}, elements=False)
-
-
-def _form(graph):
-    """What must stay as it is for a picture to stay right."""
-    return [(n.operation, n.shape) for n in graph.nodes], [(e.source, e.target) for e in graph.edges]
-
-
-def _lasting(graph):
-    """The graph without what is true of one moment only: with numbers as wide as they may get, so that there is room."""
-    for node in graph.nodes:
-        node.badges, node.line = [], ""  # the line would be one of this file
-        node.value, node.grad = _wide(node.value), _wide(node.total)
-    for edge in graph.edges:
-        edge.local = _wide(edge.local)
-    return graph
-
-
-def _wide(values):
-    """Values of that shape whose text is long; those that are no floating numbers stay."""
-    if values is None or not values.dtype.startswith("float"):
-        return values
-    summary = values.summary and {**values.summary, "min": -WIDE, "max": WIDE, "mean": -WIDE}
-    items = values.items and np.linspace(-WIDE, WIDE / 2, prod(values.shape)).reshape(values.shape).tolist()
-    return type(values)(values.shape, values.dtype, items, summary)
-
-
-def _cells(values):
-    """The cells of Values, row by row; None for what is not known."""
-    return values and [cell for row in values.rows() for cell in row]
 
 
 def _norm(tensors):

@@ -20,10 +20,10 @@ class History(list[dict[str, Any]]):
     Fields:
         best_epoch: the epoch with the best monitored value; None without validation data.
         best_weights: the model's state dict after that epoch.
-        stopped: why the run ended before its last epoch, in words; None if it did not.
-        frames: the moments that a Replay recorded, as plain data: of each "epoch", "step" in it, "of" so many, "steps" in
-            all, and what was seen then: "layers", "answers", "plane" and "graph". Empty without a Replay.
-        scene: what these moments have in common; None without a Replay.
+        stopped: why the run ended early, in words; None if it did not.
+        snapshots: what a Replay recorded, as plain data: "epoch", "step" in it of "epoch_steps", "steps" in all, and the
+            state of "layers", "outputs", "plane" and "graph". Empty without a Replay.
+        snapshot_info: what the snapshots share, such as the names of the layers; None without a Replay.
 
     Example:
         >>> import chainrule as cr
@@ -39,8 +39,8 @@ class History(list[dict[str, Any]]):
     best_epoch: int | None
     best_weights: dict[str, Any] | None
     stopped: str | None
-    frames: list[dict[str, Any]]
-    scene: dict[str, Any] | None
+    snapshots: list[dict[str, Any]]
+    snapshot_info: dict[str, Any] | None
 
     if TYPE_CHECKING:  # attached where the views of a run are known, in chainrule/__init__.py
 
@@ -49,8 +49,8 @@ class History(list[dict[str, Any]]):
 
     def __init__(self, rows: Iterable[dict[str, Any]] = ()):
         super().__init__(rows)
-        self.best_epoch = self.best_weights = self.stopped = self.scene = None
-        self.frames = []
+        self.best_epoch = self.best_weights = self.stopped = self.snapshot_info = None
+        self.snapshots = []
 
     @overload
     def __getitem__(self, key: SupportsIndex) -> dict[str, Any]: ...

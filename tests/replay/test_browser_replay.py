@@ -1,4 +1,4 @@
-"""The page of a training run in a browser: what it shows at each moment, and how one moves through them."""
+"""The page of a training run in a browser: what it shows at each snapshot, and how one moves through them."""
 
 import base64
 
@@ -10,7 +10,7 @@ from training import data, train
 import chainrule as cr
 from chainrule import nn, optim
 
-LAST = 9  # the last moment: three epochs of three steps, and the moment before the first
+LAST = 9  # the last snapshot: three epochs of three steps, and the snapshot before the first
 
 
 @pytest.fixture(scope="module")
@@ -33,70 +33,70 @@ def replay(browse, saved):
     return show
 
 
-def moment(tab):
-    return int(tab.evaluate("document.body.dataset.frame"))
+def snapshot(tab):
+    return int(tab.evaluate("document.body.dataset.snapshot"))
 
 
-# ---- from moment to moment
+# ---- from snapshot to snapshot
 
 
 def test_arrows_home_and_end_move_through_the_moments(replay):
     tab = replay()
-    seen = [moment(tab)]
+    seen = [snapshot(tab)]
     for key in "ArrowRight ArrowRight ArrowLeft End ArrowRight Home ArrowLeft".split():
         tab.keyboard.press(key)
-        seen.append(moment(tab))
+        seen.append(snapshot(tab))
     assert seen == [0, 1, 2, 1, LAST, LAST, 0, 0]
 
 
 def test_buttons_and_scrubber_do_what_the_keys_do(replay):
     tab = replay()
     seen = []
-    for name in "Last moment", "Previous moment", "First moment", "Next moment":
+    for name in "Last snapshot", "Previous snapshot", "First snapshot", "Next snapshot":
         tab.get_by_role("button", name=name).click()
-        seen.append(moment(tab))
-    tab.get_by_role("slider", name="Moment of the run").fill("5")
-    assert [*seen, moment(tab)] == [LAST, LAST - 1, 0, 1, 5]
+        seen.append(snapshot(tab))
+    tab.get_by_role("slider", name="Snapshot of the run").fill("5")
+    assert [*seen, snapshot(tab)] == [LAST, LAST - 1, 0, 1, 5]
 
 
 def test_space_plays_and_pauses(replay):
-    tab, seen = replay("#frame=3"), []
+    tab, seen = replay("#snapshot=3"), []
     stop_clock(tab)
     for key in " ", None, " ", None:
         tab.keyboard.press(key) if key else tab.evaluate("tick()")
-        seen.append((moment(tab), tab.inner_text("#play")))
+        seen.append((snapshot(tab), tab.inner_text("#play")))
     assert seen == [(3, "Pause"), (4, "Pause"), (4, "Play"), (4, "Play")]
 
 
 def test_playing_ends_at_the_last_moment_and_begins_again_from_the_first(replay):
-    tab = replay(f"#frame={LAST - 1}")
+    tab = replay(f"#snapshot={LAST - 1}")
     stop_clock(tab)
     tab.click("#play")
     tab.evaluate("tick(); tick()")
-    assert (moment(tab), tab.inner_text("#play")) == (LAST, "Play")
+    assert (snapshot(tab), tab.inner_text("#play")) == (LAST, "Play")
     tab.click("#play")
-    assert (moment(tab), tab.inner_text("#play")) == (0, "Pause")
+    assert (snapshot(tab), tab.inner_text("#play")) == (0, "Pause")
 
 
 def test_a_link_leads_to_its_moment_and_the_address_follows(replay):
-    tab = replay("#frame=4")
-    assert moment(tab) == 4
+    tab = replay("#snapshot=4")
+    assert snapshot(tab) == 4
     tab.keyboard.press("ArrowRight")
-    assert tab.evaluate("location.hash") == "#frame=5"
-    tab.evaluate("location.hash = '#frame=2'")
-    tab.locator("body[data-frame='2']").wait_for()
+    assert tab.evaluate("location.hash") == "#snapshot=5"
+    tab.evaluate("location.hash = '#snapshot=2'")
+    tab.locator("body[data-snapshot='2']").wait_for()
 
 
-@pytest.mark.parametrize(("fragment", "place"), [("#frame=99", LAST), ("#frame=x", 0), ("#other", 0)])
+@pytest.mark.parametrize(("fragment", "place"), [("#snapshot=99", LAST), ("#snapshot=x", 0), ("#other", 0)])
 def test_a_link_to_no_moment_does_no_harm(replay, fragment, place):
-    assert moment(replay(fragment)) == place
+    assert snapshot(replay(fragment)) == place
 
 
 def test_a_click_in_a_chart_goes_to_the_moment_there(replay):
     tab = replay()
     box = tab.locator("#loss svg").first.bounding_box()
     tab.mouse.click(box["x"] + box["width"] - 15, box["y"] + 50)
-    assert moment(tab) == LAST
+    assert snapshot(tab) == LAST
 
 
 def test_the_picture_fits_the_panel_where_that_is_wanted(replay):
@@ -110,51 +110,51 @@ def test_the_picture_fits_the_panel_where_that_is_wanted(replay):
     assert tab.evaluate(overflow) == 0
 
 
-# ---- what a moment shows
+# ---- what a snapshot shows
 
 
 def test_each_moment_is_spoken_with_its_numbers(replay, history):
     tab, count = replay(), len(data()[1])
-    for i, frame in enumerate(history.frames):
-        wrong = np.frombuffer(base64.b64decode(frame["answers"]["wrong"]), np.uint8)
+    for i, snapshot in enumerate(history.snapshots):
+        wrong = np.frombuffer(base64.b64decode(snapshot["outputs"]["wrong"]), np.uint8)
         right = count - int(np.unpackbits(wrong).sum())
         spoken = tab.text_content("[aria-live]")
-        assert spoken.startswith(f"Moment {i} of {LAST}: ")
-        assert spoken.endswith(f"{100 * right / count:.1f} % right")
-        assert f"{right} of {count} examples right" in tab.get_attribute("canvas", "aria-label")
+        assert spoken.startswith(f"Snapshot {i} of {LAST}: ")
+        assert spoken.endswith(f"{100 * right / count:.1f} % correct")
+        assert f"{right} of {count} examples correct" in tab.get_attribute("canvas", "aria-label")
         tab.keyboard.press("ArrowRight")
 
 
 def test_the_loss_shown_at_the_end_is_the_models(browse, tmp_path):
     model, history = train(3, callbacks=cr.Replay())
-    tab = browse(history.save(tmp_path / "run.html"), f"#frame={LAST}")
+    tab = browse(history.save(tmp_path / "run.html"), f"#snapshot={LAST}")
     x, y = data()
     loss = nn.cross_entropy(model.eval()(cr.tensor(x)), cr.tensor(y)).item()
     assert float(tab.inner_text("#facts dt:has-text('Loss') + dd")) == pytest.approx(loss, rel=0.005)
 
 
 def test_the_graph_shows_the_numbers_of_each_moment(replay, history):
-    tab, nodes = replay(), history.scene["graph"]["nodes"]
-    for frame in history.frames:
+    tab, nodes = replay(), history.snapshot_info["graph"]["nodes"]
+    for snapshot in history.snapshots:
         drawn = tab.evaluate("""() => Object.fromEntries([...document.querySelectorAll("#graph .node")].map((node) =>
             [node.id.slice(1), ["value", "grad"].map((name) => node.querySelector(`.${name}`)?.textContent)]))""")
         for i, node in enumerate(nodes):
             for name, text in zip(("value", "grad"), drawn.get(str(node["id"]), ()), strict=False):
-                assert text in (None, "".join(frame["graph"][name][i] or "—"))
+                assert text in (None, "".join(snapshot["graph"][name][i] or "—"))
         assert sum(text is not None for texts in drawn.values() for text in texts) > len(nodes)
         tab.keyboard.press("ArrowRight")
 
 
 def test_the_layers_table_shows_the_norms(replay, history):
-    tab = replay(f"#frame={LAST}")
+    tab = replay(f"#snapshot={LAST}")
     cells = tab.locator("#layers tbody td").all_text_contents()
     numbers = [float(cells[i]) for i in (0, 1, 3, 4)]
-    assert numbers == pytest.approx([n for layer in history.frames[-1]["layers"] for n in layer], rel=0.06)
+    assert numbers == pytest.approx([n for layer in history.snapshots[-1]["layers"] for n in layer], rel=0.06)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_canvas_shows_the_two_classes(replay, scheme):
-    tab = replay(f"#frame={LAST}", color_scheme=scheme)
+    tab = replay(f"#snapshot={LAST}", color_scheme=scheme)
     blue, red, all_pixels = tab.evaluate("""() => {
         const canvas = document.querySelector("canvas");
         const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -183,7 +183,7 @@ def test_numbers_are_predicted_over_the_plane_too(browse, tmp_path):
     history = cr.fit(model, nn.mse, optimizer, (x, x[:, :1]), 1, callbacks=cr.Replay(), verbose=0)
     tab = browse(history.save(tmp_path / "run.html"))
     assert tab.inner_text("#plane h2") == "Prediction over the two inputs"
-    assert tab.locator("#facts dt", has_text="Right").count() == 0
+    assert tab.locator("#facts dt", has_text="Correct").count() == 0
 
 
 def test_a_history_without_replay_says_how_to_see_more(browse, tmp_path):
@@ -192,7 +192,7 @@ def test_a_history_without_replay_says_how_to_see_more(browse, tmp_path):
     visible = [name for name in ("loss", "plane", "layers", "graph") if tab.is_visible(f"#{name}")]
     assert visible == ["loss"]
     tab.keyboard.press("End")
-    assert moment(tab) == 2
+    assert snapshot(tab) == 2
 
 
 def test_a_part_that_is_missing_says_why(browse, tmp_path):
@@ -219,13 +219,13 @@ def test_strange_titles_and_metrics_are_text(browse, tmp_path):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation(replay, scheme):
-    tab = replay("#frame=3", color_scheme=scheme)
+    tab = replay("#snapshot=3", color_scheme=scheme)
     tab.click("summary")
     assert violations(tab) == []
 
 
 def test_everything_can_be_reached_by_tab_and_the_focus_is_seen(replay):
-    operable, unreached, unseen = by_tab(replay("#frame=3"))
+    operable, unreached, unseen = by_tab(replay("#snapshot=3"))
     assert operable > 9
     assert (unreached, unseen) == ([], [])
 
@@ -236,6 +236,6 @@ def test_a_telephone_shows_the_page_without_scrolling_sideways(replay):
 
 
 def test_nothing_moves_by_itself(replay):
-    tab = replay("#frame=3", reduced_motion="reduce")
+    tab = replay("#snapshot=3", reduced_motion="reduce")
     tab.click("#next")
     assert tab.evaluate("document.getAnimations().length") == 0

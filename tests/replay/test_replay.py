@@ -1,4 +1,4 @@
-"""Recording a run moment by moment: the run is not disturbed, and the moments are the right ones."""
+"""Recording a run snapshot by snapshot: the run is not disturbed, and the snapshots are the right ones."""
 
 import json
 
@@ -73,17 +73,17 @@ def test_what_cannot_be_looked_at_is_left_out_and_noted(error, note):
         return nn.cross_entropy(prediction, y)
 
     _, history = recorded(1, loss=loss)
-    assert history.scene["notes"] == {"graph": note}
-    assert history.frames[-1]["answers"]["loss"] > 0
+    assert history.snapshot_info["notes"] == {"graph": note}
+    assert history.snapshots[-1]["outputs"]["loss"] > 0
 
 
-# ---- which moments
+# ---- which snapshots
 
 
 def test_the_first_moment_is_before_the_first_step_and_the_last_after_the_last():
     _, history = recorded(4, cr.Replay(every=5))
     assert steps(history) == [0, 5, 10, 12]
-    assert [(frame["epoch"], frame["step"], frame["of"]) for frame in history.frames] == [
+    assert [(snapshot["epoch"], snapshot["step"], snapshot["epoch_steps"]) for snapshot in history.snapshots] == [
         (0, 0, 3),
         (2, 2, 3),
         (4, 1, 3),
@@ -93,14 +93,14 @@ def test_the_first_moment_is_before_the_first_step_and_the_last_after_the_last()
 
 @pytest.mark.parametrize("limit", [2, 3, 4, 7, 10])
 def test_there_are_never_more_moments_than_asked_for(limit):
-    counts = Each(lambda run: len(run.history.frames))
-    _, history = recorded(9, [cr.Replay(frames=limit), counts])
+    counts = Each(lambda run: len(run.history.snapshots))
+    _, history = recorded(9, [cr.Replay(max_snapshots=limit), counts])
     assert max(counts.seen.values()) < limit
-    assert limit / 2 <= len(history.frames) <= limit
+    assert limit / 2 <= len(history.snapshots) <= limit
 
 
 def test_moments_are_equally_far_apart_but_for_the_last():
-    replay = cr.Replay(frames=6, every=1)
+    replay = cr.Replay(max_snapshots=6, every=1)
     _, history = recorded(9, replay)  # 27 steps
     assert replay.stride == 8
     assert steps(history) == [0, 8, 16, 24, 27]
@@ -116,7 +116,7 @@ def test_the_length_of_an_epoch_is_found_out_where_the_data_does_not_say():
             return iter([data(8)] * 3)
 
     _, history = recorded(2, batches=Endless())
-    assert [frame["of"] for frame in history.frames[1:]] == [3] * 6
+    assert [snapshot["epoch_steps"] for snapshot in history.snapshots[1:]] == [3] * 6
 
 
 def test_a_replay_begins_anew_in_each_run():
@@ -143,7 +143,7 @@ def test_an_impatient_ctrl_c_records_no_half_step():
 
 def test_a_history_without_replay_has_no_moments():
     history = train(1)[1]
-    assert (history.frames, history.scene) == ([], None)
+    assert (history.snapshots, history.snapshot_info) == ([], None)
 
 
 def test_a_run_that_diverges_can_be_saved_too(tmp_path):
@@ -151,7 +151,7 @@ def test_a_run_that_diverges_can_be_saved_too(tmp_path):
     with pytest.raises(cr.GraphError):
         diverge(replay)
     assert replay.history.save(tmp_path / "run.html").stat().st_size > 0
-    assert replay.history.frames == replay.frames != []
+    assert replay.history.snapshots == replay.snapshots != []
 
 
 def diverge(replay):
@@ -163,14 +163,14 @@ def diverge(replay):
 
 def test_moments_are_plain_data():
     history = recorded(2)[1]
-    assert json.loads(json.dumps(history.frames)) == history.frames
-    assert json.loads(json.dumps(history.scene)) == history.scene
+    assert json.loads(json.dumps(history.snapshots)) == history.snapshots
+    assert json.loads(json.dumps(history.snapshot_info)) == history.snapshot_info
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"frames": 1}, "frames must be a whole number of at least 2, not 1"),
+        ({"max_snapshots": 1}, "max_snapshots must be a whole number of at least 2, not 1"),
         ({"every": 0}, "every must be a whole number of at least 1, or None for 1, not 0"),
         ({"grid": 2.5}, "grid must be a whole number of at least 2"),
         ({"follow": -1}, "follow must be a whole number of at least 0"),
@@ -198,16 +198,16 @@ def resumed(folder, first, then, replay=cr.Replay, **options):
     return recorded(then, replay(), seed=1, checkpoint=path, resume=True, **options)[1]
 
 
-@pytest.mark.parametrize("replay", [cr.Replay, lambda: cr.Replay(frames=5), lambda: cr.Replay(every=4)])
+@pytest.mark.parametrize("replay", [cr.Replay, lambda: cr.Replay(max_snapshots=5), lambda: cr.Replay(every=4)])
 def test_a_run_that_was_taken_up_has_the_moments_of_one_that_was_not(replay, tmp_path):
-    assert resumed(tmp_path, 2, 4, replay).frames == recorded(4, replay())[1].frames
+    assert resumed(tmp_path, 2, 4, replay).snapshots == recorded(4, replay())[1].snapshots
 
 
 def test_a_run_that_was_broken_off_in_an_epoch_has_the_same_moments_too(tmp_path):
     path = tmp_path / "run.safetensors"
     recorded(4, [cr.Replay(), At(press_ctrl_c, step=5)], checkpoint=path)
     _, history = recorded(4, [cr.Replay()], seed=1, checkpoint=path, resume=True)
-    assert history.frames == recorded(4)[1].frames
+    assert history.snapshots == recorded(4)[1].snapshots
 
 
 def test_a_replay_that_is_new_in_a_run_begins_where_it_was_taken_up(tmp_path):
@@ -215,7 +215,7 @@ def test_a_replay_that_is_new_in_a_run_begins_where_it_was_taken_up(tmp_path):
     train(2, checkpoint=path)
     _, history = recorded(4, checkpoint=path, resume=True)
     assert steps(history) == [7, 8, 9, 10, 11, 12]
-    assert history.frames[1:] == recorded(4)[1].frames[-5:]
+    assert history.snapshots[1:] == recorded(4)[1].snapshots[-5:]
 
 
 def test_a_run_that_follows_another_example_is_not_taken_up(tmp_path):

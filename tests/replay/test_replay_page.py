@@ -67,14 +67,16 @@ def test_the_policy_allows_the_script_of_the_page_and_no_other(tmp_path):
 def test_the_page_holds_the_moments_and_the_columns(tmp_path):
     _, history = recorded(2, validation=data())
     run = saved(history, tmp_path).run
-    assert [moment["steps"] for moment in run["moments"]] == steps(history)
-    assert [moment["plane"] for moment in run["moments"]] == [frame["plane"] for frame in history.frames]
+    assert [snapshot["steps"] for snapshot in run["snapshots"]] == steps(history)
+    assert [snapshot["plane"] for snapshot in run["snapshots"]] == [snapshot["plane"] for snapshot in history.snapshots]
     assert run["columns"]["val_loss"] == pytest.approx(history["val_loss"], rel=1e-5)
 
 
 def test_moments_have_their_place_on_the_axis_of_epochs(tmp_path):
     run = saved(recorded(2)[1], tmp_path).run
-    assert [moment["at"] for moment in run["moments"]] == pytest.approx([0, 1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2], rel=1e-5)
+    assert [snapshot["at"] for snapshot in run["snapshots"]] == pytest.approx(
+        [0, 1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2], rel=1e-5
+    )
 
 
 def test_sixty_moments_take_at_most_600_kilobytes(tmp_path):
@@ -92,7 +94,7 @@ def test_sixty_moments_take_at_most_600_kilobytes(tmp_path):
         callbacks=replay,
         verbose=0,
     )
-    assert len(history.frames) == 59
+    assert len(history.snapshots) == 59
     assert history.save(tmp_path / "run.html").stat().st_size <= 600_000
 
 
@@ -123,7 +125,7 @@ def test_columns_of_words_and_missing_numbers_do_no_harm(tmp_path):
 def test_of_very_many_epochs_some_are_in_the_curves(tmp_path):
     page = saved(cr.History({"epoch": i, "loss": 1 / i} for i in range(1, 50_001)), tmp_path)
     epochs = page.run["columns"]["epoch"]
-    assert (epochs[0], epochs[-1], len(epochs), len(page.run["moments"])) == (1, 50_000, 1000, 1000)
+    assert (epochs[0], epochs[-1], len(epochs), len(page.run["snapshots"])) == (1, 50_000, 1000, 1000)
     assert "50,000 epochs" in page.text["p"]
 
 
@@ -136,7 +138,7 @@ def test_the_header_says_what_was_trained_and_how_it_ended(tmp_path):
 
 def test_a_slice_of_a_recorded_history_is_saved_with_its_epochs(tmp_path):
     run = saved(recorded(3)[1][:2], tmp_path).run
-    assert (run["recorded"], [moment["at"] for moment in run["moments"]]) == (False, [1, 2])
+    assert (run["recorded"], [snapshot["at"] for snapshot in run["snapshots"]]) == (False, [1, 2])
 
 
 @pytest.mark.parametrize("name", ["run.csv", "run", "run.pdf"])
@@ -166,7 +168,7 @@ def test_an_empty_history_has_nothing_to_show(tmp_path):
 def test_a_run_that_ended_in_its_first_epoch_can_be_saved(tmp_path):
     _, history = recorded(4, [cr.Replay(), At(press_ctrl_c, step=2)])
     run = saved(history, tmp_path).run
-    assert (run["columns"], len(run["moments"])) == ({"epoch": []}, 3)
+    assert (run["columns"], len(run["snapshots"])) == ({"epoch": []}, 3)
 
 
 def test_an_error_while_writing_leaves_the_old_page(tmp_path, monkeypatch):

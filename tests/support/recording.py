@@ -19,7 +19,7 @@ def unpacked(text, dtype=np.uint8):
 
 
 def steps(history):
-    return [frame["steps"] for frame in history.frames]
+    return [snapshot["steps"] for snapshot in history.snapshots]
 
 
 class Each(cr.Callback):

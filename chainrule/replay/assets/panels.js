@@ -1,4 +1,4 @@
-// The panels of the page. Each function fills one, and returns what writes a moment into it.
+// The panels of the page. Each function fills one, and returns a function that shows a snapshot in it.
 
 const panel = (name) => document.getElementById(name);
 
@@ -18,10 +18,10 @@ function say(text) {
 
 const percent = (part, whole) => `${(100 * part / whole).toFixed(1)} %`;
 
-/** How many examples of the sample are right; null where that is not known. */
-function right(run, moment) {
-  if (!moment.answers?.wrong) return null;
-  return run.answers.examples - wrongOnes(moment.answers.wrong, run.answers.examples).filter(Boolean).length;
+/** How many examples of the sample are classified correctly; null where that is not known. */
+function correct(run, snapshot) {
+  if (!snapshot.outputs?.wrong) return null;
+  return run.outputs.examples - wrongOnes(snapshot.outputs.wrong, run.outputs.examples).filter(Boolean).length;
 }
 
 function factsPanel(run) {
@@ -31,21 +31,21 @@ function factsPanel(run) {
     html("dt", name, group);
     cells[name] = html("dd", "", group);
   }
-  const epochs = run.columns.epoch.at(-1) ?? run.moments.at(-1).epoch;
-  const lossName = run.answers ? `Loss on ${run.answers.examples} examples` : "";
+  const epochs = run.columns.epoch.at(-1) ?? run.snapshots.at(-1).epoch;
+  const lossName = run.outputs ? `Loss on ${run.outputs.examples} examples` : "";
   cell("Epoch");
   if (run.recorded) cell("Step");
-  if (run.answers) cell(lossName);
-  if (run.answers?.kind === "classes") cell("Right");
-  return (moment) => {
-    cells.Epoch.textContent = `${moment.epoch} `;
+  if (run.outputs) cell(lossName);
+  if (run.outputs?.kind === "classes") cell("Correct");
+  return (snapshot) => {
+    cells.Epoch.textContent = `${snapshot.epoch} `;
     html("small", `of ${epochs}`, cells.Epoch);
-    if (cells.Step) cells.Step.textContent = moment.steps;
-    if (cells[lossName]) cells[lossName].textContent = written(moment.answers?.loss);
-    if (cells.Right) {
-      const count = right(run, moment);
-      cells.Right.textContent = count === null ? "—" : `${percent(count, run.answers.examples)} `;
-      if (count !== null) html("small", `${count} of ${run.answers.examples}`, cells.Right);
+    if (cells.Step) cells.Step.textContent = snapshot.steps;
+    if (cells[lossName]) cells[lossName].textContent = written(snapshot.outputs?.loss);
+    if (cells.Correct) {
+      const count = correct(run, snapshot);
+      cells.Correct.textContent = count === null ? "—" : `${percent(count, run.outputs.examples)} `;
+      if (count !== null) html("small", `${count} of ${run.outputs.examples}`, cells.Correct);
     }
   };
 }
@@ -65,9 +65,9 @@ function lossPanel(run, axis, seek) {
     style,
     points: run.columns.epoch.map((epoch, i) => [epoch, run.columns[name][i]]),
   }));
-  if (run.answers) {
-    const points = run.moments.map((moment) => [moment.at, moment.answers?.loss ?? null]);
-    series.push({ name: `the ${run.answers.examples} examples, in evaluation`, style: series.length, points });
+  if (run.outputs) {
+    const points = run.snapshots.map((snapshot) => [snapshot.at, snapshot.outputs?.loss ?? null]);
+    series.push({ name: `the ${run.outputs.examples} examples, in eval mode`, style: series.length, points });
   }
   series.forEach((one) => { one.style %= STYLES; });
   const values = series.flatMap((one) => one.points.map((point) => point[1])).filter((value) => drawable(value));
@@ -80,9 +80,9 @@ function lossPanel(run, axis, seek) {
   });
   const now = series.map((one) => entry(legend, one.style, one.name));
   if (run.best !== null) html("li", `┊ best: epoch ${run.best}`, legend);
-  return (moment) => {
-    drawn.move(moment.at);
-    series.forEach((one, i) => { now[i].textContent = written(reached(one.points, moment.at)?.[1]); });
+  return (snapshot) => {
+    drawn.move(snapshot.at);
+    series.forEach((one, i) => { now[i].textContent = written(reached(one.points, snapshot.at)?.[1]); });
   };
 }
 
@@ -100,19 +100,19 @@ function sample(shape, hue, ring = 0) {
   return picture;
 }
 
-/** A line in a panel on what could not be recorded at all moments. */
+/** A line in a panel on what could not be recorded in every snapshot. */
 function warn(name, run) {
-  if (run.notes?.[name]) html("p", `Not at all moments: ${run.notes[name]}`, panel(name)).className = "note";
+  if (run.notes?.[name]) html("p", `Missing in some snapshots: ${run.notes[name]}`, panel(name)).className = "note";
 }
 
 function planePanel(run) {
-  if (!run.plane) return explain("plane", run.notes?.plane ?? run.notes?.answers);
+  if (!run.plane) return explain("plane", run.notes?.plane ?? run.notes?.outputs);
   const [title, canvas, legend] = ["h2", "canvas", ".legend"].map((part) => panel("plane").querySelector(part));
-  const show = plane(canvas, run.plane, run.answers), { kind, classes, scale } = run.answers;
+  const show = plane(canvas, run.plane, run.outputs), { kind, classes, scale } = run.outputs;
   const item = (picture, text) => { const made = html("li", "", legend); made.append(picture, text); };
   if (run.plane.kind === "curve") {
     title.textContent = "Prediction over the input";
-    item(swatch(1, true), run.answers.says);
+    item(swatch(1, true), run.outputs.label);
   }
   if (kind === "regression" && run.plane.kind === "plane") {
     title.textContent = "Prediction over the two inputs";
@@ -126,20 +126,20 @@ function planePanel(run) {
   }
   if (run.plane.followed !== null) item(sample(null, 0, 8), "large ring: the followed example");
   warn("plane", run);
-  return (moment) => {
-    show(moment);
-    const count = right(run, moment), when = moment.at ? `after ${moment.steps} steps` : "before training";
+  return (snapshot) => {
+    show(snapshot);
+    const count = correct(run, snapshot), when = snapshot.at ? `after ${snapshot.steps} steps` : "before training";
     const said = count === null
-      ? `loss ${written(moment.answers?.loss)}`
-      : `${count} of ${run.answers.examples} examples right, ${percent(count, run.answers.examples)}`;
-    const missing = moment.plane ? "" : "; the predictions are not finite";
+      ? `loss ${written(snapshot.outputs?.loss)}`
+      : `${count} of ${run.outputs.examples} examples correct, ${percent(count, run.outputs.examples)}`;
+    const missing = snapshot.plane ? "" : "; the predictions are not finite";
     canvas.setAttribute("aria-label", `${title.textContent} ${when}: ${said}${missing}`);
   };
 }
 
 const HEALTHY = [1e-4, 1e-3, 1e-2]; // update ratios: a step of a thousandth of the weights is about right
 
-function reading(gradient, ratio) {
+function assessment(gradient, ratio) {
   if (gradient === null) return "no gradient";
   if (typeof gradient === "string" || typeof ratio === "string") return "not finite";
   if (gradient === 0) return "gradient 0: nothing is learned";
@@ -153,7 +153,7 @@ function layersPanel(run, axis, seek) {
   const series = (which) => run.layers.map((layer, i) => ({
     name: layer.name,
     style: i % STYLES,
-    points: run.moments.map((moment) => [moment.at, moment.layers ? moment.layers[i][which] : null]),
+    points: run.snapshots.map((snapshot) => [snapshot.at, snapshot.layers ? snapshot.layers[i][which] : null]),
   }));
   const options = { x: axis, log: true, seek, best: run.best };
   const charts = [
@@ -173,43 +173,43 @@ function layersPanel(run, axis, seek) {
     row.addEventListener("pointerleave", () => charts.forEach((one) => one.highlight(null)));
     return [0, 1, 2].map(() => html("td", "", row));
   });
-  return (moment) => {
-    charts.forEach((one) => one.move(moment.at));
+  return (snapshot) => {
+    charts.forEach((one) => one.move(snapshot.at));
     rows.forEach((cells, i) => {
-      const [gradient, ratio] = moment.layers ? moment.layers[i] : [null, null];
-      [written(gradient), written(ratio), reading(gradient, ratio)].forEach((text, k) => { cells[k].textContent = text; });
+      const [gradient, ratio] = snapshot.layers ? snapshot.layers[i] : [null, null];
+      [written(gradient), written(ratio), assessment(gradient, ratio)].forEach((text, k) => { cells[k].textContent = text; });
     });
   };
 }
 
 function graphPanel(run) {
-  if (!run.graph) return explain("graph", run.notes?.graph ?? run.notes?.answers);
+  if (!run.graph) return explain("graph", run.notes?.graph ?? run.notes?.outputs);
   const [lead, fit, picture, body] = [".lead", "#fit", ".picture", "tbody"].map((part) => panel("graph").querySelector(part));
-  lead.textContent = `The loss of example ${run.graph.index} alone, in evaluation: its values, and the gradients that one
-    backward pass brings.`;
+  lead.textContent = `The loss of example ${run.graph.index} alone, in eval mode: its values, and the gradients of one
+    backward pass.`;
   fit.addEventListener("click", () => fit.setAttribute("aria-pressed", picture.classList.toggle("fitted")));
-  picture.querySelectorAll(".edge title").forEach((title) => title.remove()); // they tell of the first moment
+  picture.querySelectorAll(".edge title").forEach((title) => title.remove()); // their numbers are those of the first snapshot
   warn("graph", run);
   const flows = run.graph.edges.map((id) => picture.querySelector(`#e${id} .flow`));
   const rows = run.graph.nodes.map((node) => {
     const row = html("tr", "", body), drawn = picture.querySelector(`#n${node.id}`);
     html("th", node.label, row).scope = "row";
-    html("td", node.made, row);
+    html("td", node.operation, row);
     const [value, grad, badges] = [0, 1, 2].map(() => html("td", "", row));
     return { value, grad, badges, drawn: { value: drawn.querySelector(".value"), grad: drawn.querySelector(".grad") } };
   });
   const texts = rows.flatMap(({ drawn }) => Object.values(drawn)).filter(Boolean);
-  return (moment) => {
+  return (snapshot) => {
     rows.forEach((row, i) => {
       for (const name of ["value", "grad"]) {
-        const numbers = moment.graph?.[name][i] ?? ["—"];
+        const numbers = snapshot.graph?.[name][i] ?? ["—"];
         row[name].textContent = numbers.join(", ");
         if (row.drawn[name]) cellsOf(row.drawn[name]).forEach((cell, k) => { cell.textContent = numbers[k] ?? ""; });
       }
-      row.badges.textContent = moment.graph?.badges[i] ?? "";
+      row.badges.textContent = snapshot.graph?.badges[i] ?? "";
     });
     squeeze(texts);
-    flows.forEach((flow, i) => { if (flow) flow.textContent = moment.graph ? `×\u202f${moment.graph.local[i]}` : ""; });
+    flows.forEach((flow, i) => { if (flow) flow.textContent = snapshot.graph ? `×\u202f${snapshot.graph.local[i]}` : ""; });
   };
 }
 
@@ -228,8 +228,8 @@ function columnsPanel(run, axis, seek) {
     const options = { label, x: axis, log, seek, best: run.best, height: 170 };
     return { now, points, ...chart(place, [{ name, style: i % STYLES, points }], options) };
   });
-  return (moment) => drawn.forEach(({ now, points, move }) => {
-    now.textContent = written(reached(points, moment.at)?.[1]);
-    move(moment.at);
+  return (snapshot) => drawn.forEach(({ now, points, move }) => {
+    now.textContent = written(reached(points, snapshot.at)?.[1]);
+    move(snapshot.at);
   });
 }

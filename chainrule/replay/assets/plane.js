@@ -17,8 +17,8 @@ function wrongOnes(text, count) {
 }
 
 /** What the codes mean (see Reading.codes in Python): paint(code), a colour, and the levels that are 0 at a border. */
-function regions(answers) {
-  const ground = channels(color("--cr-paper")), { kind, classes } = answers;
+function regions(outputs) {
+  const ground = channels(color("--cr-paper")), { kind, classes } = outputs;
   if (kind === "regression") {
     const full = channels(color("--c0"));
     const levels = [0.25, 0.5, 0.75].map((share) => (code) => code - 65535 * share);
@@ -70,9 +70,9 @@ function mark(context, shape, x, y, r) {
 }
 
 /** The examples: a mark each, with a ring around those that are wrong, and a large one around the followed one. */
-function examples(context, place, facts, answers, moment) {
-  const wrong = wrongOnes(moment.answers?.wrong, facts.points.length), r = facts.points.length > 250 ? 3.4 : 4.2;
-  const numbers = answers.kind === "regression", flat = facts.kind === "curve";
+function examples(context, place, facts, outputs, snapshot) {
+  const wrong = wrongOnes(snapshot.outputs?.wrong, facts.points.length), r = facts.points.length > 250 ? 3.4 : 4.2;
+  const numbers = outputs.kind === "regression", flat = facts.kind === "curve";
   facts.points.forEach(([px, py, truth], i) => {
     const [x, y] = place(px, py), followed = i === facts.followed;
     if (wrong[i] || followed) {
@@ -81,7 +81,7 @@ function examples(context, place, facts, answers, moment) {
       context.lineWidth = followed ? 2.2 : 1.4;
       context.stroke();
     }
-    const share = numbers ? (truth - answers.scale[0]) / (answers.scale[1] - answers.scale[0]) : 0;
+    const share = numbers ? (truth - outputs.scale[0]) / (outputs.scale[1] - outputs.scale[0]) : 0;
     const hue = mix(channels(color("--cr-paper")), channels(color("--c0")), flat ? 0.25 : 0.04 + 0.8 * share);
     mark(context, numbers ? "circle" : SHAPES[truth % SHAPES.length], x, y, r);
     context.fillStyle = numbers ? `rgb(${hue})` : color(`--c${truth % STYLES}`);
@@ -93,9 +93,9 @@ function examples(context, place, facts, answers, moment) {
 }
 
 /** The colours of the regions and the borders between them. */
-function paintPlane(context, box, facts, answers, moment) {
-  const n = facts.grid, small = document.createElement("canvas"), { paint, levels } = regions(answers);
-  const coded = answers.kind === "regression" ? words(moment.plane) : bytes(moment.plane);
+function paintPlane(context, box, facts, outputs, snapshot) {
+  const n = facts.grid, small = document.createElement("canvas"), { paint, levels } = regions(outputs);
+  const coded = outputs.kind === "regression" ? words(snapshot.plane) : bytes(snapshot.plane);
   small.width = small.height = n;
   const pixels = small.getContext("2d").createImageData(n, n);
   coded.forEach((code, i) => pixels.data.set([...paint(code), 255], 4 * ((n - 1 - Math.floor(i / n)) * n + i % n)));
@@ -104,7 +104,7 @@ function paintPlane(context, box, facts, answers, moment) {
   context.imageSmoothingQuality = "high";
   context.drawImage(small, box.x - across / 2, box.y - up / 2, box.width + across, box.height + up);
   context.strokeStyle = color("--cr-ink");
-  context.lineWidth = answers.kind === "regression" ? 0.8 : 1.6;
+  context.lineWidth = outputs.kind === "regression" ? 0.8 : 1.6;
   context.beginPath();
   for (const [ax, ay, bx, by] of levels.flatMap((level) => contour(coded, n, level))) {
     context.moveTo(box.x + ax * across, box.y + box.height - ay * up);
@@ -114,8 +114,8 @@ function paintPlane(context, box, facts, answers, moment) {
 }
 
 /** The prediction, a line over the one input. */
-function paintCurve(context, place, facts, moment) {
-  const heights = words(moment.plane), [low, high] = facts.x, [bottom, top] = facts.y;
+function paintCurve(context, place, facts, snapshot) {
+  const heights = words(snapshot.plane), [low, high] = facts.x, [bottom, top] = facts.y;
   context.beginPath();
   heights.forEach((code, i) => {
     const [px, py] = [low + (high - low) * i / (heights.length - 1), bottom + (top - bottom) * code / 65535];
@@ -137,13 +137,13 @@ function ticks(context, box, facts, place) {
   for (const tick of steps(...facts.y, 5)) context.fillText(number(tick), box.x - 7, place(0, tick)[1] + 4);
 }
 
-/** Draws the inputs into a canvas, again after a change of size or colours. Returns what shows a moment. */
-function plane(canvas, facts, answers) {
-  let moment = null;
+/** Draws the inputs into a canvas, again after a change of size or colours. Returns what shows a snapshot. */
+function plane(canvas, facts, outputs) {
+  let snapshot = null;
 
   function draw() {
     const width = canvas.clientWidth, height = canvas.clientHeight, ratio = window.devicePixelRatio || 1;
-    if (!moment || !width) return;
+    if (!snapshot || !width) return;
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
     const context = canvas.getContext("2d");
@@ -158,9 +158,9 @@ function plane(canvas, facts, answers) {
     context.beginPath();
     context.rect(box.x, box.y, box.width, box.height);
     context.clip();
-    if (moment.plane && facts.kind === "plane") paintPlane(context, box, facts, answers, moment);
-    examples(context, place, facts, answers, moment);
-    if (moment.plane && facts.kind === "curve") paintCurve(context, place, facts, moment);
+    if (snapshot.plane && facts.kind === "plane") paintPlane(context, box, facts, outputs, snapshot);
+    examples(context, place, facts, outputs, snapshot);
+    if (snapshot.plane && facts.kind === "curve") paintCurve(context, place, facts, snapshot);
     context.restore();
     ticks(context, box, facts, place);
     context.strokeStyle = color("--cr-line");
@@ -169,5 +169,5 @@ function plane(canvas, facts, answers) {
 
   new ResizeObserver(draw).observe(canvas);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  return (now) => { moment = now; draw(); };
+  return (now) => { snapshot = now; draw(); };
 }

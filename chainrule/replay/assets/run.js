@@ -1,17 +1,17 @@
-// The player: which moment is shown, and everything that changes it.
+// The player: which snapshot is shown, and everything that changes it.
 
 const run = JSON.parse(document.getElementById("run").textContent);
-const last = run.moments.length - 1;
+const last = run.snapshots.length - 1;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const when = document.getElementById("when"), play = document.getElementById("play");
 let shown = 0, timer = null;
 
-const axis = [0, Math.max(...run.moments.map((moment) => moment.at), ...run.columns.epoch, 1)];
+const axis = [0, Math.max(...run.snapshots.map((snapshot) => snapshot.at), ...run.columns.epoch, 1)];
 
-/** Go to the moment that is nearest to a place on the axis of epochs. */
+/** Go to the snapshot that is nearest to a place on the axis of epochs. */
 function seek(at) {
-  const away = (moment) => Math.abs(moment.at - at);
-  show(run.moments.reduce((best, moment, i) => (away(moment) < away(run.moments[best]) ? i : best), 0));
+  const away = (snapshot) => Math.abs(snapshot.at - at);
+  show(run.snapshots.reduce((best, snapshot, i) => (away(snapshot) < away(run.snapshots[best]) ? i : best), 0));
 }
 
 const panels = [
@@ -28,22 +28,22 @@ if (!run.recorded) {
 
 function show(index) {
   shown = Math.min(last, Math.max(0, index));
-  const moment = run.moments[shown];
-  for (const write of panels) write(moment);
-  const step = run.recorded ? `, step ${moment.steps}` : "";
-  const where = run.recorded && !moment.at ? "before training" : `epoch ${moment.epoch}${step}`;
+  const snapshot = run.snapshots[shown];
+  for (const write of panels) write(snapshot);
+  const step = run.recorded ? `, step ${snapshot.steps}` : "";
+  const where = run.recorded && !snapshot.at ? "before training" : `epoch ${snapshot.epoch}${step}`;
   when.value = shown;
   when.setAttribute("aria-valuetext", where);
   document.getElementById("where").textContent = `${shown} of ${last} · ${where}`;
-  document.body.dataset.frame = shown;
-  history.replaceState(null, "", `#frame=${shown}`);
-  if (timer === null) speak(moment, where);
+  document.body.dataset.snapshot = shown;
+  history.replaceState(null, "", `#snapshot=${shown}`);
+  if (timer === null) speak(snapshot, where);
 }
 
-function speak(moment, where) {
-  const count = right(run, moment), loss = moment.answers ? `, loss ${written(moment.answers.loss)}` : "";
-  const share = count === null ? "" : `, ${percent(count, run.answers.examples)} right`;
-  document.getElementById("status").textContent = `Moment ${shown} of ${last}: ${where}${loss}${share}`;
+function speak(snapshot, where) {
+  const count = correct(run, snapshot), loss = snapshot.outputs ? `, loss ${written(snapshot.outputs.loss)}` : "";
+  const share = count === null ? "" : `, ${percent(count, run.outputs.examples)} correct`;
+  document.getElementById("status").textContent = `Snapshot ${shown} of ${last}: ${where}${loss}${share}`;
 }
 
 function pause() {
@@ -83,7 +83,7 @@ when.addEventListener("input", () => go(Number(when.value)));
 window.addEventListener("hashchange", follow);
 
 function follow() {
-  const asked = /^#frame=(\d+)$/.exec(location.hash);
+  const asked = /^#snapshot=(\d+)$/.exec(location.hash);
   show(asked ? Number(asked[1]) : 0);
 }
 

@@ -1,4 +1,4 @@
-"""What a replay sees at each moment: layers, answers, the plane of inputs, the graph of one example."""
+"""What a replay sees at each snapshot: layers, outputs, the plane of inputs, the graph of one example."""
 
 from functools import partial
 
@@ -25,13 +25,13 @@ def test_the_norms_are_those_of_gradient_and_update():
     )
     _, history = recorded(2, [weights, gradients, cr.Replay()])
     norm = lambda arrays: np.sqrt(sum((a**2).sum() for a in arrays))
-    for frame in history.frames[1:]:
+    for snapshot in history.snapshots[1:]:
         before, after, g = (
-            weights.seen[frame["steps"] - 1],
-            weights.seen[frame["steps"]],
-            gradients.seen[frame["steps"]],
+            weights.seen[snapshot["steps"] - 1],
+            weights.seen[snapshot["steps"]],
+            gradients.seen[snapshot["steps"]],
         )
-        for layer, (gradient, ratio) in enumerate(frame["layers"]):
+        for layer, (gradient, ratio) in enumerate(snapshot["layers"]):
             own = slice(2 * layer, 2 * layer + 2)  # weight and bias
             assert gradient == pytest.approx(norm(g[own]), rel=1e-12)
             change = [a - b for a, b in zip(after[own], before[own], strict=True)]
@@ -39,17 +39,17 @@ def test_the_norms_are_those_of_gradient_and_update():
 
 
 def test_before_the_first_step_there_are_no_gradients():
-    assert recorded(1)[1].frames[0]["layers"] is None
+    assert recorded(1)[1].snapshots[0]["layers"] is None
 
 
 def test_the_end_of_a_run_has_its_update_ratio_also_where_it_is_between_two_moments():
-    last = recorded(4, cr.Replay(every=5))[1].frames[-1]
+    last = recorded(4, cr.Replay(every=5))[1].snapshots[-1]
     assert last["steps"] == 12
     assert all(ratio > 0 for _, ratio in last["layers"])
 
 
 def test_layers_are_named_by_path_and_class():
-    assert recorded(1)[1].scene["layers"] == [
+    assert recorded(1)[1].snapshot_info["layers"] == [
         {"name": "layers.0", "kind": "Linear"},
         {"name": "layers.1", "kind": "Linear"},
     ]
@@ -62,63 +62,63 @@ def test_a_frozen_layer_has_no_gradient():
         p.requires_grad = False
     optimizer = optim.SGD(model.layers[1].parameters(), lr=0.1)
     history = cr.fit(model, nn.cross_entropy, optimizer, data(), 1, callbacks=cr.Replay(), verbose=0)
-    assert history.frames[1]["layers"][0] == [None, 0.0]
+    assert history.snapshots[1]["layers"][0] == [None, 0.0]
 
 
 def test_weights_that_are_all_zero_have_no_ratio():
     model = Line(0.0)
     x = np.ones((4, 1), "f")
     history = cr.fit(model, nn.mse, optim.SGD(model.parameters(), lr=0.1), (x, x), 1, callbacks=cr.Replay(), verbose=0)
-    assert history.frames[1]["layers"] == [[2.0, None]]
+    assert history.snapshots[1]["layers"] == [[2.0, None]]
 
 
-# ---- answers and plane
+# ---- outputs and plane
 
 
 def plane_of(model, x, y, loss, code=np.uint8, **options):
-    """(the model's answers on the grid, the codes of the grid) before any training."""
+    """(the model's outputs on the grid, the codes of the grid) before any training."""
     history = cr.fit(
         model, loss, optim.SGD(model.parameters(), lr=1e-9), (x, y), 1, callbacks=cr.Replay(**options), verbose=0
     )
-    plane = history.scene["plane"]
+    plane = history.snapshot_info["plane"]
     axes = [np.linspace(*plane[name], plane["grid"]) for name in "xy"]
     grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2).astype("f")
-    codes = unpacked(history.frames[0]["plane"], code)
+    codes = unpacked(history.snapshots[0]["plane"], code)
     return cr.predict(model, cr.tensor(grid)).numpy(), codes, history
 
 
 def test_two_classes_are_told_apart_at_the_boundary():
     x, y = data()
     cr.random.seed(0)
-    answers, codes, _ = plane_of(nn.MLP([2, 8, 1]), x, y[:, None].astype("f"), nn.bce_with_logits)
-    assert ((codes > 127.5) == (answers[:, 0] > 0)).all()
+    outputs, codes, _ = plane_of(nn.MLP([2, 8, 1]), x, y[:, None].astype("f"), nn.bce_with_logits)
+    assert ((codes > 127.5) == (outputs[:, 0] > 0)).all()
     assert 0 < (codes > 127.5).mean() < 1
 
 
 def test_the_code_of_two_classes_holds_the_probability():
     x, y = data()
     cr.random.seed(1)
-    answers, codes, _ = plane_of(nn.MLP([2, 8, 2]), x, y, nn.cross_entropy)
+    outputs, codes, _ = plane_of(nn.MLP([2, 8, 2]), x, y, nn.cross_entropy)
     root = codes / 127.5 - 1
     p = (1 + root * np.abs(root)) / 2
-    np.testing.assert_allclose(p, 1 / (1 + np.exp(answers[:, 0] - answers[:, 1])), atol=1 / 127)
+    np.testing.assert_allclose(p, 1 / (1 + np.exp(outputs[:, 0] - outputs[:, 1])), atol=1 / 127)
 
 
 def test_the_code_of_more_classes_holds_the_likeliest():
     x, y = data()
     cr.random.seed(1)
-    answers, codes, history = plane_of(nn.MLP([2, 8, 5]), x, y, nn.cross_entropy, grid=20)
-    assert (codes % 5 == answers.argmax(axis=1)).all()
+    outputs, codes, history = plane_of(nn.MLP([2, 8, 5]), x, y, nn.cross_entropy, grid=20)
+    assert (codes % 5 == outputs.argmax(axis=1)).all()
     assert len(codes) == 400
-    assert history.scene["answers"]["classes"] == 5
+    assert history.snapshot_info["outputs"]["classes"] == 5
 
 
 def test_the_code_of_a_number_is_its_place_on_the_scale():
     x, _ = data()
     cr.random.seed(1)
-    answers, codes, history = plane_of(nn.Linear(2, 1), x, x[:, :1] - x[:, 1:], nn.mse, "<u2")
-    low, high = history.scene["answers"]["scale"]
-    np.testing.assert_allclose(low + codes / 65535 * (high - low), answers[:, 0].clip(low, high), atol=1e-4)
+    outputs, codes, history = plane_of(nn.Linear(2, 1), x, x[:, :1] - x[:, 1:], nn.mse, "<u2")
+    low, high = history.snapshot_info["outputs"]["scale"]
+    np.testing.assert_allclose(low + codes / 65535 * (high - low), outputs[:, 0].clip(low, high), atol=1e-4)
 
 
 def test_predictions_that_are_not_finite_have_no_plane():
@@ -130,8 +130,8 @@ def test_predictions_that_are_not_finite_have_no_plane():
     optimizer = optim.SGD(model.parameters(), lr=0.1)
     with np.errstate(all="ignore"):
         history = cr.fit(model, nn.mse, optimizer, (x, x[:, :1]), 1, callbacks=cr.Replay(), verbose=0)
-    assert [frame["plane"] for frame in history.frames] == [None] * 3
-    assert history.scene["notes"] == {}
+    assert [snapshot["plane"] for snapshot in history.snapshots] == [None] * 3
+    assert history.snapshot_info["notes"] == {}
 
 
 @pytest.mark.filterwarnings("error")
@@ -151,16 +151,16 @@ def test_a_run_that_diverges_is_recorded_without_warnings_until_its_end():
             callbacks=[overflow, replay],
             verbose=0,
         )
-    assert [frame["answers"]["wrong"] is None for frame in replay.frames] == [False, False, True]
-    assert [frame["plane"] is None for frame in replay.frames] == [False, False, True]
+    assert [snapshot["outputs"]["wrong"] is None for snapshot in replay.snapshots] == [False, False, True]
+    assert [snapshot["plane"] is None for snapshot in replay.snapshots] == [False, False, True]
 
 
 def curve_of(model, x, y, loss):
-    """(the model's answers along its input, the height of the curve there, its scene) before any training."""
+    """(the model's outputs along its input, the height of the curve there, its scene) before any training."""
     options = {"callbacks": cr.Replay(), "verbose": 0}
     history = cr.fit(model, loss, optim.SGD(model.parameters(), lr=1e-9), (x, y), 1, **options)
-    plane = history.scene["plane"]
-    heights = unpacked(history.frames[0]["plane"], "<u2") / 65535
+    plane = history.snapshot_info["plane"]
+    heights = unpacked(history.snapshots[0]["plane"], "<u2") / 65535
     low, high = plane["y"]
     inputs = np.linspace(*plane["x"], len(heights))[:, None].astype("f")
     return cr.predict(model, cr.tensor(inputs)).numpy(), low + heights * (high - low), plane
@@ -168,16 +168,16 @@ def curve_of(model, x, y, loss):
 
 def test_numbers_over_one_input_are_a_curve():
     x = np.linspace(-2, 2, 30)[:, None].astype("f")
-    answers, curve, plane = curve_of(nn.Linear(1, 1), x, x**2, nn.mse)
+    outputs, curve, plane = curve_of(nn.Linear(1, 1), x, x**2, nn.mse)
     assert plane["kind"] == "curve"
-    np.testing.assert_allclose(curve, answers[:, 0].clip(*plane["y"]), atol=1e-4)
+    np.testing.assert_allclose(curve, outputs[:, 0].clip(*plane["y"]), atol=1e-4)
     assert plane["points"][0] == [-2, 4, 4]
 
 
 def test_two_classes_over_one_input_are_a_curve_of_probability():
     x = np.linspace(-2, 2, 30)[:, None].astype("f")
-    answers, curve, plane = curve_of(nn.Linear(1, 1), x, (x > 0).astype("f"), nn.bce_with_logits)
-    np.testing.assert_allclose(curve, 1 / (1 + np.exp(-answers[:, 0])), atol=1e-4)
+    outputs, curve, plane = curve_of(nn.Linear(1, 1), x, (x > 0).astype("f"), nn.bce_with_logits)
+    np.testing.assert_allclose(curve, 1 / (1 + np.exp(-outputs[:, 0])), atol=1e-4)
     assert plane["points"][-1] == [2, 1, 1]
 
 
@@ -193,15 +193,17 @@ def test_a_model_of_other_inputs_has_no_plane_and_a_note():
         callbacks=cr.Replay(),
         verbose=0,
     )
-    assert history.scene["notes"] == {"plane": "it is drawn for models of one or two inputs; this one has 3 inputs"}
-    assert "plane" not in history.frames[0]
+    assert history.snapshot_info["notes"] == {
+        "plane": "it is drawn for models of one or two inputs; this one has 3 inputs"
+    }
+    assert "plane" not in history.snapshots[0]
 
 
 def test_wrong_examples_and_the_loss_are_those_of_the_model():
     x, y = data()
     model, history = recorded(3)
     prediction = cr.predict(model, cr.tensor(x))
-    last = history.frames[-1]["answers"]
+    last = history.snapshots[-1]["outputs"]
     wrong = prediction.numpy().argmax(axis=1) != y
     assert 0 < wrong.sum() < 40
     assert np.unpackbits(unpacked(last["wrong"]))[:40].tolist() == wrong.tolist()
@@ -221,7 +223,7 @@ def test_of_many_examples_some_are_looked_at_the_followed_one_among_them():
         callbacks=cr.Replay(follow=1234),
         verbose=0,
     )
-    points, followed = history.scene["plane"]["points"], history.scene["plane"]["followed"]
+    points, followed = history.snapshot_info["plane"]["points"], history.snapshot_info["plane"]["followed"]
     assert len(points) == 401
     assert points[followed] == [*x[1234].tolist(), y[1234]]
 
@@ -229,16 +231,16 @@ def test_of_many_examples_some_are_looked_at_the_followed_one_among_them():
 def test_data_that_only_yields_batches_is_looked_at_through_the_validation_data():
     x, y = data(30)
     _, history = recorded(1, batches=[(x, y)], validation=(x[:10], y[:10]))
-    assert history.scene["answers"]["source"] == "the validation data 'val'"
-    assert history.scene["answers"]["examples"] == 10
+    assert history.snapshot_info["outputs"]["source"] == "the validation data 'val'"
+    assert history.snapshot_info["outputs"]["examples"] == 10
 
 
 def test_data_that_only_yields_batches_leaves_the_layers():
     x, y = data(30)
     _, history = recorded(1, batches=[(x, y)])
-    assert "the data only yields batches" in history.scene["notes"]["answers"]
-    assert len(history.frames[-1]["layers"]) == 2
-    assert history.frames[-1].keys() == {"epoch", "step", "of", "steps", "layers"}
+    assert "the data only yields batches" in history.snapshot_info["notes"]["outputs"]
+    assert len(history.snapshots[-1]["layers"]) == 2
+    assert history.snapshots[-1].keys() == {"epoch", "step", "epoch_steps", "steps", "layers"}
 
 
 READINGS = {  # what, scores, y, what the loss expects -> kind, classes, wrong
@@ -278,7 +280,7 @@ SAYS = {  # scores, y, what the loss expects -> what a curve of them shows
 @pytest.mark.parametrize("what", SAYS)
 def test_only_a_probability_is_called_one(what):
     scores, y, expects, says = SAYS[what]
-    assert Reading(np.array(scores), np.array(y), expects).says == says
+    assert Reading(np.array(scores), np.array(y), expects).label == says
 
 
 def test_more_classes_than_there_are_codes_for_are_not_read():
@@ -296,8 +298,8 @@ def test_a_loss_of_ones_own_says_what_it_expects():
             return cr.relu(1 - (2 * y - 1) * prediction).mean()
 
     history = plane_of(nn.Linear(2, 1), x, y[:, None].astype("f"), partial(Hinge()))[-1]
-    assert history.scene["loss"] == "Hinge"
-    assert history.scene["answers"]["says"] == "probability of class 1"
+    assert history.snapshot_info["loss"] == "Hinge"
+    assert history.snapshot_info["outputs"]["label"] == "probability of class 1"
 
 
 def test_a_loss_that_expects_what_there_is_not_is_named_in_the_notes():
@@ -308,7 +310,7 @@ def test_a_loss_that_expects_what_there_is_not_is_named_in_the_notes():
     (x, y), model = data(), nn.Linear(2, 1)
     optimizer = optim.SGD(model.parameters(), lr=0.1)
     history = cr.fit(model, wrong, optimizer, (x, y[:, None].astype("f")), 1, callbacks=cr.Replay(), verbose=0)
-    assert "unknown kind of outputs that a loss expects 'scores'" in history.scene["notes"]["answers"]
+    assert "unknown kind of outputs that a loss expects 'scores'" in history.snapshot_info["notes"]["outputs"]
 
 
 # ---- the graph of one example
@@ -322,7 +324,7 @@ def test_the_numbers_of_the_graph_are_the_engines(follow):
         p.grad = None
     loss = nn.cross_entropy(model(cr.tensor(x[follow : follow + 1])), cr.tensor(y[follow : follow + 1]))
     loss.backward()
-    scene, last = history.scene["graph"], history.frames[-1]["graph"]
+    scene, last = history.snapshot_info["graph"], history.snapshots[-1]["graph"]
     shown = {node["label"]: i for i, node in enumerate(scene["nodes"])}
     cells = lambda tensor: [cell for row in values(tensor.numpy()).rows() for cell in row]
     for name, p in model.named_parameters():
@@ -332,15 +334,15 @@ def test_the_numbers_of_the_graph_are_the_engines(follow):
 
 
 def test_the_picture_has_a_place_for_each_number():
-    scene = recorded(1)[1].scene["graph"]
+    scene = recorded(1)[1].snapshot_info["graph"]
     assert all(f'id="n{node["id"]}"' in scene["svg"] for node in scene["nodes"])
     assert all(f'id="e{edge}"' in scene["svg"] for edge in scene["edges"])
 
 
 def test_no_graph_is_traced_where_none_is_wanted():
     history = recorded(1, cr.Replay(follow=None))[1]
-    assert "graph" not in history.frames[0]
-    assert "Replay(follow=None)" in history.scene["notes"]["graph"]
+    assert "graph" not in history.snapshots[0]
+    assert "Replay(follow=None)" in history.snapshot_info["notes"]["graph"]
 
 
 def test_a_graph_that_changes_is_noted_and_the_rest_goes_on():
@@ -353,9 +355,9 @@ def test_a_graph_that_changes_is_noted_and_the_rest_goes_on():
     history = cr.fit(
         model, nn.cross_entropy, optim.SGD(model.parameters(), 0.1), data(), 1, callbacks=cr.Replay(), verbose=0
     )
-    assert history.frames[0]["graph"] is not None
-    assert history.frames[1]["graph"] is None
-    assert "another graph than at the start" in history.scene["notes"]["graph"]
+    assert history.snapshots[0]["graph"] is not None
+    assert history.snapshots[1]["graph"] is None
+    assert "another graph than at the start" in history.snapshot_info["notes"]["graph"]
 
 
 def test_a_run_on_a_device_is_recorded_as_on_the_host(strict):
@@ -367,8 +369,8 @@ def test_a_run_on_a_device_is_recorded_as_on_the_host(strict):
         return cr.fit(model, nn.cross_entropy, optimizer, (x, y), 2, batch_size=20, callbacks=cr.Replay(), verbose=0)
 
     away, host = run(strict), run("cpu")
-    assert away.scene["notes"] == {}
-    graphs = [[frame.pop("graph") for frame in history.frames] for history in (away, host)]
-    assert away.frames == host.frames
+    assert away.snapshot_info["notes"] == {}
+    graphs = [[snapshot.pop("graph") for snapshot in history.snapshots] for history in (away, host)]
+    assert away.snapshots == host.snapshots
     for one, other in zip(*graphs, strict=True):  # cross_entropy looks at the labels on the host only
         assert (one["value"][:8], one["value"][-1]) == (other["value"][:8], other["value"][-1])
