@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from string import Formatter
 from typing import Any
 from weakref import ref
 
 import numpy as np
 
 from ..backends.program import Call, Leaf, mapped
-from ..backends.record import RECORD, Number, Recorded
-from .formula_text import Written
+from ..backends.record import NAMES, RECORD, Number, Recorded
+from .errors import ArgumentError
+from .formula_text import Written, name, write
 from .grad_mode import enable_grad
 from .node import Node
-from .primitive import REGISTRY
+from .primitive import REGISTRY, Primitive
 from .samples import cases
 from .tensor import Tensor, raw
 
@@ -32,29 +34,53 @@ class Formula:
     forward: Any
     gradients: dict[str, Any]
 
+    def __str__(self):
+        return "\n".join(f"{left} = {write(tree)}" for left, tree in self._lines())
+
+    def _repr_latex_(self):
+        lines = [f"{name(left)} &= {write(tree, 'latex')}" for left, tree in self._lines()]
+        return "$$\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}$$"
+
+    def _lines(self):
+        lines = {"out": self.forward} | {f"d{x}": tree for x, tree in self.gradients.items()}
+        return [(left, tree) for left, tree in lines.items() if tree is not None]
+
 
 # ---- recording
 
 
-@lru_cache(maxsize=512)
-def formula(primitive):
-    """The Formula of a primitive, from its code and its rules.
+def formula(operation):
+    """What an operation computes, and how each input's gradient comes from g, the gradient of its result `out`.
 
+    Print it to read it; a notebook shows it as LaTeX.
+
+    Raises: ArgumentError for anything but an operation with rules of its own.
     Example:
         >>> import chainrule as cr
-        >>> from chainrule.autograd.formula_text import write
-        >>> found = formula(cr.tanh.primitive)
-        >>> write(found.forward), write(found.gradients["x"])
-        ('tanh(x)', 'g · (1 − out²)')
+        >>> print(cr.formula(cr.arctan2))
+        out = arctan2(x, y)
+        dx = g · y / (x² + y²)
+        dy = −g · x / (x² + y²)
     """
-    case = cases(primitive)[0]
+    primitive = getattr(operation, "primitive", operation)
+    if not isinstance(primitive, Primitive):
+        raise ArgumentError(
+            "formula: needs an operation with rules of its own, such as chainrule.tanh, not "
+            f"{getattr(operation, '__name__', repr(operation))}; trace what it computes and call .derivation() instead"
+        )
+    return _formula(primitive)
+
+
+@lru_cache(maxsize=512)
+def _formula(primitive):
+    case = next(iter(cases(primitive)), None)
     names = primitive.inputs
-    if primitive.variadic:
+    if primitive.variadic and case:
         names = [f"{names[0]}{i + 1}" for i in range(len(case.shapes))]
-    shapes = case.shapes if isinstance(primitive.samples, list) else [()] * len(names)
-    kinds = [domain(np.random.default_rng(0), (1,)).dtype for domain in case.domains]
+    shapes = case.shapes if case and isinstance(primitive.samples, list) else [()] * len(names)
+    kinds = [d(np.random.default_rng(0), (1,)).dtype for d in case.domains] if case else [float] * len(names)
     arrays = [Recorded(Leaf(n), s, k) for n, s, k in zip(names, shapes, kinds, strict=True)]
-    given = primitive.defaults | case.options
+    given = primitive.defaults | (case.options if case else {})
     given |= {k: Number(v, k) for k, v in given.items() if type(v) is float}
     known = [(v, k) for k, v in given.items() if _is_plain(v)] + [
         (s, f"{n}.shape") for n, s in zip(names, shapes, strict=True)
@@ -74,9 +100,27 @@ def formula(primitive):
         values |= {primitive.inputs[0]: tuple(arrays), f"{primitive.inputs[0]}_shape": tuple(shapes)}
     else:
         values |= dict(zip(names, arrays, strict=True)) | {f"{n}_shape": s for n, s in zip(names, shapes, strict=True)}
-    return Formula(
-        forward, {x: _recorded(partial(_run, rule, values), symbols)[1] for x, rule in primitive.vjp.items()}
-    )
+    gradients = {x: _recorded(partial(_run, rule, values), symbols)[1] for x, rule in primitive.vjp.items()}
+    return Formula(forward, gradients | {x: sentence(words) for x, words in primitive.words.items()})
+
+
+@lru_cache(maxsize=512)
+def rules(primitive):
+    """{input: how its contribution comes from the gradient g of the result, as text}; "" for a rule that says no formula.
+
+    Example:
+        >>> import chainrule as cr
+        >>> rules(cr.multiply.primitive)
+        {'x': 'dx = g · y', 'y': 'dy = g · x'}
+    """
+    gradients = formula(primitive).gradients
+    return {x: "" if tree is None else f"d{x} = {write(tree)}" for x, tree in gradients.items()}
+
+
+def sentence(words):
+    """What words say, such as "{g} shifted back", as a Call whose name is what stands around its operands."""
+    fields = list(dict.fromkeys(field for _, field, _, _ in Formatter().parse(words) if field))
+    return Call(words.format(**{f: f"{{{i}}}" for i, f in enumerate(fields)}), tuple(map(Leaf, fields)))
 
 
 def _is_plain(value):
@@ -213,15 +257,20 @@ def evaluate(tree, values):
 
 
 def chosen(tree, values):
-    """A formula without choices, as it is at `values`; None if one of them is unknown, or elements choose differently."""
+    """A formula without conditions, as it is at `values`; None if a value is missing, or elements choose differently."""
 
     def call(name, operands, options):
-        if name != "where":
-            return _simple(name, operands, options)
-        condition = np.asarray(evaluate(operands[0], values))
-        if not condition.all() and condition.any():
+        if name == "where":
+            return operands[1] if whether(operands[0]) else operands[2]
+        if name in NAMES and NAMES[name].truth:
+            return int(whether(Call(name, operands, options)))
+        return _simple(name, operands, options)
+
+    def whether(condition):
+        found = np.asarray(evaluate(condition, values))
+        if found.any() and not found.all():
             raise KeyError("elements choose differently")
-        return operands[1] if condition.all() else operands[2]
+        return found.all()
 
     try:
         return _rebuilt(tree, lambda leaf: leaf, call)

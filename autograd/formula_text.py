@@ -1,6 +1,8 @@
 """Formulas written as text or LaTeX: each name by its row of the table in backends/record.py."""
 
 import math
+from itertools import groupby
+from string import Formatter
 from typing import NamedTuple
 
 from ..backends.program import Call, Leaf
@@ -13,6 +15,7 @@ _CONSTANTS = {
     2 / math.pi**0.5: ("(2 / √π)", r"\frac{2}{\sqrt{\pi}}"),
     math.inf: ("∞", r"\infty"),
 }
+_TWICE = {"multiply": "square", "not_equal": "isnan"}  # how a call is written whose operands are the same
 
 
 class Written(NamedTuple):
@@ -40,44 +43,101 @@ def _written(x, column):
     if isinstance(x, Written):
         return getattr(x, column), x.binds
     if isinstance(x, Leaf) or isinstance(x, Number) and x.operands is None:
-        return (x.name if column == "text" else _letter(x.name)), CALL
+        return (x.name if column == "text" else name(x.name)), CALL
     if not isinstance(x, (Call, Number)):
         return _constant(x, column)
-    name, operands = x.name, [o for o in x.operands if o is not None]
-    if name == "multiply" and operands[0] is operands[1]:
-        name, operands = "square", operands[:1]
-    if name == "not_equal" and operands[0] is operands[1]:
-        name, operands = "isnan", operands[:1]
-    row = NAMES.get(name)
+    if "{" in x.name:
+        return _sentence(x, column), CHOICE if "," in x.name else PRODUCT
+    called, operands = x.name, [o for o in x.operands if o is not None]
+    if called in _TWICE and operands[0] is operands[1] and not isinstance(operands[0], (int, float)):
+        called, operands = _TWICE[called], operands[:1]
+    row = NAMES.get(called)
     template = "" if row is None else getattr(row, column)
     arguments = [*operands, *x.options.values()]
     if template and "{all}" not in template and row.text.count("{") == len(arguments):
-        parts = [_part(name, row, i, o, column) for i, o in enumerate(arguments)]
-        return template.format(*parts), POWER if column == "latex" and name == "divide" else row.binds
+        parts = [_part(called, row, i, o, column) for i, o in enumerate(arguments)]
+        return template.format(*parts), POWER if column == "latex" and called == "divide" else row.binds
     if "{all}" not in template:  # it is no name of the table, or was given more than that has a place for
-        template = (name if column == "text" else rf"\operatorname{{{{{name}}}}}".replace("_", r"\_")) + "({all})"
+        template = (called if column == "text" else rf"\operatorname{{{{{called}}}}}".replace("_", r"\_")) + "({all})"
     parts = [_written(o, column)[0] for o in operands] + [_option(k, v, column) for k, v in x.options.items()]
     return template.format(all=", ".join(parts)), CALL
 
 
-def _part(name, row, i, operand, column):
+def _sentence(x, column):
+    """Words around operands."""
+    parts = []
+    for around, place, _, _ in Formatter().parse(x.name):
+        parts.append(around if column == "text" else _in_latex(around))
+        if place:
+            text, binds = _written(x.operands[int(place)], column)
+            parts.append(f"({text})" if binds in (SUM, SIGN) and parts != [""] else text)
+    return "".join(parts)
+
+
+_SIGNS = {
+    "·": r" \cdot ", "−": "-", "→": r" \to ", "√": r"\surd ", "Σ": r"\textstyle\sum ", "…": r"\dots ", "=": " = ", "/": " / ",
+    "×": r"\times ", "ᵀ": r"^{\top}", "∂": r"\partial ", "∞": r"\infty ",
+}  # fmt: skip
+_SPECIAL = {c: "\\" + c for c in "#$%&_{}"} | {
+    "\\": r"\backslash{}", "^": r"\wedge{}", "~": r"\sim{}", "<": r"\lt{}", ">": r"\gt{}"
+}  # fmt: skip
+
+
+def words(content):
+    """Plain words to stand in a formula: as text, and the signs among them as signs."""
+    return Written(content, _in_latex(content), CHOICE)
+
+
+def _in_latex(content):
+    parts = []
+    for plain, characters in groupby(content, lambda c: c not in _SIGNS and c not in _SPECIAL and c not in "()[]|+*"):
+        part = "".join(characters)
+        if plain:
+            parts.append(rf"\text{{{part}}}" if part.strip() else part)
+        else:
+            parts += [_SIGNS.get(c) or _SPECIAL.get(c, c) for c in part]
+    return "".join(parts)
+
+
+def name(content):
+    r"""A name as LaTeX that KaTeX and MathJax read, whatever characters it has.
+
+    Example:
+        >>> print(name("w1"), name("layers.0.weight"), name("a_b"))
+        w_{1} \mathrm{layers.0.weight} \mathrm{a\_b}
+    """
+    letter, index = content[:1], content[1:].removeprefix("_")
+    if letter.isascii() and letter.isalpha() and (not index or index.isascii() and index.isdigit()):
+        return letter + (f"_{{{index}}}" if index else "")
+    kind = lambda c: c if c in _SPECIAL or c == " " else c.isascii() and c.isalnum() or c == "."
+    parts = []
+    for plain, characters in groupby(content, kind):
+        part = "".join(characters)
+        if plain is True:
+            parts.append(part)
+        else:
+            parts += [rf"\text{{{part}}}"] if plain is False else [_SPECIAL.get(c, r"\ ") for c in part]
+    return r"\mathrm{" + "".join(parts) + "}"
+
+
+def _part(called, row, i, operand, column):
     """An argument as it stands in a call: in brackets, where it would be torn apart otherwise."""
     text, binds = _written(operand, column)
-    if row.binds == CALL or column == "latex" and (name in ("divide", "sqrt") or name == "power" and i):
+    if row.binds == CALL or column == "latex" and (called in ("divide", "sqrt") or called == "power" and i):
         return text
     inner = getattr(operand, "name", "")
-    if name == "where":
+    if called == "where":
         loose = binds == CHOICE and i < 2
-    elif name in ("power", "square", "sqrt", "transpose"):
-        loose = binds <= POWER or name == "sqrt" and isinstance(operand, Call)
+    elif called in ("power", "square", "sqrt", "transpose"):
+        loose = binds <= POWER or called == "sqrt" and isinstance(operand, Call)
     elif row.binds == SIGN:
         loose = binds < PRODUCT or binds == SIGN
     elif row.binds == LOGIC:
-        loose = binds <= LOGIC and inner != name
+        loose = binds <= LOGIC and inner != called
     elif i == 0:
-        loose = binds < row.binds
+        loose = binds < row.binds or called == "multiply" and inner == "divide" and column == "text"
     else:
-        associative = name in ("add", "multiply") and inner == name
+        associative = called in ("add", "multiply") and inner == called
         loose = binds < row.binds or binds == row.binds and not associative
         loose = loose or row.binds in (SUM, PRODUCT) and text[:1] in "−-"
     return f"({text})" if loose else text
@@ -92,8 +152,8 @@ def _constant(x, column):
         return ":".join("" if v is None else _written(v, column)[0] for v in (x.start, x.stop)), CALL
     if x is Ellipsis:
         return "…" if column == "text" else r"\dots", CALL
-    if isinstance(x, bool) or not isinstance(x, (int, float)):
-        return str(x), CALL
+    if isinstance(x, bool) or not isinstance(x, (int, float)) or x != x:
+        return str(x) if column == "text" else rf"\mathrm{{{x}}}".replace("_", r"\_"), CALL
     if abs(x) in _CONSTANTS:
         text = _CONSTANTS[abs(x)][column == "latex"]
     else:
@@ -108,11 +168,6 @@ def _constant(x, column):
     if x < 0:
         return ("−" if column == "text" else "-") + text, SIGN
     return text, CALL
-
-
-def _letter(name):
-    """The name of a leaf in LaTeX."""
-    return name if len(name) == 1 else rf"\mathrm{{{name}}}".replace("_", r"\_")
 
 
 def _option(name, value, column):

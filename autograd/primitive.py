@@ -41,10 +41,12 @@ class Primitive:
         symbol: the label in pictures, and the operator it is bound to.
         samples: where gradients can be checked (samples.py).
         needs: what must hold of the inputs, in words, for error messages.
+        words: for an input whose rule is no formula that one would read, what it does: "{g}, repeated along the summed axes".
     """
 
-    def __init__(self, fn, vjp, jvp, symbol, samples, needs):
+    def __init__(self, fn, vjp, jvp, symbol, samples, needs, words=None):
         self.fn, self.vjp, self.jvp, self.symbol, self.samples, self.needs = fn, vjp, jvp, symbol, samples, needs
+        self.words = words or {}
         self.name = fn.__name__.rstrip("_")
         self.module = fn.__module__
         first, *rest = inspect.signature(fn).parameters.values()
@@ -68,6 +70,10 @@ class Primitive:
         if isinstance(self.jvp, str) and self.jvp not in (ELEMENTWISE, LINEAR, MULTILINEAR):
             raise RuleError(
                 f"primitive {self.name}: jvp is {self.jvp!r}; choose ELEMENTWISE, LINEAR, MULTILINEAR or a dict"
+            )
+        if self.words.keys() - self.vjp.keys():
+            raise RuleError(
+                f"primitive {self.name}: words are for inputs that have a rule: {', '.join(self.vjp) or 'none'}"
             )
         known = {*self.inputs, *(f"{x}_shape" for x in self.inputs), *self.options, "out", "position"}
         for kind, first, rules in (
@@ -132,6 +138,7 @@ def primitive(
     jvp: str | dict[str, Callable[..., Any]] | None = None,
     symbol: str | None = None,
     needs: str | None = None,
+    words: dict[str, str] | None = None,
 ) -> Callable[[Callable[Concatenate[Any, Arguments], Any]], Callable[Arguments, Tensor]]:
     """Declare an operation in one block; docs/adding-an-op.md shows an example.
 
@@ -141,7 +148,7 @@ def primitive(
     """
 
     def declare(fn):
-        p = Primitive(fn, vjp, jvp, symbol, samples, needs)
+        p = Primitive(fn, vjp, jvp, symbol, samples, needs, words)
         if p.name in REGISTRY and REGISTRY[p.name].module != p.module:
             raise RuleError(f"primitive {p.name}: the name is taken by {REGISTRY[p.name].module}")
         REGISTRY[p.name] = p

@@ -24,10 +24,7 @@ from .typing import ArrayLike
 
 @primitive(symbol="input", jvp=LINEAR, samples=reals, vjp=dict(x=lambda g: g))
 def variable(xp, x):
-    """x itself, as a new place in the graph: what a transform differentiates with respect to.
-
-    Gradient: dx = g.
-    """
+    """x itself, as a new place in the graph: what a transform differentiates with respect to."""
     return x
 
 

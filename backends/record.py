@@ -28,6 +28,7 @@ class Name(NamedTuple):
     Fields:
         arity: how many arrays it takes; None: any number, together with other arguments.
         text, latex: how a call is written: {0}, {1} … are its arguments in order, {all} the whole list of them.
+        truth: whether the result holds truth values.
         binds: CHOICE to CALL; an operand that binds less closely is written in brackets.
     """
 
@@ -35,15 +36,16 @@ class Name(NamedTuple):
     text: str
     latex: str
     binds: int = CALL
+    truth: bool = False
 
 
-def _function(arity, text, latex=None):
+def _function(arity, text, latex=None, truth=False):
     latex = latex or rf"\operatorname{{{{{text}}}}}".replace("_", r"\_")
-    return Name(arity, text + "({all})", latex + "({all})")
+    return Name(arity, text + "({all})", latex + "({all})", truth=truth)
 
 
-def _between(text, latex, binds):
-    return Name(2, f"{{0}} {text} {{1}}", f"{{0}} {latex} {{1}}", binds)
+def _between(text, latex, binds, truth=False):
+    return Name(2, f"{{0}} {text} {{1}}", f"{{0}} {latex} {{1}}", binds, truth)
 
 
 NAMES = {
@@ -72,21 +74,22 @@ NAMES = {
     "clip": _function(3, "clip"),
     # truth values
     "where": Name(3, "{1} where {0}, else {2}", r"{1} \text{{ where }} {0} \text{{, else }} {2}", CHOICE),
-    "equal": _between("=", "=", COMPARISON),
-    "not_equal": _between("≠", r"\ne", COMPARISON),
-    "less": _between("<", "<", COMPARISON),
-    "less_equal": _between("≤", r"\le", COMPARISON),
-    "greater": _between(">", ">", COMPARISON),
-    "greater_equal": _between("≥", r"\ge", COMPARISON),
-    "logical_and": _between("and", r"\wedge", LOGIC),
-    "logical_or": _between("or", r"\vee", LOGIC),
-    "logical_not": Name(1, "not {0}", r"\neg {0}", LOGIC),
+    "equal": _between("=", "=", COMPARISON, truth=True),
+    "not_equal": _between("≠", r"\ne", COMPARISON, truth=True),
+    "less": _between("<", "<", COMPARISON, truth=True),
+    "less_equal": _between("≤", r"\le", COMPARISON, truth=True),
+    "greater": _between(">", ">", COMPARISON, truth=True),
+    "greater_equal": _between("≥", r"\ge", COMPARISON, truth=True),
+    "logical_and": _between("and", r"\wedge", LOGIC, truth=True),
+    "logical_or": _between("or", r"\vee", LOGIC, truth=True),
+    "logical_not": Name(1, "not {0}", r"\neg {0}", LOGIC, truth=True),
     "bitwise_and": _between("&", r"\mathbin{{\&}}", LOGIC),
     "bitwise_or": _between("|", r"\mid", LOGIC),
     "invert": Name(1, "~{0}", r"{{\sim}}{0}", SIGN),
-    **{name: _function(1, name) for name in ("isnan", "isinf", "isfinite")},
+    **{name: _function(1, name, truth=True) for name in ("isnan", "isinf", "isfinite")},
     # products and moves: what else they are given stands in their arguments
     "matmul": _between("@", r"\,", PRODUCT),
+    "outer": _between("⊗", r"\otimes", PRODUCT),
     "transpose": Name(None, "{0}ᵀ", r"{0}^{{\top}}", POWER),
     **{
         name: _function(None, name)

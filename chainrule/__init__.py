@@ -47,12 +47,18 @@ if TYPE_CHECKING:  # what __getattr__ finds, and the operations
     from . import plot as plot
     from . import sklearn as sklearn
     from .autograd import operations as _stub
+    from .autograd.formula import formula
     from .autograd.operations import *
     from .exercises import exercise
     from .graph.views import Graph
     from .replay.recorder import Replay
 else:
-    _LATER = {"Graph": ".graph.views", "Replay": ".replay.recorder", "exercise": ".exercises"}
+    _LATER = {
+        "Graph": ".graph.views",
+        "Replay": ".replay.recorder",
+        "exercise": ".exercises",
+        "formula": ".autograd.formula",
+    }
 
     def __getattr__(name):
         """What is loaded when it is first asked for."""
@@ -130,6 +136,7 @@ __all__ = [
     "evaluate",
     "exercise",
     "fit",
+    "formula",
     "grad",
     "gradcheck",
     "hessian",

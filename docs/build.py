@@ -18,6 +18,7 @@ import pdoc.extract
 from pdoc.render_helpers import to_html
 
 import chainrule
+from chainrule.autograd.formula import rules
 from chainrule.autograd.primitive import REGISTRY
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,11 +55,25 @@ def sections(docstring):
     return "\n".join(lines)
 
 
+def with_formulas(p):
+    """The docstring of an operation, and the formulas that its rules say themselves."""
+    said = "; ".join(rule for rule in rules(p).values() if rule)
+    lines = inspect.cleandoc(p.fn.__doc__).splitlines()
+    after = ("Gradient:", "Raises:", "Example:", "Source:")
+    at = next((i for i, line in enumerate(lines) if line.startswith(after)), len(lines))
+    if said and lines[at:] and lines[at].startswith("Gradient:"):
+        lines[at] = lines[at].replace("Gradient:", f"Gradient: {said};")
+    elif said:
+        lines[at:at] = ([""] if len(lines) == 1 else []) + [f"Gradient: {said}."]
+    return "\n".join(lines)
+
+
 def reference():
     """The API reference: one page for chainrule, and one for each public module."""
     convert, below = pdoc.docstrings.convert, pdoc.extract.iter_modules2
     for p in REGISTRY.values():
         p.fn.__signature__ = inspect.signature(p.call)
+        p.fn.__doc__ = p.call.__doc__ = with_formulas(p)
         p.call.__wrapped__ = p.fn  # "view source" shows the declaration, not the call path that all operations share
     pdoc.docstrings.convert = lambda docstring, *rest: convert(sections(docstring), *rest)
     pdoc.render.configure(docformat="markdown", search=True, show_source=True)

@@ -19,7 +19,7 @@ Activation: TypeAlias = str | Callable[..., Any]  # a name, a module or a functi
 def step(xp, x):
     """Threshold: 1 where x ≥ 0, else 0.
 
-    Gradient: dx = 0, also at the jump; a network of steps cannot learn by gradient descent.
+    Gradient: 0 also at the jump; a network of steps cannot learn by gradient descent.
     Source: Rosenblatt, "The perceptron" (1958).
     """
     return xp.ceil((xp.sign(x) + 1) / 2)
@@ -29,7 +29,7 @@ def step(xp, x):
 def leaky_relu(x, slope: float = 0.01) -> Tensor:
     """x where x > 0, else slope · x.
 
-    Gradient: dx = g where x > 0, else slope · g, also at the kink.
+    Gradient: slope · g at the kink x = 0.
     Source: Maas et al., "Rectifier nonlinearities improve neural network acoustic models" (2013).
     """
     return where(x > 0, x, slope * x)
@@ -39,7 +39,7 @@ def leaky_relu(x, slope: float = 0.01) -> Tensor:
 def elu(x, alpha: float = 1.0) -> Tensor:
     """x where x > 0, else alpha · (eˣ - 1).
 
-    Gradient: dx = g where x > 0, else g · alpha · eˣ, also at 0.
+    Gradient: alpha · g at 0.
     Source: Clevert et al., "Fast and accurate deep network learning by exponential linear units" (2016).
     """
     return where(x > 0, x, alpha * expm1(where(x > 0, 0, x)))

@@ -101,8 +101,7 @@ def _variance(p):
 def binary_entropy(xp, p, y):
     """Cross-entropy -(y log p + (1 - y) log(1 - p)) of a probability p and a truth y, each logarithm at least -100.
 
-    Gradient: dp = g · (p - y) / (p (1 - p)), the denominator at least 1e-12 (6.1e-5 in float16);
-        dy = g · log((1 - p) / p), each logarithm at least -100.
+    Gradient: in float16, the denominator is at least 6.1e-5.
     """
     return -(y * _bounded_log(p) + (1 - y) * _bounded_log(1 - p))
 
@@ -245,12 +244,10 @@ def _softmax_less_truth(logits, index, out):
     samples=[on((5, 3), (5,), domain=(reals, indices)), on((2, 5, 3), (2, 5), domain=(reals, indices))],
     needs="logits (…, K) and class indices (…)",
     vjp=dict(logits=lambda g, logits, index, out: g[..., None] * _softmax_less_truth(logits, index, out)),
+    words=dict(logits="{g} · (softmax({logits}) − one_hot({index}))"),
 )
 def class_entropy(xp, logits, index):
-    """log Σ eᶻ - z[index] along the last axis, in one node: half the time of logsumexp and take_along_axis.
-
-    Gradient: dlogits = g · (softmax(logits) - one_hot(index)).
-    """
+    """log Σ eᶻ - z[index] along the last axis, in one node: half the time of logsumexp and take_along_axis."""
     shifted = logits - logits.max(axis=-1, keepdims=True)
     chosen = shifted.reshape(-1, shifted.shape[-1])[_at(index)].reshape(index.shape)
     return xp.log(xp.exp(shifted, out=shifted).sum(axis=-1)) - chosen
@@ -290,11 +287,12 @@ def _surprise(logits, target):
         logits=lambda g, logits, target: g[..., None] * _less_truth(logits, target),
         target=lambda g, logits, target: g[..., None] * _surprise(logits, target),
     ),
+    words=dict(logits="{g} · (softmax({logits}) · Σ {target} − {target})", target="−{g} · log softmax({logits})"),
 )
 def soft_entropy(xp, logits, target):
     """-Σ y log softmax(logits) along the last axis, with 0 · log 0 = 0, in one node: half the time of the composition.
 
-    Gradient: dlogits = g · (softmax(logits) · Σ target - target); dtarget = -g · log softmax(logits), 0 where target = 0.
+    Gradient: that of the target is 0 where it is 0.
     """
     shifted = logits - logits.max(axis=-1, keepdims=True)
     surprise = xp.log(xp.exp(shifted).sum(axis=-1, keepdims=True)) - shifted

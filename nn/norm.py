@@ -103,6 +103,11 @@ def _to_weight(g, x, over, eps, known):
     ],
     needs='x (…, n), weight (n,), bias (n,); over="examples" or over="features"',
     vjp=dict(x=_to_x, weight=_to_weight, bias=lambda g: g),
+    words=dict(
+        x="(h − mean h − z · mean(h z)) / √(variance + eps) with h = {g} · {weight}",
+        weight="{g} · z, summed over the other axes",
+        bias="{g}, summed over the other axes",
+    ),
 )
 def normalize(xp, x, weight, bias, *, over: str, eps: float = 1e-5, known: Any = None):
     """weight · z + bias with z = (x - mean) / √(variance + eps), in one node: mean and variance are those of x itself.
@@ -110,8 +115,6 @@ def normalize(xp, x, weight, bias, *, over: str, eps: float = 1e-5, known: Any =
     They are taken over="examples" (all axes but the last) or over="features" (the last axis).
 
     Shape: x (…, n), weight (n,), bias (n,) → (…, n); `known` is moments(x, over), if they were computed already.
-    Gradient: dx = (h - mean h - z · mean(h z)) / √(variance + eps) with h = g · weight; dweight = g · z summed over the
-        other axes; dbias = g summed over the other axes.
     Raises: ShapeError if the lengths differ; ArgumentError if `over` is none of the two.
     """
     choose("over", over, _AXES)

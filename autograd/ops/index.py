@@ -50,11 +50,12 @@ _INDICES = [
     samples=_INDICES,
     needs="an index inside the array",
     vjp=dict(x=lambda g, index, x_shape: scatter_add(g, index=index, shape=x_shape)),
+    words=dict(x="{g} at the elements that were read, 0 elsewhere"),
 )
 def getitem(xp, x, *, index: Any):
     """x[index], basic or advanced, with NumPy's meaning. Advanced indexing and every recorded result copy.
 
-    Gradient: dx = g at the elements that were read, 0 elsewhere; one that was read twice gets both contributions.
+    Gradient: an element that was read twice gets both contributions.
     """
     return x[_prepared(xp, index)]
 
@@ -67,12 +68,10 @@ def getitem(xp, x, *, index: Any):
         on((4,), index=1, shape=(3, 4)),
     ],
     vjp=dict(x=lambda g, index: getitem(g, index=index)),
+    words=dict(x="{g} at the index"),
 )
 def scatter_add(xp, x, *, index: Any, shape: Shape):
-    """An array of zeros of `shape` with x added at `index`: the transpose of getitem.
-
-    Gradient: dx = g at `index`.
-    """
+    """An array of zeros of `shape` with x added at `index`: the transpose of getitem."""
     index = _prepared(xp, index)
     out = xp.zeros(shape, dtype=x.dtype)
     if _is_basic(index):
@@ -138,11 +137,12 @@ def _unsort(g, x, axis):
     samples=[on((3, 4), domain=distinct), on((3, 4), domain=distinct, axis=0)],
     needs="an axis that exists",
     vjp=dict(x=_unsort),
+    words=dict(x="{g} sent back to where each element came from"),
 )
 def sort(xp, x, *, axis: int = -1):
     """x in ascending order along `axis`.
 
-    Gradient: dx = g sent back to where each element came from; equal elements keep their order.
+    Gradient: equal elements keep their order.
     """
     return xp.sort(x, axis=axis)
 

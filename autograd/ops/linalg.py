@@ -48,7 +48,6 @@ def matmul(xp, x, y):
     """Matrix product x @ y; vectors on either side and broadcast batches of matrices as in NumPy.
 
     Shape: x (…, n, k), y (…, k, m) → (…, n, m); a vector loses its axis in the result.
-    Gradient: dx = g @ yᵀ, dy = xᵀ @ g.
     Raises: ShapeError if the inner axes differ.
     Example:
         >>> import chainrule as cr
@@ -73,12 +72,12 @@ def _rows(x):
         weight=lambda g, x: x.T @ g if x.ndim == 2 else _rows(x).T @ _rows(g),
         bias=lambda g: g,
     ),
+    words=dict(bias="{g}, summed over the batch"),
 )
 def affine(xp, x, weight, bias):
     """The affine map x W + b of a layer, in one pass: the same as `x @ weight + bias`, with one array less.
 
     Shape: x (…, n), weight (n, m), bias (m,) → (…, m).
-    Gradient: dx = g @ weightᵀ, dweight = xᵀ @ g, dbias = g summed over the batch.
     Raises: ShapeError if the lengths differ.
     """
     if weight.ndim != 2 or bias.shape != weight.shape[1:]:
@@ -123,13 +122,10 @@ def _einsum_push(t, operands, position, subscripts):
     samples=[on((2, 3), (3, 4), subscripts="ij,jk->ik"), on((2, 3), subscripts="ij->j"), on((3,), (3,), subscripts="i,i->"),
              on((2, 3), (3, 2), (2,), subscripts="ij,jk,k->i"), on((2, 3), (4,), subscripts="ij,k->kj")],
     needs="one group of letters for each operand, with one letter for each axis",
-    vjp=dict(operands=_einsum_share),
+    vjp=dict(operands=_einsum_share), words=dict(operands="einsum of {g} and the other operands, with this operand's letters as the output"),
 )  # fmt: skip
 def einsum_(xp, *operands, subscripts: str):
-    """einsum in normal form: an explicit output, no ellipsis, no letter twice in one group.
-
-    Gradient: doperands = einsum of g and the other operands, with this operand's letters as the output.
-    """
+    """einsum in normal form: an explicit output, no ellipsis, no letter twice in one group."""
     return xp.einsum(subscripts, *operands)
 
 
@@ -240,19 +236,13 @@ def tensordot(x, y, axes: int | tuple[Any, Any] | list[Any] = 2) -> Tensor:
 
 @primitive(jvp=LINEAR, samples=[on((3, 4)), on((2, 3, 3), k=-1)], vjp=dict(x=lambda g, k: tril(g, k=k)))
 def tril(xp, x, *, k: int = 0):
-    """The lower triangle of x, up to its k-th diagonal; 0 above.
-
-    Gradient: dx = the lower triangle of g.
-    """
+    """The lower triangle of x, up to its k-th diagonal; 0 above."""
     return xp.tril(x, k)
 
 
 @primitive(jvp=LINEAR, samples=[on((3, 4)), on((2, 3, 3), k=1)], vjp=dict(x=lambda g, k: triu(g, k=k)))
 def triu(xp, x, *, k: int = 0):
-    """The upper triangle of x, from its k-th diagonal; 0 below.
-
-    Gradient: dx = the upper triangle of g.
-    """
+    """The upper triangle of x, from its k-th diagonal; 0 below."""
     return xp.triu(x, k)
 
 
@@ -276,6 +266,3 @@ def diagonal(x, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
 def trace(x, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """Sum of the diagonal."""
     return sum_(diagonal(x, offset, axis1, axis2), axis=-1)
-
-
-# ---- norms

@@ -30,11 +30,11 @@ def kept(a, shape, axis, keepdims=False):
     samples=_AXES,
     needs="axes that exist",
     vjp=dict(x=lambda g, x_shape, axis, keepdims: broadcast_to(kept(g, x_shape, axis, keepdims), shape=x_shape)),
+    words=dict(x="{g}, repeated along the summed axes"),
 )
 def sum_(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """Sum along `axis` (an axis, several, or None for all).
 
-    Gradient: dx = g, repeated along the summed axes.
     Example:
         >>> import chainrule as cr
         >>> cr.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(0).tolist()
@@ -47,12 +47,15 @@ def _spread_mean(g, x_shape, axis, keepdims):
     return broadcast_to(kept(g / elements(x_shape, axis), x_shape, axis, keepdims), shape=x_shape)
 
 
-@primitive(jvp=LINEAR, samples=_AXES, needs="axes that exist", vjp=dict(x=_spread_mean))
+@primitive(
+    jvp=LINEAR,
+    samples=_AXES,
+    needs="axes that exist",
+    vjp=dict(x=_spread_mean),
+    words=dict(x="{g} / n, repeated along the n averaged elements"),
+)
 def mean(xp, x, *, axis: Axis = None, keepdims: bool = False):
-    """Arithmetic mean along `axis`.
-
-    Gradient: dx = g / n, repeated along the n averaged elements.
-    """
+    """Arithmetic mean along `axis`."""
     if x.dtype.kind != "f" or x.dtype.itemsize < 4:  # NumPy's care: integers become floats, float16 sums in float32
         return xp.mean(x, axis=axis, keepdims=keepdims)
     return x.sum(axis=axis, keepdims=keepdims) / elements(x.shape, axis)
@@ -77,11 +80,11 @@ def _from_winners(t, x, out, axis, keepdims):
     samples=_ORDERED,
     needs="at least one element along axes that exist",
     vjp=dict(x=_to_winners),
+    words=dict(x="{g} at the largest element, shared evenly among ties, 0 elsewhere"),
 )
 def max_(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """Largest element along `axis`; nan if there is one.
 
-    Gradient: dx = g at the largest element, shared evenly among ties, 0 elsewhere.
     Raises: ShapeError if there is no element to choose from.
     """
     return xp.max(x, axis=axis, keepdims=keepdims)
@@ -92,11 +95,11 @@ def max_(xp, x, *, axis: Axis = None, keepdims: bool = False):
     samples=_ORDERED,
     needs="at least one element along axes that exist",
     vjp=dict(x=_to_winners),
+    words=dict(x="{g} at the smallest element, shared evenly among ties, 0 elsewhere"),
 )
 def min_(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """Smallest element along `axis`; nan if there is one.
 
-    Gradient: dx = g at the smallest element, shared evenly among ties, 0 elsewhere.
     Raises: ShapeError if there is no element to choose from.
     """
     return xp.min(x, axis=axis, keepdims=keepdims)
@@ -133,7 +136,7 @@ def prod(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def norm2(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """Euclidean length √Σ x².
 
-    Gradient: dx = g · x / out, 0 at the kink x = 0.
+    Gradient: 0 at the kink x = 0.
     """
     return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
 
@@ -192,12 +195,14 @@ def _cumsum_back(g, axis, x_shape):
     return flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis)
 
 
-@primitive(jvp=LINEAR, samples=[on((3, 4), axis=1), on((3, 4)), on((2, 3, 2), axis=-2)], vjp=dict(x=_cumsum_back))
+@primitive(
+    jvp=LINEAR,
+    samples=[on((3, 4), axis=1), on((3, 4)), on((2, 3, 2), axis=-2)],
+    vjp=dict(x=_cumsum_back),
+    words=dict(x="{g} summed from each element to the end"),
+)
 def cumsum(xp, x, *, axis: int | None = None):
-    """Running sum along `axis` (None: of the flattened array).
-
-    Gradient: dx = g summed from each element to the end.
-    """
+    """Running sum along `axis` (None: of the flattened array)."""
     return xp.cumsum(x, axis=axis)
 
 
@@ -240,12 +245,10 @@ def _shares(x, axis):
     samples=[on((3, 4), axis=-1), on((3, 4)), on((2, 3, 2), axis=(0, 2), keepdims=True)],
     needs="at least one element along axes that exist",
     vjp=dict(x=lambda g, x, axis, keepdims: kept(g, x.shape, axis, keepdims) * _shares(x, axis)),
+    words=dict(x="{g} · softmax({x})"),
 )
 def logsumexp(xp, x, *, axis: Axis = None, keepdims: bool = False):
-    """log Σ eˣ along `axis`, without overflow.
-
-    Gradient: dx = g · softmax(x).
-    """
+    """log Σ eˣ along `axis`, without overflow."""
     top = xp.max(x, axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0)
     out = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top

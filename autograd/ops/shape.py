@@ -26,7 +26,6 @@ from .creation import asarray
 def reshape(xp, x, *, shape: Shape):
     """The same elements in row-major order under another shape; one length may be -1.
 
-    Gradient: dx = g in the shape of x.
     Example:
         >>> import chainrule as cr
         >>> cr.arange(6).reshape(2, 3).shape
@@ -44,12 +43,10 @@ def _transpose_back(g, axes):
     samples=[on((3, 4)), on((2, 3, 4), axes=(1, 2, 0)), on((2, 3, 4), axes=(-1, 0, 1))],
     needs="axes that name each axis once",
     vjp=dict(x=_transpose_back),
+    words=dict(x="{g} with the axes permuted back"),
 )
 def transpose(xp, x, *, axes: tuple[int, ...] | None = None):
-    """Axes permuted to the order `axes`; reversed when it is None.
-
-    Gradient: dx = g with the axes permuted back.
-    """
+    """Axes permuted to the order `axes`; reversed when it is None."""
     return xp.transpose(x, axes)
 
 
@@ -60,10 +57,7 @@ def transpose(xp, x, *, axes: tuple[int, ...] | None = None):
     vjp=dict(x=lambda g, axis1, axis2: swapaxes(g, axis1=axis1, axis2=axis2)),
 )
 def swapaxes(xp, x, *, axis1: int, axis2: int):
-    """Two axes exchanged.
-
-    Gradient: dx = g with the two axes exchanged back.
-    """
+    """Two axes exchanged."""
     return xp.swapaxes(x, axis1, axis2)
 
 
@@ -74,10 +68,7 @@ def swapaxes(xp, x, *, axis1: int, axis2: int):
     vjp=dict(x=lambda g, source, destination: moveaxis(g, source=destination, destination=source)),
 )
 def moveaxis(xp, x, *, source: int | tuple[int, ...], destination: int | tuple[int, ...]):
-    """Axes `source` moved to the places `destination`, the others kept in order.
-
-    Gradient: dx = g with the axes moved back.
-    """
+    """Axes `source` moved to the places `destination`, the others kept in order."""
     return xp.moveaxis(x, source, destination)
 
 
@@ -88,10 +79,7 @@ def moveaxis(xp, x, *, source: int | tuple[int, ...], destination: int | tuple[i
     vjp=dict(x=lambda g, x_shape: unbroadcast(g, shape=x_shape)),
 )
 def broadcast_to(xp, x, *, shape: Shape):
-    """x repeated along axes of length 1 and new leading axes until it has `shape`.
-
-    Gradient: dx = g summed along the axes that were repeated.
-    """
+    """x repeated along axes of length 1 and new leading axes until it has `shape`."""
     out = xp.empty(shape, x.dtype)  # an array of its own: quicker to use than a view with strides of 0
     out[...] = x
     return out
@@ -113,10 +101,7 @@ def summed(x, shape):
     vjp=dict(x=lambda g, x_shape: broadcast_to(g, shape=x_shape)),
 )
 def unbroadcast(xp, x, *, shape: tuple[int, ...]):
-    """x summed to `shape` along the axes that broadcasting would repeat: the transpose of broadcast_to.
-
-    Gradient: dx = g repeated along the axes that were summed.
-    """
+    """x summed to `shape` along the axes that broadcasting would repeat: the transpose of broadcast_to."""
     return summed(x, shape)
 
 
@@ -127,10 +112,7 @@ def unbroadcast(xp, x, *, shape: tuple[int, ...]):
     vjp=dict(x=lambda g, x_shape: reshape(g, shape=x_shape)),
 )
 def squeeze(xp, x, *, axis: Axis = None):
-    """Axes of length 1 removed: those in `axis`, or all.
-
-    Gradient: dx = g in the shape of x.
-    """
+    """Axes of length 1 removed: those in `axis`, or all."""
     return xp.squeeze(x, axis)
 
 
@@ -141,10 +123,7 @@ def squeeze(xp, x, *, axis: Axis = None):
     vjp=dict(x=lambda g, x_shape: reshape(g, shape=x_shape)),
 )
 def expand_dims(xp, x, *, axis: int | tuple[int, ...]):
-    """New axes of length 1 at the places `axis` of the result.
-
-    Gradient: dx = g in the shape of x.
-    """
+    """New axes of length 1 at the places `axis` of the result."""
     return xp.expand_dims(x, axis)
 
 
@@ -160,11 +139,11 @@ def _piece(g, xs_shape, position, axis):
     samples=[on((2, 3), (4, 3)), on((2, 3), (2, 1), (2, 2), axis=1), on((3,), axis=-1)],
     needs="arrays with the same shape but for `axis`",
     vjp=dict(xs=_piece),
+    words=dict(xs="the piece of {g} at this array's place"),
 )
 def concatenate(xp, *xs, axis: int = 0):
     """Arrays joined along an existing axis. The arrays may be given as one list.
 
-    Gradient: dxs = the piece of g at this array's place.
     Raises: ShapeError if they differ in another axis, or there are none.
     """
     return xp.concatenate(xs, axis=axis)
@@ -209,10 +188,7 @@ def split(x, sections: int | list[int] | tuple[int, ...], axis: int = 0) -> list
     vjp=dict(x=lambda g, axis: flip(g, axis=axis)),
 )
 def flip(xp, x, *, axis: Axis = None):
-    """The order of the elements reversed along `axis` (None: along all).
-
-    Gradient: dx = g in the reverse order.
-    """
+    """The order of the elements reversed along `axis` (None: along all)."""
     return xp.flip(x, axis)
 
 
@@ -225,12 +201,10 @@ def _back(shift):
     samples=[on((3, 4), shift=2), on((3, 4), shift=-1, axis=1), on((3, 4), shift=(1, 2), axis=(0, 1))],
     needs="axes that exist, one shift for each",
     vjp=dict(x=lambda g, shift, axis: roll(g, shift=_back(shift), axis=axis)),
+    words=dict(x="{g} shifted back"),
 )
 def roll(xp, x, *, shift: int | tuple[int, ...], axis: Axis = None):
-    """Elements shifted cyclically along `axis` (None: in the flattened array).
-
-    Gradient: dx = g shifted back.
-    """
+    """Elements shifted cyclically along `axis` (None: in the flattened array)."""
     return xp.roll(x, shift, axis)
 
 
@@ -254,12 +228,10 @@ def _unpad(g, pad_width, x_shape):
     ],
     needs="pad_width as a number, a pair, or one (before, after) pair for each axis",
     vjp=dict(x=_unpad),
+    words=dict(x="{g} without the border"),
 )
 def pad(xp, x, *, pad_width: int | tuple[Any, ...] | list[Any], constant_values: float = 0):
-    """A border of `constant_values` around x.
-
-    Gradient: dx = g without the border.
-    """
+    """A border of `constant_values` around x."""
     return xp.pad(x, _width(pad_width, x.ndim), constant_values=constant_values)
 
 
@@ -311,7 +283,7 @@ def flatten(x) -> Tensor:
 def astype(xp, x, *, dtype: DType):
     """x converted to a floating dtype.
 
-    Gradient: dx = g converted to the dtype of x.
+    Gradient: converted to the dtype of x.
     """
     return x.astype(dtype, copy=True)
 
@@ -320,12 +292,10 @@ def astype(xp, x, *, dtype: DType):
     jvp=LINEAR,
     samples=[on((3, 4), source="cpu", target="cpu")],
     vjp=dict(x=lambda g, source, target: to_device(g, source=target, target=source)),
+    words=dict(x="{g} copied back"),
 )
 def to_device(xp, x, *, source: str, target: str):
-    """x copied from device `source` to device `target`.
-
-    Gradient: dx = g copied back to `source`.
-    """
+    """x copied from device `source` to device `target`."""
     return move(x, get(source), get(target))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import samples
+from ..autograd.formula import rules
 from ..autograd.ops.creation import tensor
 from ..autograd.transforms import vjp
 
@@ -24,11 +25,13 @@ EXTREMES = {
     samples.booleans: (False, True),
 }
 
-_RULES = {  # for what is composed, or written in terms of an axis
-    "silu": "dx = g · (s + out · (1 - s)) with s = sigmoid(x)",
-    "gelu": "dx = g · (Φ(x) + x · φ(x)), with the normal distribution Φ and its density φ(x) = exp(-x²/2) / √(2π)",
-    "softmax": "dx = out · (g - Σₖ gₖ outₖ), the sum along the last axis",
-    "log_softmax": "dx = g - softmax(x) · Σₖ gₖ, the sum along the last axis",
+_RULES = {  # of functions that are made of primitives
+    "leaky_relu": "dx = g where x > 0, else slope · g",
+    "elu": "dx = g where x > 0, else g · alpha · exp(x)",
+    "silu": "dx = g · (s + out · (1 − s)) with s = sigmoid(x)",
+    "gelu": "dx = g · (Φ(x) + x · φ(x)), with the normal distribution Φ and its density φ(x) = exp(−x² / 2) / √(2π)",
+    "softmax": "dx = out · (g − Σₖ gₖ outₖ), the sum along the last axis",
+    "log_softmax": "dx = g − softmax(x) · Σₖ gₖ, the sum along the last axis",
 }
 
 
@@ -63,9 +66,10 @@ class Task:
 
     @property
     def solution(self):
-        """The gradient in one line, from the operation's documentation."""
-        documented = _section(self.function.__doc__, "Gradient")
-        return _RULES.get(self.name) or documented or "the documentation does not say; see the function's source"
+        """The gradient in one line."""
+        primitive = getattr(self.function, "primitive", None)
+        said = [rule for rule in rules(primitive).values() if rule] if primitive else []
+        return _RULES.get(self.name) or "; ".join(said) or "its rule is no formula; see the function's source"
 
     def arguments(self, part):
         """The names of what "forward" or "backward" is called with, in their order."""
@@ -135,17 +139,6 @@ def upstream(shape, size=1):
 
 def tensor64(a):
     return tensor(a, dtype=None if a.dtype == bool else "float64")
-
-
-def _section(doc, title):
-    """One section of a docstring, such as `Gradient: …`, as one line; None if there is none."""
-    found = []
-    for line in (doc or "").split("\n"):
-        if found and not line.startswith(" " * 8):
-            break
-        if found or line.strip().startswith(f"{title}:"):
-            found.append(line.strip().removeprefix(f"{title}:").strip())
-    return " ".join(found).rstrip(".") or None
 
 
 def _readable(a):

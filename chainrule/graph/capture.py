@@ -8,6 +8,7 @@ import numpy as np
 
 from ..autograd.callsite import place
 from ..autograd.errors import ArgumentError, GraphError
+from ..autograd.formula import rules
 from ..autograd.node import SMALL
 from ..autograd.node import Node as Recorded
 from ..autograd.tensor import Tensor, raw
@@ -17,7 +18,7 @@ from .expand import jacobian
 from .graph import CHANGED, OUTDATED, PERHAPS_CHANGED, Edge, Node
 from .names import Names, free
 from .recover import contributions, elementwise, operands, out_of_date, values_of
-from .text.why import rules, why
+from .text.why import why
 from .values import number, values
 from .views import Graph
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.autograd.formula import chosen, evaluate, expanded, formula, leaves, put
+from chainrule.autograd.formula import _formula, chosen, evaluate, expanded, formula, leaves, put, rules, sentence
 from chainrule.autograd.formula_text import Written, write
 from chainrule.autograd.primitive import REGISTRY
 from chainrule.autograd.samples import reals
@@ -126,9 +126,47 @@ def test_a_rule_that_reads_values_has_no_formula():
 
 
 def test_formulas_are_recorded_while_nothing_else_is():
-    formula.cache_clear()
+    _formula.cache_clear()
     with cr.no_grad():
         assert write(formula(REGISTRY["sin"]).gradients["x"]) == "g · cos(x)"
+
+
+def test_words_stand_where_a_formula_would_not_be_read():
+    assert rules(REGISTRY["sum"]) == {"x": "dx = g, repeated along the summed axes"}
+    assert rules(REGISTRY["class_entropy"]) == {"logits": "dlogits = g · (softmax(logits) − one_hot(index))"}
+
+
+def test_words_in_latex_are_text_around_formulas():
+    assert write(sentence("{x} shifted, by 2"), "latex") == r"x\text{ shifted, by 2}"
+
+
+@pytest.mark.parametrize("p", ELEMENTWISE, ids=lambda p: p.name)
+def test_what_is_elementwise_needs_no_words(p):
+    assert p.words == {}
+
+
+@pytest.mark.parametrize("p", OURS, ids=lambda p: p.name)
+def test_every_differentiable_input_says_its_rule(p):
+    assert all(rule.startswith(f"d{x} = ") for x, rule in rules(p).items())
+
+
+@pytest.mark.parametrize("p", OURS, ids=lambda p: p.name)
+def test_no_docstring_of_an_operation_says_its_rule_again(p):
+    assert not any(f"d{x} = " in (p.fn.__doc__ or "") for x in p.vjp)
+
+
+def test_a_formula_is_printed_line_by_line():
+    assert str(cr.formula(cr.divide)) == "out = x / y\ndx = g / y\ndy = −g · out / y"
+
+
+def test_a_notebook_shows_a_formula_as_latex():
+    assert r"\mathrm{dx} &= g \cdot \cos(x)" in cr.formula(cr.sin)._repr_latex_()
+
+
+@pytest.mark.parametrize("what", [cr.softmax, "tanh", 3], ids=["composed", "a name", "a number"])
+def test_what_has_no_rules_of_its_own_has_no_formula(what):
+    with pytest.raises(cr.ArgumentError, match=r"^formula: needs an operation with rules of its own.*derivation"):
+        cr.formula(what)
 
 
 # ---- working with them

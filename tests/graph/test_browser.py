@@ -309,7 +309,7 @@ def test_the_inspector_says_why_a_derivative_is_one(show):
     [
         (scalars, "#n0", "from v2 as its first operand: −2 × (−3) = 6\nmultiply(x, y): dx = g · y"),
         (matmul, "#n1", "from v2 as its second operand: xᵀ @ g: (2, 2) → (3, 2)\nmatmul(x, y): dy = xᵀ @ g"),
-        (exponential, "#n0", "from v1: 1 × 1 = 1\nexp(x): dx = g · eˣ"),
+        (exponential, "#n0", "from v1: 1 × 1 = 1\nexp(x): dx = g · out"),
     ],
 )
 def test_a_rule_says_whose_letters_it_has(show, build, node, words):

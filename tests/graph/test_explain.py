@@ -147,21 +147,17 @@ def test_other_rules_show_the_shapes_of_gradient_and_share():
 def test_a_rule_that_uses_the_gradient_twice_writes_it_out_once():
     @cr.primitive(jvp=cr.LINEAR, samples=reals, vjp={"x": lambda g: g + g})
     def my_double(xp, x):
-        """Twice x.
-
-        Gradient: dx = g plus g.
-        """
         return 2 * x
 
     try:
         x = cr.ones(2, requires_grad=True)
-        assert "-> upstream [1, 1] plus upstream: (2,) → (2,) = [2, 2]" in backward(my_double(x), x=x)[0]
+        assert "-> upstream [1, 1] + upstream: (2,) → (2,) = [2, 2]" in backward(my_double(x), x=x)[0]
     finally:
         del REGISTRY["my_double"]
 
 
-def test_an_operation_without_a_rule_in_words_is_named():
-    @cr.primitive(jvp=cr.LINEAR, samples=reals, vjp={"x": lambda g: 2 * g})
+def test_an_operation_whose_rule_says_no_formula_is_named():
+    @cr.primitive(jvp=cr.LINEAR, samples=reals, vjp={"x": lambda g: 2 * g if len(g.shape) == 1 else None})
     def my_double(xp, x):
         return 2 * x
 

@@ -1,125 +1,17 @@
-"""The rules that docstrings state, against the derivatives they state, and why a local derivative is 0 or 1."""
-
-import re
+"""Why a local derivative is 0 or 1, and the rules of products."""
 
 import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.autograd.primitive import REGISTRY, Primitive
+from chainrule.autograd.primitive import REGISTRY
 from chainrule.autograd.samples import reals
-from chainrule.graph.text.notation import factor
-from chainrule.graph.text.why import rules
-
-OURS = [p for p in REGISTRY.values() if p.vjp and p.module.startswith("chainrule.")]
 
 
 def whys(y, /, **names):
     """{(operation, input): why} of the graph of y."""
     graph = cr.trace(y, names)
     return {(graph.nodes[e.target].operation, e.input): e.why for e in graph.edges}
-
-
-def declared(docstring, vjp=None):
-    """A primitive of x and y that is in no registry."""
-
-    def fn(xp, x, y):
-        return x
-
-    fn.__doc__ = docstring
-    return Primitive(fn, vjp or {"x": lambda g: g, "y": lambda g: g}, "elementwise", None, reals, None)
-
-
-# ---- rules, from the docstrings
-
-
-@pytest.mark.parametrize("p", OURS, ids=lambda p: p.name)
-def test_every_differentiable_input_states_its_rule(p):
-    assert all(rule.startswith(f"d{x} = ") for x, rule in rules(p).items())
-
-
-@pytest.mark.parametrize("p", OURS, ids=lambda p: p.name)
-def test_the_rules_are_those_of_the_differentiable_inputs(p):
-    assert rules(p).keys() == p.vjp.keys()
-
-
-def test_a_primitive_without_docstring_has_empty_rules():
-    assert rules(declared(None)) == {"x": "", "y": ""}
-
-
-def test_a_gradient_line_in_other_words_gives_empty_rules():
-    assert rules(declared("Of two.\n\n    Gradient: g goes to x.")) == {"x": "", "y": ""}
-
-
-def test_a_rule_that_is_wrapped_is_joined():
-    docstring = (
-        "Of two.\n\n    Gradient: dx = g ·\n        y; dy = 2 g,\n        where it is so. More.\n    Raises: nothing."
-    )
-    assert rules(declared(docstring)) == {"x": "dx = g · y", "y": "dy = 2 g, where it is so"}
-
-
-def test_a_rule_keeps_its_decimal_point():
-    assert rules(declared("Of two.\n\n    Gradient: dx = 0.5 g, dy = g.")) == {"x": "dx = 0.5 g", "y": "dy = g"}
-
-
-def test_two_primitives_of_one_name_keep_their_own_rules():
-    one, other = declared("A.\n\n    Gradient: dx = g."), declared("A.\n\n    Gradient: dx = -g.")
-    assert (rules(one)["x"], rules(other)["x"]) == ("dx = g", "dx = -g")
-
-
-FORMULAS = {
-    "dx = g": "1",
-    "dy = -g": "−1",
-    "dx = 0, also at the jumps": "0",
-    "dx = g · y": "y",
-    "dx = g * y": "y",
-    "dy = -g · x / y²": "−x / y²",
-    "dx = g / (2 √x), inf at 0": "1 / (2 √x)",
-    "dx = g · y · xʸ⁻¹, 0 where y = 0": "y · x^(y − 1)",
-    "dx = g · sigmoid(x) = g · (1 - e^-out)": "sigmoid(x)",
-    "dx = g where x > 0, else 0 · g": None,
-    "dx = g @ yᵀ": None,
-    "dp = g · (p - y) / p, the denominator at least 1e-12": None,
-    "dx = h · y": None,
-    "": None,
-}
-
-
-@pytest.mark.parametrize("rule", FORMULAS)
-def test_the_local_derivative_is_read_from_the_rule(rule):
-    assert factor(rule) == FORMULAS[rule]
-
-
-def python(formula):
-    """A stated formula in Python."""
-    formula = re.sub(
-        r"√(\w+)", r"sqrt(\1)", formula.translate(str.maketrans({"−": "-", "·": "*", "⌊": "floor(", "⌋": ")"}))
-    ).replace("√", "sqrt")
-    formula = re.sub(r"(tanh?)² (\w+)", r"\1(\2)**2", formula).replace("²", "**2").replace("^", "**")
-    formula = re.sub(r"\b(sinh?|cosh?|log|ln) (\w+)", r"\1(\2)", formula)
-    return re.sub(r"(?<=[xyp\d]) ?(?=sqrt|ln)|(?<=[xyp]) (?=\()|(?<=\d)(?=x)", "*", formula)
-
-
-SPOKEN = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "ln": np.log, "e": np.e, "pi": np.pi, "π": np.pi} | {
-    f: getattr(np, f) for f in ("sqrt", "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sign", "floor")
-}
-WITH_FORMULA = [(p, x) for p in OURS if p.jvp == cr.ELEMENTWISE for x, rule in rules(p).items() if factor(rule)]
-
-
-@pytest.mark.parametrize(("p", "x"), WITH_FORMULA, ids=lambda v: getattr(v, "name", v))
-def test_the_stated_formula_is_the_local_derivative(p, x):
-    rng = np.random.default_rng(1)
-    domains = p.samples if isinstance(p.samples, tuple) else (p.samples,) * len(p.inputs)
-    given = {name: domain(rng, (5,)) for name, domain in zip(p.inputs, domains, strict=True)}
-    out = p.call(*(cr.tensor(a, requires_grad=True) for a in given.values()))
-    (edge,) = (e for e in cr.trace(out).edges if e.input == x)
-    stated = eval(python(factor(rules(p)[x])), {**SPOKEN, **given, "out": out.detach().numpy()})
-    np.testing.assert_allclose(edge.local.array(), np.broadcast_to(stated, 5), rtol=1e-9)
-
-
-def test_only_choices_and_bounds_are_stated_in_words():
-    spoken = {p.name for p in OURS if p.jvp == cr.ELEMENTWISE for rule in rules(p).values() if not factor(rule)}
-    assert spoken == {"maximum", "minimum", "where", "relu", "binary_entropy"}
 
 
 # ---- why a local derivative is 0 or 1
@@ -196,7 +88,7 @@ def test_why_a_sigmoid_is_saturated():
 
 def test_why_tanh_is_1_at_0():
     x = cr.Value(0.0, "x")
-    assert whys(cr.tanh(x))["tanh", "x"] == "1 because 1 − tanh² x is 1 at x = 0"
+    assert whys(cr.tanh(x))["tanh", "x"] == "1 because 1 − v1² is 1 at v1 = 0"
 
 
 def test_why_a_power_is_0_at_0():
@@ -217,7 +109,7 @@ def test_why_a_base_of_0_stops_the_gradient_of_the_exponent():
 
 def test_why_the_logarithm_of_1_stops_the_gradient_of_the_exponent():
     x, n = cr.Value(1.0, "x"), cr.Value(3.0, "n")
-    assert whys(x**n)["power", "y"] == "0 because x^n · log x is 0 at x = 1, n = 3"
+    assert whys(x**n)["power", "y"] == "0 because v2 · log(x) is 0 at v2 = 1, x = 1"
 
 
 def test_why_an_absolute_value_is_1():
@@ -303,8 +195,8 @@ def test_no_reason_for_a_nan():
     assert whys(x * z)["multiply", "y"] == ""
 
 
-def test_an_operation_that_states_no_rule_still_has_a_true_reason():
-    @cr.primitive(jvp=cr.ELEMENTWISE, samples=reals, vjp={"x": lambda g: g})
+def test_an_operation_whose_rule_says_no_formula_still_has_a_true_reason():
+    @cr.primitive(jvp=cr.ELEMENTWISE, samples=reals, vjp={"x": lambda g, x: g if x == x else g})
     def my_copy(xp, x):
         return xp.positive(x)
 

@@ -70,6 +70,6 @@ def test_numbers_stand_apart_from_arrays():
     (p, m, v), *_ = recorded(optim.Adam, 3)
     assert (
         write(p)
-        == "p − lr · (1 − betas2^t)^0.5 / (1 − betas1^t) · (betas1 · m + (1 − betas1) · g) / (√(betas2 · v + (1 − betas2) · g²) + eps · (1 − betas2^t)^0.5)"
+        == "p − (lr · (1 − betas2^t)^0.5 / (1 − betas1^t)) · (betas1 · m + (1 − betas1) · g) / (√(betas2 · v + (1 − betas2) · g²) + eps · (1 − betas2^t)^0.5)"
     )
     assert isinstance(p.operands[1].operands[0].operands[0], Number)

@@ -15,14 +15,16 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...autograd.formula import put
+from ...autograd.formula_text import write
 from ...pages.html import assembled, asset
 from ..expand import scalars
 from ..json import to_dict
 from ..lettering import readable
 from ..picture.svg import drawn
 from ..picture.view import view
-from ..text.notation import filled, prose
 from ..text.phrases import call, label
+from ..text.rules import letters, stated
 from ..text.story import Story
 
 # they share one scope; the last puts everything to work
@@ -114,12 +116,16 @@ def _rules(graph):
     number or array that could be shown, in short and with the names of this graph."""
     operands, rules = graph.operands(), []
     for edge in graph.edges:
-        left, _, formula = prose(edge.rule).partition(" = ")
         siblings, target = operands[edge.target], graph.nodes[edge.target]
+        left = edge.rule.partition(" = ")[0]
         inputs = [left.removeprefix("d")] if edge.input.isdigit() else [e.input for e in siblings]
-        stated = f"{target.operation}({', '.join(inputs)}): {left} = {formula}" if formula else ""
-        names = {e.input: label(graph.nodes[e.source]) for e in siblings} | {"out": label(target)}
-        rules.append({"rule": stated, "share": "" if edge.local else filled(formula.split(", ")[0], names)})
+        tree, share = stated(graph, edge, siblings), ""
+        if tree is not None and not edge.local:
+            tree = (
+                tree.operands[0] if getattr(tree, "name", "").startswith("{0}, ") else tree
+            )  # without the remark behind it
+            share = write(put(tree, letters(graph, edge, siblings)))
+        rules.append({"rule": edge.rule and f"{target.operation}({', '.join(inputs)}): {edge.rule}", "share": share})
     return rules
 
 

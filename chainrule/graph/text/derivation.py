@@ -1,13 +1,18 @@
 """The chain rule worked out for one value: symbols → numbers put in → result, as text and as LaTeX."""
 
 import math
-import re
 from dataclasses import dataclass
+from functools import reduce
+from typing import Any, NamedTuple
 
+from ...autograd.formula import leaves, put
+from ...autograd.formula_text import CALL, Written, words, write
+from ...backends.program import Call
 from ..recover import NO_GRADIENT
 from ..values import Values
-from .notation import Marks, factor, filled, mentioned, product, prose, shown, total
+from .notation import named, numbers
 from .phrases import as_used, few, holds, rounded, sign
+from .rules import letters, slope, stated
 
 FEW = 20  # so many paths, factors and lines are written out
 MANY = 10**15  # paths are counted up to here: a chain of n squares x · x has 2ⁿ
@@ -72,17 +77,26 @@ def derivation(graph, name):
               ≈ 0.3333
     """
     work = _Work(graph, graph.node(name))
-    lines = work.lines()
-    return Derivation(
-        work.count, work.paths, work.node.total, _as_text(work.marks, lines), _as_latex(work.marks, lines)
-    )
+    lines = [(left, _new(left, rights)) for left, rights in work.lines()]
+    return Derivation(work.count, work.paths, work.node.total, _as_text(lines), _as_latex(lines))
+
+
+class _Is(NamedTuple):
+    """A right side, and the sign before it: "≈" where numbers that are shown rounded do not give it."""
+
+    formula: Any
+    sign: str = "="
+
+
+def _says(template, *operands):
+    """A remark: a line without a left side."""
+    return None, [_Is(Call(template, operands) if operands else words(template))]
 
 
 class _Work:
     """What lies between one value and the result, and the equations that lead from one to the other.
 
-    An equation is (left side, [right sides]), a remark ("", [words]); names stand in them as Marks. A right side begins
-    with "≈ " where numbers that are shown rounded do not give it.
+    An equation is (left side, [right sides as _Is]); a remark has the left side None.
 
     Fields:
         users: {id of a value on the way: the edges from it along which gradient comes back}.
@@ -90,7 +104,7 @@ class _Work:
     """
 
     def __init__(self, graph, node):
-        self.graph, self.node, self.marks, self.operands = graph, node, Marks(), graph.operands()
+        self.graph, self.node, self.operands = graph, node, graph.operands()
         reached = {node.id}
         for edge in graph.edges:
             if edge.flows and edge.source in reached:
@@ -127,28 +141,26 @@ class _Work:
     def lines(self):
         root, node = self.graph.root, self.node
         if not self.count:
-            reason = f"{self.marks.of(node)} is a constant" if node.kind == "constant" else "no path connects them"
-            return [("", [f"no gradient flows from {self.marks.of(root)} back to {self.marks.of(node)}: {reason}"])]
+            reason = "{1} is a constant" if node.kind == "constant" else "no path connects them"
+            return [_says("no gradient flows from {0} back to {1}: " + reason, named(root), named(node))]
         lines = []
         if math.prod(root.shape) > 1:
-            lines.append(("", [f"{self.marks.of(root)} has several elements; this is the derivative of their sum"]))
+            lines.append(_says("{0} has several elements; this is the derivative of their sum", named(root)))
         if self.count > 1:
             count = f"more than {MANY:.0e}" if self.count == MANY else f"{self.count:,}"
-            words = (
-                f"{count} paths lead from {self.marks.of(node)} to {self.marks.of(root)}; what comes along them adds up"
-            )
-            lines.append(("", [words]))
+            remark = f"{count} paths lead from {{0}} to {{1}}; what comes along them adds up"
+            lines.append(_says(remark, named(node), named(root)))
         if not self._add_up():
             return lines + self._values_on_the_way()
         if self.count == 1:
             return [*lines, (self._by(node), self._product(self.paths[0], node.total))]
-        names = [f"path {i}" for i in range(1, self.count + 1)]
+        names = [words(f"path {i}")._replace(binds=CALL) for i in range(1, self.count + 1)]
         for name, path in zip(names, self.paths, strict=True):
-            lines.append(("", [f"{name}: {self._route(path)}"]))
+            lines.append(_says("{0}: {1}", name, self._route(path)))
             lines.append((name, self._product(path, Values((), "", path.value))))
         found = [Values((), "", path.value) for path in self.paths]
-        terms, result = total(list(map(shown, found))), _related(lambda *terms: sum(terms), found, node.total)
-        return [*lines, (self._by(node), [" + ".join(names), terms, result])]
+        result = _related(lambda *terms: sum(terms), found, node.total)
+        return [*lines, (self._by(node), [_Is(_sum(names)), _Is(_sum(map(numbers, found))), result])]
 
     def _add_up(self):
         """Whether the numbers along the paths are known, few, and add up to the gradient that the rules bring."""
@@ -159,15 +171,16 @@ class _Work:
 
     def _by(self, node, of=None):
         """∂result/∂node, or that of another value."""
-        return f"∂{self.marks.of(of or self.graph.root)}/∂{self.marks.of(node)}"
+        above, below = named(of or self.graph.root), named(node)
+        latex = rf"\frac{{\partial {above.latex}}}{{\partial {below.latex}}}"
+        return Written(f"∂{above.text}/∂{below.text}", latex)
 
     def _route(self, path):
         """`x → h → y`, and which operand it is where a value is used twice by one operation."""
-        route = self.marks.of(self.node)
-        edges = few([self.graph.edges[i] for i in path.edges], FEW)
-        for edge in edges:
-            route += " → …" if edge is None else f" → {self.marks.of(self.graph.nodes[edge.target])}"
-            route += f" (operand {edge.slot + 1})" if edge and self._twice(edge) else ""
+        route = named(self.node)
+        for edge in few([self.graph.edges[i] for i in path.edges], FEW):
+            operand = f" (operand {edge.slot + 1})" if edge and self._twice(edge) else ""
+            route = Call("{0} → {1}" + operand, (route, named(self.graph.nodes[edge.target]) if edge else _DOTS))
         return route
 
     def _twice(self, edge):
@@ -181,12 +194,12 @@ class _Work:
         """
         edges = [self.graph.edges[i] for i in reversed(path.edges)]
         if not edges:
-            return [shown(result)]
+            return [_Is(numbers(result))]
         symbol = lambda edge: self._formula(edge) if self._twice(edge) else self._symbol(edge)
-        ways = symbol, self._formula, self._substituted, lambda edge: shown(edge.local)
-        rights = [product([way(edge) if edge else "…" for edge in few(edges, FEW)]) for way in ways]
+        ways = symbol, self._formula, self._substituted, lambda edge: numbers(edge.local)
+        rights = [_Is(_times([way(edge) if edge else _DOTS for edge in few(edges, FEW)])) for way in ways]
         if any(rounded(node.value) for edge in filter(None, few(edges, FEW)) for node in self._put_in(edge).values()):
-            rights[-1] = f"≈ {rights[-1]}"
+            rights[-1] = _Is(rights[-1].formula, "≈")
         locals_ = [edge.local for edge in edges]
         return [*rights, _related(lambda *factors: math.prod(factors), locals_, result)]
 
@@ -194,109 +207,106 @@ class _Work:
         return self._by(self.graph.nodes[edge.source], self.graph.nodes[edge.target])
 
     def _formula(self, edge):
-        formula = self._factor(edge)
-        return self._symbol(edge) if formula is None else filled(formula, self._names(edge))
+        formula = self._slope(edge)
+        return self._symbol(edge) if formula is None else put(formula, self._letters(edge))
 
-    def _factor(self, edge):
-        """The formula of the local derivative; None where there is none, or it does not hold for these operands."""
-        exception = re.search(r", 0 where (\w+) = 0", edge.rule)
-        values = [
-            self.graph.nodes[e.source].value
-            for e in self.operands[edge.target]
-            if exception and e.input == exception[1]
-        ]
-        if any(v is None or v.items is None or not v.array().all() for v in values):
-            return None
-        return factor(edge.rule)
+    def _slope(self, edge):
+        return slope(self.graph, edge, self.operands[edge.target])
+
+    def _letters(self, edge):
+        return letters(self.graph, edge, self.operands[edge.target])
 
     def _substituted(self, edge):
-        numbers = {x: shown(node.value) for x, node in self._put_in(edge).items()}
-        return filled(self._factor(edge), numbers) if numbers else shown(edge.local)
+        given = {x: numbers(node.value) for x, node in self._put_in(edge).items()}
+        return put(self._slope(edge), given) if given else numbers(edge.local)
 
     def _put_in(self, edge):
         """{input: the node whose number is put into the formula}; empty where there is no formula, or one is unknown."""
         target, operands = self.graph.nodes[edge.target], self.operands[edge.target]
         nodes = {e.input: self.graph.nodes[e.source] for e in operands} | {"out": target}
-        formula = self._factor(edge) or ""
-        given = {x: nodes[x] for x in mentioned(formula, nodes)}
+        given = {x: nodes[x] for x in leaves(self._slope(edge)) if x in nodes}
         known = all(node.value is not None for node in given.values()) and as_used(target, given.values())
         return given if known else {}
-
-    def _names(self, edge):
-        """What stands for each input of an operation, and for its result."""
-        target = self.graph.nodes[edge.target]
-        inputs = {e.input: self.marks.of(self.graph.nodes[e.source]) for e in self.operands[edge.target]}
-        return {x: mark for x, mark in inputs.items() if not x.isdigit()} | {"out": self.marks.of(target)}
 
     def _values_on_the_way(self):
         """An equation for each value between the result and the one asked for: its derivative from those before."""
         root, lines = self.graph.root, []
-        lines.append((self._by(root), [shown(self.graph.seed)]))
+        lines.append((self._by(root), [_Is(numbers(self.graph.seed))]))
         for i in few(sorted(self.users, reverse=True), FEW):
             if i is None:
-                lines.append(("", [f"… {len(self.users) - FEW:,} more"]))
+                lines.append(_says(f"… {len(self.users) - FEW:,} more"))
                 continue
             node, edges = self.graph.nodes[i], few(self.users[i], FEW)
-            rights = [" + ".join(self._share(edge, len(edges) > 1) if edge else "…" for edge in edges)]
+            rights = [_Is(_sum([self._share(edge) if edge else _DOTS for edge in edges]))]
             note = next((edge.note for edge in self.users[i] if edge.note), NO_GRADIENT)
-            result = shown(node.total) if node.total else f"unknown: {note}"
+            result = _Is(numbers(node.total) if node.total else words(f"unknown: {note}"))
             if None not in edges and all(e.local and not e.local.shape for e in edges) and node.total:
                 factors = [(self.graph.nodes[e.target].total, e.local) for e in edges]
                 terms = [g.items * local.items for g, local in factors]
                 if holds(sum(terms), node.total, scale=max(map(abs, terms))):
-                    rights.append(total([product([shown(g), shown(local)]) for g, local in factors]))
+                    rights.append(_Is(_sum([_times([numbers(g), numbers(local)]) for g, local in factors])))
                     result = _related(_sum_of_products, [v for pair in factors for v in pair], node.total)
                 else:
-                    result += f" by the rules; multiplied out, it would be {shown(Values((), '', sum(terms)))}"
+                    would = "{0} by the rules; multiplied out, it would be {1}"
+                    result = _Is(Call(would, (result.formula, numbers(Values((), "", sum(terms))))))
             lines.append((self._by(node), [*rights, result]))
         return lines
 
-    def _share(self, edge, one_of_several):
+    def _share(self, edge):
         """What one use of a value contributes to its derivative, by the rule: `xᵀ @ ∂loss/∂z`."""
-        g, rule = self._by(self.graph.nodes[edge.target]), prose(edge.rule).partition(" = ")[2]
-        formula = self._factor(edge) if edge.local is not None else None
+        g, tree = self._by(self.graph.nodes[edge.target]), stated(self.graph, edge, self.operands[edge.target])
+        formula = self._slope(edge) if edge.local is not None else None
         if formula is not None:
-            local = filled(formula, self._names(edge))
-            share = g if local == "1" else f"−{g}" if local == "−1" else product([g, local])
-        elif edge.local is not None or not rule:
-            share = f"{g} · {self._symbol(edge)}"
+            local = put(formula, self._letters(edge))
+            share = g if local == 1 else Call("negative", (g,)) if local == -1 else _times([g, local])
+        elif edge.local is not None or tree is None:
+            share = _times([g, self._symbol(edge)])
         else:
-            share = filled(rule, self._names(edge) | {"g": g})
-        share += f", {edge.summed.partition(':')[0]}" if edge.summed else ""
-        return f"({share})" if one_of_several and ("," in share or share[0] == "−") else share
+            share = put(tree, self._letters(edge) | {"g": g})
+        return Call("{0}, " + edge.summed.partition(":")[0], (share,)) if edge.summed else share
 
 
-def _related(function, numbers, result):
+_DOTS = Written("…", r"\dots")
+
+
+def _times(factors):
+    return reduce(lambda x, y: Call("multiply", (x, y)), factors)
+
+
+def _sum(terms):
+    return reduce(lambda x, y: Call("add", (x, y)), terms)
+
+
+def _related(function, given, result):
     """The result as a right side after that of the numbers which `function` makes it from."""
-    return f"≈ {shown(result)}" if sign(function, numbers, result) == "≈" else shown(result)
+    return _Is(numbers(result), sign(function, given, result))
 
 
 def _sum_of_products(*factors):
     return sum(one * other for one, other in zip(factors[::2], factors[1::2], strict=True))
 
 
-def _steps(left, rights):
+def _new(left, rights):
     """The right sides that say something new."""
-    plain = [right.removeprefix("≈ ") for right in rights]
-    return [right for before, now, right in zip([left, *plain], plain, rights, strict=False) if now != before]
+    texts = [left and write(left), *(write(right.formula) for right in rights)]
+    return [right for before, now, right in zip(texts, texts[1:], rights, strict=False) if now != before]
 
 
-def _as_text(marks, lines):
+def _as_text(lines):
     found = []
     for left, rights in lines:
-        rights = [marks.text(right if right[0] == "≈" else f"= {right}") for right in _steps(left, rights)]
-        left = marks.text(left)
-        found.append(f"{left} {rights[0]}" if left else rights[0].removeprefix("= "))
-        found += [f"{' ' * len(left)} {right}" for right in rights[1:]]
+        left = "" if left is None else write(left)
+        for i, (formula, relation) in enumerate(rights):
+            before = left if i == 0 else " " * len(left)
+            found.append(f"{before} {relation} {write(formula)}" if left else write(formula))
     return "\n".join(found)
 
 
-def _as_latex(marks, lines):
+def _as_latex(lines):
     rows = []
     for left, rights in lines:
-        first, *others = [
-            rf"&\approx {marks.latex(right[2:])}" if right[0] == "≈" else f"&= {marks.latex(right)}"
-            for right in _steps(left, rights)
-        ]
-        rows += [f"{marks.latex(left)} {first}" if left else first.replace("&=", "&", 1), *others]
+        for i, (formula, relation) in enumerate(rights):
+            before = write(left, "latex") + " " if left is not None and i == 0 else ""
+            relation = {"=": "= ", "≈": r"\approx "}[relation] if left is not None else " "
+            rows.append(f"{before}&{relation}{write(formula, 'latex')}")
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"

@@ -8,7 +8,7 @@ import numpy as np
 from ..graph import CHANGED, OUTDATED, PERHAPS_CHANGED
 from ..lettering import readable
 from ..values import values
-from .notation import bracketed, prose
+from .notation import bracketed
 
 _OPERATORS = {"+", "-", "*", "/", "**", "//", "%", "@", "==", "!=", "<", "<=", ">", ">=", "&", "|", "~"}
 _OPERANDS = 8  # calls of more operands are shortened
@@ -42,7 +42,7 @@ def call(node, names):
     """`a * b`, or `sum(a, axis=0)`, without options that are arrays."""
     options = [readable(option) for option in node.options if not _ARRAYS.fullmatch(option)]
     if node.symbol in _OPERATORS and len(names) <= 2 and not options:
-        symbol = prose(node.symbol)
+        symbol = "−" if node.symbol == "-" else node.symbol
         if len(names) == 1:
             return symbol + bracketed(names[0])
         base = bracketed(names[0]) if symbol == "**" else names[0]  # −2 ** 2 would be −(2 ** 2)

@@ -5,10 +5,14 @@ from collections import Counter
 
 import numpy as np
 
+from ...autograd.formula import put
+from ...autograd.formula_text import Written, write
+from ...backends.program import Call, Leaf
 from ..graph import Step
 from ..values import Values, values
-from .notation import bracketed, filled, prose, shown, total
+from .notation import bracketed, shown, total
 from .phrases import Note, as_used, call, change, form, holds, label, notes, operation, sign
+from .rules import letters, stated
 
 _MARK = "\uf8ff"  # stands for the upstream gradient while a rule is written out; no name has it
 _REST = "rest"  # what an opened graph calls all that comes after its operation
@@ -34,8 +38,8 @@ class Story:
 
     def __init__(self, graph, lr):
         self.graph, self.lr, self.operands = graph, lr, graph.operands()
-        self.rate = bracketed(prose(lr))
-        self.calls, self.inputs = {}, {}  # {id of a node: its call in words}, {id: {input: the name of the operand}}
+        self.rate = bracketed(str(lr).replace("-", "−"))
+        self.calls = {}  # {id of a node: its call in words}
         computed = [n for n in graph.nodes if self.operands[n.id]]
         self.given = [n for n in graph.nodes if not self.operands[n.id] and not n.is_number]
         self.before = {}  # {edge: the gradient of its source before its contribution}
@@ -134,22 +138,24 @@ class Story:
 
     def _ruled(self, edge, target):
         """The rule of an operation, written with the upstream gradient and the names of the operands: `xᵀ @ upstream 2`."""
-        if target.id not in self.inputs:
-            names = {e.input: label(self.graph.nodes[e.source]) for e in self.operands[target.id]}
-            self.inputs[target.id] = {x: name for x, name in names.items() if not x.isdigit()}
-        names = self.inputs[target.id] | {"out": label(target), "g": _MARK}
-        rule = filled(prose(edge.rule).partition(" = ")[2], names)
+        operands = self.operands[target.id]
+        tree, rule = stated(self.graph, edge, operands), ""
+        if tree is not None:
+            rule = write(put(tree, letters(self.graph, edge, operands) | {"g": Written(_MARK, _MARK)}))
         if _MARK not in rule:
             rule = f"{_MARK}, by the rule of {target.operation}"
         return rule.replace(_MARK, f"upstream {shown(target.total)}", 1).replace(_MARK, "upstream")
 
     def _shapes(self, edge, target):
         """`(2, 4) @ (4, 3) → (2, 3)` for a product of matrices, else the shapes of g and of the share."""
-        start, factors = target.shape, edge.rule.partition(" = ")[2].split(" @ ")
-        if len(factors) == 2:
+        start, tree = target.shape, stated(self.graph, edge, self.operands[target.id])
+        if isinstance(tree, Call) and tree.name.startswith("{0}, "):
+            tree = tree.operands[0]
+        if isinstance(tree, Call) and tree.name == "matmul":
             shapes = {e.input: self.graph.nodes[e.source].shape for e in self.operands[target.id]} | {"g": target.shape}
-            shapes |= {f"{x}ᵀ": shape[::-1] for x, shape in shapes.items()}
-            one, other = (shapes.get(part, ()) for part in factors)
+            one, other = (
+                shapes[x.name] if isinstance(x, Leaf) else shapes[x.operands[0].name][::-1] for x in tree.operands
+            )
             if len(one) == len(other) == 2:
                 start = f"{one} @ {other}"
         return f"{start} → {self.graph.nodes[edge.source].shape}"

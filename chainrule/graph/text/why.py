@@ -1,14 +1,13 @@
-"""Why a local derivative is 0 or 1, in words, and the rules that the operations state."""
+"""Why a local derivative is 0 or 1, in words."""
 
-import inspect
 import math
-import re
-from functools import lru_cache
 
-import numpy as np
-
-from .notation import factor, filled, mentioned, shown
+from ...autograd.formula import leaves, put
+from ...autograd.formula_text import write
+from ...backends.program import Leaf
+from .notation import shown
 from .phrases import as_used, label
+from .rules import as_text, letters, product, slope
 
 _STEP = ("0: a step is flat, and passes no gradient at its jumps either", "")
 # Where plain words say more than the rule: operation → (why it is 0, why it is 1); {x} is the operand and its value.
@@ -30,29 +29,6 @@ _WORDS = {
 _FEW = 4  # so many operands are listed with their values
 
 
-@lru_cache(maxsize=512)
-def rules(primitive):
-    """{input: how its share comes from the gradient g of the result}, for the differentiable inputs of a primitive.
-
-    Read from the `Gradient:` of its docstring, where each input has a piece `d<input> = …`; "" if it has none.
-
-    Example:
-        >>> from chainrule.autograd.primitive import REGISTRY
-        >>> rules(REGISTRY["multiply"])
-        {'x': 'dx = g · y', 'y': 'dy = g · x'}
-    """
-    found = dict.fromkeys(primitive.vjp, "")
-    section = re.search(
-        r"^Gradient:(.*?)(?=^\w+:|\Z)", inspect.cleandoc(primitive.fn.__doc__ or ""), re.DOTALL | re.MULTILINE
-    )
-    line = " ".join(section[1].split()) if section else ""
-    inputs = "|".join(map(re.escape, found)) or "(?!)"
-    _, *pieces = re.split(rf"(?:^|(?<=[,;.] ))d({inputs}) = ", line)
-    for x, piece in zip(pieces[::2], pieces[1::2], strict=True):
-        found[x] = f"d{x} = " + re.split(r";|\.(?: |$)", piece)[0].rstrip(", ")
-    return found
-
-
 def why(graph):
     """Set `why` on the edges whose local derivative is 0 or 1, and count the zeros where only some elements are 0.
 
@@ -60,31 +36,15 @@ def why(graph):
     """
     operands = graph.operands()
     for edge in graph.edges:
-        if edge.rule and graph.nodes[edge.target].operation in ("matmul", "affine"):
-            factors = operands[edge.target][:2]
-            edge.rule = _fitted(edge, *((e.input, graph.nodes[e.source].shape) for e in factors))
+        fitted = product(graph, edge, operands[edge.target]) if edge.rule else None
+        if fitted is not None:
+            edge.rule = as_text(edge, fitted)
         if edge.local is not None:
             zeros, ones, size = _count(edge.local)
             if size and size in (zeros, ones):
                 edge.why = _reason(graph, edge, operands[edge.target], 0 if zeros else 1)
             elif zeros:
                 edge.why = f"0 for {zeros} of {size} elements"
-
-
-def _fitted(edge, x, y):
-    """The rule of one operand of a product, as it is for factors x and y, each (name, shape)."""
-    (x, left), (y, right) = x, y
-    if edge.input == "bias":
-        return "dbias = g" if len(left) == 1 else edge.rule
-    vectors, batch = (len(left) == 1, len(right) == 1), np.broadcast_shapes(left[:-2], right[:-2])
-    if all(vectors):
-        share = f"g · {(y, x)[edge.slot]}"
-    elif vectors[1 - edge.slot]:
-        share = (f"g ⊗ {y}", f"{x} ⊗ g")[edge.slot]
-    else:
-        share = (f"g @ {y}ᵀ", f"{x}ᵀ @ g")[edge.slot]
-    summed = ", summed over the batch" if (left, right)[edge.slot][:-2] != batch else ""
-    return f"d{edge.input} = {share}{summed}"
 
 
 def _count(local):
@@ -106,10 +66,10 @@ def _reason(graph, edge, operands, digit):
     """
     target, source = graph.nodes[edge.target], graph.nodes[edge.source]
     nodes = [graph.nodes[e.source] for e in operands]
-    words, formula = _WORDS.get(target.operation, ("", ""))[digit], factor(edge.rule)
+    words, formula = _WORDS.get(target.operation, ("", ""))[digit], slope(graph, edge, operands)
     if words and "{x}" not in words:
         return words
-    if formula in ("0", "1"):
+    if isinstance(formula, int) and not words and target.operation != "power":
         return f"{digit}: the gradient {'passes on unchanged' if digit else 'does not pass'}"
     if not as_used(target, nodes):
         return ""
@@ -120,15 +80,14 @@ def _reason(graph, edge, operands, digit):
             if node.value is not None and _count(node.value)[0] == _count(node.value)[2]:
                 return f"0 because the {word} is 0"
     given = {e.input: node for e, node in zip(operands, nodes, strict=True)} | {"out": target}
-    if formula in given:
-        what = "the factor" if given[formula].is_number else label(given[formula])
+    if isinstance(formula, Leaf) and formula.name in given:
+        node = given[formula.name]
+        what = "the factor" if node.is_number else label(node)
         return f"{digit} because {what} is {digit}{' everywhere' if edge.local.shape else ''}"
-    if formula:
-        nodes = [given[x] for x in mentioned(formula, given)]
-        plain = formula[1:-1] if re.fullmatch(r"\([^()]*\)", formula) else formula
-        reason = f"because {filled(plain, {x: label(node) for x, node in given.items()})} is {digit}"
-    else:
-        reason = f"is the slope of {target.operation}"
+    reason = f"is the slope of {target.operation}"
+    if formula is not None:
+        nodes = [given[x] for x in leaves(formula) if x in given]
+        reason = f"because {write(put(formula, letters(graph, edge, operands)))} is {digit}"
     here = list(dict.fromkeys(_equation(node) for node in nodes if not node.is_number))
     return f"{digit} {reason}" + (f" at {', '.join(here)}" if 0 < len(here) <= _FEW else "")
 
