@@ -93,7 +93,7 @@ class FlatBuffer:
 
     def zero_grad(self):
         """Forget the gradients of all parameters."""
-        self.gradient = None
+        self.gradient = self._spread = None
         for p in self.params:
             if p._node is not None:
                 p._node.grad = None

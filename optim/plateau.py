@@ -73,7 +73,7 @@ class ReduceOnPlateau:
         return {name: getattr(self, name) for name in ("lr", "best", "waited", "cooling")}
 
     def load_state_dict(self, state):
-        """Take over what state_dict() returned.
+        """Load what state_dict() returned.
 
         Raises: CheckpointError if it is something else.
         """

@@ -176,12 +176,12 @@ def test_the_rule_unperturbed_passes_through_the_same_wrapper(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_steps_over_several_stretches_are_those_of_the_formula(name, monkeypatch):
+def test_steps_over_several_chunks_are_those_of_the_formula(name, monkeypatch):
     monkeypatch.setattr(flat, "CHUNK", 5)
     equal(train(made(name, leaves(start())), 20), expected(name, 20))
 
 
-def test_parameters_longer_than_a_stretch_are_updated_to_the_end():
+def test_parameters_longer_than_a_chunk_are_updated_to_the_end():
     shapes = ((3,), (2 * flat.CHUNK + 7,), (flat.CHUNK - 1,), (5, 5))
     ours = train(made("Adam with options", leaves(start(shapes))), 2, shapes=shapes)
     equal(ours, expected("Adam with options", 2, shapes))

@@ -395,7 +395,7 @@ def test_the_gradient_of_a_value_that_is_not_finite_is_named():
     assert (a.data, b.data) == (1.0, 1.0)
 
 
-def test_a_gradient_that_is_not_finite_in_one_block_changes_no_other():
+def test_a_gradient_that_is_not_finite_in_one_buffer_changes_no_other():
     params = [*leaves([np.ones(2)], "float32"), cr.Value(1.0), *leaves([np.ones(2)], "float64")]
     optimizer = optim.SGD(params, lr=1.0)
     for p, g in zip(params, ([1.0, 1.0], 1.0, [1.0, math.inf]), strict=True):
@@ -405,7 +405,7 @@ def test_a_gradient_that_is_not_finite_in_one_block_changes_no_other():
     assert [p.tolist() for p in params] == [[1, 1], 1, [1, 1]]
 
 
-def test_a_gradient_that_is_not_finite_in_the_middle_of_many_stretches_is_found():
+def test_a_gradient_that_is_not_finite_in_the_middle_of_many_chunks_is_found():
     (p,) = leaves([np.ones(3 * flat.CHUNK)], "float32")
     optimizer, g = optim.SGD([p], lr=1.0), np.zeros(3 * flat.CHUNK)
     g[2 * flat.CHUNK - 1] = math.nan
@@ -438,7 +438,7 @@ def test_finite_gradients_whose_squares_overflow_are_no_reason_to_stop(dtype, hu
     assert optimizer.grad_norm.item() == pytest.approx(math.sqrt(2) * huge, rel=1e-3)
 
 
-def test_squares_that_overflow_do_not_need_a_gradient_in_every_block():
+def test_squares_that_overflow_do_not_need_a_gradient_in_every_buffer():
     a, b = leaves([np.ones(1)], "float64") + leaves([np.ones(1)], "float32")
     optimizer = optim.SGD([a, b], lr=1e-30)
     b.grad = [1e30]
@@ -471,7 +471,7 @@ def test_the_norm_is_that_of_the_last_step():
 
 
 @pytest.mark.filterwarnings(f"ignore:.*{MISSING}")
-def test_the_norm_passes_over_missing_gradients():
+def test_the_norm_skips_missing_gradients():
     a, b = leaves([np.ones(2)] * 2)
     optimizer = optim.SGD([a, b], lr=0.1)
     b.grad = [3.0, 4.0]

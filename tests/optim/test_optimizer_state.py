@@ -43,7 +43,7 @@ def test_going_on_with_values_is_never_having_stopped(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_going_on_elsewhere_is_going_on_here(name, strict):
-    """From a device to the host and back: a state has no home."""
+    """From a device to the host and back: a state belongs to no device."""
     first = made(name, leaves(start(), "float32", strict))
     with device_double.forbid_syncs():
         first.state_dict()
@@ -254,7 +254,7 @@ def test_a_schedule_in_another_group_is_refused():
 
 
 class Refusing(Halving):
-    """A schedule that takes over no state but its own."""
+    """A schedule that loads no state but its own."""
 
     def load_state_dict(self, state):
         if state != self.state_dict():
