@@ -80,31 +80,25 @@ globals().update(_operations)
 abs = absolute
 
 
-# ---- methods whose views stand above their classes, and are loaded when they are called
+# ---- methods whose code stands above their classes
 
 
-def _save(history, path, title=None):
-    """Write the run as one HTML page to scrub through; see chainrule.replay.page.save. Returns the path."""
-    from .replay.page import save
+class _Method:
+    """A function of a higher room as a method, imported when the attribute is read: so help() shows its documentation."""
 
-    return save(history, path, title)
+    def __init__(self, module, name):
+        self.module, self.name = module, name
 
+    def __get__(self, instance, owner):
+        from importlib import import_module
 
-def _plot_history(history, ax=None, **options):
-    """Draw the learning curves; see chainrule.plot.learning_curves. Returns the Axes."""
-    from .plot import learning_curves
-
-    return learning_curves(history, ax=ax, **options)
-
-
-def _plot_lr_find(found, ax=None, **options):
-    """Draw the loss over the learning rate; see chainrule.plot.lr_finder. Returns the Axes."""
-    from .plot import lr_finder
-
-    return lr_finder(found, ax=ax, **options)
+        function = getattr(import_module(self.module, __name__), self.name)
+        return function if instance is None else function.__get__(instance)
 
 
-History.save, History.plot, _LRFind.plot = _save, _plot_history, _plot_lr_find  # type: ignore[assignment, method-assign]
+History.save = _Method(".replay.page", "save")  # type: ignore[assignment, method-assign]
+History.plot = _Method(".plot", "learning_curves")  # type: ignore[assignment, method-assign]
+_LRFind.plot = _Method(".plot", "lr_finder")  # type: ignore[assignment, method-assign]
 
 __all__ = [
     "ELEMENTWISE",

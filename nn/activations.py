@@ -80,11 +80,11 @@ def activation(name: Activation | None) -> Callable[..., Any]:
     """
     if name is None:
         return identity
-    refuse_class("activation", name)
+    check_instance("activation", name)
     return name if callable(name) else choose("activation", name, ACTIVATIONS)
 
 
-def refuse_class(what, layer):
+def check_instance(what, layer):
     """Raise if a layer's class stands where one of its instances was meant."""
     if isinstance(layer, type):
         raise ArgumentError(f"{what}: {layer.__name__} is a class, not a layer; make one, e.g. {layer.__name__}(...)")

@@ -81,7 +81,7 @@ class Module:
         return {path: item.detach() for path, item in self.named_tensors()}
 
     def load_state_dict(self, state: dict[str, Any]) -> Self:
-        """Take over the values of a state dict: all of them, or none if anything does not fit.
+        """Load the values of a state dict: all of them, or none if anything does not fit.
 
         Raises: CheckpointError that names every entry that is missing, unexpected, of another shape, or no numbers.
         """
@@ -113,13 +113,13 @@ class Module:
                 p.grad = None
 
     def train(self, mode: bool = True) -> Self:
-        """Switch this module and all below to training."""
+        """Switch this module and all below to training mode."""
         for _, module in self.named_modules():
             module.training = mode
         return self
 
     def eval(self) -> Self:
-        """Switch this module and all below to evaluation."""
+        """Switch this module and all below to eval mode."""
         return self.train(False)
 
     def to(self, target: DType) -> Self:

@@ -192,7 +192,7 @@ class BatchNorm(Module):
 class LayerNorm(Module):
     """weight · (x - mean) / √(variance + eps) + bias, with mean and variance of each example's own features.
 
-    It does the same in training and in evaluation, and for any number of examples.
+    It does the same in training and eval mode, and for any number of examples.
 
     Shape: x (…, features) → (…, features).
     Fields:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.errors import ArgumentError
-from .activations import refuse_class
+from .activations import check_instance
 from .module import Module
 
 
@@ -22,7 +22,7 @@ class Sequential(Module):
 
     def __init__(self, *layers: Callable[..., Any]):
         for layer in layers:
-            refuse_class("Sequential", layer)
+            check_instance("Sequential", layer)
             if not callable(layer):
                 raise ArgumentError(f"Sequential: a layer must be a module or a function, not {layer!r}")
         self.layers = list(layers)

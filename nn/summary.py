@@ -51,7 +51,7 @@ class Summary:
 def summary(model: Module, input_shape: int | tuple[int, ...] | list[int]) -> Summary:
     """The layers of a model with their output shapes and numbers of parameters, from one pass of zeros through it.
 
-    The pass runs in evaluation mode, and leaves the model, its mode and the random numbers as they were.
+    The pass runs in eval mode, and leaves the model, its mode and the random numbers as they were.
 
     Shape: input_shape that of one example, such as (64,) or 64; the output shapes have an n where the batch is.
     Raises: ShapeError, naming the layer, if one cannot take the shape that arrives at it; ArgumentError if the model is

@@ -4,8 +4,10 @@ import copy
 import csv
 import os
 import pickle
+import pydoc
 import re
 from html.parser import HTMLParser
+from inspect import signature
 
 import pytest
 from training import data, scripted, train
@@ -238,3 +240,13 @@ def test_a_history_draws_its_learning_curves(monkeypatch):
         pyplot.close(figure)
     assert h["loss"] in drawn
     assert h["val_loss"] in drawn
+
+
+@pytest.mark.parametrize(("method", "options"), [("save", {"path", "title"}), ("plot", {"ax", "columns", "log"})])
+def test_help_on_a_view_of_a_history_shows_the_options_of_the_view(method, options):
+    found = (
+        signature(getattr(cr.History(), method)),
+        pydoc.render_doc(getattr(cr.History, method), renderer=pydoc.plaintext),
+    )
+    assert set(found[0].parameters) == options
+    assert "Raises: ArgumentError if" in found[1]
