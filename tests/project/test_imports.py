@@ -107,7 +107,6 @@ def test_what_is_imported_exists():
     assert [f"{a}:{line} imports {b}" for a, line, b in inside() if b not in modules()] == []
 
 
-@pytest.mark.xfail(reason="linalg and reduce")
 def test_no_imports_go_in_a_circle():
     graph = {name: set() for name in modules()}
     for a, _, b in inside():
