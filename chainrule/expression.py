@@ -1,11 +1,14 @@
 """Formulas such as `d = a*b + c; d * f`, read without eval: only numbers, names, operators and known functions pass."""
 
+from __future__ import annotations
+
 import ast
 import math
 import re
 import sys
 from dataclasses import dataclass
 from keyword import iskeyword
+from typing import Any
 from unicodedata import east_asian_width
 
 from .autograd.errors import ArgumentError, meant
@@ -65,7 +68,7 @@ class Expression:
     inputs: dict[str, int]
     steps: list
 
-    def __call__(self, values):
+    def __call__(self, values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """The value of the last statement, and those of all named ones by name, for `values` by name.
 
         Raises: ExpressionError if a name has no value.
@@ -85,7 +88,7 @@ class Expression:
         known = {name: values[name] for name in self.inputs}
         named = {}
         for name, operations in self.steps:
-            stack = []
+            stack: list[Any] = []
             for arity, what in operations:
                 if arity:
                     stack[-arity:] = [what(*stack[-arity:])]
@@ -97,7 +100,7 @@ class Expression:
         return result, named
 
 
-def parse(text):
+def parse(text: str) -> Expression:
     """Read a formula: statements `name = expression` separated by `;` or line ends, the last with or without a name.
 
     Functions are the elementwise operations of one or two inputs, under the names that they have in chainrule.

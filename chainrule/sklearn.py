@@ -4,10 +4,14 @@ They are trained by chainrule.train.fit, and work in pipelines, grid searches an
 estimator. This module is loaded on first use.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from inspect import signature
 from itertools import pairwise
 from math import sqrt
+from typing import Any, Self
 
 import numpy as np
 
@@ -31,6 +35,7 @@ from .autograd.random import Generator
 from .backends import get
 from .data import Batches, split
 from .metrics import accuracy
+from .nn.activations import Activation
 from .nn.mlp import NORMS
 from .train.early_stopping import EarlyStopping
 from .train.fit import fit
@@ -56,11 +61,30 @@ class _MLP(BaseEstimator):
     _target_checks: dict = {}  # options of scikit-learn's validation
 
     def __init__(
-        self, hidden_layer_sizes=(100,), activation="relu", *, norm=None, dropout=0.0, input_dropout=0.0, loss=None,
-        optimizer="adam", learning_rate=None, optimizer_options=None, weight_decay=None, batch_size="auto",
-        max_epochs=200, early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, tol=0.0, fit_options=None,
-        device="cpu", dtype=None, random_state=None, verbose=0,
-    ):  # fmt: skip
+        self,
+        hidden_layer_sizes: Iterable[int] = (100,),
+        activation: Activation = "relu",
+        *,
+        norm: str | None = None,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        loss: str | Callable[..., Any] | None = None,
+        optimizer: str | Callable[..., Any] = "adam",
+        learning_rate: float | Callable[[int], float] | None = None,
+        optimizer_options: dict[str, Any] | None = None,
+        weight_decay: float | None = None,
+        batch_size: int | str | None = "auto",
+        max_epochs: int = 200,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 0.0,
+        fit_options: dict[str, Any] | None = None,
+        device: str = "cpu",
+        dtype: str | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.norm = norm
@@ -83,13 +107,13 @@ class _MLP(BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, validation_data=None):
+    def fit(self, X: Any, y: Any, validation_data: tuple[Any, Any] | None = None) -> Self:
         """Train a new network on X (n, features) and y; returns the estimator.
 
         `validation_data` is a pair (X, y): the loss on it is measured after each epoch, and watched by early stopping in
         place of a held-out part of X.
         """
-        vars(self).pop("model_", None)  # so that a fit that fails leaves no network of other classes or features
+        self.__dict__.pop("model_", None)  # so that a fit that fails leaves no network of other classes or features
         X, y = self._checked(X, y, self._dtype_choice(), reset=True)
         self._read_targets(y)
         data, validation = (X, self._encode(y, X.dtype)), None
@@ -105,7 +129,7 @@ class _MLP(BaseEstimator):
         self.history_ = self._train(model, optimizer, generator, data, self.max_epochs, validation, stopping)
         return self
 
-    def partial_fit(self, X, y):
+    def partial_fit(self, X: Any, y: Any) -> Self:
         """Train for one more epoch, on X and y; the first call makes the network, unless `fit` did.
 
         early_stopping plays no part here.
@@ -320,7 +344,7 @@ class MLPClassifier(ClassifierMixin, _MLP):
     _loss, _stratified = "cross_entropy", True
     _metrics = {"accuracy": lambda outputs, index: accuracy(outputs.argmax(axis=-1), index)}
 
-    def partial_fit(self, X, y, classes=None):
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """Train for one more epoch, on X and y; the first call makes the network, unless `fit` did.
 
         The first call needs `classes`: all labels that will ever occur.
@@ -334,16 +358,16 @@ class MLPClassifier(ClassifierMixin, _MLP):
             )
         return self._partial_fit(X, y, targets=classes)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each example: (n,)."""
         index = self._forward(X, lambda outputs: outputs.argmax(axis=-1))
         return self.classes_[index]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class: (n, classes)."""
         return self._forward(X, softmax)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> np.ndarray:
         """The logarithms of predict_proba, exact also where that rounds to 0."""
         return self._forward(X, log_softmax)
 
@@ -381,7 +405,7 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, _MLP):
 
     _loss, _target_checks = "mse", {"multi_output": True, "y_numeric": True}
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """The predicted numbers: (n,), or (n, outputs) if there are several."""
         outputs = self._forward(X, lambda outputs: outputs)
         return outputs[:, 0] if self.n_outputs_ == 1 else outputs

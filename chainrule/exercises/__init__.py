@@ -1,5 +1,9 @@
 """Exercises: write the forward and the backward of an operation by hand, and have them checked."""
 
+from __future__ import annotations
+
+from typing import overload
+
 from ..autograd.errors import ArgumentError, meant
 from .catalogue import Exercise, exercises
 
@@ -14,7 +18,7 @@ LEVELS = {
 }
 
 
-class Catalogue(dict):
+class Catalogue(dict[int, list[str]]):
     """The exercises by level of difficulty, {1: [names], …}. Printed, it is a list of them."""
 
     def __str__(self):
@@ -26,6 +30,10 @@ class Catalogue(dict):
     __repr__ = __str__
 
 
+@overload
+def exercise(name: str) -> Exercise: ...
+@overload
+def exercise(name: None = None) -> Catalogue: ...
 def exercise(name=None):
     """Set the exercise of that name: write the operation's forward and backward, and let `check` try them.
 

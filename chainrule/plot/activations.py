@@ -1,5 +1,9 @@
 """Activation functions with their derivatives."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..autograd.errors import ArgumentError
@@ -10,10 +14,13 @@ from .canvas import axes, pyplot
 from .inputs import bounds
 from .style import COLORS, MUTED, count, dress, legend
 
+if TYPE_CHECKING:
+    pass
+
 POINTS = 801
 
 
-def activations(names=None, ax=None, low=-4.0, high=4.0):
+def activations(names: Any = None, ax: Any = None, low: float = -4.0, high: float = 4.0) -> Any:
     """Activation functions (solid) with their derivatives (dashed), which the engine computes. A jump leaves a gap.
 
     `names` is a name from chainrule.nn.ACTIVATIONS, a function of a Tensor, or a list of such; if None, all that work
@@ -33,7 +40,8 @@ def activations(names=None, ax=None, low=-4.0, high=4.0):
     if names is None:
         names = [name for name in ACTIVATIONS if name != "softmax"]
     single = isinstance(names, str) or callable(names)
-    functions = [activation(name) for name in ([names] if single else names)]
+    chosen: Any = [names] if single else names
+    functions = [activation(name) for name in chosen]
     if not functions:
         raise ArgumentError("activations: the list of names is empty")
     x = np.linspace(low, high, POINTS)

@@ -1,33 +1,42 @@
 """What a classifier of two inputs predicts at each point of the plane."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..autograd.arguments import whole
 from ..autograd.errors import ArgumentError, ShapeError
 from ..autograd.ops.creation import tensor
 from ..autograd.tensor import Tensor
+from ..autograd.typing import ArrayLike
 from ..nn.module import Module
 from . import canvas, style
 from .inputs import bounds, host, inference
 from .style import INK, MARKERS, PALETTE, dress
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 STRENGTH = 0.42  # of a region's colour where the class is certain; it fades to white where it is not
 NOISE = 32  # margins below so many units in the last place of the scores are rounding
 
 
 def decision_boundary(
-    predict,
-    x,
-    y,
-    ax=None,
-    resolution=200,
-    scores=None,
-    labels=None,
-    x_range=None,
-    y_range=None,
-    colorbar=True,
-    legend=True,
-):
+    predict: Callable[..., Any],
+    x: ArrayLike,
+    y: ArrayLike,
+    ax: Axes | None = None,
+    resolution: int = 200,
+    scores: str | None = None,
+    labels: list[str] | None = None,
+    x_range: tuple[float, float] | None = None,
+    y_range: tuple[float, float] | None = None,
+    colorbar: bool = True,
+    legend: bool = True,
+) -> Axes:
     """The plane coloured by the predicted class, paler where it is less certain; the boundary; and the examples.
 
     `predict` is a model, which is called in eval mode, or a function of points that are of the type of `x` (Tensor or
@@ -63,7 +72,7 @@ def decision_boundary(
         raise ArgumentError(f"decision_boundary: scores must be 'logit', 'probability' or None, not {scores!r}")
     n = whole("decision_boundary", "resolution", resolution, 2)
     across, up = (
-        np.linspace(*(_around(values) if pair is None else bounds("decision_boundary", what, pair)), n)
+        np.linspace(*(_around(values) if pair is None else bounds("decision_boundary", what, pair)), n)  # type: ignore[call-overload]
         for what, pair, values in (("x_range", x_range, points[:, 0]), ("y_range", y_range, points[:, 1]))
     )
     grid = np.stack(np.meshgrid(across, up), axis=-1)

@@ -1,5 +1,10 @@
 """One quantity over another: learning curves, the learning-rate finder, schedules."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..autograd.arguments import finite, whole
@@ -8,10 +13,15 @@ from .canvas import axes
 from .inputs import host
 from .style import COLORS, INK, MUTED, count, decades, dress, legend, series
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 FEW = 25  # up to so many points each gets a marker
 
 
-def learning_curves(history, ax=None, columns=None, log=False):
+def learning_curves(
+    history: list[dict[str, Any]], ax: Axes | None = None, columns: str | list[str] | None = None, log: bool = False
+) -> Axes:
     """Columns of a History over the epochs, with the best epoch marked if the history knows it.
 
     `history` is what `fit` returns, or any list with one dict for each epoch. `columns` are the names of those to draw,
@@ -51,7 +61,7 @@ def learning_curves(history, ax=None, columns=None, log=False):
         ax.plot(epochs, values, label=label or quantity, **_marked(series(i), len(rows)))
     best = getattr(history, "best_epoch", None)
     if best is not None and best in epochs:
-        chosen = next((name for name in ("val_loss", *reversed(columns)) if name in curves), None)
+        chosen: Any = next((name for name in ("val_loss", *reversed(columns)) if name in curves), None)
         _mark(ax, best, curves[chosen][epochs == best][-1], f"best: epoch {best}")
     if len(rows) == 1:
         ax.set_xlim(epochs[0] - 1, epochs[0] + 1)
@@ -60,7 +70,7 @@ def learning_curves(history, ax=None, columns=None, log=False):
     return ax
 
 
-def lr_finder(result, ax=None):
+def lr_finder(result: Any, ax: Axes | None = None) -> Axes:
     """The loss against the learning rate, with the suggested rate marked.
 
     `result` is what `chainrule.train.lr_find` returns: its losses have the differences between batches taken out, so that
@@ -95,7 +105,9 @@ def lr_finder(result, ax=None):
     return ax
 
 
-def schedule(function, steps, ax=None):
+def schedule(
+    function: Callable[[int], float] | dict[str, Callable[[int], float]], steps: int, ax: Axes | None = None
+) -> Axes:
     """The learning rate over `steps` steps of one schedule, or of several: {label: schedule}.
 
     A schedule is a function of the step, which counts from 0.
@@ -110,7 +122,7 @@ def schedule(function, steps, ax=None):
     """
     steps = whole("schedule", "steps", steps, 1)
     several = isinstance(function, dict)
-    schedules = function if several else {"learning rate": function}
+    schedules = function if isinstance(function, dict) else {"learning rate": function}
     if not schedules:
         raise ArgumentError("schedule: the dict of schedules is empty")
     rates = {}

@@ -1,5 +1,9 @@
 """How large the gradients of a model's parameters are, from the first layer to the last."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..autograd.errors import ArgumentError, GraphError
@@ -7,12 +11,15 @@ from ..nn.module import Module
 from .canvas import axes
 from .style import COLORS, MUTED, dress, legend
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 BAND = "#f0f0f0"
 VANISHING, EXPLODING = 1e-6, 1e2  # where a mean gradient is usually too small to learn from, or too large
 ROOM = 30  # a band in view spans at least this factor, so that its name fits
 
 
-def gradient_flow(model, ax=None):
+def gradient_flow(model: Module, ax: Axes | None = None) -> Axes:
     """The mean and the largest absolute gradient of each parameter after a backward pass, in the order of the model.
 
     A parameter that backward did not reach is marked "none", one whose gradient is 0 everywhere "0", one with a nan or an

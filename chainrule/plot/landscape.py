@@ -3,6 +3,11 @@
 Source: Li, Xu, Taylor, Studer and Goldstein, "Visualizing the loss landscape of neural nets" (2018), sections 4 and 7.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..autograd.arguments import positive, whole
@@ -15,23 +20,26 @@ from .canvas import pyplot
 from .inputs import host, inference
 from .surface import PROJECTIONS, draw
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 def loss_landscape(
-    model,
-    loss,
-    x,
-    y,
-    trajectory=None,
-    span=1.0,
-    resolution=25,
-    ax=None,
-    seed=0,
-    projection="contour",
-    levels=12,
-    log=False,
-    colorbar=True,
-    legend=True,
-):
+    model: Module,
+    loss: Callable[..., Any],
+    x: Any,
+    y: Any,
+    trajectory: Any = None,
+    span: float = 1.0,
+    resolution: int = 25,
+    ax: Axes | None = None,
+    seed: int = 0,
+    projection: str = "contour",
+    levels: int | list[float] = 12,
+    log: bool = False,
+    colorbar: bool = True,
+    legend: bool = True,
+) -> Axes:
     """The loss of `model` on (x, y) over a plane through its weights: see `landscape`.
 
     With a trajectory its path is drawn too, projected on the plane, and the axes say which share of the movement they
@@ -55,7 +63,16 @@ def loss_landscape(
     return draw("loss_landscape", ax, surface, plane.labels, paths, at, **look)
 
 
-def landscape(model, loss, x, y, trajectory=None, span=1.0, resolution=25, seed=0):
+def landscape(
+    model: Module,
+    loss: Callable[..., Any],
+    x: Any,
+    y: Any,
+    trajectory: Any = None,
+    span: float = 1.0,
+    resolution: int = 25,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The losses of `model` at weights + alpha · first + beta · second direction: (alphas, betas, losses).
 
     Without a trajectory the directions are random and filter-normalised: what feeds one unit, a column of a weight

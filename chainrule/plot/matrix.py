@@ -1,19 +1,34 @@
 """The confusion matrix."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .. import metrics
 from ..autograd.errors import ArgumentError, ShapeError
+from ..autograd.typing import ArrayLike
 from .canvas import axes
 from .inputs import host
 from .style import COLORS, INK, MUTED, dress
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 DEPTH = 0.8  # a factor that darkens the blue, so that white text stands out
 TURN = 0.22  # the luminance at which white and ink have the same contrast
 SMALLEST = 4  # points; cells without room for that stay without a number
 
 
-def confusion_matrix(prediction, target=None, ax=None, labels=None, normalize=False, threshold=None):
+def confusion_matrix(
+    prediction: ArrayLike,
+    target: ArrayLike | None = None,
+    ax: Axes | None = None,
+    labels: list[str] | None = None,
+    normalize: bool = False,
+    threshold: float | None = None,
+) -> Axes:
     """How often each true class (row) was predicted as each class (column): right in blue, wrong in red.
 
     `prediction`, `target` and `threshold` are what chainrule.metrics.confusion_matrix takes; without a target,

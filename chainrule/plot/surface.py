@@ -1,5 +1,10 @@
 """A loss over two numbers, as contour lines or in three dimensions, with the paths of descents over it."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..autograd.arguments import finite, whole, whole_number
@@ -10,6 +15,9 @@ from . import canvas, style
 from .inputs import bounds, host
 from .style import COLORS, INK, LINES, LOW_TO_HIGH, MARKERS, MUTED, decades, dress
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 PROJECTIONS = {"contour": None, "3d": "3d"}  # -> matplotlib's
 FACES = 101  # along each side of a surface in three dimensions, at most
 PATHS = [
@@ -19,18 +27,18 @@ LOWEST = 0.01  # a logarithmic picture shows this share of the losses as one, or
 
 
 def loss_surface(
-    f,
-    x_range,
-    y_range,
-    ax=None,
-    path=None,
-    projection="contour",
-    levels=12,
-    log=False,
-    resolution=101,
-    colorbar=True,
-    legend=True,
-):
+    f: Callable[..., Any],
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
+    ax: Axes | None = None,
+    path: Any = None,
+    projection: str = "contour",
+    levels: int | list[float] = 12,
+    log: bool = False,
+    resolution: int = 101,
+    colorbar: bool = True,
+    legend: bool = True,
+) -> Axes:
     """The loss f(w1, w2) of two weights over a rectangle, with the path of a descent over it, start and end marked.
 
     `f` takes two float64 Tensors of one shape and returns the loss of each pair. `path` is one descent, its points in
@@ -51,7 +59,7 @@ def loss_surface(
     choose("projection", projection, PROJECTIONS)
     n = whole("loss_surface", "resolution", resolution, 2)
     across, up = (
-        np.linspace(*bounds("loss_surface", what, pair), n)
+        np.linspace(*bounds("loss_surface", what, pair), n)  # type: ignore[call-overload]
         for what, pair in (("x_range", x_range), ("y_range", y_range))
     )
     given = path if isinstance(path, dict) else {} if path is None else {"descent": path}

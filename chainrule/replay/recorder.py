@@ -1,5 +1,9 @@
 """Recording a training run, snapshot by snapshot, for the page that history.save writes."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from ..autograd.arguments import whole
 from ..autograd.errors import CheckpointError
 from ..train.callback import Callback
@@ -36,12 +40,13 @@ class Replay(Callback):
         [(0, 0), (1, 1), (2, 1), (3, 1)]
     """
 
-    def __init__(self, follow=0, every=None, max_snapshots=60, grid=48):
+    def __init__(self, follow: int | None = 0, every: int | None = None, max_snapshots: int = 60, grid: int = 48):
         self.follow = whole("Replay", "follow", follow, least=0, none="no graph")
         self.every = whole("Replay", "every", every, none="1") or 1
         self.limit = whole("Replay", "max_snapshots", max_snapshots, least=2)
         self.grid = whole("Replay", "grid", grid, least=2)
-        self.snapshots, self.stride, self.history = [], self.every, None
+        self.snapshots: list[dict[str, Any]] = []
+        self.stride, self.history = self.every, None
 
     def on_start(self, run):
         self.observer = Observer(run, self.follow, self.grid)

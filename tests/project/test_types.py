@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.autograd.primitive import REGISTRY
 
 ROOT = Path(__file__).parents[2]
 
@@ -112,7 +113,7 @@ def test_a_primitive_has_the_declared_arguments_without_xp() -> None:
         with pytest.raises(TypeError):
             scaled_for_types(cr.tensor(1.0))  # type: ignore[call-arg]
     finally:
-        del cr.autograd.primitive.REGISTRY["scaled_for_types"]
+        del REGISTRY["scaled_for_types"]
 
 
 # ---- models and training
