@@ -3,6 +3,11 @@
 A learning rate is a number or a function of the step; the module schedule has the usual ones.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 from ..autograd.errors import choose
 from . import schedule
 from .adagrad import Adadelta, Adagrad, RMSprop
@@ -45,7 +50,7 @@ OPTIMIZERS = {
 }
 
 
-def optimizer(name):
+def optimizer(name: str | Callable[..., Any]) -> Callable[..., Any]:
     """The optimiser class of that name, in lower case; classes and functions pass through.
 
     Raises: ArgumentError, naming those that exist, if there is none.

@@ -1,7 +1,10 @@
 """Adagrad, Adadelta and RMSprop: each parameter has a learning rate of its own, from the gradients it has seen."""
 
+from __future__ import annotations
+
 from ..autograd.ops.elementwise import maximum, sqrt
 from .optimizer import Optimizer
+from .options import Parameters, Rate
 
 
 class Adagrad(Optimizer):
@@ -13,7 +16,15 @@ class Adagrad(Optimizer):
     Source: Duchi et al., "Adaptive subgradient methods for online learning and stochastic optimization" (2011).
     """
 
-    def __init__(self, params, lr=1e-2, lr_decay=0.0, eps=1e-10, weight_decay=0.0, initial_accumulator_value=0.0):
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Rate = 1e-2,
+        lr_decay: float = 0.0,
+        eps: float = 1e-10,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+    ):
         super().__init__(
             params,
             lr=lr,
@@ -44,7 +55,14 @@ class Adadelta(Optimizer):
     Source: Zeiler, "ADADELTA: an adaptive learning rate method" (2012), algorithm 1.
     """
 
-    def __init__(self, params, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0.0):
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Rate = 1.0,
+        rho: float = 0.9,
+        eps: float = 1e-6,
+        weight_decay: float = 0.0,
+    ):
         super().__init__(params, lr=lr, rho=rho, eps=eps, weight_decay=weight_decay)
 
     @staticmethod
@@ -72,7 +90,16 @@ class RMSprop(Optimizer):
         "Generating sequences with recurrent neural networks" (2013), equations 38 to 45.
     """
 
-    def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False):
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Rate = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+    ):
         super().__init__(
             params, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered
         )

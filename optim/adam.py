@@ -1,7 +1,10 @@
 """Adam and its relatives: steps along the mean gradient m, scaled by what v says of the gradient's size."""
 
+from __future__ import annotations
+
 from ..autograd.ops.elementwise import absolute, maximum, sign, sqrt
 from .optimizer import Optimizer
+from .options import Parameters, Rate
 
 
 class Adam(Optimizer):
@@ -17,7 +20,15 @@ class Adam(Optimizer):
         its section 2; Reddi et al., "On the convergence of Adam and beyond" (2018), for amsgrad.
     """
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False):
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Rate = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+    ):
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
 
     @staticmethod
@@ -45,7 +56,15 @@ class AdamW(Adam):
     Source: Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), algorithm 2.
     """
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False):
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Rate = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+    ):
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
 
     @staticmethod
@@ -63,7 +82,14 @@ class Adamax(Optimizer):
     Source: Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 2.
     """
 
-    def __init__(self, params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Rate = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ):
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
     @staticmethod
@@ -90,7 +116,15 @@ class NAdam(Optimizer):
     Source: Dozat, "Incorporating Nesterov momentum into Adam" (2016).
     """
 
-    def __init__(self, params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, momentum_decay=4e-3):
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Rate = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum_decay: float = 4e-3,
+    ):
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay)
 
     @staticmethod
@@ -120,7 +154,14 @@ class RAdam(Optimizer):
     Source: Liu et al., "On the variance of the adaptive learning rate and beyond" (2020), algorithm 2.
     """
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Rate = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ):
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
     @staticmethod
@@ -154,7 +195,13 @@ class Lion(Optimizer):
     Source: Chen et al., "Symbolic discovery of optimization algorithms" (2023), algorithm 2.
     """
 
-    def __init__(self, params, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0):
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Rate = 1e-4,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0.0,
+    ):
         super().__init__(params, lr=lr, betas=betas, weight_decay=weight_decay)
 
     @staticmethod

@@ -1,14 +1,17 @@
 """Bounds on gradients, between backward and the optimiser's step."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from ..autograd.arguments import positive
 from ..autograd.errors import ArgumentError, DeviceError, GraphError
 from ..autograd.tensor import Tensor, owner
 from .flat import gradient, label_of, sum_of_squares
+from .options import Parameters
 
 
-def grad_norm(params):
+def grad_norm(params: Parameters) -> Tensor:
     """The 2-norm of all gradients together, √Σ g².
 
     The squares are added up in float64, in which those of float32 and float16 can neither overflow nor vanish.
@@ -27,7 +30,7 @@ def grad_norm(params):
     return Tensor._wrap(backend.asarray(_norm(found)))
 
 
-def clip_grad_norm(params, max_norm):
+def clip_grad_norm(params: Parameters, max_norm: float) -> Tensor:
     """Scale all gradients by min(1, max_norm / norm), where norm is that of all of them together; returns norm.
 
     A clipped gradient is a new tensor without history: whoever holds the old one keeps it as it was.
@@ -59,7 +62,7 @@ def clip_grad_norm(params, max_norm):
     return Tensor._wrap(backend.asarray(norm))
 
 
-def clip_grad_value(params, limit):
+def clip_grad_value(params: Parameters, limit: float) -> None:
     """Bound each element of the gradients to [-limit, limit].
 
     A clipped gradient is a new tensor without history, as in clip_grad_norm.

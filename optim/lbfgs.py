@@ -1,7 +1,10 @@
 """L-BFGS, a quasi-Newton method: for smooth losses over all the data it needs far fewer steps than descent."""
 
+from __future__ import annotations
+
 from collections import deque
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +16,7 @@ from .clip import check_finite
 from .flat import gradient, sum_of_squares
 from .line_search import Point, strong_wolfe
 from .optimizer import Optimizer
+from .options import Parameters, Rate
 
 CURVED = 1e-10  # the least s · y of a move that is remembered: below 0, H would not be positive definite
 RESTORED = "the parameters are those of the last point where all was finite"
@@ -53,9 +57,16 @@ class LBFGS(Optimizer):
     whole_batch = whole_buffer = True
 
     def __init__(
-        self, params, lr=1.0, max_iter=20, max_eval=None, tolerance_grad=1e-7, tolerance_change=1e-9, history_size=100,
-        line_search=None,
-    ):  # fmt: skip
+        self,
+        params: Parameters,
+        lr: Rate = 1.0,
+        max_iter: int = 20,
+        max_eval: int | None = None,
+        tolerance_grad: float = 1e-7,
+        tolerance_change: float = 1e-9,
+        history_size: int = 100,
+        line_search: str | None = None,
+    ):
         super().__init__(
             params, lr, max_iter=max_iter, max_eval=max_eval, tolerance_grad=tolerance_grad,
             tolerance_change=tolerance_change, history_size=history_size, line_search=line_search,
@@ -67,7 +78,9 @@ class LBFGS(Optimizer):
             )
         self._flat = self.buffers[0][1]
         self._dtype = np.promote_types(self._flat.values.dtype, np.float32)
-        self._pairs = deque()  # (s, y, s · y) of the latest moves, the newest last: the changes of x and of g
+        self._pairs: deque[Any] = (
+            deque()
+        )  # (s, y, s · y) of the latest moves, the newest last: the changes of x and of g
         self._last = None  # (x, g) at the start of the last move
         self.evaluations = 0
 

@@ -3,8 +3,12 @@
 An update rule is a pure function of arrays. It is run over flat buffers (flat.py), so it never sees a shape.
 """
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Callable
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +18,7 @@ from ..autograd.tensor import Tensor, owner, raw
 from .clip import check_finite
 from .flat import buffers, gradient, label_of, sum_of_squares
 from .group import groups_of
+from .options import Parameters, Rate
 from .state import load, saved
 
 
@@ -50,13 +55,13 @@ class Optimizer:
     whole_batch = False  # whether a step must see the same loss at every call: all data, no clipping
     whole_buffer = False  # whether all parameters of one device and dtype must stand in one array, also on the host
 
-    def __init__(self, params, lr, **options):
+    def __init__(self, params: Parameters, lr: Rate, **options: Any):
         self._kind = type(self).__name__
         self.groups, self._names = groups_of(self, params, {"lr": lr, **options})
         self.params = [p for group in self.groups for p in group["params"]]
         self._check_parameters()
         self.steps, self.last_lr = 0, None
-        self._squares = []  # of the gradients of the last step, summed in each buffer
+        self._squares: list[Any] = []  # of the gradients of the last step, summed in each buffer
         self._warned = False
         self.buffers = [
             (i, flat)
@@ -68,16 +73,16 @@ class Optimizer:
         self._asked, self._counted = [name for name in self.groups[0].options if name in asked], "t" in asked
 
     @staticmethod
-    def check(**options):
+    def check(*_: Any, **options: Any) -> None:
         """Raise ArgumentError for options of a group that do not go together."""
 
     @staticmethod
-    def state(**options):
+    def state(*_: Any, **options: Any) -> dict[str, float]:
         """The rule's kinds of state, and the number each starts from, given the options of a group."""
         return {}
 
     @staticmethod
-    def update(p, g):
+    def update(p: Any, g: Any, *state: Any, **options: Any) -> Any:
         """The rule: (new parameters, *new state) from parameters, gradients and state, all flat arrays of one length.
 
         It is called as update(p, g, *state, ...) with the options that its signature names, by keyword. `lr` is a
@@ -88,7 +93,7 @@ class Optimizer:
 
     # ---- what users call
 
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient.
 
         `closure` computes the loss and its gradients anew (zero_grad, forward, backward) and returns the loss, which
@@ -112,22 +117,22 @@ class Optimizer:
         self.steps, self.last_lr = self.steps + 1, rates[0]
         return value
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for _, flat in self.buffers:
             flat.zero_grad()
 
     @property
-    def lr(self):
+    def lr(self) -> float:
         return self.rate(self.groups[0])
 
     @lr.setter
-    def lr(self, value):
+    def lr(self, value: Rate) -> None:
         for group in self.groups:
             group["lr"] = value
 
     @property
-    def grad_norm(self):
+    def grad_norm(self) -> Tensor | None:
         if not self._squares:
             return None
         backends = {owner(s) for s in self._squares}
@@ -137,7 +142,7 @@ class Optimizer:
             np.asarray(np.sqrt(sum(s if owner(s).on_host else float(s) for s in self._squares)), np.float64)
         )
 
-    def observe(self, row):
+    def observe(self, row: Any) -> None:
         """Tell learning rates that depend on results (ReduceOnPlateau) what an epoch gave."""
         schedules = {id(group["lr"]): group["lr"] for group in self.groups if hasattr(group["lr"], "observe")}
         for schedule in schedules.values():
@@ -145,11 +150,11 @@ class Optimizer:
 
     # ---- saving
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """Copies of the state, the options and the counts, as nested dicts and lists that chainrule.save can write."""
         return saved(self)
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Load what state_dict() returned, options included: all of it, or nothing if anything does not fit.
 
         A learning rate that is a schedule stays the one that this optimiser was made with.

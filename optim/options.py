@@ -1,7 +1,16 @@
 """What the options of optimisers must be, by name: one place for all of them, since the same name means the same."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
 from ..autograd.arguments import flag, fraction, not_negative, positive
 from ..autograd.errors import ArgumentError
+from ..autograd.tensor import Tensor
+
+Parameters: TypeAlias = Iterable[Tensor | tuple[str, Tensor] | dict[str, Any]]  # plain, with names, or in groups
+Rate: TypeAlias = float | Callable[[int], float]  # a learning rate: a number, or a function of the step
 
 
 def rate(owner, name, value):

@@ -1,16 +1,19 @@
 """Penalties on large parameters: terms to add to a loss, and a bound to project on after a step."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from ..autograd.arguments import flag, positive
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.ops.elementwise import absolute, square
 from ..autograd.ops.reduce import sum_
-from ..autograd.tensor import owner, raw
+from ..autograd.tensor import Tensor, owner, raw
 from .clip import named
+from .options import Parameters
 
 
-def l1_penalty(params, biases=True):
+def l1_penalty(params: Parameters, biases: bool = True) -> Tensor:
     """The sum of absolute values Σ |p|, to be added to a loss with a factor: it makes parameters exactly 0.
 
     Shape: params are tensors or (name, tensor) pairs, of any shapes; biases=False leaves out those with fewer than two
@@ -26,7 +29,7 @@ def l1_penalty(params, biases=True):
     return _total("l1_penalty", params, biases, absolute)
 
 
-def l2_penalty(params, biases=True):
+def l2_penalty(params: Parameters, biases: bool = True) -> Tensor:
     """Half the sum of squares ½ Σ p², to be added to a loss with a factor: weight decay.
 
     Its gradient is p, so λ · l2_penalty(params) does in SGD what weight_decay=λ does, on the same parameters.
@@ -43,7 +46,7 @@ def l2_penalty(params, biases=True):
     return 0.5 * _total("l2_penalty", params, biases, square)
 
 
-def max_norm(params, limit, axis=0):
+def max_norm(params: Parameters, limit: float, axis: int = 0) -> None:
     """Scale each neuron's incoming weights down to the norm `limit` if theirs is larger, in place: after each step.
 
     w ← w · min(1, limit / ‖w‖), with the norm along `axis`: of the columns of a layer's weight (n_in, n_out).

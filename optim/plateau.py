@@ -1,5 +1,7 @@
 """ReduceOnPlateau: a learning rate that depends on results instead of on the step."""
 
+from __future__ import annotations
+
 from math import isfinite
 
 from ..autograd.arguments import not_negative, number, positive, whole
@@ -32,7 +34,15 @@ class ReduceOnPlateau:
     """
 
     def __init__(
-        self, lr, factor=0.1, patience=10, min_delta=1e-4, monitor="val_loss", mode="auto", cooldown=0, min_lr=0.0
+        self,
+        lr: float,
+        factor: float = 0.1,
+        patience: int = 10,
+        min_delta: float = 1e-4,
+        monitor: str = "val_loss",
+        mode: str = "auto",
+        cooldown: int = 0,
+        min_lr: float = 0.0,
     ):
         self.start = self.lr = float(positive("ReduceOnPlateau", "lr", lr))
         if not number(factor) or not 0 < factor < 1:
@@ -48,7 +58,7 @@ class ReduceOnPlateau:
         self.monitor, self.mode, self._sign = monitor, mode, direction("ReduceOnPlateau", monitor, mode)
         self.best, self.waited, self.cooling = None, 0, 0
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> float:
         return self.lr
 
     def observe(self, row):

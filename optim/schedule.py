@@ -3,15 +3,23 @@
 Each is made by a constructor that checks its arguments once, and gives the learning rate itself, not a factor.
 """
 
+from __future__ import annotations
+
 import inspect
 from bisect import bisect_right
+from collections.abc import Callable
 from functools import partial, wraps
 from itertools import accumulate
 from math import cos, inf, pi
+from typing import Any, ParamSpec, TypeAlias
 
 from ..autograd.arguments import not_negative, number, positive, whole
 from ..autograd.errors import ArgumentError, CheckpointError, choose
+from .options import Rate
 from .plateau import ReduceOnPlateau
+
+Arguments = ParamSpec("Arguments")
+Formula: TypeAlias = Callable[[int], float]  # from the step to the learning rate
 
 
 class Schedule:
@@ -29,19 +37,19 @@ class Schedule:
         self.make, self.args, self.options, self.formula = make, args, options, formula
         self.parts = list(_observing([*args, *options.values()]))
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> float:
         return float(self.formula(whole(self.make.__name__, "step", step, least=0)))
 
-    def observe(self, row):
+    def observe(self, row: Any) -> None:
         """Tell the parts that depend on results what an epoch gave: its row of the history, or the number itself."""
         for part in self.parts:
             part.observe(row)
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """What the parts remember, as plain dicts and lists; empty where nothing is composed."""
         return {"parts": [part.state_dict() for part in self.parts]} if self.parts else {}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what state_dict() of such a schedule returned.
 
         Raises: CheckpointError if it is the state of another one.
@@ -139,15 +147,15 @@ CHECKS = {
     "stages": _stages,
     "anneal": lambda owner, name, value: choose(name, value, _ANNEAL),
 }
-SCHEDULES = {"ReduceOnPlateau": ReduceOnPlateau}
+SCHEDULES: dict[str, Any] = {"ReduceOnPlateau": ReduceOnPlateau}
 
 
-def _constructor(function):
+def _constructor(function: Callable[Arguments, Formula]) -> Callable[Arguments, Schedule]:
     """Let `function`, from arguments to a formula of the step, check them and return a Schedule; list it by its name."""
     signature, name = inspect.signature(function), function.__name__
 
     @wraps(function)
-    def make(*args, **options):
+    def make(*args: Arguments.args, **options: Arguments.kwargs) -> Schedule:
         given = signature.bind(*args, **options)
         given.apply_defaults()
         for argument, value in given.arguments.items():
@@ -165,7 +173,7 @@ def _constructor(function):
 
 
 @_constructor
-def constant(lr):
+def constant(lr: float) -> Formula:
     """The same learning rate at every step: lr.
 
     Raises: ArgumentError if lr is not a finite number above 0.
@@ -178,7 +186,7 @@ def constant(lr):
 
 
 @_constructor
-def step_decay(lr, every, gamma=0.1):
+def step_decay(lr: float, every: int, gamma: float = 0.1) -> Formula:
     """Multiply by gamma every `every` steps: lr · gamma^⌊step / every⌋.
 
     Raises: ArgumentError for lr ≤ 0, every < 1, or gamma outside (0, 1].
@@ -192,7 +200,7 @@ def step_decay(lr, every, gamma=0.1):
 
 
 @_constructor
-def multi_step(lr, milestones, gamma=0.1):
+def multi_step(lr: float, milestones: list[int] | tuple[int, ...], gamma: float = 0.1) -> Formula:
     """Multiply by gamma at each milestone: lr · gamma^(number of milestones ≤ step).
 
     Raises: ArgumentError for lr ≤ 0, gamma outside (0, 1], or milestones that are not whole numbers ≥ 1, each larger
@@ -208,7 +216,7 @@ def multi_step(lr, milestones, gamma=0.1):
 
 
 @_constructor
-def exponential(lr, gamma):
+def exponential(lr: float, gamma: float) -> Formula:
     """Multiply by gamma at each step: lr · gamma^step.
 
     Raises: ArgumentError for lr ≤ 0, or gamma outside (0, 1].
@@ -221,7 +229,7 @@ def exponential(lr, gamma):
 
 
 @_constructor
-def polynomial(lr, steps, power=1.0, end=0.0):
+def polynomial(lr: float, steps: int, power: float = 1.0, end: float = 0.0) -> Formula:
     """Fall to `end` within `steps`: end + (lr - end) · (1 - step / steps)^power, then end. Power 1 is a straight line.
 
     Raises: ArgumentError for lr ≤ 0, steps < 1, power ≤ 0, or end outside [0, lr].
@@ -235,7 +243,7 @@ def polynomial(lr, steps, power=1.0, end=0.0):
 
 
 @_constructor
-def cosine(lr, steps, end=0.0):
+def cosine(lr: float, steps: int, end: float = 0.0) -> Formula:
     """Fall to `end` along half a cosine: end + (lr - end) · (1 + cos(π · step / steps)) / 2, then end.
 
     Raises: ArgumentError for lr ≤ 0, steps < 1, or end outside [0, lr].
@@ -250,7 +258,7 @@ def cosine(lr, steps, end=0.0):
 
 
 @_constructor
-def cosine_restarts(lr, first, factor=1, end=0.0):
+def cosine_restarts(lr: float, first: int, factor: int = 1, end: float = 0.0) -> Formula:
     """`cosine` over and over from lr: the first cycle takes `first` steps, each later one `factor` times the one before.
 
     end + (lr - end) · (1 + cos(π · t / n)) / 2, where t counts from the start of the cycle of n steps.
@@ -274,7 +282,14 @@ def cosine_restarts(lr, first, factor=1, end=0.0):
 
 
 @_constructor
-def one_cycle(max_lr, steps, rise=0.3, start_div=25, end_div=1e4, anneal="cosine"):
+def one_cycle(
+    max_lr: float,
+    steps: int,
+    rise: float = 0.3,
+    start_div: float = 25,
+    end_div: float = 1e4,
+    anneal: str = "cosine",
+) -> Formula:
     """Rise from max_lr / start_div to max_lr in the share `rise` of the steps, then fall to max_lr / start_div / end_div.
 
     Both along half a cosine, or a straight line (anneal="linear"); the end is reached at step `steps` - 1, and held.
@@ -302,7 +317,7 @@ def one_cycle(max_lr, steps, rise=0.3, start_div=25, end_div=1e4, anneal="cosine
 
 
 @_constructor
-def warmup(schedule, steps, start=0.0):
+def warmup(schedule: Rate, steps: int, start: float = 0.0) -> Formula:
     """A straight line from `start` to the first value of `schedule`, within `steps`; then `schedule` from its step 0 on.
 
     start + (schedule(0) - start) · step / steps for step < steps, then schedule(step - steps). `schedule` is a number
@@ -321,7 +336,7 @@ def warmup(schedule, steps, start=0.0):
 
 
 @_constructor
-def sequence(*stages):
+def sequence(*stages: Any) -> Formula:
     """One schedule after the other, each counting from its own start: (steps, schedule), ..., and the last for good.
 
     Schedules are numbers or functions of the step.
@@ -345,7 +360,7 @@ def sequence(*stages):
 
 
 @_constructor
-def scaled(schedule, by):
+def scaled(schedule: Rate, by: float) -> Formula:
     """A schedule times a number, by · schedule(step): for instance for one group of parameters.
 
     Raises: ArgumentError if `by` is not a finite number above 0.

@@ -1,7 +1,10 @@
 """Stochastic gradient descent."""
 
+from __future__ import annotations
+
 from ..autograd.errors import ArgumentError
 from .optimizer import Optimizer
+from .options import Parameters, Rate
 
 
 class SGD(Optimizer):
@@ -21,7 +24,14 @@ class SGD(Optimizer):
         0.8
     """
 
-    def __init__(self, params, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Rate,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ):
         super().__init__(params, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
 
     @staticmethod

@@ -151,6 +151,22 @@ def test_a_schedule_or_any_function_is_a_learning_rate() -> None:
     cr.optim.SGD(parameters, lr=lambda step: 0.1 / (1 + step))
 
 
+def test_a_rule_of_your_own_names_the_options_that_it_takes() -> None:
+    class SignDescent(cr.optim.Optimizer):
+        @staticmethod
+        def state(momentum: float, **_: Any) -> dict[str, float]:
+            return {"velocity": 0.0}
+
+        @staticmethod
+        def update(p: Any, g: Any, v: Any, *, lr: float, momentum: float) -> Any:
+            v = momentum * v + cr.sign(g)
+            return p - lr * v, v
+
+    model = cr.nn.Linear(2, 1)
+    SignDescent(model.named_parameters(), lr=0.1, momentum=0.5)
+    assert_type(cr.optim.SGD([{"params": model.parameters(), "lr": 0.2}], lr=0.1).lr, float)
+
+
 def test_transforms_give_functions_of_anything() -> None:
     f = lambda x: x**3
     assert_type(cr.grad(f)(2.0), cr.Tensor)
