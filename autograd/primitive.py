@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
+from string import Formatter
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from .call import public
@@ -71,10 +72,15 @@ class Primitive:
             raise RuleError(
                 f"primitive {self.name}: jvp is {self.jvp!r}; choose ELEMENTWISE, LINEAR, MULTILINEAR or a dict"
             )
-        if self.words.keys() - self.vjp.keys():
-            raise RuleError(
-                f"primitive {self.name}: words are for inputs that have a rule: {', '.join(self.vjp) or 'none'}"
-            )
+        for x, said in self.words.items():
+            if x not in self.vjp:
+                raise RuleError(f"primitive {self.name}: words are for inputs that have a rule; {x!r} has none")
+            unknown = {field for _, field, _, _ in Formatter().parse(said) if field is not None} - {"g", *self.inputs}
+            if unknown:
+                raise RuleError(
+                    f"primitive {self.name}: the words of {x!r} name {sorted(unknown)}; they can name "
+                    f"{sorted({'g', *self.inputs})}, as in '{{g}} shifted back'"
+                )
         known = {*self.inputs, *(f"{x}_shape" for x in self.inputs), *self.options, "out", "position"}
         for kind, first, rules in (
             ("vjp", "g", self.vjp),

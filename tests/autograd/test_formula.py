@@ -14,7 +14,7 @@ from chainrule.backends.program import Call, Leaf
 OURS = [p for p in REGISTRY.values() if p.module.startswith("chainrule.")]
 ELEMENTWISE = [p for p in OURS if not isinstance(p.samples, list)]
 RULES = [(p, x) for p in ELEMENTWISE for x in p.vjp]
-INTEGERS = {"bitwise_and", "bitwise_or", "invert"}
+BITWISE = {"bitwise_and", "bitwise_or", "invert"}  # their signs mean something else to Python's truth values
 
 
 def points(p, n=20):
@@ -33,10 +33,8 @@ def worth(text, given):
     ]
 
 
-@pytest.mark.parametrize("p", ELEMENTWISE, ids=lambda p: p.name)
+@pytest.mark.parametrize("p", [p for p in ELEMENTWISE if p.name not in BITWISE], ids=lambda p: p.name)
 def test_the_forward_formula_is_what_the_operation_computes(p):
-    if p.name in INTEGERS:
-        return
     given = points(p)
     out = p.call(*(given[x] for x in p.inputs))
     text = write(expanded(formula(p).forward))

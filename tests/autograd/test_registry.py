@@ -316,6 +316,14 @@ def double(xp, x):
         (dict(vjp=dict(x=lambda g, z: g), jvp=ELEMENTWISE, samples=reals), r"primitive double: .* asks for \['z'\]"),
         (dict(vjp=dict(x=lambda g: g), jvp=dict(x=lambda t, z: t), samples=reals), r"double: .* asks for \['z'\]"),
         (dict(vjp=dict(x=lambda g: g), jvp=dict(x=lambda t, x: t), samples=reals), "which vjp does not keep"),
+        (
+            dict(vjp=dict(x=lambda g: 2 * g), jvp=ELEMENTWISE, samples=reals, words=dict(y="{g} twice")),
+            "words are for inputs that have a rule; 'y' has none",
+        ),
+        (
+            dict(vjp=dict(x=lambda g: 2 * g), jvp=ELEMENTWISE, samples=reals, words=dict(x="{g} and {z}")),
+            r"the words of 'x' name \['z'\]; they can name \['g', 'x'\]",
+        ),
     ],
 )
 def test_a_wrong_declaration_is_refused_by_name(declaration, complaint):

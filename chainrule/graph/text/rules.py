@@ -1,5 +1,7 @@
 """The formulas of a graph's edges: how an operation turns its gradient g into the share of one operand."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from ...autograd.formula import chosen, formula, put, rules
@@ -63,11 +65,24 @@ def letters(graph, edge, operands):
 
 def slope(graph, edge, operands):
     """The formula of the local derivative of an elementwise operation, as it is at the values here; else None."""
-    tree = stated(graph, edge, operands)
-    if tree is None or isinstance(tree, Call) and "{" in tree.name:
+    primitive, x = REGISTRY.get(graph.nodes[edge.target].operation), edge.input
+    if not edge.rule or primitive is None or rules(primitive).get(x) != edge.rule:
         return None
+    tree, conditional = _factor(primitive, x)
+    if not conditional:
+        return tree
     nodes = {e.input: graph.nodes[e.source] for e in operands} | {"out": graph.nodes[edge.target]}
     arrays = {}
     if as_used(nodes["out"], nodes.values()):
         arrays = {x: n.value.array() for x, n in nodes.items() if n.value is not None and n.value.items is not None}
-    return chosen(put(tree, {"g": 1}), arrays)
+    return chosen(tree, arrays)
+
+
+@lru_cache(maxsize=512)
+def _factor(primitive, x):
+    """What a rule multiplies g by, None for words; and whether it has conditions."""
+    tree = formula(primitive).gradients[x]
+    if x in primitive.words:
+        return None, False
+    tree = put(tree, {"g": 1})
+    return tree, chosen(tree, {}) is None

@@ -66,9 +66,10 @@ def _reason(graph, edge, operands, digit):
     """
     target, source = graph.nodes[edge.target], graph.nodes[edge.source]
     nodes = [graph.nodes[e.source] for e in operands]
-    words, formula = _WORDS.get(target.operation, ("", ""))[digit], slope(graph, edge, operands)
+    words = _WORDS.get(target.operation, ("", ""))[digit]
     if words and "{x}" not in words:
         return words
+    formula = slope(graph, edge, operands)
     if isinstance(formula, int) and not words and target.operation != "power":
         return f"{digit}: the gradient {'passes on unchanged' if digit else 'does not pass'}"
     if not as_used(target, nodes):
