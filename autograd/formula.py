@@ -15,7 +15,6 @@ from .formula_text import Written, name, write
 from .grad_mode import enable_grad
 from .node import Node
 from .primitive import REGISTRY, Primitive
-from .samples import cases
 from .tensor import Tensor, raw
 
 _SAME = {"positive", "astype", "asarray", "array", "copy"}  # names that change no number
@@ -73,14 +72,9 @@ def formula(operation):
 
 @lru_cache(maxsize=512)
 def _formula(primitive):
-    case = next(iter(cases(primitive)), None)
-    names = primitive.inputs
-    if primitive.variadic and case:
-        names = [f"{names[0]}{i + 1}" for i in range(len(case.shapes))]
-    shapes = case.shapes if case and isinstance(primitive.samples, list) else [()] * len(names)
-    kinds = [d(np.random.default_rng(0), (1,)).dtype for d in case.domains] if case else [float] * len(names)
-    arrays = [Recorded(Leaf(n), s, k) for n, s, k in zip(names, shapes, kinds, strict=True)]
-    given = primitive.defaults | (case.options if case else {})
+    names, shapes, domains, options = _sample(primitive)
+    arrays = [Recorded(Leaf(n), s, _dtype(d)) for n, s, d in zip(names, shapes, domains, strict=True)]
+    given = primitive.defaults | options
     given |= {k: Number(v, k) for k, v in given.items() if type(v) is float}
     known = [(v, k) for k, v in given.items() if _is_plain(v)] + [
         (s, f"{n}.shape") for n, s in zip(names, shapes, strict=True)
@@ -102,6 +96,26 @@ def _formula(primitive):
         values |= dict(zip(names, arrays, strict=True)) | {f"{n}_shape": s for n, s in zip(names, shapes, strict=True)}
     gradients = {x: _recorded(partial(_run, rule, values), symbols)[1] for x, rule in primitive.vjp.items()}
     return Formula(forward, gradients | {x: sentence(words) for x, words in primitive.words.items()})
+
+
+def _sample(primitive):
+    """(names, shapes, domains, options) of a call at which a primitive can be recorded: numbers, if it is elementwise."""
+    names, samples = primitive.inputs, primitive.samples
+    if isinstance(samples, list) and samples:
+        case = samples[0]
+        if primitive.variadic:
+            names = [f"{names[0]}{i + 1}" for i in range(len(case.shapes))]
+        return names, case.shapes, case.domains, case.options
+    domains = samples if isinstance(samples, tuple) else [samples] * len(names)
+    return names, [()] * len(names), domains, {}
+
+
+def _dtype(domain):
+    """The dtype of what a domain draws; floating where that is not known."""
+    try:
+        return np.asarray(domain(np.random.default_rng(0), (1,))).dtype
+    except Exception:
+        return float
 
 
 @lru_cache(maxsize=512)
@@ -146,7 +160,9 @@ def _recorded(function, symbols):
     try:
         with enable_grad():
             result = function()
-        return result, of(result, symbols)
+        tree = of(result, symbols)
+        write(tree)  # what is nested too deeply to be written is no formula either
+        return result, tree
     except Exception:
         return None, None
 

@@ -123,6 +123,22 @@ def test_a_rule_that_reads_values_has_no_formula():
     assert formula(odd.primitive).gradients == {"x": None}
 
 
+def test_a_rule_nested_too_deeply_has_no_formula():
+    @cr.primitive(jvp=cr.ELEMENTWISE, samples=reals, vjp={"x": lambda g: sum([1.5 * g] * 450, g)})
+    def deep(xp, x):
+        return 676 * x
+
+    assert rules(deep.primitive) == {"x": ""}
+
+
+def test_any_number_of_elementwise_inputs_has_a_formula():
+    @cr.primitive(jvp=cr.ELEMENTWISE, samples=reals, vjp={"a": lambda g, d: g * d})
+    def of_four(xp, a, b, c, d):
+        return a * d + b * c
+
+    assert rules(of_four.primitive) == {"a": "da = g · d"}
+
+
 def test_formulas_are_recorded_while_nothing_else_is():
     _formula.cache_clear()
     with cr.no_grad():
