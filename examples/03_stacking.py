@@ -34,7 +34,7 @@ def accuracy(model, data):
 
 
 def moons(n, noise, seed):
-    """Two half circles that reach into each other, with noise: points (n, 2) and their class (n, 1)."""
+    """Two interleaved half circles, with noise: points (n, 2) and their class (n, 1)."""
     rng = np.random.default_rng(seed)
     angle, y = rng.uniform(0, np.pi, n), np.arange(n) % 2
     upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)

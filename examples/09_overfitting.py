@@ -1,4 +1,4 @@
-"""Overfitting: a network that learns its examples by heart.
+"""Overfitting: a network that memorises its examples.
 
 Sick or healthy? 30 measurements of each of 569 tumours, and a network with more weights than it has numbers to learn from.
 Left alone it drives its training loss to zero, while the loss on other patients rises: it grows sure of its mistakes.
@@ -89,7 +89,7 @@ def overfit():
     assert sick["val_loss"] > 1.3 * min(histories["no cure"]["val_loss"]), "and the validation loss should rise"
     for cure, row in list(final.items())[1:]:
         assert row["val_loss"] < 0.85 * sick["val_loss"], f"{cure} should help"
-    print("Without a cure the network knows its examples by heart, and the loss on others rises from epoch to epoch.")
+    print("Without a cure the network memorises its examples, and the loss on others rises from epoch to epoch.")
     print("Its accuracy hardly falls: it is as often wrong as before, but ever surer. Each cure keeps that loss down.")
 
 

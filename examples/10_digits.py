@@ -2,7 +2,7 @@
 
 A network with two hidden layers learns scikit-learn's 8×8 images of digits. What the other lessons introduced works
 together here: mini-batches, dropout, Adam with decoupled weight decay, a learning rate that falls along a cosine, and
-images that are moved a little each time they are seen, so that the network cannot learn them by heart.
+images that are moved a little each time they are seen, so that the network cannot memorise them.
 
 A tenth of the images watches over the training; the test images are looked at once, at the end. DEVICE=cuda runs the
 same on a GPU.

@@ -26,7 +26,7 @@ Each says more with --help. In Python: cr.trace(loss) for a graph of your own, c
 def main(argv=None):
     """Run a command line (None: the program's own) and return its exit status.
 
-    0 is success, 2 a mistake, which is told in a line on stderr, and 130 Ctrl-C.
+    0 is success, 2 an error, with its message on stderr, and 130 Ctrl-C.
 
     Example:
         >>> main(["explain", "a*b", "a=2"])  # on stderr: b has no value: add b=…
@@ -41,11 +41,11 @@ def main(argv=None):
         return status
     except ChainruleError as error:
         print(f"{label}: {error}", file=sys.stderr)
-    except BrokenPipeError:  # the reader has seen enough, as `| head` has
+    except BrokenPipeError:  # the reader has stopped, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still flushes at exit
         return 0
     except OSError as error:  # of a file that cannot be written
-        place = error.filename2 or error.filename  # the second is what a temporary file should have become
+        place = error.filename2 or error.filename  # the second is the target that a temporary file was to be renamed to
         reason = error.strerror or error
         print(f"{label}: cannot write {place}: {reason}" if place else f"{label}: {reason}", file=sys.stderr)
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""python -m chainrule demo: a small network learns, and leaves a page on which to watch it."""
+"""python -m chainrule demo: train a small network, and write a page that replays the training."""
 
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -13,12 +13,12 @@ from ..replay.recorder import Replay
 from ..train.fit import fit
 from .parser import Parser
 
-DATA = {"moons": "two half circles that reach into each other, with noise"}
+DATA = {"moons": "two interleaved half circles, with noise"}
 _LISTED = "\n".join(f"  {name}  {what}" for name, what in DATA.items())
 _DESCRIPTION = f"""\
-A small network learns to tell two kinds of points apart, and leaves a page on which to watch it.
+Train a small network to tell two kinds of points apart, and write a page that replays the training.
 
-what it can learn:
+data:
 {_LISTED}"""
 
 

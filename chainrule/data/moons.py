@@ -11,7 +11,7 @@ NOISE = 0.15
 
 
 def moons(n: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Two half circles that reach into each other, with noise: points (n, 2) and their class (n, 1).
+    """Two interleaved half circles, with noise: points (n, 2) and their class (n, 1).
 
     Example:
         >>> import chainrule as cr

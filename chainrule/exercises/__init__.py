@@ -45,7 +45,7 @@ def exercise(name=None):
         >>> import numpy as np
         >>> import chainrule as cr
         >>> ex = cr.exercise("tanh")
-        >>> ex.check(forward=np.tanh, backward=lambda g, x, out: 1 - out**2)  # forgot what arrives from above
+        >>> ex.check(forward=np.tanh, backward=lambda g, x, out: 1 - out**2)  # forgot the upstream gradient
         tanh: 2 of 4 checks passed
         <BLANKLINE>
           ✓ forward values

@@ -73,9 +73,9 @@ def learning_curves(
 def lr_finder(result: Any, ax: Axes | None = None) -> Axes:
     """The loss against the learning rate, with the suggested rate marked.
 
-    `result` is what `chainrule.train.lr_find` returns: its losses have the differences between batches taken out, so that
-    they may dip below zero. Anything with `lrs`, `losses` and `suggestion` will do. The axis ends a little above the loss
-    before the fall, so that the divergence behind it does not flatten the curve.
+    `result` is what `chainrule.lr_find` returns: the differences between batches are removed from its losses, which
+    may therefore be below zero. Anything with `lrs`, `losses` and `suggestion` will do. The axis ends a little above the loss
+    before the fall, so that the divergence after it does not flatten the curve.
 
     Shape: lrs, losses, smoothed (n,).
     Raises: ShapeError if they are empty or of different lengths; ArgumentError if no loss is finite.
@@ -88,7 +88,7 @@ def lr_finder(result: Any, ax: Axes | None = None) -> Axes:
     if not np.isfinite(smoothed).any():
         raise ArgumentError("lr_finder: no loss is finite; start from a smaller learning rate")
     ax = axes("lr_finder", ax)
-    dress(ax, "learning rate", "loss (batch differences taken out)" if found else "loss")
+    dress(ax, "learning rate", "loss (batch differences removed)" if found else "loss")
     ax.set_xscale("log")
     if found:
         ax.plot(lrs, losses, color=COLORS["sky"], linewidth=1, label="of each batch")

@@ -1,4 +1,4 @@
-"""How pictures look: colours, markers and lines, and what every picture does, for those that you draw beside cr.plot.
+"""The look of all pictures, for those that you draw beside cr.plot: colours, markers, lines, and a few functions.
 
 COLORS are the colours of series by name, in the order in which series take them, told apart with any colour vision;
 MARKERS and LINES are their shapes, in that order. INK is for text, MUTED for frames and lines of reference, GRID for a

@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 
 PROJECTIONS = {"contour": None, "3d": "3d"}  # -> matplotlib's
 FACES = 101  # along each side of a surface in three dimensions, at most
-PATHS = [
-    COLORS[name] for name in ("vermillion", "black", "green", "purple")
-]  # those that stand out from the blue of the surface
-LOWEST = 0.01  # a logarithmic picture shows this share of the losses as one, or a valley would be a row of pits
+PATHS = [COLORS[name] for name in ("vermillion", "black", "green", "purple")]  # stand out from the blue of the surface
+LOWEST = 0.01  # a logarithmic picture clips this share of the losses, or a valley would look like a row of pits
 
 
 def loss_surface(
@@ -43,8 +41,8 @@ def loss_surface(
 
     `f` takes two float64 Tensors of one shape and returns the loss of each pair. `path` is one descent, its points in
     order, or {label: points}. projection="contour" or "3d". `levels` is a number of contour lines, which lie closer
-    where the loss is low, or the list of them. log=True is for losses over several decades; it shows the lowest
-    hundredth of the losses as one. colorbar=False and legend=False leave those out, e.g. of pictures side by side;
+    where the loss is low, or the list of them. log=True is for losses over several decades; it clips the
+    lowest hundredth of the losses. colorbar=False and legend=False leave those out, e.g. of pictures side by side;
     three dimensions need no bar.
 
     Shape: x_range, y_range (low, high); path (n, 2).
@@ -168,7 +166,7 @@ def _relief(ax, across, up, losses, scale, paths, heights):
         line = [*points.T, heights[label].filled(np.nan)]
         _trace(ax, i, label, np.where(seen, line, np.nan))
     ax.set_zlim(floor, z.max())
-    # over its axis: beside the numbers it would be cut off, as layouts do not see labels in three dimensions
+    # above its axis: beside the numbers it would be cut off, since layouts ignore labels in three dimensions
     top = z.max() + 0.12 * (z.max() - floor)
     ax.text(across[-1], up[-1], top, "loss", fontsize=10, color=INK, ha="center", va="bottom", zorder=30)
     ticks = MaxNLocator(5, integer=scale.log).tick_values(z.min(), z.max())

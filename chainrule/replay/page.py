@@ -19,7 +19,7 @@ def save(history, path, title=None):
     It shows the loss, and of a run that a Replay recorded also the decision boundary, gradients and updates layer by
     layer, and one example's graph, snapshot by snapshot. An existing file is replaced, as a whole.
 
-    Raises: ArgumentError if `path` is no name that ends in .html, or if there is nothing to show: no epoch was
+    Raises: ArgumentError unless `path` is the name of an .html file, or if there is nothing to show: no epoch was
         finished, and no Replay recorded the run; OSError if the file cannot be written.
     Example:
         >>> import chainrule as cr, tempfile, pathlib

@@ -69,8 +69,8 @@ def fit(
 
     Returns the History: per epoch the mean loss (penalty included; the loss is taken to be a mean over its examples),
     val_loss and val_<metric>, the learning rate, the mean norm of the gradients (before clip_norm), and the seconds that
-    training took. Its best_epoch and best_weights are those of the
-    lowest val_loss, or of what early stopping monitors.
+    training took. Its best_epoch and best_weights are those of the lowest val_loss, or of what early stopping monitors.
+
     Raises: ArgumentError, ShapeError or CheckpointError, before anything has changed, for options and data that do not
         fit; GraphError if a loss or a gradient is nan or infinite.
     Example:

@@ -24,10 +24,10 @@ class LRFind:
 
     Fields:
         lrs: the learning rates that were tried, rising by a constant factor.
-        losses: the loss of the batch before each step, less what it was with the weights at the start, plus the mean of
-            that over all batches: so the differences between batches are taken out.
+        losses: the loss of the batch before each step, minus that of the same batch with the initial weights, plus the mean
+            of those over all batches: this removes the differences between batches.
         smoothed: the mean of each loss and its neighbours.
-        suggestion: the rate at which the smoothed loss fell fastest; it is a good maximum to start with.
+        suggestion: the rate at which the smoothed loss fell fastest: a good maximum to start with.
     """
 
     if TYPE_CHECKING:  # attached in chainrule/__init__.py
@@ -81,7 +81,7 @@ def lr_find(
     if not diverged > 1:
         raise ArgumentError(f"lr_find: diverged must be above 1, not {diverged!r}")
     if optimizer.whole_batch:
-        raise ArgumentError(f"lr_find: {type(optimizer).__name__} finds its steps itself; lr=1 suits it")
+        raise ArgumentError(f"lr_find: {type(optimizer).__name__} chooses its step sizes itself; leave lr at 1")
     data = batches_of(data, batch_size, model)
     if hasattr(data, "__next__"):
         raise ArgumentError("lr_find: the data is an iterator, which would be used up; give Batches, a pair or a list")
@@ -102,7 +102,7 @@ def lr_find(
 
 
 def _sweep(run, lrs, batches, base, diverged):
-    """The loss at each rate, less what makes its batch easier or harder than others, until it explodes."""
+    """The loss at each rate, without the differences between batches, until it explodes."""
     smoothed = lowest = None
     mean = sum(base) / len(base)
     rates = [run.optimizer.rate(group) for group in run.optimizer.groups]
@@ -130,7 +130,7 @@ def _sweep(run, lrs, batches, base, diverged):
 
 
 def _endless(data):
-    """The batches, from the start again whenever they end."""
+    """The batches, over and over."""
     while True:
         empty = True
         for batch in data:

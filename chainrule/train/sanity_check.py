@@ -45,11 +45,11 @@ class Report(list[Finding]):
 def sanity_check(
     model: Module, batch: tuple[Any, Any], loss: Callable[..., Any] | None = None, steps: int = 300, lr: float = 0.01
 ) -> Report:
-    """Check a model on one batch (x, y); afterwards model and random generators are as before.
+    """Check a model on one batch (x, y); afterwards model and random generators are restored.
 
     1. The loss at the start is near that of guessing: ln K for K classes, else that of the best of a few constants; not
        far above it (weights too large), nor far below (the target leaks into the input).
-    2. Every parameter gets a gradient that is not 0 throughout.
+    2. Every parameter gets a gradient that is not all zero.
     3. The output depends on the input, and each example's output on that example only.
     4. The model can overfit the batch: `steps` steps of Adam bring the loss below a tenth.
 
@@ -126,8 +126,8 @@ def _gradients(model, loss, x, y, named):
     missing = [name for name, p in named.items() if p.grad is None]
     zero = [name for name, p in named.items() if p.grad is not None and not np.any(_host(p.grad))]
     bad = [name for name, p in named.items() if p.grad is not None and not np.isfinite(_host(p.grad)).all()]
-    faults = [(missing, "none for"), (zero, "0 throughout for"), (bad, "not finite for")]
-    faults = [f"{words} {', '.join(names)}" for names, words in faults if names]
+    faults = [(missing, "none"), (zero, "all zero"), (bad, "not finite")]
+    faults = [f"{fault}: {', '.join(names)}" for names, fault in faults if names]
     return Finding(check, not faults, "; ".join(faults) or f"{len(named)} of {len(named)}")
 
 

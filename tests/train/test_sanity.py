@@ -113,33 +113,33 @@ def test_the_model_in_which_bugs_are_planted_is_healthy_without():
 def test_a_parameter_that_the_output_does_not_use_is_named():
     model = Planted(healthy)
     model.forgotten = nn.Parameter([1.0])
-    assert failed(model) == {GRADIENT: "none for forgotten"}
+    assert failed(model) == {GRADIENT: "none: forgotten"}
 
 
 def test_a_layer_that_is_skipped_is_named():
     model = Planted(lambda model, x: model.second(cr.tanh(model.skip(x))))
     model.skip = nn.Linear(4, 32)
-    assert failed(model) == {GRADIENT: "none for first.weight, first.bias"}
+    assert failed(model) == {GRADIENT: "none: first.weight, first.bias"}
 
 
 def test_dead_units_are_named():
     model = nn.MLP([4, 32, 3])
     model.layers[0].bias.assign(np.full(32, -1000.0))
     found = failed(model)
-    assert found[GRADIENT] == "0 throughout for layers.0.weight, layers.0.bias, layers.1.weight"
+    assert found[GRADIENT] == "all zero: layers.0.weight, layers.0.bias, layers.1.weight"
     assert found[DEPENDS] == "all 24 examples give the same output"
 
 
 def test_a_detached_layer_is_named():
     model = Planted(lambda model, x: model.second(cr.tanh(model.first(x)).detach()))
-    assert failed(model)[GRADIENT] == "none for first.weight, first.bias"
+    assert failed(model)[GRADIENT] == "none: first.weight, first.bias"
 
 
 def test_a_gradient_that_is_no_number_is_named():
     model = Planted(lambda model, x: healthy(model, x) + cr.sqrt(cr.absolute(model.first.bias)).sum())
     with np.errstate(all="ignore"):
         found = failed(model)
-    assert found[GRADIENT] == "not finite for first.bias"
+    assert found[GRADIENT] == "not finite: first.bias"
     assert "first.bias" in found[LEARN]
 
 
@@ -227,7 +227,7 @@ def test_the_report_reads_as_text():
     model = Planted(healthy)
     model.forgotten = nn.Parameter([1.0])
     lines = repr(cr.sanity_check(model, (X, LABELS))).splitlines()
-    assert lines[1] == "FAIL  every parameter gets a gradient: none for forgotten"
+    assert lines[1] == "FAIL  every parameter gets a gradient: none: forgotten"
     assert [line[:6] for line in lines] == ["ok    ", "FAIL  ", "ok    ", "ok    ", "ok    "]
 
 

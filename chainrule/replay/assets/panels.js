@@ -2,7 +2,7 @@
 
 const panel = (name) => document.getElementById(name);
 
-/** No such panel; a line under the facts says why, if there is a reason. */
+/** Hides a panel; a line under the facts says why, if there is a reason. */
 function explain(name, reason) {
   panel(name).hidden = true;
   if (reason) say(`No ${panel(name).querySelector("h2").textContent.toLowerCase()}: ${reason}`);
