@@ -66,12 +66,12 @@ def _curves(f, x):
 
     Raises: ArgumentError if f does not work element by element.
     """
-    y, pull = vjp(f, x)
+    y, backward = vjp(f, x)
     if y.shape != x.shape or not np.allclose(f(tensor(x[:, None])).numpy()[:, 0], y.numpy(), equal_nan=True):
         raise ArgumentError(
             f"activations: {name_of(f)} does not work element by element, so it is no curve; leave it out"
         )
-    return y.numpy(), pull(np.ones_like(x)).numpy()
+    return y.numpy(), backward(np.ones_like(x)).numpy()
 
 
 def _broken(x, y):
