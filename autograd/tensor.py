@@ -215,7 +215,7 @@ class Tensor(TensorMethods):
 
     def numpy(self) -> np.ndarray:
         """A NumPy copy of the values, on the host."""
-        return owner(self._data).to_numpy(self._data)
+        return owner(self._data).read(self._data)
 
     def item(self) -> Any:
         """The single value as a Python number.
@@ -412,4 +412,4 @@ def to_host(operation, data, backend):
             )
         return data.numpy()
     home = owner_or_none(data)
-    return data if home is None or home.on_host else home.to_numpy(data)
+    return data if home is None or home.on_host else home.read(data)

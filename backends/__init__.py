@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
@@ -14,7 +14,19 @@ from .base import Backend, DeviceError
 from .cpu import Cpu
 from .scalar import Scalar
 
-__all__ = ["Backend", "available", "default", "get", "move", "owner", "register", "registered", "unregister", "use"]
+__all__ = [
+    "Backend",
+    "available",
+    "check",
+    "default",
+    "get",
+    "move",
+    "owner",
+    "register",
+    "registered",
+    "unregister",
+    "use",
+]
 
 OWNERS: dict[type, Backend] = {}  # array type -> backend; the hot path reads it directly
 _BACKENDS: dict[str, Backend] = {}
@@ -169,7 +181,22 @@ def move(array: Any, source: Backend, target: Backend) -> Any:
     """A copy of `array` on backend `target`, through the host."""
     if source is target:
         return array
-    return target.from_numpy(source.to_numpy(array))
+    return target.from_numpy(source.read(array))
+
+
+def check(ok: Any, error: Callable[[str], Exception], given: Callable[[], str] = str) -> bool:
+    """Raise `error(given())` unless `ok`, a truth value or an array of one, is true: the way to check values.
+
+    On a device nobody waits: the check is noted, and the next reading of a value raises. Returns whether `ok` is known.
+
+    Example:
+        >>> import chainrule as cr
+        >>> low = cr.tensor([3.0, -1.0]).data.min()
+        >>> cr.backends.check(low >= 0, lambda text: cr.ArgumentError(f"needs numbers ≥ 0{text}"), lambda: f", given {low}")
+        Traceback (most recent call last):
+        chainrule.autograd.errors.ArgumentError: needs numbers ≥ 0, given -1.0
+    """
+    return (_BACKENDS["cpu"] if isinstance(ok, bool) else owner(ok)).check(ok, error, given)
 
 
 register("scalar", Scalar())

@@ -1,5 +1,7 @@
 """What chainrule asks of the owner of arrays: the whole contract of a backend."""
 
+from functools import reduce
+from operator import and_
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,6 @@ class Backend:
         array_type: the type of this backend's arrays; results of `xp` that are not of this type are wrapped.
         types: every type that dispatches here (the array type, and array scalars where the namespace makes them).
         on_host: whether Python can read values here without a transfer from a device.
-        compile: turns a recorded program into a callable, or None where programs are run call by call.
     """
 
     name: str = ""
@@ -30,7 +31,6 @@ class Backend:
     array_type: type = object
     types: tuple = ()
     on_host = False
-    compile: Any = None
 
     def asarray(self, data, dtype=None, copy=False):
         """An array of this backend holding `data`; shares memory where it can, unless `copy`."""
@@ -50,6 +50,31 @@ class Backend:
         """A NumPy copy on the host."""
         raise NotImplementedError(f"backend {self.name!r} must define to_numpy")
 
+    def check(self, ok, error, given=str):
+        """Raise `error(text)` unless `ok`, an array of one truth value, is true. Returns whether it is known to be.
+
+        `error` makes the exception; `given()` is called on the host alone, and adds to its text what was found there.
+        Where values are not at hand, the host does not wait for them: the check is noted, and raises at the next `read`.
+        """
+        if self.on_host:
+            if not ok:
+                raise error(given())
+            return True
+        noted, text = (
+            self.__dict__.setdefault("_checks", {}),
+            str(error("")),
+        )  # by what they say, so they do not pile up
+        noted[text] = noted[text][0] & ok if text in noted else ok, error
+        return False
+
+    def read(self, array):
+        """A NumPy copy on the host; raises what an earlier check has found."""
+        values, noted = self.to_numpy(array), [*self.__dict__.pop("_checks", {}).values()]
+        if noted and not self.to_numpy(reduce(and_, [ok for ok, _ in noted])):
+            error = next(error for ok, error in noted if not self.to_numpy(ok))
+            raise error(f"; found when device {self.name!r} was next read, since checks do not wait for it")
+        return values
+
     def from_numpy(self, array):
         """A copy of a NumPy array on this backend."""
         return self.asarray(array, copy=True)
@@ -60,7 +85,7 @@ class Backend:
         return array
 
     def random_bits(self, key, counter, n):
-        """`n` uint64 words of the Philox4x64-10 stream of `key`, from word `counter` on.
+        """`n` uint64 words of the Philox4x64-10 stream of `key`, from word `counter` on: a number, or an array of one.
 
         Every backend returns the same words. This one makes them on the host and moves them.
         """
@@ -87,6 +112,6 @@ def philox(key, counter, n):
     Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011. NumPy's own generator makes the
     words; it steps its counter before each block of four, hence the block number less one.
     """
-    block, skip = divmod(counter, 4)
+    block, skip = divmod(int(counter), 4)
     bits = np.random.Philox(key=key, counter=(block - 1) % 2**256)
     return bits.random_raw(skip + n)[skip:]

@@ -27,21 +27,22 @@ class Cuda(Backend):
         self.xp = cupy
         self.array_type = cupy.ndarray
         self.types = (cupy.ndarray,)
-        self._philox = None
+        self._philox = {}  # the kernel, by what its counter is
 
     def to_numpy(self, array):
         return self.xp.asnumpy(array)
 
     def random_bits(self, key, counter, n):
-        if self._philox is None:
-            self._philox = self.xp.ElementwiseKernel(
-                "uint64 key, uint64 first",
+        raw = isinstance(counter, self.xp.ndarray)  # then nobody on the host knows it, as in a captured graph
+        if raw not in self._philox:
+            self._philox[raw] = self.xp.ElementwiseKernel(
+                f"uint64 key, {'raw ' * raw}uint64 first",
                 "uint64 bits",
-                "bits = philox_word(first + i, key)",
-                "chainrule_philox",
+                f"bits = philox_word(first{'[0]' * raw} + i, key)",
+                "chainrule_philox_from_array" if raw else "chainrule_philox",
                 preamble=PHILOX,
             )
-        return self._philox(key, counter, size=n)
+        return self._philox[raw](key, counter, size=n)
 
     def synchronize(self):
         self.xp.cuda.get_current_stream().synchronize()

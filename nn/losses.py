@@ -19,6 +19,7 @@ from ..autograd.primitive import ELEMENTWISE, primitive
 from ..autograd.samples import indices, on, reals, unit
 from ..autograd.tensor import Tensor, owner, owner_or_none, raw
 from ..autograd.typing import ArrayLike
+from ..backends import check
 
 _ROUNDING = 0.01  # by how much a sum of probabilities may miss 1: float16 keeps three digits of each
 _REDUCTIONS = {"mean": mean, "sum": sum_, "none": lambda values: values}
@@ -114,11 +115,11 @@ def bce(probability: ArrayLike, target: ArrayLike, reduction: str = "mean") -> T
 
     Shape: both the same.
     Domain: probabilities and targets in [0, 1].
-    Raises: as `mse`; ArgumentError if one is outside [0, 1] (checked where values can be read for free).
+    Raises: as `mse`; ArgumentError if one is outside [0, 1] (on a GPU when a value is next read).
     """
     probability, target = _pair("bce", probability, target)
-    _refuse_outside_unit("bce: probabilities", probability, "for raw scores use bce_with_logits")
-    _refuse_outside_unit("bce: targets", target, "0 and 1 say no and yes")
+    _check_in_unit("bce: probabilities", probability, "for raw scores use bce_with_logits")
+    _check_in_unit("bce: targets", target, "0 and 1 say no and yes")
     return _reduced(binary_entropy(probability, target), reduction)
 
 
@@ -131,11 +132,11 @@ def bce_with_logits(
 
     Shape: both the same.
     Domain: targets in [0, 1].
-    Raises: as `mse`; ArgumentError unless 0 ≤ label_smoothing < 1, or if a target is outside [0, 1] (checked where
-        values can be read for free).
+    Raises: as `mse`; ArgumentError unless 0 ≤ label_smoothing < 1, or if a target is outside [0, 1] (on a GPU
+        when a value is next read).
     """
     logit, target = _pair("bce_with_logits", logit, target)
-    _refuse_outside_unit("bce_with_logits: targets", target, "0 and 1 say no and yes")
+    _check_in_unit("bce_with_logits: targets", target, "0 and 1 say no and yes")
     smoothing = fraction("bce_with_logits", "label_smoothing", label_smoothing)
     # softplus(z) - y z would be one softplus less, and for y = 1 lose all digits of a small loss
     if_one, if_zero = softplus(-logit), softplus(logit)
@@ -145,14 +146,15 @@ def bce_with_logits(
     return _reduced(losses, reduction)
 
 
-def _refuse_outside_unit(what, values, advice):
-    """Raise if values that can be read for free are outside [0, 1]."""
-    if not _readable(values):
-        return
+def _check_in_unit(what, values, advice):
+    """Every one of `values` must lie in [0, 1]; nan passes."""
     values = raw(values)
     low, high = (values, values) if isinstance(values, (int, float)) else (values.min(), values.max())
-    if low < 0 or high > 1:
-        raise ArgumentError(f"{what} must lie in [0, 1], given {low:.6g} to {high:.6g}; {advice}")
+    check(
+        (low >= 0) & (high <= 1) | (low != low),
+        lambda given: ArgumentError(f"{what} must lie in [0, 1]{given}; {advice}"),
+        lambda: f", given {low:.6g} to {high:.6g}",
+    )
 
 
 def cross_entropy(
@@ -166,9 +168,8 @@ def cross_entropy(
     Shape: logits (…, K); target (…) of class indices, or (…, K) of probabilities, then with K > 1 and an axis of
         examples; without reduction (…).
     Raises: ShapeError if the shapes do not fit or the batch is empty; DtypeError for class indices that are not
-        integers; ArgumentError for an index outside [0, K) (where values cannot be read for free, as on a GPU, such a
-        row's loss is nan instead), for probabilities below 0 or whose sum is not 1 (checked where they can be read for
-        free), or unless 0 ≤ label_smoothing < 1.
+        integers; ArgumentError for an index outside [0, K), for probabilities below 0 or whose sum is not 1 (on a GPU both
+        when a value is next read), or unless 0 ≤ label_smoothing < 1.
     Source: label smoothing: Szegedy et al., "Rethinking the Inception architecture for computer vision" (2016), section 7.
     Example:
         >>> import chainrule as cr
@@ -186,7 +187,7 @@ def cross_entropy(
                 f"cross_entropy: probabilities need logits (n, K), a score for each class, given {logits.shape}; for a yes "
                 "or no for each example use bce_with_logits"
             )
-        _refuse_non_probabilities(target)
+        _check_probabilities(target)
         target = target * (1 - smoothing) + smoothing / classes if smoothing else target
         return _reduced(soft_entropy(logits, target), reduction)
     if target.shape != logits.shape[:-1]:
@@ -200,28 +201,29 @@ def cross_entropy(
         raise DtypeError(f"cross_entropy: class indices must be integers, not {target.dtype}; use target.to('int64')")
     index = raw(target)
     entropy = partial(_smooth_class_entropy, smoothing=smoothing) if smoothing else class_entropy
-    if _readable(target):
-        low, high = index.min(), index.max()
-        if low < 0 or high >= classes:
-            raise ArgumentError(f"cross_entropy: class indices must lie in [0, {classes}), given {low} to {high}")
-        return _reduced(entropy(logits, index), reduction)
-    inside = (index >= 0) & (index < classes)
-    return _reduced(where(inside, entropy(logits, index * inside), float("nan")), reduction)
+    low, high = index.min(), index.max()
+    if not check(
+        (low >= 0) & (high < classes),
+        lambda given: ArgumentError(f"cross_entropy: class indices must lie in [0, {classes}){given}"),
+        lambda: f", given {low} to {high}",
+    ):
+        index = index * ((index >= 0) & (index < classes))  # until the check is read, no row reads another's memory
+    return _reduced(entropy(logits, index), reduction)
 
 
-def _refuse_non_probabilities(target):
-    """Raise if rows that can be read for free are below 0 or do not add up to 1, give or take what rounding does."""
-    if not _readable(target):
-        return
+def _check_probabilities(target):
+    """Every row must be at least 0 and add up to 1, give or take what rounding does."""
     target = raw(target)
     low, sums = target.min(), target.sum(axis=-1, dtype=np.promote_types(target.dtype, "float32"))
-    worst = sums.flat[abs(sums - 1).argmax()]
-    if not (low >= 0 and abs(worst - 1) <= _ROUNDING):
-        raise ArgumentError(
-            "cross_entropy: the probabilities of each row must be at least 0 and add up to 1, given "
-            + (f"{low:.6g}" if low < 0 else f"a row with the sum {worst:.6g}")
-            + "; give class indices, or for one yes or no for each class use bce_with_logits"
-        )
+    off = abs(sums - 1)
+    check(
+        (low >= 0) & (off.max() <= _ROUNDING),
+        lambda given: ArgumentError(
+            f"cross_entropy: the probabilities of each row must be at least 0 and add up to 1{given}; "
+            "give class indices, or for one yes or no for each class use bce_with_logits"
+        ),
+        lambda: f", given {low:.6g}" if low < 0 else f", given a row with the sum {sums.flat[off.argmax()]:.6g}",
+    )
 
 
 def _softmax_less_truth(logits, index, out):
@@ -304,11 +306,6 @@ def _smooth_class_entropy(logits, index, smoothing):
     xp, classes = owner(index).xp, logits.shape[-1]
     truth = (index[..., None] == xp.arange(classes)).astype(logits.dtype)
     return soft_entropy(logits, truth * (1 - smoothing) + smoothing / classes)
-
-
-def _readable(x):
-    """Whether looking at the values costs no transfer from a device."""
-    return isinstance(x, (int, float)) or owner(raw(x)).on_host
 
 
 LOSSES = {f.__name__: f for f in (mse, l1, huber, bce, bce_with_logits, cross_entropy)}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...backends import owner
+from ...backends import check, owner
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
@@ -162,9 +162,12 @@ def one_hot(indices: ArrayLike, num_classes: int, dtype: DType | None = None) ->
     if indices.dtype.kind not in "iu":
         raise DtypeError(f"one_hot: indices must be integers, not {indices.dtype}")
     backend = owner(indices)
-    if indices.size and not 0 <= int(min_(indices)) <= int(max_(indices)) < num_classes:
-        raise ArgumentError(
-            f"one_hot: indices must lie in [0, {num_classes}); given {int(min_(indices))} to {int(max_(indices))}"
+    if indices.size:
+        low, high = min_(indices), max_(indices)
+        check(
+            (low >= 0) & (high < num_classes),
+            lambda given: ArgumentError(f"one_hot: indices must lie in [0, {num_classes}){given}"),
+            lambda: f", given {low} to {high}",
         )
     hits = indices[..., None] == backend.xp.arange(num_classes)
     return Tensor._wrap(hits.astype(np.dtype(dtype) if dtype is not None else default_dtype()))

@@ -30,7 +30,7 @@ def check_finite(name, array):
     backend = owner(array)
     finite = np.isfinite(array) if isinstance(array, float) else backend.xp.isfinite(array)
     if not bool(finite.all()):
-        bad = ~np.asarray(finite if backend.on_host else backend.to_numpy(finite))
+        bad = ~backend.to_numpy(finite)
         count = "1 value is" if bad.sum() == 1 else f"{bad.sum()} values are"
         raise ArgumentError(f"{name}: {count} not finite{places(bad)}; remove such rows, or fill in the values")
 

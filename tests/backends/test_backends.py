@@ -559,6 +559,47 @@ def exists(module, name):
     return True
 
 
+# ---- checks of values, and counters, that nobody waits for
+
+
+def negative(given):
+    return cr.ArgumentError(f"no number below 0{given}")
+
+
+def test_a_check_on_the_host_raises_at_once_with_what_was_given():
+    with pytest.raises(cr.ArgumentError, match="no number below 0, given -1"):
+        cr.backends.check(np.min([2, -1]) >= 0, negative, lambda: ", given -1")
+
+
+def test_a_check_says_whether_it_is_known_to_hold(strict):
+    assert cr.backends.check(True, negative)
+    assert not cr.backends.check(cr.ones((), device=strict).data > 0, negative)
+
+
+def test_a_failed_check_on_a_device_raises_once_whatever_is_read_next(strict):
+    x, other = cr.tensor([2.0, -1.0], device=strict), cr.ones(2, device=strict)
+    with device_double.forbid_syncs():
+        cr.backends.check((x.data >= 0).all(), negative)
+        cr.backends.check((other.data >= 0).all(), negative)  # a later check of the same kind hides nothing
+    with pytest.raises(cr.ArgumentError, match="no number below 0; found when device 'strict' was next read"):
+        other.tolist()
+    assert other.tolist() == [1, 1]
+
+
+def test_checks_that_say_the_same_do_not_pile_up(strict):
+    for _ in range(5):
+        cr.backends.check(cr.ones((), device=strict).data > 0, negative)
+    assert len(cr.backends.get(strict)._checks) == 1
+
+
+def test_random_words_come_from_a_counter_on_the_device_too(device):
+    backend = cr.backends.get(device)
+    for counter in (0, 5, 2**32 + 1):
+        array = backend.asarray(np.array(counter, np.uint64))
+        words = backend.to_numpy(backend.random_bits(7, array, 9))
+        assert words.tolist() == philox(7, counter, 9).tolist()
+
+
 # ---- the kernel for random words, compiled
 
 
@@ -571,7 +612,7 @@ def kernel():
         given.update(inputs=inputs, outputs=outputs, operation=operation, preamble=preamble)
         return lambda *args, size: None
 
-    Cuda(SimpleNamespace(ndarray=object, ElementwiseKernel=record)).random_bits(0, 0, 1)
+    Cuda(SimpleNamespace(ndarray=np.ndarray, ElementwiseKernel=record)).random_bits(0, 0, 1)
     assert given["inputs"].replace("uint64", "unsigned long long") == "unsigned long long key, unsigned long long first"
     assert given["outputs"] == "uint64 bits"
     return f"""

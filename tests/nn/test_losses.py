@@ -460,10 +460,12 @@ def test_rounded_probabilities_pass(dtype):
     np.testing.assert_allclose(losses, exact, rtol=8 * np.finfo(dtype).eps)
 
 
-def test_probabilities_on_a_device_are_not_read(strict):
+def test_wrong_probabilities_on_a_device_raise_when_a_value_is_read(strict):
     target = cr.tensor([[0.5, 1.5]], device=strict)
     with device_double.forbid_syncs():
         loss = nn.cross_entropy(cr.zeros((1, 2), device=strict), target)
+    with pytest.raises(cr.ArgumentError, match="add up to 1; found when device 'strict' was next read"):
+        loss.item()
     assert loss.item() == pytest.approx(2 * np.log(2))
 
 
@@ -565,9 +567,14 @@ def test_a_smoothed_loss_on_a_device_is_that_of_the_cpu_and_never_makes_the_host
     np.testing.assert_allclose(there.grad.numpy(), here.grad.numpy(), rtol=1e-12)
 
 
-def test_a_class_out_of_range_gives_nan_on_a_device_with_smoothing_too(strict):
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_class_out_of_range_on_a_device_raises_when_a_value_is_read(strict, smoothing):
     z, index = cr.tensor(logits(3, 4), device=strict), cr.tensor([0, 4, -1], device=strict)
-    assert np.isnan(nn.cross_entropy(z, index, "none", label_smoothing=0.1).numpy()).tolist() == [False, True, True]
+    with device_double.forbid_syncs():
+        nn.cross_entropy(z, index, label_smoothing=smoothing)
+        nn.cross_entropy(z, cr.zeros(3, "int64", strict), label_smoothing=smoothing)  # the next batch is all right
+    with pytest.raises(cr.ArgumentError, match=r"class indices must lie in \[0, 4\); found when device 'strict'"):
+        z.numpy()
 
 
 # ---- bad input to every loss
