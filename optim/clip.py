@@ -7,6 +7,7 @@ import numpy as np
 from ..autograd.arguments import positive
 from ..autograd.errors import ArgumentError, DeviceError, GraphError
 from ..autograd.tensor import Tensor, owner
+from ..backends import check
 from .flat import gradient, label_of, sum_of_squares
 from .options import Parameters
 
@@ -37,7 +38,7 @@ def clip_grad_norm(params: Parameters, max_norm: float) -> Tensor:
 
     Shape: as in grad_norm.
     Raises: ArgumentError if max_norm is no finite number above 0; GraphError if no parameter has a gradient, or if one
-        is nan or infinite, naming the parameter (where values can be read for free; on a GPU nan spreads to all);
+        is nan or infinite, naming the parameter (on a GPU when a value is next read);
         DeviceError if they are on several devices. Nothing has changed then.
     Source: Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013), algorithm 1.
     Example:
@@ -50,9 +51,7 @@ def clip_grad_norm(params: Parameters, max_norm: float) -> Tensor:
     positive("clip_grad_norm", "max_norm", max_norm)
     backend, found = _gradients("clip_grad_norm", params)
     norm = _norm(found)
-    if backend.on_host and not np.isfinite(norm):
-        check_finite("clip_grad_norm", [(label, g) for label, _, g in found])
-        raise GraphError("clip_grad_norm: the gradients are so large that their norm overflows; scale the loss down")
+    check_finite("clip_grad_norm", backend.xp.isfinite(norm), [(label, g) for label, _, g in found])
     if not backend.on_host or norm > max_norm:  # on a device a factor of 1 costs less than to look
         scale = max_norm / norm if backend.on_host else backend.xp.minimum(max_norm / norm, 1.0)
         for _, p, g in found:
@@ -79,25 +78,26 @@ def clip_grad_value(params: Parameters, limit: float) -> None:
     """
     positive("clip_grad_value", "limit", limit)
     backend, found = _gradients("clip_grad_value", params)
-    if backend.on_host:
-        check_finite("clip_grad_value", [(label, g) for label, _, g in found])
+    check_finite("clip_grad_value", backend.xp.isfinite(_norm(found)), [(label, g) for label, _, g in found])
     for _, p, g in found:
         p.grad = Tensor._wrap(backend.asarray(g.clip(-limit, limit)))
 
 
-def check_finite(operation, found, now="nothing was changed"):
-    """Check that no gradient is nan or infinite, of pairs (label of the parameter, gradient as an array on the host).
+def check_finite(operation, ok, found, now="nothing was changed"):
+    """Check `ok`, whether all gradients are finite, of pairs (label of the parameter, gradient as an array).
 
-    Raises: GraphError that names the first that is.
+    Raises: GraphError that, on the host, names the first that is not; see chainrule.backends.check.
     """
-    for label, g in found:
-        if not np.isfinite(g).all():
-            nans, infs = int(np.isnan(g).sum()), int(np.isinf(g).sum())
-            raise GraphError(
-                f"{operation}: the gradient of parameter {label} has {nans} nan and {infs} infinite of {g.size} "
-                f"elements; {now}. Look for log or division at 0 and overflow in the loss; a lower learning rate or "
-                "scaled inputs often help"
-            )
+
+    def given():
+        for label, g in found:
+            if not np.isfinite(g).all():
+                nans, infs = int(np.isnan(g).sum()), int(np.isinf(g).sum())
+                return f", but the gradient of parameter {label} has {nans} nan and {infs} infinite of {g.size} elements; {now}"
+        return ", but they are so large that their norm overflows; scale the loss down"
+
+    advice = "Look for log or division at 0 and overflow in the loss; a lower learning rate or scaled inputs often help"
+    check(ok, lambda text: GraphError(f"{operation}: every gradient must be finite{text}. {advice}"), given)
 
 
 def named(operation, params):

@@ -210,7 +210,7 @@ class LBFGS(Optimizer):
             return
         to_numpy = self._flat.backend.to_numpy
         held = [(self._label(i), to_numpy(g)) for i, p in enumerate(self.params) if (g := gradient(p)) is not None]
-        check_finite("LBFGS.step", held, RESTORED)
+        check_finite("LBFGS.step", all(np.isfinite(g).all() for _, g in held), held, RESTORED)
         raise GraphError(f"LBFGS.step: the loss is {at.loss}; {RESTORED}. A lower lr or a line search often helps")
 
     def _number(self, value):

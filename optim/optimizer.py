@@ -14,7 +14,7 @@ import numpy as np
 
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.grad_mode import enable_grad
-from ..autograd.tensor import Tensor, owner, raw
+from ..autograd.tensor import Tensor, owner
 from .clip import check_finite
 from .flat import buffers, gradient, label_of, sum_of_squares
 from .group import groups_of
@@ -99,8 +99,8 @@ class Optimizer:
         `closure` computes the loss and its gradients anew (zero_grad, forward, backward) and returns the loss, which
         step then returns. Most optimisers need none.
 
-        Raises: GraphError if no parameter has a gradient, or if one is nan or infinite (naming the parameter; checked
-            where values can be read for free, so not on a GPU); nothing has changed then.
+        Raises: GraphError if no parameter has a gradient, or if one is nan or infinite (naming the parameter); nothing
+            has changed then. On a GPU that is found when a value is next read, and the parameters have changed.
         """
         value = None
         if closure is not None:
@@ -191,17 +191,17 @@ class Optimizer:
         return label_of(i, self.params[i], self._names.get(i))
 
     def _checked_squares(self, gradients):
-        """The sum of the squares of each flat gradient; raises if one that can be read for free is not finite."""
+        """The sum of the squares of each flat gradient, which must be finite."""
         with np.errstate(over="ignore"):
             squares = [sum_of_squares([g]) for g in gradients]
-        if all(isfinite(s) for s in squares if owner(s).on_host):
-            return squares
-        held = [(self._label(i), np.asarray(gradient(p))) for i, p in enumerate(self.params) if _on_host(p)]
-        check_finite(f"{self._kind}.step", held)
-        return [  # the squares only overflowed
-            sum_of_squares([g], np.longdouble) if owner(g).on_host else s
-            for g, s in zip(gradients, squares, strict=True)
-        ]
+        for i, (g, s) in enumerate(zip(gradients, squares, strict=True)):
+            if owner(s).on_host and isfinite(s):  # which tells without another look at the gradient
+                continue
+            held = ((self._label(k), np.asarray(gradient(p))) for k, p in enumerate(self.params) if p.grad is not None)
+            check_finite(f"{self._kind}.step", owner(g).xp.isfinite(g).all(), held)
+            if owner(s).on_host:  # the squares only overflowed
+                squares[i] = sum_of_squares([g], np.longdouble)
+        return squares
 
     def _check_parameters(self):
         first = {}
@@ -227,8 +227,3 @@ class Optimizer:
                 "is each used in the loss? (said once; requires_grad=False freezes a parameter silently)",
                 stacklevel=3,
             )
-
-
-def _on_host(p):
-    """Whether p has a gradient that can be read for free."""
-    return gradient(p) is not None and owner(raw(p)).on_host

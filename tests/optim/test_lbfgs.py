@@ -408,7 +408,7 @@ def test_a_line_search_turns_back_where_the_loss_is_bad(bad):
 def test_a_line_search_that_finds_nothing_finite_says_so_and_restores_the_start():
     w = cr.tensor([4.0], dtype="float64", requires_grad=True)
     optimizer = LBFGS([w], line_search="strong_wolfe")
-    with pytest.raises(cr.GraphError, match="LBFGS.step: the gradient of parameter 0"):
+    with pytest.raises(cr.GraphError, match="LBFGS.step: .* the gradient of parameter 0"):
         optimizer.step(closure_of(beyond(4.0 - 1e-12, math.nan), w, optimizer, cr.tensor))
     assert w.item() == 4.0
 

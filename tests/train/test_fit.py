@@ -551,7 +551,7 @@ def test_no_batches_are_refused():
 
 
 def test_a_nan_in_the_gradients_is_an_error_at_once():
-    with pytest.raises(cr.GraphError, match=r"Adam.step: the gradient of parameter .* nan"):
+    with pytest.raises(cr.GraphError, match=r"Adam.step: .* the gradient of parameter .* nan"):
         train(loss=lambda prediction, y: nn.cross_entropy(prediction, y) * float("nan"))
 
 
