@@ -89,8 +89,8 @@ class Generator:
             words = backend.random_bits(key, counter + start, min(PIECE, n - start))
             values = make((words >> (64 - bits)).astype(np.float64) * 2.0**-bits)
             pieces.append(values if backend.array_type is float else values.astype(dtype))
-        whole = pieces[0] if len(pieces) == 1 else backend.xp.concatenate(pieces)
-        result = Tensor._wrap(backend.asarray(whole.reshape(shape)))
+        values = pieces[0] if len(pieces) == 1 else backend.xp.concatenate(pieces)
+        result = Tensor._wrap(backend.asarray(values.reshape(shape)))
         result.requires_grad = requires_grad
         return result
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..autograd.arguments import number
+from ..autograd.arguments import number, whole_number
 from ..autograd.errors import ArgumentError, CheckpointError
 from ..autograd.tensor import Tensor
 from .group import Group
@@ -111,4 +111,4 @@ def _entry_faults(label, wanted, entry):
 
 
 def _count(value):
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 0
+    return whole_number(value) and value >= 0
