@@ -41,7 +41,7 @@ Metric: TypeAlias = str | Callable[..., Any]  # a name, or a function of (predic
 
 
 def accuracy(prediction: ArrayLike, target: ArrayLike, threshold: float | None = None) -> float:
-    """The share of examples whose class was predicted.
+    """The fraction of examples whose class was predicted.
 
     Shape: prediction (n, K) of scores, target (n,) of class indices; or both (n,), see above.
     Raises: ShapeError if the target has another shape; ArgumentError for NaN, for targets that are no classes, or if
@@ -58,7 +58,7 @@ def accuracy(prediction: ArrayLike, target: ArrayLike, threshold: float | None =
 
 
 def top_k(prediction: ArrayLike, target: ArrayLike, k: int = 5) -> float:
-    """The share of examples whose class is among the k with the largest scores. Among equal scores, later classes win.
+    """The fraction of examples whose class is among the k with the largest scores. Among equal scores, later classes win.
 
     Shape: prediction (n, K), target (n,) of class indices.
     Raises: as `accuracy`; ArgumentError unless 1 ≤ k < K: all classes always hold the right one.
@@ -77,7 +77,7 @@ def top_k(prediction: ArrayLike, target: ArrayLike, k: int = 5) -> float:
 def precision(
     prediction: ArrayLike, target: ArrayLike, average: str | None = "binary", threshold: float | None = None
 ) -> Any:
-    """Of the examples predicted as a class, the share that are of it: TP / (TP + FP), 0 where none was predicted.
+    """Of the examples predicted as a class, the fraction that belong to it: TP / (TP + FP), 0 where none was predicted.
 
     average="binary" looks at class 1 of two; "macro" is the mean over the classes that occur, "weighted" the same with
     the classes' numbers of examples as weights, "micro" counts all classes together; None gives one number for each
@@ -91,7 +91,7 @@ def precision(
 def recall(
     prediction: ArrayLike, target: ArrayLike, average: str | None = "binary", threshold: float | None = None
 ) -> Any:
-    """Of the examples of a class, the share that were predicted as it: TP / (TP + FN), 0 where there are none.
+    """Of the examples of a class, the fraction that were predicted as it: TP / (TP + FN), 0 where there are none.
 
     Average, Shape, Raises: as `precision`.
     """
@@ -165,7 +165,7 @@ def roc_auc(prediction: ArrayLike, target: ArrayLike) -> float:
 
 
 def r2(prediction: ArrayLike, target: ArrayLike) -> float:
-    """The share of the target's variance that was predicted: 1 - Σ (target - prediction)² / Σ (target - mean)².
+    """The fraction of the target's variance that was predicted: 1 - Σ (target - prediction)² / Σ (target - mean)².
 
     Of several columns, the mean. A column without variance counts 1 if it was predicted exactly, else 0.
 

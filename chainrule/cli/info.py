@@ -45,7 +45,7 @@ def facts():
 
 
 def known(find, *args):
-    """What `find` finds out, or why it cannot: a report must come out also where something is broken."""
+    """What `find` finds, or why it fails, so that there is a report also where something is broken."""
     try:
         return find(*args)
     except Exception as error:

@@ -6,7 +6,7 @@ from ..autograd.errors import ArgumentError
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but a mistake is an ArgumentError like any other, options are written out, and help keeps its lines."""
+    """argparse, but its errors are ArgumentErrors, options cannot be abbreviated, and help keeps its line breaks."""
 
     def __init__(self, command, description, usage=None):
         super().__init__(

@@ -60,7 +60,7 @@ class Attempt:
         return [self._as_array("backward", name, d, case) for name, d in zip(wanted, result, strict=True)]
 
     def misordered(self, part):
-        """What to say if a function calls an argument by the name of another one; None if it does not."""
+        """The message for a function that names its parameters in another order; None if it does not."""
         names, function = self.task.arguments(part), self.given[part]
         own = _parameters(function) if callable(function) else None
         if own is None or len(own.parameters) != len(names):

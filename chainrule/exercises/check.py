@@ -108,7 +108,7 @@ def used_twice(attempt):
 
 
 def _used_on_two_inputs(attempt):
-    """First both forward, then both backward, as on a tape: what belongs to the first must still be there then."""
+    """Both forward calls, then both backward, as on a tape: the arrays of the first call must still be intact."""
     task, attempt.keeping = attempt.task, True
     cases = [task.draw(task.shapes[1], seed) for seed in (1, 2)]
     outs = [attempt.forward(arrays, "") for arrays in cases]
@@ -187,13 +187,13 @@ def compare_extremes(attempt, arrays, size):
 
 
 def _check_shape(task, g, position, right, given, case, rows):
-    """Raise Wrong if a gradient has not the shape of the right one."""
+    """Raise Wrong if a gradient does not have the right shape."""
     if given.shape != right.shape:
         raise Wrong(diagnosis.of_gradient_shape(task, g, position, right, given), case, rows)
 
 
 def _telling_values(attempt, arrays):
-    """(arrays, expected, got) for the diagnosis: of an array in place of one number, if that fails as well."""
+    """(arrays, expected, got) for the diagnosis: those of an array rather than of one number, if it fails too."""
     task = attempt.task
     shapes = task.shapes[-1]
     for candidate in [arrays] if arrays[0].ndim else [task.draw(shapes), arrays]:

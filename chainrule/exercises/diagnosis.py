@@ -73,7 +73,7 @@ def of_gradient(task, position, arrays, g, out, right, given, wrong, otherwise=N
 
 
 def of_kink(task, position, arrays, least, largest, wrong):
-    """A gradient that is none of those that a kink allows, from the `least` to the `largest`."""
+    """A gradient outside the range that a kink allows, from `least` to `largest`."""
     name = task.gradients[position]
     ends = f"{number(least[wrong][0])} and {number(largest[wrong][0])}"
     return (
@@ -83,7 +83,7 @@ def of_kink(task, position, arrays, least, largest, wrong):
 
 
 def of_tie(task):
-    """Gradients that are right one by one, but together are too much or too little."""
+    """Gradients at a tie, each of them allowed, but not their sum."""
     total = " + ".join(task.gradients)
     return (
         f"Where {' = '.join(task.wanted)} the operands share g: moved together they change out once, so {total} "
@@ -140,7 +140,7 @@ def _other_gradients(task, position, arrays, g, out, right):
 
 
 def _wrong_powers(task, arrays, name, right):
-    """An operand that is a factor or divisor once too often, or once too seldom."""
+    """An operand that is a factor or divisor one time too many or too few."""
     for x, a in zip(task.inputs, arrays, strict=True):
         if task.elementwise and len(arrays) > 1 and a.shape == right.shape and a.dtype != bool:
             yield right * a, f"This is {x} times what {name} should be: divide it by {x} once more."
@@ -209,7 +209,7 @@ def _part(task, arrays, wrong):
 
 
 def _overflow(names, arrays, got, broken):
-    """Where an inf or nan appeared that has no place there."""
+    """Where inf or nan came out that should not."""
     came = f"{number(got[broken][0])} came out {_where(names, arrays, broken)}".rstrip()
     return f"{came}: something on the way overflows, as exp(1000) does, or is divided by 0."
 

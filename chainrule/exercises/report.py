@@ -112,7 +112,7 @@ def _grid(a, columns):
 
 
 def _digits(rows, marks):
-    """As few digits as tell the wrong numbers from the right ones."""
+    """The fewest digits that distinguish wrong numbers from right ones."""
     arrays = dict(rows)
     for label, mask in marks.items():
         pairs = list(zip(arrays[label][mask], arrays[label.replace("got", "expected")][mask], strict=True))

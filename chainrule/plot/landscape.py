@@ -130,7 +130,7 @@ class Plane:
         return self.at(loss, x, y, points.reshape(-1, 2)).reshape(points.shape[:2])
 
     def at(self, loss, x, y, points):
-        """The loss at each point (alpha, beta) of the plane, with the weights put back afterwards."""
+        """The loss at each point (alpha, beta) of the plane, with the weights restored afterwards."""
         weights = {name: self.parameters[name].detach() for name in self.directions}
         with inference(self.model), np.errstate(over="ignore", invalid="ignore"):  # far out a loss may well be infinite
             try:

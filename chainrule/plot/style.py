@@ -94,6 +94,6 @@ def series(i):
 
 
 def legend(ax, **options):
-    """A legend, of an Axes or a figure, that lets the data shine through. The options are those of ax.legend."""
+    """A half-transparent legend of an Axes or a figure. The options are those of ax.legend."""
     options = {"loc": "best", "fontsize": 9, "labelcolor": INK, "framealpha": 0.85, "edgecolor": "none"} | options
     return ax.legend(**options)

@@ -87,13 +87,13 @@ def _byte(numbers):
 
 
 def places(numbers, scale):
-    """Numbers as places in [low, high], from 0 to 65535, as little-endian uint16."""
+    """Numbers as positions in [low, high], from 0 to 65535, as little-endian uint16."""
     low, high = scale
     return (65535 * ((numbers.astype(np.float64) - low) / (high - low)).clip(0, 1)).round().astype("<u2")
 
 
 def _probabilities(scores):
-    """Whether scores could be nothing else: in [0, 1], adding up to 1, and not all the same."""
+    """Whether scores look like probabilities: in [0, 1], adding up to 1, and not all the same."""
     adds_up = scores.shape[1] == 1 or np.allclose(scores.sum(axis=1), 1, atol=1e-3)
     return bool(adds_up and (scores >= 0).all() and (scores <= 1).all() and (scores != scores[0]).any())
 

@@ -128,7 +128,7 @@ class Layers:
 
     @no_grad()
     def snapshot(self, before):
-        """For each layer the norm of its gradient, and that of its last update over that of its weights before.
+        """For each layer [norm of its gradient, norm of its last update / norm of its weights before that].
 
         None where no gradient has arrived, where `before` is not known, and where all weights were 0.
         """
