@@ -1,8 +1,9 @@
-"""What numbers and flags given as arguments must be: each check returns the value, or says what must hold.
+"""What numbers, flags and names given as arguments must be: each check returns the value, or says what must hold.
 
 `owner` is the operation that was called, `name` the argument as the message shall call it.
 """
 
+from difflib import get_close_matches
 from math import inf, isfinite, nan
 from operator import index
 
@@ -84,3 +85,23 @@ def flag(owner, name, value):
     if not isinstance(value, (bool, np.bool_)):
         raise ArgumentError(f"{owner}: {name} must be True or False, not {value!r}")
     return bool(value)
+
+
+def choose(kind, name, known):
+    """Look `name` up in the mapping `known`, or raise an ArgumentError that lists what exists."""
+    try:
+        return known[name]
+    except (KeyError, TypeError):
+        names = ", ".join(sorted(map(repr, known)))
+        raise ArgumentError(f"unknown {kind} {name!r}: choose one of {names}") from None
+
+
+def meant(name, known):
+    """A question that names those of `known` that are spelt much like `name`, at most two; "" if none is.
+
+    Example:
+        >>> meant("thanh", ["exp", "tanh"])
+        "did you mean 'tanh'?"
+    """
+    close = get_close_matches(name, known, 2) if isinstance(name, str) else []
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else ""

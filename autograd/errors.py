@@ -1,7 +1,5 @@
 """The errors chainrule raises. Each message says: operation · what must hold · what was given · what to try."""
 
-from difflib import get_close_matches
-
 from ..backends.base import ChainruleError, DeviceError
 
 __all__ = [
@@ -15,7 +13,6 @@ __all__ = [
     "GraphError",
     "RuleError",
     "ShapeError",
-    "choose",
 ]
 
 
@@ -49,23 +46,3 @@ class DataError(ChainruleError, ValueError):
 
 class ArgumentError(ChainruleError, ValueError):
     """An argument is outside what the function accepts: an unknown name, a NaN rate, an empty batch."""
-
-
-def choose(kind, name, known):
-    """Look `name` up in the mapping `known`, or raise an ArgumentError that lists what exists."""
-    try:
-        return known[name]
-    except (KeyError, TypeError):
-        names = ", ".join(sorted(map(repr, known)))
-        raise ArgumentError(f"unknown {kind} {name!r}: choose one of {names}") from None
-
-
-def meant(name, known):
-    """A question that names those of `known` that are spelt much like `name`, at most two; "" if none is.
-
-    Example:
-        >>> meant("thanh", ["exp", "tanh"])
-        "did you mean 'tanh'?"
-    """
-    close = get_close_matches(name, known, 2) if isinstance(name, str) else []
-    return f"did you mean {' or '.join(map(repr, close))}?" if close else ""

@@ -11,7 +11,8 @@ from keyword import iskeyword
 from typing import Any
 from unicodedata import east_asian_width
 
-from .autograd.errors import ArgumentError, meant
+from .autograd.arguments import meant
+from .autograd.errors import ArgumentError
 from .autograd.primitive import COMPOSED, ELEMENTWISE, REGISTRY
 
 LENGTH = 10_000  # characters

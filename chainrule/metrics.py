@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .autograd.arguments import whole
-from .autograd.errors import ArgumentError, DtypeError, ShapeError, choose
+from .autograd.arguments import choose, whole
+from .autograd.errors import ArgumentError, DtypeError, ShapeError
 from .autograd.tensor import convert
 from .autograd.typing import ArrayLike
 from .backends import get

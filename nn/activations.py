@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ..autograd.errors import ArgumentError, choose
+from ..autograd.arguments import choose
+from ..autograd.errors import ArgumentError
 from ..autograd.ops.elementwise import erf, expm1, multiply, relu, sigmoid, softplus, tanh, where
 from ..autograd.ops.reduce import softmax
 from ..autograd.primitive import ELEMENTWISE, composed, primitive

@@ -9,7 +9,8 @@ from typing import TypeAlias
 import numpy as np
 
 from ..autograd import random
-from ..autograd.errors import ShapeError, choose
+from ..autograd.arguments import choose
+from ..autograd.errors import ShapeError
 from ..autograd.ops import creation
 from ..autograd.ops.creation import default_dtype, tensor
 from ..autograd.tensor import Tensor, raw

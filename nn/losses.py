@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.arguments import fraction
-from ..autograd.errors import ArgumentError, DtypeError, ShapeError, choose
+from ..autograd.arguments import choose, fraction
+from ..autograd.errors import ArgumentError, DtypeError, ShapeError
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.elementwise import absolute, clip, exp, log, maximum, softplus, square, where
 from ..autograd.ops.index import take_along_axis

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import repeat
 
-from ..autograd.errors import ArgumentError, choose
+from ..autograd.arguments import choose
+from ..autograd.errors import ArgumentError
 from .activations import Activation, identity, name_of
 from .activations import activation as find
 from .dropout import Dropout

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from ..autograd.arguments import positive, probability, whole
-from ..autograd.errors import ShapeError, choose
+from ..autograd.arguments import choose, positive, probability, whole
+from ..autograd.errors import ShapeError
 from ..autograd.ops.creation import asarray, ones, ones_like, zeros, zeros_like
 from ..autograd.ops.elementwise import sqrt, square
 from ..autograd.ops.reduce import mean

@@ -13,8 +13,8 @@ from itertools import accumulate
 from math import cos, inf, pi
 from typing import Any, ParamSpec, TypeAlias
 
-from ..autograd.arguments import not_negative, number, positive, whole
-from ..autograd.errors import ArgumentError, CheckpointError, choose
+from ..autograd.arguments import choose, not_negative, number, positive, whole
+from ..autograd.errors import ArgumentError, CheckpointError
 from .options import Rate
 from .plateau import ReduceOnPlateau
 

@@ -4,7 +4,8 @@ import os
 import sys
 
 from .. import __version__
-from ..autograd.errors import ChainruleError, choose
+from ..autograd.arguments import choose
+from ..autograd.errors import ChainruleError
 from . import demo, explain, info
 
 HELP = """\

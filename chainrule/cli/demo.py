@@ -4,7 +4,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from ..autograd import random
-from ..autograd.errors import ArgumentError, choose
+from ..autograd.arguments import choose
+from ..autograd.errors import ArgumentError
 from ..data import moons
 from ..metrics import accuracy
 from ..nn import MLP, bce_with_logits

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..autograd.arguments import whole_number
-from ..autograd.errors import ArgumentError, DataError, DtypeError, choose
+from ..autograd.arguments import choose, whole_number
+from ..autograd.errors import ArgumentError, DataError, DtypeError
 from ..autograd.ops.creation import default_dtype, dtype_of
 from ..autograd.typing import DType, FilePath
 

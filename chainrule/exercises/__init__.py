@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import overload
 
-from ..autograd.errors import ArgumentError, meant
+from ..autograd.arguments import meant
+from ..autograd.errors import ArgumentError
 from .catalogue import Exercise, exercises
 
 __all__ = ["Catalogue", "Exercise", "exercise"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd.arguments import finite, whole
-from ..autograd.errors import ArgumentError, ShapeError, choose
+from ..autograd.arguments import choose, finite, whole
+from ..autograd.errors import ArgumentError, ShapeError
 from .canvas import axes
 from .inputs import host
 from .style import COLORS, INK, MUTED, count, decades, dress, legend, series

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd.arguments import positive, whole
-from ..autograd.errors import ArgumentError, CheckpointError, ShapeError, choose
+from ..autograd.arguments import choose, positive, whole
+from ..autograd.errors import ArgumentError, CheckpointError, ShapeError
 from ..autograd.ops.creation import tensor
 from ..autograd.ops.elementwise import sqrt
 from ..autograd.random import Generator

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd.arguments import finite, whole, whole_number
-from ..autograd.errors import ArgumentError, ShapeError, choose
+from ..autograd.arguments import choose, finite, whole, whole_number
+from ..autograd.errors import ArgumentError, ShapeError
 from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import tensor
 from . import canvas, style

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..autograd.errors import choose
+from ..autograd.arguments import choose
 
 EXPECTED = {"logits": True, "probabilities": False, "values": False}  # what a loss may expect, and whether it is logits
 CLASSES = 128  # more, with their certainty, do not fit into a byte

@@ -15,8 +15,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import nn, optim
-from ..autograd.arguments import number
-from ..autograd.errors import ArgumentError, choose
+from ..autograd.arguments import choose, number
+from ..autograd.errors import ArgumentError
 from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import asarray
 from ..autograd.random import Generator

@@ -3,7 +3,8 @@
 import shutil
 from contextlib import suppress
 
-from ...autograd.errors import GraphError, choose
+from ...autograd.arguments import choose
+from ...autograd.errors import GraphError
 from .columns import spans
 from .graphviz import by_dot, by_wasi
 from .layered import nested
