@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def bind():
             setattr(Tensor, reflected, _reflected(p.call))
     for name, function in functions().items():
         first = getattr(function, "primitive", None)
-        first = first.inputs[0] if first else function.__code__.co_varnames[:1] and function.__code__.co_varnames[0]
+        first = first.inputs[0] if first else next(iter(inspect.signature(function).parameters), None)
         if first == "x" and not hasattr(Tensor, name):
             setattr(Tensor, name, function)
     Tensor.abs = REGISTRY["absolute"].call

@@ -9,11 +9,13 @@ import inspect
 from collections.abc import Callable
 from functools import wraps
 from string import Formatter
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
+
+import numpy as np
 
 from .call import public
 from .call_errors import array_of
-from .errors import DtypeError, RuleError, ShapeError
+from .errors import RuleError, ShapeError
 from .plan import Plan, asked
 from .tensor import Tensor
 
@@ -164,29 +166,31 @@ def primitive(
     return declare
 
 
-def composed(fn: Function) -> Function:
-    """Enter a function made of primitives into the list of public functions."""
-    if fn.__code__.co_varnames[:1] == ("x",):
-        fn = _taking_lists(fn)
-    COMPOSED[fn.__name__.rstrip("_")] = fn
-    return fn
+@overload
+def composed(fn: Function) -> Function: ...
+@overload
+def composed(*, numbers: bool) -> Callable[[Function], Function]: ...
+def composed(fn=None, *, numbers=False):
+    """Enter a function made of primitives into the list of public functions.
 
+    Its parameters without annotation are arrays: lists become NumPy arrays, and so do single numbers, unless it takes
+    `numbers` as they are.
+    """
+    if fn is None:
+        return lambda fn: composed(fn, numbers=numbers)
+    parameters = inspect.signature(fn).parameters.values()
+    arrays = [q.name for q in parameters if q.annotation is q.empty and q.kind is q.POSITIONAL_OR_KEYWORD]
+    plain = (list, tuple) if numbers else (list, tuple, bool, int, float)
 
-def _taking_lists(fn):
-    """`fn(x, ...)` with lists as NumPy arrays, and a clear refusal of numbers where an array is needed."""
+    def prepared(a):
+        if not isinstance(a, plain):
+            return a
+        return array_of(fn, a, None)[0] if isinstance(a, (list, tuple)) else np.asarray(a)
 
     @wraps(fn)
-    def call(x, *args, **kwargs):
-        if isinstance(x, (list, tuple)):
-            x = array_of(fn, x, None)[0]
-        try:
-            return fn(x, *args, **kwargs)
-        except AttributeError as error:
-            plain = [a for a in (x, *args) if isinstance(a, (int, float, list, tuple))]
-            if not plain:
-                raise
-            raise DtypeError(
-                f"{fn.__name__}: needs tensors or arrays, was given {plain[0]!r}; try chainrule.tensor(...)"
-            ) from error
+    def call(*args, **kwargs):
+        args = [prepared(a) if i < len(arrays) else a for i, a in enumerate(args)]
+        return fn(*args, **{name: prepared(a) if name in arrays else a for name, a in kwargs.items()})
 
+    COMPOSED[fn.__name__.rstrip("_")] = call = call if arrays else fn
     return call

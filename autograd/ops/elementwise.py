@@ -408,7 +408,7 @@ def where(xp, condition, x, y):
     return xp.where(condition if hasattr(condition, "astype") else xp.asarray(condition), x, y)
 
 
-@composed
+@composed(numbers=True)
 def clip(x, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:
     """x kept between `min` and `max`; None leaves that side open.
 
