@@ -27,7 +27,7 @@ examples: $(GPU) $(VENV)/.with-examples  ## run every lesson and build runs/gall
 	@DEVICE="$(or $(DEVICE),cpu)" $(PY) examples/gallery.py
 
 test: $(GPU) $(VENV)/.with-dev  ## run the tests
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 $(ARGS)
 
 # variables that bind OpenBLAS to a kernel or a cache size would bind one side of the comparison only
 bench: $(GPU) $(VENV)/.with-bench  ## compare with PyTorch and micrograd, as ratios

@@ -79,6 +79,23 @@ def quick_collections():
     gc.freeze()
 
 
+# ---- several processes
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With pytest-xdist, one process runs the tests of a file, and one runs all that look at what the examples made."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return "examples" if Path(file).stem.startswith(("test_examples", "test_lessons")) else file
+
+    config.option.loadscopereorder = False  # as they come, the long ones are not the last
+    return ByFile(config, log)
+
+
 # ---- a clean slate
 
 
