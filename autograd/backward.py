@@ -36,7 +36,7 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
             if saved is None:  # the watch does without this node
                 continue
         values, parents = (g, *saved), node.parents
-        for i, rule, select in node.plan.pulls:
+        for i, rule, select in node.plan.vjps:
             parent = parents[i]
             try:
                 part = rule(*values) if select is None else rule(*select(values))
@@ -97,7 +97,7 @@ def leading_to(sources, order):
 
 def pull(node, slot, saved):
     """One rule of one call as a function: a gradient of the call to its contribution to the operand at `slot`."""
-    rule, select = next((rule, select) for i, rule, select in node.plan.pulls if i == slot)
+    rule, select = next((rule, select) for i, rule, select in node.plan.vjps if i == slot)
 
     def contribution(g):
         values = (g, *saved) if select is None else select((g, *saved))

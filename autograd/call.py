@@ -11,7 +11,7 @@ from weakref import ref
 import numpy as np
 
 from ..backends import NUMBERS, OWNERS, owner
-from .call_errors import array_of, explain, mixed, refuse_odd_dtypes
+from .call_errors import array_of, explain, mixed, check_dtypes
 from .callsite import INSIDE
 from .grad_mode import recording, scope
 from .node import SMALL, Node
@@ -36,29 +36,29 @@ def public(p):
                 parents.append(node)
                 if node is not None:
                     mask |= bit
-                home = OWNERS[type(a)]
-                if home is not backend:
+                owning = OWNERS[type(a)]
+                if owning is not backend:
                     if backend is not None:
                         raise mixed(p, args)
-                    backend = home
+                    backend = owning
             else:
                 parents.append(None)
                 if type(a) not in NUMBERS:
-                    home = OWNERS.get(type(a))
-                    if home is None:
-                        a, home = array_of(p, a, backend)
+                    owning = OWNERS.get(type(a))
+                    if owning is None:
+                        a, owning = array_of(p, a, backend)
                     raws = True
-                    if home is not backend:
+                    if owning is not backend:
                         if backend is not None:
                             raise mixed(p, args)
-                        backend = home
+                        backend = owning
             arrays.append(a)
             bit <<= 1
         if backend is None:  # numbers only
             backend = OWNERS[np.ndarray if any(isinstance(a, np.generic) for a in arrays) else float]
         if tensor is not None:
             if raws:
-                refuse_odd_dtypes(p, arrays)
+                check_dtypes(p, arrays)
             if backend.array_type is float:
                 arrays = [a if type(a) in (float, bool) else float(a) for a in arrays]
         try:
@@ -176,10 +176,10 @@ def _binary(p, general):
 
 
 def settle(out, backend):
-    """A result that is not an array of `backend`: an array scalar is made one, a moved array has a new home."""
-    home = OWNERS.get(type(out), backend)
-    if home is not backend and type(out) is home.array_type:
-        return out, home
+    """A result that is not an array of `backend`: an array scalar is made one, a moved array has another backend."""
+    owning = OWNERS.get(type(out), backend)
+    if owning is not backend and type(out) is owning.array_type:
+        return out, owning
     return backend.asarray(out), backend
 
 

@@ -26,7 +26,7 @@ def array_of(p, data, backend):
     return data, owner(data)
 
 
-def refuse_odd_dtypes(p, arrays):
+def check_dtypes(p, arrays):
     """A DtypeError for plain arrays of text, objects or complex numbers."""
     for a in arrays:
         if masked(a):

@@ -32,7 +32,7 @@ def push(node, incoming):
         return p.call(*parts, **node.options)
     kept = dict(zip(node.plan.links, values, strict=True))
     total = None
-    for i, rule, select in node.plan.pulls if p.jvp == ELEMENTWISE else node.plan.pushes:
+    for i, rule, select in node.plan.vjps if p.jvp == ELEMENTWISE else node.plan.jvps:
         if i not in incoming:
             continue
         if p.jvp == MULTILINEAR:

@@ -15,22 +15,22 @@ class Plan:
         keep: one function (arrays, out, options) -> value for each thing saved.
         links: for each thing saved, the input position it came from, "out", "all" (every input), or None.
         arrays: the positions of the inputs that are saved.
-        pulls: (position, rule, select) where select picks the rule's arguments from (g, *saved); None picks all.
-        pushes: the same for forward mode.
+        vjps: (position, rule, select) where select picks the rule's arguments from (g, *saved); None picks all.
+        jvps: the same for forward mode.
         fast: picks what is saved from (*inputs, out), where that is all there is to do.
     """
 
-    __slots__ = ("tracked", "keep", "links", "arrays", "pulls", "pushes", "slots", "fast")
+    __slots__ = ("tracked", "keep", "links", "arrays", "vjps", "jvps", "slots", "fast")
 
     def __init__(self, primitive, count, mask):
         names = primitive.inputs[:1] * count if primitive.variadic else primitive.inputs
         self.tracked = [i for i in range(count) if mask >> i & 1 and names[i] in primitive.vjp]
         self.keep, self.links, self.slots = [], [], {}
-        self.pulls = [self._ready(primitive, primitive.vjp[names[i]], i) for i in self.tracked]
-        pushes = primitive.jvp if isinstance(primitive.jvp, dict) else primitive.vjp
-        self.pushes = [self._ready(primitive, pushes[names[i]], i) for i in self.tracked]
+        self.vjps = [self._ready(primitive, primitive.vjp[names[i]], i) for i in self.tracked]
+        forward = primitive.jvp if isinstance(primitive.jvp, dict) else primitive.vjp
+        self.jvps = [self._ready(primitive, forward[names[i]], i) for i in self.tracked]
         everything = list(range(len(self.slots) + 1))
-        for rules in (self.pulls, self.pushes):
+        for rules in (self.vjps, self.jvps):
             rules[:] = [(i, rule, None if wanted == everything else _select(wanted)) for i, rule, wanted in rules]
         held = [range(count) if link == "all" else [link] for link in self.links]
         self.arrays = sorted({i for group in held for i in group if isinstance(i, int)})

@@ -39,7 +39,7 @@ class Primitive:
         fn: the array code, `fn(xp, *arrays, **options)`.
         inputs: the names of the arrays; one name and `variadic` for any number of them.
         options: the keyword-only arguments with their defaults (inspect.Parameter.empty: required).
-        vjp: for each differentiable input, the rule that turns the output's gradient g into its share.
+        vjp: for each differentiable input, the rule that turns the gradient g of the output into its contribution.
         jvp: ELEMENTWISE, LINEAR, MULTILINEAR, or for each input the rule that turns its tangent t into the output's.
         symbol: the label in pictures, and the operator it is bound to.
         samples: where gradients can be checked (samples.py).

@@ -411,5 +411,5 @@ def to_host(operation, data, backend):
                 "use chainrule.stack(...), or detach() it"
             )
         return data.numpy()
-    home = owner_or_none(data)
-    return data if home is None or home.on_host else home.read(data)
+    owning = owner_or_none(data)
+    return data if owning is None or owning.on_host else owning.read(data)

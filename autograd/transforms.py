@@ -140,9 +140,9 @@ def grad(f, argnums=0):
 
 
 def vjp(f: Callable[..., Any], *inputs: ArrayLike) -> tuple[Tensor, Callable[[ArrayLike], Any]]:
-    """f(*inputs) and the function that pulls a gradient of it back to the inputs.
+    """f(*inputs), and the function from a gradient of it to the gradients of the inputs.
 
-    Shape: the pulled-back gradients have the shapes of the inputs; one input gives one Tensor, several a tuple.
+    Shape: the gradients have the shapes of the inputs; one input gives one Tensor, several a tuple.
     Example:
         >>> import chainrule as cr
         >>> y, pull = cr.vjp(lambda x: x * x, cr.tensor([1.0, 2.0]))

@@ -52,7 +52,7 @@ def register(name: str, backend: Backend) -> None:
             raise DeviceError(f"register: {kind.__name__} arrays already belong to device {OWNERS[kind].name!r}")
     backend.name = name
     _BACKENDS[name] = backend
-    inferred = [kind for kind, home in OWNERS.items() if kind not in home.types and issubclass(kind, backend.types)]
+    inferred = [kind for kind, known in OWNERS.items() if kind not in known.types and issubclass(kind, backend.types)]
     OWNERS.update(dict.fromkeys([*backend.types, *inferred], backend))
 
 
@@ -66,7 +66,7 @@ def _is_dtype(name):
 def unregister(name: str) -> None:
     """Take a registered backend away again."""
     backend = _BACKENDS.pop(name)
-    for kind in [kind for kind, home in OWNERS.items() if home is backend]:  # subclasses met on the way, too
+    for kind in [kind for kind, known in OWNERS.items() if known is backend]:  # subclasses met on the way, too
         del OWNERS[kind]
 
 

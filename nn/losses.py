@@ -231,10 +231,10 @@ def _softmax_less_truth(logits, index, out):
     if not isinstance(logits, Tensor) and not isinstance(out, Tensor):  # arrays: in place, in half the time
         xp, place = owner(logits).xp, _at(index)
         flat = logits.reshape(-1, logits.shape[-1])
-        share = flat - flat[place][:, None]  # one by one: their sum would lose the digits of out
-        share -= out.reshape(-1)[:, None]
-        xp.exp(share, out=share)[place] -= 1
-        return share.reshape(logits.shape)
+        slope = flat - flat[place][:, None]  # one by one: their sum would lose the digits of out
+        slope -= out.reshape(-1)[:, None]
+        xp.exp(slope, out=slope)[place] -= 1
+        return slope.reshape(logits.shape)
     column = index[..., None]
     probability = exp(logits - take_along_axis(logits, column, -1) - out[..., None])
     return probability - (column == owner(index).xp.arange(logits.shape[-1]))

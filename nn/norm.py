@@ -69,13 +69,13 @@ def _to_x(g, x, weight, over, eps, known):
         return _slope(g * weight, x, over, eps)
     centred, inverse = _centred(x, over, eps, known)
     weight = weight.astype(centred.dtype, copy=False)
-    share = g * centred
-    centred *= _fast_mean(share, weight, over) * (inverse * inverse)
+    slope = g * centred
+    centred *= _fast_mean(slope, weight, over) * (inverse * inverse)
     centred += _fast_mean(g, weight, over)
-    share = owner(g).xp.multiply(g, weight, out=share)
-    share -= centred
-    share *= inverse
-    return share
+    slope = owner(g).xp.multiply(g, weight, out=slope)
+    slope -= centred
+    slope *= inverse
+    return slope
 
 
 def _to_weight(g, x, over, eps, known):

@@ -108,8 +108,8 @@ def _einsum_share(g, operands, operands_shape, position, subscripts):
     sizes = dict(zip(target, operands_shape[position], strict=True))
     letters = "".join(c for c in target if c in output or any(c in o for o in others))
     arrays = (g, *operands[:position], *operands[position + 1 :])
-    share = einsum_(*arrays, subscripts=",".join([output, *others]) + "->" + letters)
-    return _missing_axes(share, letters, target, sizes) if letters != target else share
+    part = einsum_(*arrays, subscripts=",".join([output, *others]) + "->" + letters)
+    return _missing_axes(part, letters, target, sizes) if letters != target else part
 
 
 def _einsum_push(t, operands, position, subscripts):

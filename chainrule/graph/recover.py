@@ -74,7 +74,7 @@ def contributions(root, seed, known):
         elif g is None:
             note = NO_GRADIENT
         form = known.get(node) if g is None else g
-        for slot, _, _ in node.plan.pulls:
+        for slot, _, _ in node.plan.vjps:
             parent, c = node.parents[slot], Contribution(node, slot, note=record.faults.get((node, slot), note))
             found.append(c)
             if saved is not None:
