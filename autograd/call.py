@@ -11,7 +11,7 @@ from weakref import ref
 import numpy as np
 
 from ..backends import NUMBERS, OWNERS, owner
-from .call_errors import array_of, explain, mixed, check_dtypes
+from .call_errors import array_of, check_dtypes, explain, mixed
 from .callsite import INSIDE
 from .grad_mode import recording, scope
 from .node import SMALL, Node
