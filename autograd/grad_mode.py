@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from contextlib import ContextDecorator
 from contextvars import ContextVar
+from itertools import count
 from typing import Any, Self
 
 _recording: ContextVar[bool] = ContextVar("chainrule_recording", default=True)
 recording = _recording.get
 
-# the modules whose forward pass is running, as (module, the same for the module around it), or None
+# the module call that is running in this thread, or None: (module, the call around it, its number). What is recorded
+# from enter(call) on, until leave(what that returned), belongs to it.
 _scope: ContextVar[tuple | None] = ContextVar("chainrule_scope", default=None)
-scope = _scope.get
-
-
-def enter(module):
-    """What is recorded from now on, in this thread, belongs to `module`, until leave(what this returned)."""
-    return _scope.set((module, _scope.get()))
-
-
-leave = _scope.reset
+scope, enter, leave = _scope.get, _scope.set, _scope.reset
+call_number = count().__next__  # calls are numbered in the order of time
 
 
 class no_grad(ContextDecorator):

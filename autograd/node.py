@@ -19,7 +19,7 @@ class Node:
         shape, dtype: of the output; dtype is None for a Python float.
         code, instruction: the user's line that made the call; `where` makes it readable.
         result: the output itself if small; for a larger one None, or a weak reference to its Tensor after retain_grad().
-        scope: the modules it was called in, as `scope()` gives them; None outside all modules.
+        scope: the module call it was made in, as grad_mode.scope() gives it; None outside all modules.
         grad: the gradient that backward() left here, for leaves and where result is not None.
         name: set by the user or by a module, for pictures and messages.
     """

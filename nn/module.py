@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..autograd.errors import CheckpointError, DtypeError
-from ..autograd.grad_mode import enter, leave, no_grad
+from ..autograd.grad_mode import call_number, enter, leave, no_grad, scope
 from ..autograd.ops.creation import tensor
 from ..autograd.tensor import Tensor, raw
 from ..autograd.typing import ArrayLike, DType
@@ -50,7 +50,7 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, ...)")
 
     def __call__(self, *inputs: Any, **options: Any) -> Tensor:
-        token = enter(self)  # pictures show what was computed in which module
+        token = enter((self, scope(), call_number()))  # pictures show what was computed in which call
         try:
             return self.forward(*inputs, **options)
         finally:

@@ -168,6 +168,7 @@ class _Writer:
     def recorded(self, node):
         """The Node of a recorded call or a leaf, and before it the constants that it uses."""
         constants = [None if type(p) is Recorded else self.constant(node, slot) for slot, p in enumerate(node.parents)]
+        module, calls = self.names.module(node)
         self.ids[node] = i = self.write(
             "operation" if node.primitive else "leaf",
             node.primitive,
@@ -179,7 +180,8 @@ class _Writer:
             grad=values(raw(node.grad)),
             total=values(self.totals.get(node)),
             line=place(node.code, node.instruction) if node.primitive else "",
-            module=self.names.module(node),
+            module=module,
+            calls=calls,
         )
         texts = rules(node.primitive) if node.primitive else {}
         for slot, parent in enumerate(node.parents):
@@ -211,6 +213,7 @@ class _Writer:
             total=None,
             line="",
             module=[],
+            calls=[],
         )
         if shared:
             self.ids[id(value)] = i

@@ -155,6 +155,7 @@ class _Opened:
                     grad=grad,
                     line=array.line,
                     module=array.module,
+                    calls=array.calls,
                 )
                 for j, (value, grad) in enumerate(zip(values, grads, strict=True))
             ]
@@ -204,6 +205,7 @@ class _Opened:
             grad=None,
             line=root.line,
             module=[],
+            calls=[],
             badges=["the rest of the graph"],
         )
         self.nodes[rest].total = Values((), seed.dtype, 1.0)

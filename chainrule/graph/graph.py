@@ -29,6 +29,7 @@ class Node:
         total: the gradient that one backward pass brings here, the sum of the contributions; None where unknown.
         line: the line that made the call, as `file.py:12, in loss`.
         module: the paths of the modules it was computed in, outermost first; for a parameter, those that hold it.
+        calls: for each of these modules the number of its call, from 1 on in the order of time; [] for a parameter.
         badges: what a learner should notice, in words, such as "NaN first here".
     """
 
@@ -47,6 +48,7 @@ class Node:
     total: Values | None
     line: str
     module: list[str]
+    calls: list[int]
     badges: list[str] = field(default_factory=list)
 
     @property

@@ -61,6 +61,12 @@ def from_dict(data, kind=GraphData):
     )
     if not nodes:
         raise DataError("from_json: nodes must not be empty; a graph has at least the traced value")
+    for node in nodes:
+        if node.calls and len(node.calls) != len(node.module):
+            raise DataError(
+                f"from_json: nodes[{node.id}].calls must have a number for each of its {len(node.module)} modules, or none; "
+                f"given {_brief(node.calls)}"
+            )
     for edge in edges:
         if not edge.source < edge.target < len(nodes):
             raise DataError(
@@ -296,6 +302,7 @@ NODE = {
     "total": _VALUES,
     "line": _TEXT,
     "module": _TEXTS,
+    "calls": _WHOLES,
     "badges": _TEXTS,
 }
 

@@ -1,5 +1,6 @@
 """What the user and the modules call the values of a graph, and in which modules they were computed."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from ..autograd.errors import ArgumentError
@@ -30,11 +31,13 @@ class Names:
         chosen = set(self.held) if all(isinstance(value, Tensor) for value in names.values()) else set()
         self._homes = {}  # a parameter's node -> the paths of the modules that hold it, outermost first
         self._places = {}  # (id of a model, id of a module in it) -> the module's path
-        self._chains = {}  # id of a scope -> the paths of its modules, outermost first
-        models = _models(nodes)
+        self._chains = {}  # id of a module call -> (path, number) of the calls around it and of itself, outermost first
+        calls = _calls(nodes)
+        models = {id(module): module for module, around, _ in calls if around is None}.values()  # each once
         for title, model in _titled(models, names):
             inside = {path for path, _ in model.named_modules()}
             self._explore(model, title, prefix=f"{title}." if len(models) > 1 or title in inside else "")
+        self._number(calls)
         self.asked = [node for node in self.held if node.plan is None and (node in chosen or node in self._homes)]
 
     def of(self, node):
@@ -47,8 +50,11 @@ class Names:
         return self.called.get(id(array), (None, True))[0]
 
     def module(self, node):
-        """The paths of the modules around a node, outermost first."""
-        return self._homes.get(node) or self._chain(node.scope)
+        """(the paths of the modules around a node, outermost first; the numbers of their calls). A parameter has no calls."""
+        if node in self._homes:
+            return self._homes[node], []
+        chain = self._chains.get(id(node.scope), ())
+        return [path for path, _ in chain], [number for _, number in chain]
 
     def _explore(self, model, title, prefix):
         """Take over the names of all that a model holds. Its own path is `title`, those inside begin with `prefix`."""
@@ -73,26 +79,25 @@ class Names:
                 self._homes.setdefault(tensor._node, around(path))
                 self.held[tensor._node] = tensor
 
-    def _chain(self, scope):
-        """The paths of the modules of a scope, outermost first."""
-        if scope is None:
-            return []
-        chain = self._chains.get(id(scope))
-        if chain is None:
-            modules, link = [], scope
-            while link is not None:
-                module, link = link
-                modules.append(module)
-            chain = []
-            for module in reversed(modules):
-                place = self._places.get((id(modules[-1]), id(module)))
-                if place is None:  # not found among the model's attributes: made inside forward, say
-                    place = free(f"{chain[-1]}.{type(module).__name__}", self.modules)
-                    self.modules[place] = type(module).__name__
-                    self._places[id(modules[-1]), id(module)] = place
-                chain.append(place)
-            self._chains[id(scope)] = chain
-        return chain
+    def _number(self, calls):
+        """Fill `_chains`: find the path of each call's module, and number the calls of each path from 1 on."""
+        models, counts = {}, Counter()  # id of a call -> the outermost module around it; path -> how many calls so far
+        for call in calls:
+            module, around, _ = call
+            models[id(call)] = model = module if around is None else models[id(around)]
+            chain = self._chains.get(id(around), [])
+            path = self._path(model, module, chain)
+            counts[path] += 1
+            self._chains[id(call)] = [*chain, (path, counts[path])]
+
+    def _path(self, model, module, chain):
+        """The path of a module of a model; one that is not found among its attributes, but was made inside a forward, say,
+        gets one behind that of the module around it, the last of the chain."""
+        key = id(model), id(module)
+        if key not in self._places:
+            self._places[key] = path = free(f"{chain[-1][0]}.{type(module).__name__}", self.modules)
+            self.modules[path] = type(module).__name__
+        return self._places[key]
 
 
 def _called(names):
@@ -104,16 +109,15 @@ def _called(names):
     return {key: (" = ".join([n for n in group if n[:1] != "_"] or group[:1]), False) for key, group in groups.items()}
 
 
-def _models(nodes):
-    """The outermost modules in which the nodes were recorded, each once."""
-    models = {}
+def _calls(nodes):
+    """The module calls in which the nodes were recorded, each once, in the order of time: behind those around it."""
+    calls = {}
     for node in nodes:
-        scope = node.scope
-        while scope is not None and scope[1] is not None:
-            scope = scope[1]
-        if scope is not None:
-            models.setdefault(id(scope[0]), scope[0])
-    return list(models.values())
+        call = node.scope
+        while call is not None and id(call) not in calls:
+            calls[id(call)] = call
+            _, call, _ = call
+    return sorted(calls.values(), key=lambda call: call[2])
 
 
 def _titled(models, names):

@@ -183,7 +183,44 @@ def test_a_number_is_where_it_is_used(recurrent):
 
 
 def test_a_module_that_is_called_again_later_is_one_box_for_each_call(recurrent):
-    assert titles(view(recurrent, depth=1)) == ["cell Cell"] * 3
+    assert sorted(titles(view(recurrent, depth=1))) == ["cell Cell, call 1", "cell Cell, call 2", "cell Cell, call 3"]
+
+
+def test_calls_with_nothing_between_them_are_boxes_of_their_own():
+    layer = cr.nn.Linear(2, 2)
+    shown = view(cr.trace(layer(layer(layer(cr.ones((1, 2))))), {"layer": layer}), depth=0)
+    assert titles(shown) == ["layer Linear, call 1"]  # which has the parameters; the others are one value each
+    assert len([box for box in shown.boxes if not box.is_group]) == 3
+
+
+def test_a_module_that_is_called_once_has_no_number(mlp):
+    assert not [title for title in titles(view(mlp, depth=0)) if "call" in title]
+
+
+def test_one_call_of_several_can_be_opened(recurrent):
+    second = view(recurrent, focus="cell, call 2")
+    assert {tuple(recurrent.nodes[i].calls) for i in drawn(second)} == {(1, 2), (1, 2, 2)}
+
+
+def test_all_calls_can_be_opened_together(recurrent):
+    calls = {recurrent.nodes[i].calls[1] for i in drawn(view(recurrent, focus="cell")) if recurrent.nodes[i].calls}
+    assert calls == {1, 2, 3}
+
+
+def test_a_weight_of_another_module_is_in_the_call_that_uses_it():
+    class Tied(cr.nn.Module):
+        def __init__(self):
+            self.inner = cr.nn.Linear(2, 2)
+
+        def forward(self, x):
+            return x @ self.inner.weight
+
+    tied = Tied()
+    graph = cr.trace(tied(tied(cr.ones((1, 2)))), {"tied": tied})
+    shown = view(graph)
+    (weight,) = (box for box in shown.boxes if box.members == [graph.node("inner.weight").id])
+    inner = shown.frames[weight.frame]
+    assert (inner.title, shown.frames[inner.parent].title) == ("inner Linear", "tied Tied, call 1")
 
 
 def test_calls_of_one_module_make_no_cycle(recurrent):
@@ -193,7 +230,7 @@ def test_calls_of_one_module_make_no_cycle(recurrent):
 
 
 def test_parameters_are_with_the_first_call(recurrent):
-    first, *others = [box for box in view(recurrent, depth=1).boxes if box.is_group]
+    first, *others = sorted((box for box in view(recurrent, depth=1).boxes if box.is_group), key=lambda box: box.title)
     kinds = [{recurrent.nodes[i].kind for i in box.members} for box in (first, *others)]
     assert ["leaf" in kind for kind in kinds] == [True, False, False]
 

@@ -76,7 +76,7 @@ PROGRAMS = [scalars, shared_input, broadcasting, network, large, broken, options
 def by_hand(value):
     """A graph of one leaf with that value, and every field filled in that a trace could leave empty."""
     node = Node(0, "leaf", "leaf", "leaf", "x", "x", ["axis=0"], value.shape, value.dtype, "cpu", value, value, value,
-                "a.py:1, in f", ["m"], ["no path"])  # fmt: skip
+                "a.py:1, in f", ["m"], [1], ["no path"])  # fmt: skip
     return Graph([node], [], [], Values((), "", 1.0), False, {"m": "Linear"})
 
 
@@ -279,6 +279,7 @@ def change(path, value):
         (["order"], [0, 0], "order must name each edge once"),
         (["seed"], None, "seed must be an object"),
         (["ran"], "no", "ran must be true or false; given 'no'"),
+        (["nodes", 0, "calls"], [1], r"nodes\[0\]\.calls must have a number for each of its 0 modules, or none"),
         (["modules"], {"m": 1}, "modules must be an object of path: class name"),
         (["extra"], 1, r"the graph has the unknown \['extra'\]; docs/graph.schema.json"),
         (["edges", 0, "upstream"], 1, r"edges\[0\] has the unknown \['upstream'\]"),

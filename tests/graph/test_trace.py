@@ -355,6 +355,55 @@ def test_a_module_made_inside_forward_has_a_place():
     assert [n.module for n in graph.nodes if n.operation == "affine"] == [["Outer", "Outer.Linear"]]
 
 
+def module_calls(graph):
+    """The module calls of each operation, outermost first."""
+    return [list(zip(n.module, n.calls, strict=True)) for n in graph.nodes if n.kind == "operation"]
+
+
+def test_three_calls_of_one_layer_have_three_numbers():
+    layer = cr.nn.Linear(2, 2)
+    graph = cr.trace(layer(layer(layer(cr.ones((1, 2))))), {"layer": layer})
+    assert module_calls(graph) == [[("layer", 1)], [("layer", 2)], [("layer", 3)]]
+
+
+def test_calls_are_numbered_in_the_order_of_time():
+    layer = cr.nn.Linear(2, 2)
+    first, second = layer(cr.ones((1, 2))), layer(cr.zeros((1, 2)))
+    assert module_calls(cr.trace(second + first, {"layer": layer})) == [[("layer", 2)], [("layer", 1)], []]
+
+
+def test_what_one_call_computes_has_one_number():
+    model = cr.nn.MLP([2, 2, 1], activation="tanh")
+    graph = cr.trace(model(cr.ones((1, 2))) + model(cr.ones((1, 2))), {"model": model})
+    assert [chain[:1] for chain in module_calls(graph)] == [[("model", 1)]] * 3 + [[("model", 2)]] * 3 + [[]]
+
+
+def test_a_call_inside_a_call_of_the_same_module_has_a_number_of_its_own():
+    class Twice(cr.nn.Module):
+        def forward(self, x, times=2):
+            return self(x * 2.0, times - 1) if times else x * 3.0
+
+    graph = cr.trace(Twice()(cr.Value(1.0)))
+    chain = [("Twice", 1), ("Twice", 2), ("Twice", 3)]
+    assert module_calls(graph) == [chain[:1], chain[:2], chain]
+
+
+def test_a_parameter_belongs_to_no_single_call(network):
+    model, x, y = network
+    graph = cr.trace(cr.nn.mse(model(x), y))
+    assert [n.calls for n in graph.nodes if n.kind == "leaf"] == [[]] * 4
+
+
+def test_a_call_in_another_thread_has_a_number_of_its_own():
+    layer, results = cr.nn.Linear(2, 2), []
+    threads = [threading.Thread(target=lambda: results.append(layer(cr.ones((1, 2))))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert module_calls(cr.trace(results[0] + results[1], {"layer": layer})) == [[("layer", 1)], [("layer", 2)], []]
+
+
 def test_threads_do_not_see_each_others_modules():
     inside, go_on = threading.Event(), threading.Event()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ...autograd.arguments import whole
 from ...autograd.errors import ArgumentError
 from ..values import number
-from .calls import adopted, module_calls
+from .calls import adopted, called, module_calls
 
 LIMIT = 300  # boxes; larger graphs collapse by themselves
 BADGES = 3  # of a group that are shown
@@ -83,7 +83,7 @@ def view(graph, depth=None, focus=None):
     """The View of a graph, of at most LIMIT boxes.
 
     depth: how many levels of modules are drawn open, as frames; a module below is one box. None: as many as fit.
-    focus: the path of a module, or a source line or function that was made one box: shows what is inside it.
+    focus: the path of a module, or what Box.focus says of another box: shows what is inside it.
     Where modules do not help, what one source line computed becomes one box, or what one function did; and in the end
     only what is nearest to the result is shown.
 
@@ -109,7 +109,7 @@ def view(graph, depth=None, focus=None):
 
 def _inside(graph, chains, focus):
     """The ids of the nodes of a module, a source line or a function."""
-    module = [i for i, chain in chains.items() if any(path == focus for path, _ in chain)]
+    module = [i for i, chain in chains.items() if any(focus in (call[0], called(*call)) for call in chain)]
     if module:
         return module
     found = [node.id for node in graph.nodes if node.line and focus in (node.line, _function(node.line))]
@@ -123,8 +123,7 @@ def _inside(graph, chains, focus):
 
 def _below(chain, focus):
     """The part of a chain of modules within `focus`."""
-    paths = [path for path, _ in chain]
-    return chain[paths.index(focus) + 1 :] if focus in paths else ()
+    return next((chain[k + 1 :] for k, call in enumerate(chain) if focus in (call[0], called(*call))), ())
 
 
 def _function(line):
@@ -199,15 +198,15 @@ def _frame(graph, frames, chain):
     """The place of the innermost of a chain of modules in `frames`, {chain: (place, frame)}; missing ones are added."""
     place = None
     for k in range(1, len(chain) + 1):
-        path, _ = chain[k - 1]
-        place, _ = frames.setdefault(chain[:k], (len(frames), ModuleFrame(path, _title(graph, path), place)))
+        frame = ModuleFrame(chain[k - 1][0], _title(graph, *chain[k - 1]), place)
+        place, _ = frames.setdefault(chain[:k], (len(frames), frame))
     return place
 
 
-def _title(graph, path):
+def _title(graph, path, number):
     """`layers.0 Linear`; for a model that is called like its class, the class only."""
     kind = graph.modules.get(path, "")
-    return path if kind == path or not kind else f"{path} {kind}"
+    return called(path if kind == path or not kind else f"{path} {kind}", number)
 
 
 def _ends(graph, keys):
@@ -231,7 +230,7 @@ def _group(graph, key, ids, inputs, outputs):
     nodes = [graph.nodes[i] for i in ids]
     operations = sum(node.kind == "operation" for node in nodes)
     if isinstance(key, tuple):
-        title, focus = _title(graph, key[-1][0]), key[-1][0]
+        title, focus = _title(graph, *key[-1]), called(*key[-1])
     elif key == "earlier":
         title, focus = f"{len(ids):,} earlier values", None
     else:
