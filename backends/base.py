@@ -1,5 +1,8 @@
 """What chainrule asks of the owner of arrays: the whole contract of a backend."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from functools import reduce
 from operator import and_
 from typing import Any
@@ -29,28 +32,28 @@ class Backend:
     name: str = ""
     xp: Any = None
     array_type: type = object
-    types: tuple = ()
-    on_host = False
+    types: tuple[type, ...] = ()
+    on_host: bool = False
 
-    def asarray(self, data, dtype=None, copy=False):
+    def asarray(self, data: Any, dtype: Any = None, copy: bool = False) -> Any:
         """An array of this backend holding `data`; shares memory where it can, unless `copy`."""
         if copy:
             return self.xp.array(data, dtype=dtype)
         return self.xp.asarray(data, dtype=dtype)
 
-    def copy(self, array):
+    def copy(self, array: Any) -> Any:
         """A private copy that nobody else can write to."""
         return array.copy()
 
-    def frozen(self, array):
+    def frozen(self, array: Any) -> Any:
         """`array` in a form through which its memory cannot be changed: here a copy."""
         return self.copy(array)
 
-    def to_numpy(self, array):
+    def to_numpy(self, array: Any) -> np.ndarray:
         """A NumPy copy on the host."""
         raise NotImplementedError(f"backend {self.name!r} must define to_numpy")
 
-    def check(self, ok, error, given=str):
+    def check(self, ok: Any, error: Callable[[str], Exception], given: Callable[[], str] = str) -> bool:
         """Raise `error(text)` unless `ok`, an array of one truth value, is true. Returns whether it is known to be.
 
         `error` makes the exception; `given()` is called on the host alone, and adds to its text what was found there.
@@ -67,7 +70,7 @@ class Backend:
         noted[text] = noted[text][0] & ok if text in noted else ok, error
         return False
 
-    def read(self, array):
+    def read(self, array: Any) -> np.ndarray:
         """A NumPy copy on the host; raises what an earlier check has found."""
         values, noted = self.to_numpy(array), [*self.__dict__.pop("_checks", {}).values()]
         if noted and not self.to_numpy(reduce(and_, [ok for ok, _ in noted])):
@@ -75,30 +78,30 @@ class Backend:
             raise error(f"; found when device {self.name!r} was next read, since checks do not wait for it")
         return values
 
-    def from_numpy(self, array):
+    def from_numpy(self, array: np.ndarray) -> Any:
         """A copy of a NumPy array on this backend."""
         return self.asarray(array, copy=True)
 
-    def assign(self, array, value):
+    def assign(self, array: Any, value: Any) -> Any:
         """Write `value` into `array` in place and return the array that now holds it."""
         array[...] = value
         return array
 
-    def random_bits(self, key, counter, n):
+    def random_bits(self, key: int, counter: Any, n: int) -> Any:
         """`n` uint64 words of the Philox4x64-10 stream of `key`, from word `counter` on: a number, or an array of one.
 
         Every backend returns the same words. This one makes them on the host and moves them.
         """
         return self.from_numpy(philox(key, counter, n))
 
-    def synchronize(self):
+    def synchronize(self) -> None:
         """Wait until all work handed to this backend is done."""
 
-    def memory(self):
+    def memory(self) -> dict[str, int]:
         """Bytes in use, as a dict, or an empty one where the backend cannot tell."""
         return {}
 
-    def available(self):
+    def available(self) -> bool:
         """Whether arrays can be made here now."""
         return True
 

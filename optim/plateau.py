@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
+from typing import Any
 
 from ..autograd.arguments import not_negative, number, positive, whole
 from ..autograd.errors import ArgumentError, CheckpointError
@@ -33,6 +34,8 @@ class ReduceOnPlateau:
         0.5
     """
 
+    best: float | None
+
     def __init__(
         self,
         lr: float,
@@ -61,7 +64,7 @@ class ReduceOnPlateau:
     def __call__(self, step: int) -> float:
         return self.lr
 
-    def observe(self, row):
+    def observe(self, row: Any) -> None:
         """Take note of an epoch: its row of the history, or the number itself.
 
         Raises: ArgumentError if the row has no column of the name `monitor`, or if that is not a number.
@@ -78,11 +81,11 @@ class ReduceOnPlateau:
             self.lr = float(max(self.lr * self.factor, self.min_lr))
             self.waited, self.cooling = 0, self.cooldown
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """What it remembers, as a plain dict."""
         return {name: getattr(self, name) for name in ("lr", "best", "waited", "cooling")}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Load what state_dict() returned.
 
         Raises: CheckpointError if it is something else.

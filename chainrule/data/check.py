@@ -1,5 +1,9 @@
 """Checking data before it is used."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ..autograd.errors import ArgumentError
@@ -10,7 +14,7 @@ from ..backends import owner
 SHOWN = 5  # rows or columns that a message names
 
 
-def check_finite(name, array):
+def check_finite(name: str, array: Any) -> None:
     """Raise if an array holds NaN or infinity, which would turn every weight into NaN in one training step.
 
     Shape: any; `name` is what the message calls the array. Whole numbers are finite and cost nothing to check.

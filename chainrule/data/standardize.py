@@ -80,13 +80,13 @@ class Standardizer:
         result = formula(x, mean, scale).to(dtype)  # computed in float64
         return result if isinstance(given, Tensor) else raw(result)
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, np.ndarray]:
         """{"mean", "scale"} as NumPy arrays, which `chainrule.save` takes."""
-        if self.mean is None:
+        if self.mean is None or self.scale is None:
             raise ArgumentError("Standardizer.state_dict: it has not been fit; call fit(x_train) first")
         return {"mean": self.mean.copy(), "scale": self.scale.copy()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> Self:
         """Load what state_dict() returned.
 
         Raises: CheckpointError unless the state holds a finite mean and a positive scale of one shape.

@@ -1,15 +1,22 @@
 """A training run: its state between steps, and how that is saved and resumed."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from time import perf_counter
+from typing import Any
 from zlib import crc32
 
 from ..autograd import random
 from ..autograd.errors import ArgumentError, CheckpointError, GraphError
 from ..autograd.random import Generator
 from ..autograd.tensor import owner, raw
+from ..nn.module import Module
+from ..optim.optimizer import Optimizer
 from ..optim.schedule import Schedule
+from .callback import Callback
 from .evaluate import evaluate
 from .history import History
 
@@ -30,7 +37,18 @@ class Run:
         interrupted: whether Ctrl-C ends the run; mid_step: whether it did so in the middle of a step.
     """
 
-    def __init__(self, model, loss, optimizer, batches, validation, metrics, callbacks):
+    stop: str | None
+
+    def __init__(
+        self,
+        model: Module,
+        loss: Callable[..., Any],
+        optimizer: Optimizer,
+        batches: Any,
+        validation: dict[str, tuple[Any, Any]],
+        metrics: dict[str, Callable[..., Any]],
+        callbacks: list[Callback],
+    ):
         self.model, self.loss, self.optimizer, self.batches = model, loss, optimizer, batches
         self.validation, self.metrics, self.callbacks = validation, metrics, callbacks
         scores = [f"{part}_{name}" for part in validation for name in ("loss", *metrics)]
@@ -40,10 +58,8 @@ class Run:
         self.epoch, self.step, self.stop = 0, 0, None
         self.interrupted = self.mid_step = False
         self._sums = {"loss": 0.0, "examples": 0, "grad_norm": 0.0, "seconds": 0.0}
-        self._resumed, self._order = (
-            False,
-            None,
-        )  # resumed in the middle of an epoch; the generators at the epoch's start
+        self._resumed = False  # in the middle of an epoch
+        self._order: Any = None  # the generators at the epoch's start
         self._started = perf_counter()
 
     def call(self, method):
@@ -66,7 +82,7 @@ class Run:
                 self.interrupted = self.mid_step = True
 
     @property
-    def stop_reason(self):
+    def stop_reason(self) -> str | None:
         """Why the run ends after this step, in words; None if it does not."""
         return "Ctrl-C" if self.interrupted else self.stop
 
@@ -142,7 +158,7 @@ class Run:
 
     # ---- saving
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """All that is needed to resume, as nested dicts and lists that chainrule.save can write."""
         self._sums["seconds"] = perf_counter() - self._started
         return {
@@ -159,7 +175,7 @@ class Run:
             "callbacks": [{"kind": type(c).__name__, "state": s} for c in self.callbacks if (s := c.state_dict())],
         }
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Resume from what state_dict() returned; nothing changes if it does not fit.
 
         Raises: CheckpointError that says what does not fit.

@@ -74,7 +74,7 @@ def sanity_check(
     whole("sanity_check", "steps", steps)
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
     loss = loss or (cross_entropy if y.dtype.kind in "iu" else mse)
-    with restore_after(Run(model, loss, None, [], {}, {}, [])):
+    with restore_after(Run(model, loss, None, [], {}, {}, [])):  # type: ignore[arg-type]  # it takes no step
         model.eval()
         with no_grad():
             output = model(x)
