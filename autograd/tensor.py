@@ -12,10 +12,10 @@ from ..backends import get, owner
 from .callsite import user_line
 from .errors import DtypeError, GraphError, ShapeError
 from .node import SMALL, Node
+from .typing import ArrayLike
 
 if TYPE_CHECKING:
     from .operations import TensorMethods, ValueMethods
-    from .typing import ArrayLike
 else:
     TensorMethods = ValueMethods = object
 

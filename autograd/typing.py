@@ -1,21 +1,19 @@
 """The words of public signatures, defined once."""
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from os import PathLike
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from os import PathLike
-    from typing import Protocol
 
-    class SupportsArray(Protocol):
-        """What NumPy can make an array of: arrays and their scalars, Tensors, DataFrames."""
+class SupportsArray(Protocol):
+    """What NumPy can make an array of: arrays and their scalars, Tensors, DataFrames."""
 
-        def __array__(self, *args: Any, **options: Any) -> np.ndarray: ...
+    def __array__(self, *args: Any, **options: Any) -> np.ndarray: ...
 
 
-ArrayLike: TypeAlias = "SupportsArray | float | list[Any] | tuple[Any, ...]"  # what an operation takes
-Axis: TypeAlias = "int | tuple[int, ...] | None"  # one, several, or all axes
-Shape: TypeAlias = "int | tuple[int, ...] | list[int]"
-FilePath: TypeAlias = "str | PathLike[str]"
-DType: TypeAlias = "str | type[Any] | np.dtype[Any]"  # float, "float32", np.float32, x.dtype
+ArrayLike: TypeAlias = SupportsArray | float | list[Any] | tuple[Any, ...]  # what an operation takes
+Axis: TypeAlias = int | tuple[int, ...] | None  # one, several, or all axes
+Shape: TypeAlias = int | tuple[int, ...] | list[int]
+DType: TypeAlias = str | type[Any] | np.dtype[Any]  # float, "float32", np.float32, x.dtype
+FilePath: TypeAlias = str | PathLike[str]

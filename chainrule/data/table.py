@@ -1,7 +1,5 @@
 """Tables of numbers in text files (CSV)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from itertools import chain
