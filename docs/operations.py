@@ -59,15 +59,15 @@ class Operation:
         """Whether it takes Values."""
         return self.test or (self.primitive.jvp == ELEMENTWISE if self.primitive else len(self.arrays) == 1)
 
-    def text(self, types, self_is=None):
-        """The parameters, with the arrays in `types` by name. A method's first one is `self`."""
+    def text(self, types=None, method=False):
+        """The parameters, with the types of arrays by name where they are not ArrayLike. A method's first is `self`."""
         words = []
         for q in self.parameters:
-            annotation = types.get(q.name, "ArrayLike") if q in self.arrays else q.annotation
+            annotation = (types or {}).get(q.name, "ArrayLike") if q in self.arrays else q.annotation
             star = "*" if q.kind is q.VAR_POSITIONAL else ""
             default = "" if q.default is EMPTY else f" = {q.default!r}"
             words.append(f"{star}{q.name}: {annotation}{default}")
-        return ", ".join(words if self_is is None else ["self", *words[1:]])
+        return ", ".join(["self", *words[1:]] if method else words)
 
 
 def function_text(op):
@@ -85,7 +85,7 @@ def function_text(op):
         forms += [(op.text({x.name: "Tensor"}), "Tensor") for x in op.arrays]
     else:
         forms += [(op.text({x.name: "_T"}), op.result.replace("Tensor", "_T")) for x in op.arrays]
-    forms.append((op.text({}), "Any"))
+    forms.append((op.text(), "Any"))
     lines = [f"@overload\ndef {op.name}({text}) -> {result}:" for text, result in forms]
     return "\n".join([f"{lines[0]}\n    {op.summary}", *(f"{line} ..." for line in lines[1:])])
 
@@ -96,7 +96,7 @@ def method_text(name, op, result, reflected=False):
         return f"    def {name}(self, {op.arrays[0].name}: ArrayLike) -> {result}: ..."
     if name in ("__eq__", "__ne__"):
         return f"    def {name}(self, y: object) -> {result}: ..."
-    head = f"    def {name}({op.text({}, 'self')}) -> {result}:"
+    head = f"    def {name}({op.text(method=True)}) -> {result}:"
     return f"{head} ..." if name.startswith("__") else f"{head}\n        {op.summary}"
 
 
