@@ -13,7 +13,7 @@ GATES = ("relu", "maximum")  # let gradient through, or not
 WATCHED = {*LARGEST, *GATES}  # operations whose local derivatives badge() looks at
 
 FLAT = 0.05  # of the largest slope: below it, a unit is saturated
-SATURATED = 0.5  # share of the elements from which on it is worth a word
+SATURATED = 0.5  # a badge says so from this fraction of the elements on
 SMALL_RATIO = 1e-3  # of the last layer's gradient: below it, a layer hardly learns
 
 
@@ -25,7 +25,7 @@ def badge(graph, slopes=None):
     "dead: 7 of 8 units": for each example of the batch, the slope of these units is 0. A unit is a place on the last axis.
     "off: 7 of 8 units", "off": the same where there is only one example; "elements" where there is only one axis, which
     may be the units or the batch.
-    "saturated 94 %", "saturated": that share of the slopes is below 5 % of the function's largest, rounded down.
+    "saturated 94 %", "saturated": this percentage of the slopes is below 5 % of the function's largest, rounded down.
     "gradient 1e−5 of layers.1.weight's": root mean squares of the gradients of weights, below 1e-3; the other is the one
     that is used last.
     "gradient all 0": of a leaf of several elements.

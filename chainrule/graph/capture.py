@@ -55,10 +55,10 @@ def capture(x, names=None, elements=True):
         for c, edge in zip(found, backward, strict=True):
             writer.contributed(c, edge)
         if elements and len(order) <= OPENED:
-            pulls = {(c.node, c.slot): c.pull for c in found}
+            vjps = {(c.node, c.slot): c.pull for c in found}
             for node in order:
                 if node.primitive and not elementwise(node):
-                    writer.elements(node, slots, pulls)
+                    writer.elements(node, slots, vjps)
         for node, text in _changes(order, known, names.held):
             badges = writer.nodes[writer.ids[node]].badges
             badges += [text] if text not in badges else []
@@ -219,7 +219,7 @@ class _Writer:
             self.ids[id(value)] = i
         return i
 
-    def elements(self, node, slots, pulls):
+    def elements(self, node, slots, vjps):
         """Write the derivatives of single elements onto the edges of a call whose arrays are known and small."""
         arrays, out = operands(node, self.known), self.known.get(node)
         if out is None or any(a is None for a in arrays):
@@ -230,7 +230,7 @@ class _Writer:
         call = partial(node.primitive.fn, owner(out).xp, **node.options)
         for slot in range(len(arrays)):
             with suppress(Exception):  # a rule that fails is noted on the edge already
-                slots[self.ids[node], slot].jacobian = jacobian(call, arrays, slot, pulls.get((node, slot)))
+                slots[self.ids[node], slot].jacobian = jacobian(call, arrays, slot, vjps.get((node, slot)))
 
     def contributed(self, contribution, edge):
         """Write what a Contribution says onto its Edge."""

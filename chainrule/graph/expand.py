@@ -15,13 +15,13 @@ from .values import Values
 # ---- while the arrays are there
 
 
-def jacobian(call, operands, slot, pull=None):
+def jacobian(call, operands, slot, vjp=None):
     """The derivatives of single elements of call(*operands) by those of the operand in `slot`, as (i, j, derivative).
 
     Elements are counted row by row. There is one entry for each pair where element i of the result depends on element
-    j, also if the derivative is 0; what does not depend has none. `pull` turns a gradient of the result into one of
+    j, also if the derivative is 0; what does not depend has none. `vjp` turns a gradient of the result into one of
     the operand; without it the derivatives are None. A derivative is nan where the rule multiplies an infinity by the
-    0 of another element. Costs one call for each j and one pull for each i.
+    0 of another element. Costs one call for each j and one vjp for each i.
 
     Example:
         >>> import numpy as np
@@ -29,13 +29,13 @@ def jacobian(call, operands, slot, pull=None):
         [(0, 0, 0.0), (0, 1, 1.0)]
     """
     depends = _dependence(call, operands, slot)
-    if pull is None:
+    if vjp is None:
         return [(i, j, None) for i, j in np.argwhere(depends).tolist()]
     out = call(*operands)
     backend = owner(out)
     units = backend.xp.eye(out.size, dtype=out.dtype).reshape(out.size, *out.shape)
-    shares = [backend.asarray(pull(backend.asarray(unit))).reshape(-1) for unit in units]
-    rows = backend.to_numpy(backend.xp.stack(shares))
+    found = [backend.asarray(vjp(backend.asarray(unit))).reshape(-1) for unit in units]
+    rows = backend.to_numpy(backend.xp.stack(found))
     depends |= (rows != 0) & (rows == rows)  # a nan where nothing depends is a 0 · inf of the rule's
     return [(i, j, rows[i, j].item()) for i, j in np.argwhere(depends).tolist()]
 
@@ -99,7 +99,7 @@ def _derivatives(graph, edge, incoming):
     small = max(_size(source), _size(target)) <= SMALL
     if not small or not any(e.local for e in incoming):
         raise ArgumentError(
-            f"open: the derivatives of the elements of {target.label} were not kept, since they or the nodes are too many; "
+            f"open: the derivatives of the elements of {target.label} were not kept, because there are too many of them, or of nodes; "
             f"given {target.operation} {source.shape} → {target.shape}. Trace a smaller example, such as 3 rows of the batch"
         )
     places = np.broadcast_to(np.arange(_size(source)).reshape(source.shape), target.shape)
@@ -175,17 +175,17 @@ class _Opened:
         rest = self.add_rest()
         for place, total in zip(results, _flat(self.node.total) or [None] * len(results), strict=True):
             self.connect(place, rest, self.nodes[place].label, total)
-        for source, shares in outside.items():
-            for place, share in zip(self.places[source], shares, strict=False):  # no shares: used nowhere else
-                self.connect(place, rest, self.nodes[place].label, share)
+        for source, parts in outside.items():
+            for place, part in zip(self.places[source], parts, strict=False):  # no parts: used nowhere else
+                self.connect(place, rest, self.nodes[place].label, part)
 
     @staticmethod
     def from_elsewhere(operand, others):
         """What each element of an operand gets along the edges to `others`, None if unknown; [] if there are none."""
         if others and operand.total is None:
             return [None] * _size(operand)
-        shares = [edge.contribution.array() for edge in others if edge.contribution]
-        return sum(shares).ravel().tolist() if shares else []
+        parts = [edge.contribution.array() for edge in others if edge.contribution]
+        return sum(parts).ravel().tolist() if parts else []
 
     def add_rest(self):
         """The id of a new node for all that lies between this operation and the traced value."""
@@ -225,11 +225,11 @@ class _Opened:
             edge.note = f"the gradient of {z.label if z.total is None else x.label} is unknown"
             self.unknown.add(source)
         else:
-            share = _exact(z.dtype, z.total.items) * _exact(z.dtype, derivative)
-            edge.contribution = Values((), x.dtype, _exact(x.dtype, share).item())
+            part = _exact(z.dtype, z.total.items) * _exact(z.dtype, derivative)
+            edge.contribution = Values((), x.dtype, _exact(x.dtype, part).item())
             if source not in self.unknown:
                 before = [] if x.total is None else [_exact(x.dtype, x.total.items)]
-                edge.running = x.total = Values((), x.dtype, sum(before, _exact(x.dtype, share)).item())
+                edge.running = x.total = Values((), x.dtype, sum(before, _exact(x.dtype, part)).item())
         return edge
 
     def graph_of_scalars(self, incoming):

@@ -24,9 +24,9 @@ class Node:
             or else "v" and the id.
         options: the call's keyword arguments that are not the defaults, as text.
         shape, dtype, device: of the value; dtype is "" for a Python number.
-        value: None where nobody holds the array any more.
+        value: None where the array was not kept.
         grad: what `.grad` held when the graph was traced. None: no pass has left one, which is not 0.
-        total: the gradient that one backward pass brings here, the sum of the contributions; None where unknown.
+        total: the gradient of one backward pass, the sum of the contributions; None where unknown.
         line: the line that made the call, as `file.py:12, in loss`.
         module: the paths of the modules it was computed in, outermost first; for a parameter, those that hold it.
         calls: for each of these modules the number of its call, from 1 on in the order of time; [] for a parameter.
@@ -67,8 +67,8 @@ class Edge:
         slot, input: which operand it is, and what the operation calls it.
         flows: whether gradient flows back along it.
         local: for elementwise operations the local derivative ∂target/∂source, in the shape of the target; else None.
-        rule: how the operation turns its gradient g into this operand's share, such as "dx = g · y".
-        contribution: that share, in the shape of the source; None where it is unknown, and then `note` says why.
+        rule: how the operation turns its gradient g into this operand's contribution, such as "dx = g · y".
+        contribution: its value, in the shape of the source; None where it is unknown, and then `note` says why.
         running: the sum of this contribution and those that reached the source before.
         summed: where broadcasting was undone, such as "summed over axis 0: (4, 3) → (3,)"; else "".
         why: why the local derivative is 0 or 1, in words; else "".

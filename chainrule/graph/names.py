@@ -29,7 +29,7 @@ class Names:
             if isinstance(value, Tensor) and value._node is not None:
                 self.held[value._node] = value
         chosen = set(self.held) if all(isinstance(value, Tensor) for value in names.values()) else set()
-        self._homes = {}  # a parameter's node -> the paths of the modules that hold it, outermost first
+        self._owners = {}  # a parameter's node -> the paths of the modules that hold it, outermost first
         self._places = {}  # (id of a model, id of a module in it) -> the module's path
         self._chains = {}  # id of a module call -> (path, number) of the calls around it and of itself, outermost first
         calls = _calls(nodes)
@@ -38,7 +38,7 @@ class Names:
             inside = {path for path, _ in model.named_modules()}
             self._explore(model, title, prefix=f"{title}." if len(models) > 1 or title in inside else "")
         self._number(calls)
-        self.asked = [node for node in self.held if node.plan is None and (node in chosen or node in self._homes)]
+        self.asked = [node for node in self.held if node.plan is None and (node in chosen or node in self._owners)]
 
     def of(self, node):
         """What a node is called, or None: the user's name for it comes first, then the tensor's own."""
@@ -51,13 +51,13 @@ class Names:
 
     def module(self, node):
         """(the paths of the modules around a node, outermost first; the numbers of their calls). A parameter has no calls."""
-        if node in self._homes:
-            return self._homes[node], []
+        if node in self._owners:
+            return self._owners[node], []
         chain = self._chains.get(id(node.scope), ())
         return [path for path, _ in chain], [number for _, number in chain]
 
     def _explore(self, model, title, prefix):
-        """Take over the names of all that a model holds. Its own path is `title`, those inside begin with `prefix`."""
+        """Collect the names of everything in a model. Its own path is `title`, those inside begin with `prefix`."""
         chains = {}  # path inside the model -> the paths of the modules around it, and its own
 
         def around(path):
@@ -76,7 +76,7 @@ class Names:
         for path, tensor in model.named_tensors():
             self.called.setdefault(tensor._node or id(tensor._data), (prefix + path, True))
             if tensor._node is not None:
-                self._homes.setdefault(tensor._node, around(path))
+                self._owners.setdefault(tensor._node, around(path))
                 self.held[tensor._node] = tensor
 
     def _number(self, calls):

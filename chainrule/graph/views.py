@@ -70,7 +70,7 @@ class Graph(GraphData):
     def open(self, name: str | int) -> "Graph":
         """One operation on small arrays as a Graph of its scalars: an edge wherever out[i] depends on x[j].
 
-        Raises: ArgumentError if the arrays are too large, or were gone when the graph was traced.
+        Raises: ArgumentError if the arrays are too large, or were freed before the graph was traced.
         """
         from .expand import scalars
 

@@ -292,7 +292,7 @@ def test_the_update_before_backward_takes_what_grad_will_hold(square):
 def test_what_grad_holds_after_backward_is_said_where_this_pass_brings_another(square, differ):
     x, y = square
     differ(x, y)
-    assert "[.grad holds 12; this pass alone brings 6 (" in backward(y, x=x)[-1]
+    assert "[.grad holds 12; this pass alone gives 6 (" in backward(y, x=x)[-1]
 
 
 def test_after_one_fresh_pass_nothing_is_said_of_others(square):
@@ -322,7 +322,7 @@ def test_the_update_is_unknown_where_the_gradient_is():
     (h * h).sum().backward()
     x.grad = None
     (step,) = (s for s in cr.trace((h * 2.0).sum(), {"x": x}).steps() if s.phase == "update")
-    assert (step.text, step.result) == ("x: unknown, as its value or its gradient is", None)
+    assert (step.text, step.result) == ("x: unknown, because its value or its gradient is unknown", None)
 
 
 def test_the_update_of_an_array_reads_from_the_value_to_the_new_one():
@@ -344,7 +344,7 @@ def test_a_large_gradient_of_other_passes_is_noticed():
     (x * 3).sum().backward()
     y = (x * 2).sum()
     y.backward()
-    assert backward(y, x=x)[-1].count("[.grad holds [(10, 10): all 5]; this pass alone brings [(10, 10): all 2] (")
+    assert backward(y, x=x)[-1].count("[.grad holds [(10, 10): all 5]; this pass alone gives [(10, 10): all 2] (")
 
 
 def test_the_update_is_computed_in_the_dtype_of_the_leaf():
@@ -377,7 +377,7 @@ def test_a_changed_leaf_is_given_with_a_note(stepped):
 
 def test_no_step_is_taken_twice(stepped):
     (step,) = (s for s in stepped.steps() if s.phase == "update")
-    assert (step.text, step.result) == (f"w: not shown, as it was {CHANGED}", None)
+    assert (step.text, step.result) == (f"w: not shown, because it was {CHANGED}", None)
 
 
 def test_a_result_that_was_left_behind_has_a_note(stepped):
@@ -399,7 +399,7 @@ def test_a_number_that_was_changed_is_shown_as_it_was_used():
     table = cr.trace(y).explain()
     assert lines(table, "given") == ["w = 5 [changed since it was used, to 1]"]
     assert lines(table, "forward") == ["1 v1 = w * w = 5 * 5 = 25"]
-    assert lines(table, "update") == ["5 w: not shown, as it was changed since it was used, to 1"]
+    assert lines(table, "update") == ["5 w: not shown, because it was changed since it was used, to 1"]
 
 
 # ---- badges

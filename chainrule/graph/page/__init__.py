@@ -1,7 +1,7 @@
 """The graph as an interactive page: one HTML file that steps through forward, seed, backward and update, without network.
 
 The files in assets/ are the page's markup, style and script. Here they are put together with the finished pictures, the
-graph as JSON, its steps, and every text that does not depend on what the learner does. The script shows one moment of it
+graph as JSON, its steps, and every text that does not depend on what the learner does. The script shows one snapshot
 after the other: what is known then, in pictures and inspector. It computes numbers for two things only: updates, since the
 learner may change the learning rate, and the answers to questions in predict mode.
 """
@@ -31,7 +31,7 @@ from ..text.story import Story
 SCRIPTS = "story.js", "picture.js", "inspector.js", "predict.js", "page.js"
 INSIDES = 2_000_000  # characters that the pictures of what is inside groups may take
 NUMBERS = 40_000  # and those of small arrays, number by number
-FEW = 24  # elements of an operation and its operands that are worth a picture of their own
+FEW = 24  # an operation and its operands of at most so many elements get a picture of their own
 
 
 def page(graph, lr=0.1, predict=False):
@@ -105,7 +105,7 @@ def _title(graph):
 
 
 def _named(story, node):
-    """What a node is called, how it was computed, and what its `.grad` holds besides what this pass brings."""
+    """What a node is called, how it was computed, and what its `.grad` holds besides the gradient of this pass."""
     operands = [label(story.graph.nodes[edge.source]) for edge in story.operands[node.id]]
     made = call(node, operands) if operands else node.kind
     return {"label": label(node), "call": made, "held": story.held(node)}
@@ -119,13 +119,13 @@ def _rules(graph):
         siblings, target = operands[edge.target], graph.nodes[edge.target]
         left = edge.rule.partition(" = ")[0]
         inputs = [left.removeprefix("d")] if edge.input.isdigit() else [e.input for e in siblings]
-        tree, share = stated(graph, edge, siblings), ""
+        tree, short = stated(graph, edge, siblings), ""
         if tree is not None and not edge.local:
             tree = (
                 tree.operands[0] if getattr(tree, "name", "").startswith("{0}, ") else tree
             )  # without the remark behind it
-            share = write(put(tree, letters(graph, edge, siblings)))
-        rules.append({"rule": edge.rule and f"{target.operation}({', '.join(inputs)}): {edge.rule}", "share": share})
+            short = write(put(tree, letters(graph, edge, siblings)))
+        rules.append({"rule": edge.rule and f"{target.operation}({', '.join(inputs)}): {edge.rule}", "short": short})
     return rules
 
 

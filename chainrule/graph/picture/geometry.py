@@ -46,5 +46,5 @@ class Layout:
 
 
 def entry(top, height, slot, slots):
-    """The height at which operand `slot` enters a box: the entries share its left side evenly."""
+    """The height at which operand `slot` enters a box: the entries are spread evenly over its left side."""
     return top + height * (slot + 0.5) / slots

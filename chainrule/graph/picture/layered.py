@@ -21,7 +21,7 @@ def nested(sizes, links, frames, gap):
         plan.sheets[None].move(TURN, 0.0)
         width += 2 * TURN
     corners = plan.corners()
-    centres = [plan.centre("box", i, plan.homes.get(i), corners) for i in range(len(sizes))]
+    centres = [plan.centre("box", i, plan.frame_of.get(i), corners) for i in range(len(sizes))]
     curves, parts = [], []
     for i in range(len(links)):
         knots, own = plan.knots(i, centres, corners)
@@ -40,20 +40,20 @@ class _Plan:
     """The layouts of all frames, and of the whole, which is the frame None.
 
     Fields:
-        homes: {box: the frame around it}, without those that are in none.
+        frame_of: {box: the frame around it}, without those that are in none.
         around: for each frame those around it, the whole first, and itself.
         sheets: for each frame what is laid out in it; extents: its size when that is done.
     """
 
     def __init__(self, sizes, links, frames):
         self.sizes, self.links, self.frames = sizes, links, frames
-        self.homes = {member: i for i, frame in enumerate(frames) for member in frame.members}
+        self.frame_of = {member: i for i, frame in enumerate(frames) for member in frame.members}
         self.around = {None: (None,)}
         for i, frame in enumerate(frames):
             self.around[i] = (*self.around[frame.parent], i)
         self.sheets, self.extents = {i: Sheet() for i in self.around}, {}
         for i, size in enumerate(sizes):
-            self.sheets[self.homes.get(i)].add(("box", i), size)
+            self.sheets[self.frame_of.get(i)].add(("box", i), size)
         for i, frame in enumerate(frames):
             self.sheets[frame.parent].add(("frame", i))
         for i in range(len(links)):
@@ -61,7 +61,7 @@ class _Plan:
 
     def levels(self, i):
         """(frames that link i leaves, inner ones first; the frame where its ends meet; frames that it enters)"""
-        source, target = (self.around[self.homes.get(end)] for end in (self.links[i].source, self.links[i].target))
+        source, target = (self.around[self.frame_of.get(end)] for end in (self.links[i].source, self.links[i].target))
         pairs = zip(source, target, strict=False)
         common = next((k for k, (a, b) in enumerate(pairs) if a != b), min(len(source), len(target)))
         return source[common:][::-1], source[common - 1], target[common:]

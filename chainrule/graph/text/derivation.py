@@ -40,7 +40,7 @@ class Derivation:
     Fields:
         count: how many paths lead from the value to the result, counted up to 10¹⁵.
         paths: all of them where there are at most 20; else none.
-        result: the gradient that one backward pass brings; None where it is unknown, or none arrives.
+        result: the gradient of one backward pass; None where it is unknown, or none arrives.
         text, latex: the derivation, written out.
     """
 
@@ -118,7 +118,7 @@ class _Work:
         self.paths = list(self._walk()) if self.count <= FEW else []
 
     def _walk(self):
-        """All paths. A path under way is (edge, the path to it), so that those with a common start share it."""
+        """All paths. A path under way is (edge, the path to it), so that a common start is stored once."""
         stack = [(self.node.id, None)] if self.count else []
         while stack:
             i, way = stack.pop()
@@ -237,7 +237,7 @@ class _Work:
                 lines.append(_says(f"… {len(self.users) - FEW:,} more"))
                 continue
             node, edges = self.graph.nodes[i], few(self.users[i], FEW)
-            rights = [_Is(_sum([self._share(edge) if edge else _DOTS for edge in edges]))]
+            rights = [_Is(_sum([self._contribution(edge) if edge else _DOTS for edge in edges]))]
             note = next((edge.note for edge in self.users[i] if edge.note), NO_GRADIENT)
             result = _Is(numbers(node.total) if node.total else words(f"unknown: {note}"))
             if None not in edges and all(e.local and not e.local.shape for e in edges) and node.total:
@@ -252,18 +252,18 @@ class _Work:
             lines.append((self._by(node), [*rights, result]))
         return lines
 
-    def _share(self, edge):
+    def _contribution(self, edge):
         """What one use of a value contributes to its derivative, by the rule: `xᵀ @ ∂loss/∂z`."""
         g, tree = self._by(self.graph.nodes[edge.target]), stated(self.graph, edge, self.operands[edge.target])
         formula = self._slope(edge) if edge.local is not None else None
         if formula is not None:
             local = put(formula, self._letters(edge))
-            share = g if local == 1 else Call("negative", (g,)) if local == -1 else _times([g, local])
+            part = g if local == 1 else Call("negative", (g,)) if local == -1 else _times([g, local])
         elif edge.local is not None or tree is None:
-            share = _times([g, self._symbol(edge)])
+            part = _times([g, self._symbol(edge)])
         else:
-            share = put(tree, self._letters(edge) | {"g": g})
-        return Call("{0}, " + edge.summed.partition(":")[0], (share,)) if edge.summed else share
+            part = put(tree, self._letters(edge) | {"g": g})
+        return Call("{0}, " + edge.summed.partition(":")[0], (part,)) if edge.summed else part
 
 
 _DOTS = Written("…", r"\dots")

@@ -1,4 +1,4 @@
-"""The formulas of a graph's edges: how an operation turns its gradient g into the share of one operand."""
+"""The formulas of a graph's edges: how an operation turns its gradient g into the contribution to one operand."""
 
 from functools import lru_cache
 
@@ -38,12 +38,12 @@ def product(graph, edge, operands):
         return g if len(left) == 1 else None
     vectors, batch = (len(left) == 1, len(right) == 1), np.broadcast_shapes(left[:-2], right[:-2])
     if all(vectors):
-        share = Call("multiply", (g, (y, x)[slot]))
+        part = Call("multiply", (g, (y, x)[slot]))
     elif vectors[1 - slot]:
-        share = Call("outer", ((g, y), (x, g))[slot])
+        part = Call("outer", ((g, y), (x, g))[slot])
     else:
-        share = Call("matmul", ((g, Call("transpose", (y,))), (Call("transpose", (x,)), g))[slot])
-    return share if (left, right)[slot][:-2] == batch else Call("{0}, summed over the batch", (share,))
+        part = Call("matmul", ((g, Call("transpose", (y,))), (Call("transpose", (x,)), g))[slot])
+    return part if (left, right)[slot][:-2] == batch else Call("{0}, summed over the batch", (part,))
 
 
 def as_text(edge, tree):

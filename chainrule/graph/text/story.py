@@ -27,7 +27,7 @@ def steps(graph, lr=0.1):
 
 
 class Story:
-    """The steps of a graph, told one by one, so that who leaves some out does not pay for their words.
+    """The steps of a graph. The words of each are made when they are asked for, so a shortened listing costs no more than it shows.
 
     Fields:
         steps: all Steps, their text still empty.
@@ -94,19 +94,19 @@ class Story:
         if edge.contribution is None:
             return label(node), f"-> unknown: {edge.note}", "", count, use
         held = self.held(node) if step.arrived == step.expected else ""
-        share, sum_ = self._share(edge, target), self._sum(edge)
-        return label(node), f"-> {share};" if sum_ else f"-> {share}", sum_, count, use, *_noted(edge.why, held)
+        words, sum_ = self._contribution(edge, target), self._sum(edge)
+        return label(node), f"-> {words};" if sum_ else f"-> {words}", sum_, count, use, *_noted(edge.why, held)
 
     def _update(self, step):
         node = self.graph.nodes[step.node]
         if changed := change(node):
-            return f"{label(node)}:", f"not shown, as it was {changed}"
+            return f"{label(node)}:", f"not shown, because it was {changed}"
         if self.graph.ran and node.grad is None:
             return f"{label(node)}:", "no update: .grad is None, as after zero_grad"
         left = self.left(node)
         grads = [left] if left else self._grads(node)
         if node.value is None or not grads:
-            return f"{label(node)}:", "unknown, as its value or its gradient is"
+            return f"{label(node)}:", "unknown, because its value or its gradient is unknown"
         words = f"{shown(node.value)} − {self.rate} × {bracketed(total([shown(g) for g in grads]))}"
         if not step.result:
             return f"{label(node)}:", words
@@ -121,20 +121,20 @@ class Story:
             self.calls[node.id] = call(node, [label(self.graph.nodes[e.source]) for e in self.operands[node.id]])
         return self.calls[node.id]
 
-    def _share(self, edge, target):
+    def _contribution(self, edge, target):
         """How a contribution comes about: `upstream 5 × local −2 = −10`, or by the rule, with its shapes."""
-        g, local, share = target.total, edge.local, edge.contribution
+        g, local, part = target.total, edge.local, edge.contribution
         if local is None:
-            return f"{self._ruled(edge, target)}: {self._shapes(edge, target)} = {shown(share)}"
+            return f"{self._ruled(edge, target)}: {self._shapes(edge, target)} = {shown(part)}"
         summed = f", {edge.summed}" if edge.summed else ""
         terms = _computed(np.multiply, g, local)
-        if terms and share.items is not None:
-            product = _summed(terms.array(), share.shape)
-            if not holds(product, share, scale=np.abs(terms.array()).max(initial=0)):
+        if terms and part.items is not None:
+            product = _summed(terms.array(), part.shape)
+            if not holds(product, part, scale=np.abs(terms.array()).max(initial=0)):
                 factors = f"upstream {shown(g)} × local {shown(local)}"
-                return f"the rule gives {shown(share)} ({factors}{summed} would be {shown(values(product))})"
-        equals = sign(lambda *factors: _summed(np.multiply(*factors), share.shape), [g, local], share)
-        return f"upstream {shown(g)} × local {shown(local)}{summed} {equals} {shown(share)}"
+                return f"the rule gives {shown(part)} ({factors}{summed} would be {shown(values(product))})"
+        equals = sign(lambda *factors: _summed(np.multiply(*factors), part.shape), [g, local], part)
+        return f"upstream {shown(g)} × local {shown(local)}{summed} {equals} {shown(part)}"
 
     def _ruled(self, edge, target):
         """The rule of an operation, written with the upstream gradient and the names of the operands: `xᵀ @ upstream 2`."""
@@ -147,7 +147,7 @@ class Story:
         return rule.replace(_MARK, f"upstream {shown(target.total)}", 1).replace(_MARK, "upstream")
 
     def _shapes(self, edge, target):
-        """`(2, 4) @ (4, 3) → (2, 3)` for a product of matrices, else the shapes of g and of the share."""
+        """`(2, 4) @ (4, 3) → (2, 3)` for a product of matrices, else the shapes of g and of the contribution."""
         start, tree = target.shape, stated(self.graph, edge, self.operands[target.id])
         if isinstance(tree, Call) and tree.name.startswith("{0}, "):
             tree = tree.operands[0]
@@ -162,15 +162,15 @@ class Story:
 
     def _sum(self, edge):
         """The gradient after a contribution: `grad = 4 + (−10) = −6`. The first array stands there already."""
-        before, share = self.before[edge.id], edge.contribution
+        before, part = self.before[edge.id], edge.contribution
         if edge.running is None:
             return "grad is unknown"
         if before is None:
             return "" if edge.running.shape else f"grad = {shown(edge.running)}"
-        return f"grad = {_added(before, share, edge.running)}"
+        return f"grad = {_added(before, part, edge.running)}"
 
     def held(self, node):
-        """What `.grad` holds besides what this pass brings, in words; "" if it is the same. Why, nobody can know."""
+        """What `.grad` holds besides the gradient of this pass, in words; "" if it is the same. Why they differ cannot be told."""
         held, brought = node.grad, node.total
         if held is None or brought is None or self.graph.ran and _same(held, brought):
             return ""
@@ -179,7 +179,7 @@ class Story:
             now = f": {_added(held, brought, both)}" if both else ""
             return f".grad already holds {shown(held)} (no zero_grad?); this pass adds to it{now}"
         doubts = "(no zero_grad, another seed, clipping?)"
-        return f".grad holds {shown(held)}; this pass alone brings {shown(brought)} {doubts}"
+        return f".grad holds {shown(held)}; this pass alone gives {shown(brought)} {doubts}"
 
     def _grads(self, node):
         """The gradients that `.grad` is the sum of after the pass; none where there is none, or one is unknown."""
@@ -217,7 +217,7 @@ def _summed(array, shape):
 
 
 def _result(node, equals="="):
-    return f"{equals} {node.value}" if node.value else "= unknown: nobody holds the array any more"
+    return f"{equals} {node.value}" if node.value else "= unknown: the array was not kept"
 
 
 def _added(one, other, both):

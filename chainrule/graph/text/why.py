@@ -94,5 +94,5 @@ def _reason(graph, edge, operands, digit):
 
 
 def _equation(node):
-    """`x = −2`, or `x` alone where nobody holds its value."""
+    """`x = −2`, or `x` alone where its value was not kept."""
     return label(node) if node.value is None else f"{label(node)} = {shown(node.value)}"

@@ -1,5 +1,5 @@
-// Numbers and arrays as text, as Python's views write them (autograd/draw/values.py). It is done here too since the
-// learner may change the learning rate, and with it the numbers; tests/test_browser_numbers.py compares the two.
+// Numbers and arrays as text, as Python's views write them (chainrule/graph/values.py). It is done here too since the
+// learner may change the learning rate, and with it the numbers; tests/graph/test_browser_numbers.py compares the two.
 
 /** `digits` significant digits, below a million with all before the point, and a true minus sign; as Python's number(). */
 function number(x, dtype = "", digits = 4) {

@@ -9,26 +9,26 @@ function make(tag, options = {}, ...children) {
   return element;
 }
 
-/** Show a node as it is at a moment; what arrives along `hidden`, an edge in question, stays covered. */
-function inspect(node, moment, hidden) {
-  const step = moment.step;
+/** Show a node as it is in a snapshot; the contribution of `hidden`, the edge asked about, stays hidden. */
+function inspect(node, snapshot, hidden) {
+  const step = snapshot.step;
   const isCurrent = step?.node === node.id;
-  const badges = node.badges.filter((badge) => isDue(badge, node, moment));
+  const badges = node.badges.filter((badge) => isDue(badge, node, snapshot));
   document.getElementById("inspected").textContent = node.label;
   document.getElementById("inspector-body").replaceChildren(
     make("p", { className: "call" }, node.call),
     ...badges.map((badge) => make("p", { className: "remark" }, `⚠ ${badge}`)),
-    valueSection(node, moment),
-    ...gradientSection(node, moment, hidden),
+    valueSection(node, snapshot),
+    ...gradientSection(node, snapshot, hidden),
     ...(isCurrent && step.phase === "update" ? updateSection(step) : []),
-    ...usesSection(node, moment),
+    ...usesSection(node, snapshot),
     facts(node),
     ...views(node),
   );
   reachTables();
 }
 
-/** What scrolls must be reached by the keyboard: the tables that are wider than the inspector. */
+/** Tables that are wider than the inspector scroll, so the keyboard must reach them. */
 function reachTables() {
   for (const box of document.querySelectorAll(".table")) {
     const scrolls = box.scrollWidth > box.clientWidth;
@@ -37,33 +37,33 @@ function reachTables() {
   }
 }
 
-function valueSection(node, moment) {
-  const known = moment.computed.has(node.id);
-  const value = moment.updated.get(node.id) ?? node.value;
-  const title = moment.updated.has(node.id) ? "Value after the update" : "Value";
+function valueSection(node, snapshot) {
+  const known = snapshot.computed.has(node.id);
+  const value = snapshot.updated.get(node.id) ?? node.value;
+  const title = snapshot.updated.has(node.id) ? "Value after the update" : "Value";
   if (!known) return make("div", {}, make("h3", {}, "Value"), make("p", {}, "· not computed yet"));
-  return make("div", {}, make("h3", {}, title), shown(value, "not kept: the array is gone"));
+  return make("div", {}, make("h3", {}, title), shown(value, "unknown: the array was not kept"));
 }
 
-/** The gradient as the sum of what comes along each use: what has arrived, and what it waits for. */
-function gradientSection(node, moment, hidden) {
+/** The gradient as the sum of one contribution for each use: those that have arrived, and those it waits for. */
+function gradientSection(node, snapshot, hidden) {
   const title = make("h3", {}, `Gradient ∂${nodes.at(-1).label}/∂${node.label}`);
-  const gradient = moment.gradients.get(node.id);
+  const gradient = snapshot.gradients.get(node.id);
   const uses = incoming[node.id];
   if (node === nodes.at(-1)) {
     if (!gradient) return [title, make("p", {}, "— until the backward pass starts")];
-    return [title, make("p", {}, "The seed: how the result changes with itself."), shown(gradient)];
+    return [title, make("p", {}, "The seed: the derivative of the result with respect to itself."), shown(gradient)];
   }
   if (!uses.length) {
     const isConstant = node.kind === "constant";
     const reason = isConstant ? "A constant: no gradient flows to it." : "No gradient flows from the result to it.";
     return [title, make("p", {}, reason)];
   }
-  const arrived = uses.filter((edge) => moment.passed.has(edge.id));
+  const arrived = uses.filter((edge) => snapshot.passed.has(edge.id));
   const state = waiting(node, arrived.length);
   return [
     title,
-    make("ol", { className: "terms" }, ...uses.map((edge) => term(edge, moment, hidden))),
+    make("ol", { className: "terms" }, ...uses.map((edge) => term(edge, snapshot, hidden))),
     ...(state ? [make("p", { className: "state" }, state)] : []),
     ...(arrived.length ? sum(arrived, gradient) : []),
     ...(node.held ? [make("p", { className: "remark" }, node.held)] : []),
@@ -73,16 +73,16 @@ function gradientSection(node, moment, hidden) {
 function waiting(node, arrived) {
   const expected = incoming[node.id].length;
   if (arrived === expected) return "";
-  if (!arrived) return `— nothing has arrived yet (${expected} to come); unknown, which is not 0.`;
-  return `${arrived} of ${expected} contributions: it waits for the rest before it hands anything on.`;
+  if (!arrived) return `— none of ${expected} contributions yet: unknown, which is not 0.`;
+  return `${arrived} of ${expected} contributions: it waits for the rest before it passes its gradient on.`;
 }
 
 /** One contribution: along which operand it comes, how it is computed, and why. */
-function term(edge, moment, hidden) {
+function term(edge, snapshot, hidden) {
   const ordinal = ORDINALS[edge.slot] ?? `${edge.slot + 1}th`;
   const place = operands[edge.target].length > 1 ? ` as its ${ordinal} operand` : "";
-  const here = moment.step?.edge === edge.id && edge !== hidden;
-  const seen = moment.passed.has(edge.id);
+  const here = snapshot.step?.edge === edge.id && edge !== hidden;
+  const seen = snapshot.passed.has(edge.id);
   const text = edge === hidden ? "?" : seen ? formula(edge) : "—";
   const from = `from ${nodes[edge.target].label}${place}: `;
   const item = make("li", { className: seen ? "" : "open" }, from, make("code", {}, text));
@@ -112,8 +112,8 @@ function sum(arrived, gradient) {
   const all = terms.map((text, i) => (i ? bracketed(text) : text)).join(" + ");
   const total = inline(gradient);
   if (all === total) return [say(`grad = ${total}`)];
-  const shares = arrived.map((edge) => (isScalar(edge) ? multiplied(edge) : asShown(edge.contribution)));
-  const again = shares.reduce((sums, share) => sums.map((x, i) => x + share[i]));
+  const parts = arrived.map((edge) => (isScalar(edge) ? multiplied(edge) : asShown(edge.contribution)));
+  const again = parts.reduce((sums, part) => sums.map((x, i) => x + part[i]));
   const few = all.length + total.length < 200;
   const words = few ? all : `the sum of ${arrived.length} contributions`;
   return [say(`grad = ${words} ${sign(again, gradient)} ${total}`), ...table];
@@ -124,8 +124,8 @@ function updateSection(step) {
 }
 
 /** How the node's own gradient goes on to its operands: its local derivatives. */
-function usesSection(node, moment) {
-  const known = operands[node.id].filter((edge) => edge.flows && moment.computed.has(node.id));
+function usesSection(node, snapshot) {
+  const known = operands[node.id].filter((edge) => edge.flows && snapshot.computed.has(node.id));
   if (!known.length || predict.on) return [];
   const items = known.map((edge) => {
     const local = edge.local && `∂${node.label}/∂${nodes[edge.source].label} = ${inline(edge.local)}`;

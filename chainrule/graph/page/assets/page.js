@@ -65,14 +65,14 @@ function pause() {
 
 /** Bring picture, texts and inspector to the current place; `prefix` is spoken before the step. */
 function show(prefix = "") {
-  const moment = momentAt(player.position);
+  const snapshot = snapshotAt(player.position);
   const hidden = predict.question?.edge ?? null;
-  const node = nodes[player.picked ?? hidden?.source ?? moment.step?.node ?? nodes.length - 1];
-  const phase = moment.step?.phase ?? "start";
+  const node = nodes[player.picked ?? hidden?.source ?? snapshot.step?.node ?? nodes.length - 1];
+  const phase = snapshot.step?.phase ?? "start";
   const counter = `${player.position} / ${steps.length} · ${phase}`;
   document.body.dataset.phase = phase;
   byId("counter").textContent = counter;
-  byId("text").textContent = prefix + (hidden ? "Your turn: what arrives next?" : stepText(moment.step));
+  byId("text").textContent = prefix + (hidden ? "Your turn: what arrives next?" : stepText(snapshot.step));
   byId("scrubber").value = player.position;
   byId("scrubber").setAttribute("aria-valuetext", counter);
   byId("back").disabled = byId("start").disabled = player.position === 0 && !hidden;
@@ -82,12 +82,12 @@ function show(prefix = "") {
     else button.removeAttribute("aria-current");
   }
   const picture = pictures.get(player.figure);
-  picture.show(moment, hidden, player.picked);
-  const changing = hidden?.source ?? moment.step?.node;
+  picture.show(snapshot, hidden, player.picked);
+  const changing = hidden?.source ?? snapshot.step?.node;
   const [place, from] = [changing, picture.lit?.target].map((id) => picture.stands(id));
   byId("elsewhere").hidden = changing === undefined || Boolean(place);
   reach(hidden ? [picture.label, place, from] : [place, picture.label, from]);
-  inspect(node, moment, hidden);
+  inspect(node, snapshot, hidden);
 }
 
 /** Look at a node, chosen in the picture, until the next step. */

@@ -20,7 +20,7 @@ class Picture {
     this.noticed = []; // {badges, inside} of the groups that have badges: their elements, and the nodes they are about
     this.label = document.createElementNS(SVG, "path"); // the bubble behind the text on the lit edge
     this.label.setAttribute("class", "label");
-    this.lit = null; // the edge along which gradient comes at this moment
+    this.lit = null; // the edge along which gradient comes in this snapshot
     this.arrows = new Map(); // id of an edge -> its arrow: {element, flow, place, still, ids}; still: text at rest
     this.svg.querySelectorAll(".node").forEach((element) => this.addNode(element));
     this.svg.querySelectorAll(".group, .stub").forEach((element) => this.addGroup(element));
@@ -72,13 +72,13 @@ class Picture {
     return text;
   }
 
-  /** Show what is known at a moment. The contribution of `hidden`, an edge in question, stays covered. */
-  show(moment, hidden, picked) {
-    const step = moment.step;
+  /** Show what is known in a snapshot. The contribution of `hidden`, the edge asked about, stays hidden. */
+  show(snapshot, hidden, picked) {
+    const step = snapshot.step;
     const lit = (this.lit = hidden ?? (step?.phase === "backward" ? edges[step.edge] : null));
-    for (const [id, box] of this.boxes) this.showNode(nodes[id], box, moment);
-    for (const { badges, inside } of this.noticed) showBadges(badges, inside, moment);
-    for (const arrow of new Set(this.arrows.values())) this.showArrow(arrow, moment);
+    for (const [id, box] of this.boxes) this.showNode(nodes[id], box, snapshot);
+    for (const { badges, inside } of this.noticed) showBadges(badges, inside, snapshot);
+    for (const arrow of new Set(this.arrows.values())) this.showArrow(arrow, snapshot);
     this.mark("current", this.stands(lit?.source ?? step?.node));
     this.mark("picked", this.stands(picked));
     this.mark("lit", this.arrows.get(lit?.id)?.element);
@@ -86,13 +86,13 @@ class Picture {
     if (lit && this.arrows.has(lit.id)) this.light(this.arrows.get(lit.id), hidden ? "?" : brief(lit));
   }
 
-  showNode(node, box, moment) {
-    const known = moment.computed.has(node.id);
-    const updated = moment.updated.get(node.id);
-    const gradient = moment.gradients.get(node.id);
-    const [arrived, expected] = [moment.arrived.get(node.id) ?? 0, incoming[node.id].length];
+  showNode(node, box, snapshot) {
+    const known = snapshot.computed.has(node.id);
+    const updated = snapshot.updated.get(node.id);
+    const gradient = snapshot.gradients.get(node.id);
+    const [arrived, expected] = [snapshot.arrived.get(node.id) ?? 0, incoming[node.id].length];
     box.element.classList.toggle("pending", !known);
-    showBadges(box.badges, [node], moment);
+    showBadges(box.badges, [node], snapshot);
     const value = updated ? cells(updated).flat() : known ? box.computed : ["·"];
     if (box.value && write(box.value, ...value) && updated) squeeze([box.value]); // the box was drawn for the others
     if (box.grad) write(box.grad, ...(gradient ? cells(gradient).flat() : [gradient === null ? "unknown" : "—"]));
@@ -100,10 +100,10 @@ class Picture {
   }
 
   /** An arrow says its local derivative when that is known, and what came along it after the gradient has passed. */
-  showArrow({ element, flow, place, still, ids }, moment) {
-    const known = moment.computed.has(edges[ids[0]].target) && !predict.on; // in predict mode the learner finds them
-    const passed = ids.some((id) => moment.passed.has(id));
-    const feeds = moment.step?.phase === "forward" && ids.some((id) => edges[id].target === moment.step.node);
+  showArrow({ element, flow, place, still, ids }, snapshot) {
+    const known = snapshot.computed.has(edges[ids[0]].target) && !predict.on; // in predict mode the learner finds them
+    const passed = ids.some((id) => snapshot.passed.has(id));
+    const feeds = snapshot.step?.phase === "forward" && ids.some((id) => edges[id].target === snapshot.step.node);
     const came = passed && isScalar(edges[ids[0]]) ? inline(edges[ids[0]].contribution) : null;
     element.classList.toggle("passed", passed);
     element.classList.toggle("feeds", feeds);
@@ -139,8 +139,8 @@ class Picture {
       for (const aside of ASIDE) {
         const point = path.getPointAtLength(part * length);
         const [x, y] = [point.x, point.y + aside];
-        const shared = (box) => overlap(box, x - width / 2, y - height / 2, width, height);
-        const covered = areas.reduce((sum, box) => sum + shared(box), Math.abs(aside));
+        const area = (box) => overlap(box, x - width / 2, y - height / 2, width, height);
+        const covered = areas.reduce((sum, box) => sum + area(box), Math.abs(aside));
         if (covered < best.covered) best = { x, y, aside, covered };
       }
     }
@@ -158,7 +158,7 @@ function bubble(x, y, width, height, aside) {
   return Math.abs(aside) > height / 2 ? `${box}M${x},${edge}V${y - aside}` : box;
 }
 
-/** The area that a rectangle shares with a box. */
+/** The area in which a rectangle overlaps a box. */
 function overlap(box, x, y, width, height) {
   const across = Math.min(box.x + box.width, x + width) - Math.max(box.x, x);
   const down = Math.min(box.y + box.height, y + height) - Math.max(box.y, y);
@@ -178,10 +178,10 @@ function set(element, attributes) {
   }
 }
 
-/** Badges appear when what they say about some nodes is known. */
-function showBadges(badges, about, moment) {
+/** Badges appear once the values they speak of are known. */
+function showBadges(badges, about, snapshot) {
   for (const badge of badges) {
-    badge.classList.toggle("early", !about.every((node) => isDue(badge.textContent, node, moment)));
+    badge.classList.toggle("early", !about.every((node) => isDue(badge.textContent, node, snapshot)));
   }
 }
 
@@ -196,13 +196,13 @@ class Numbers {
   }
 
   /** The numbers of the operands stand first, then those of the node, then what stands for the rest of the graph. */
-  show(moment) {
+  show(snapshot) {
     const sources = new Set(operands[this.id].map((edge) => edge.source));
     const before = [...sources].reduce((sum, id) => sum + size(nodes[id].shape), 0);
-    const through = operands[this.id].every((edge) => !edge.flows || moment.passed.has(edge.id));
-    const complete = isComplete(nodes[this.id], moment);
+    const through = operands[this.id].every((edge) => !edge.flows || snapshot.passed.has(edge.id));
+    const complete = isComplete(nodes[this.id], snapshot);
     for (const { element, text, id } of this.grads.filter(Boolean)) {
-      const known = id < before ? through : id < before + size(nodes[this.id].shape) ? complete : moment.gradients.size;
+      const known = id < before ? through : id < before + size(nodes[this.id].shape) ? complete : snapshot.gradients.size;
       element.textContent = known ? text : "—";
     }
   }

@@ -1,20 +1,20 @@
-// Predict mode: the next contribution is covered, the learner computes it, and a wrong answer is diagnosed.
+// Predict mode: the next contribution is hidden, the learner computes it, and a wrong answer is diagnosed.
 
 const predict = { on: false, question: null, right: 0, asked: 0, tries: 0 };
 
 /**
- * The question that a backward step poses, or null where its numbers are unknown. Of an array, its largest share is
- * asked for. After a node's first contribution, its new gradient is: `before` is the sum so far, and else null.
+ * The question that a backward step poses, or null where its numbers are unknown. Of an array, it
+ * asks for the largest element. After a node's first contribution it asks for the new sum: `before` is the sum so far, else null.
  */
 function questionFor(step) {
   const edge = step?.phase === "backward" ? edges[step.edge] : null;
   if (!edge?.contribution || !edge.running || !hasItems(edge.contribution)) return null;
-  const shares = flat(edge.contribution);
-  const place = shares.reduce((best, x, i) => (Math.abs(x) > Math.abs(shares[best]) ? i : best), 0);
-  if (!Number.isFinite(shares[place])) return null;
+  const parts = flat(edge.contribution);
+  const place = parts.reduce((best, x, i) => (Math.abs(x) > Math.abs(parts[best]) ? i : best), 0);
+  if (!Number.isFinite(parts[place])) return null;
   const sum = step.arrived > 1 ? incoming[edge.source][step.arrived - 2].running : null;
   const before = sum && flat(sum)[place];
-  return { edge, place, before, share: shares[place], answer: flat(edge.running)[place], ...factors(edge, place) };
+  return { edge, place, before, part: parts[place], answer: flat(edge.running)[place], ...factors(edge, place) };
 }
 
 /** Upstream gradient and local derivative at the element in question, and the other operand's; null if unknown. */
@@ -37,11 +37,11 @@ function questionText({ edge, place, before }) {
   const [source, target] = [nodes[edge.source], nodes[edge.target]];
   const asked = source.label + placeText(place, source.shape);
   const g = upstream(edge);
-  const known = g && size(g.shape) === 1 ? `has gradient ${inline(g)}` : "has its whole gradient";
+  const known = g && size(g.shape) === 1 ? `has gradient ${inline(g)}` : "has its complete gradient";
   const given = `${target.label} = ${target.call} ${known}.`;
   if (before === null) return `${given} What does it send back to ${asked}?`;
   const sum = number(before);
-  return `${given} ${asked} has ${sum} so far. What is its gradient when this contribution has arrived?`;
+  return `${given} ${asked} has ${sum} so far. What is its gradient after this contribution?`;
 }
 
 /** The number in a text, with comma or point, "−" or "-", or a fraction; NaN if there is none. */
@@ -60,17 +60,17 @@ function agrees(given, expected, text = "") {
 
 /** What a wrong answer tells: the likeliest mistake in words, or a hint. "" for a right answer. */
 function diagnosis(question, given, text = "") {
-  const { edge, answer, before, share, upstream: g, local, other } = question;
+  const { edge, answer, before, part, upstream: g, local, other } = question;
   const [source, target] = [nodes[edge.source].label, nodes[edge.target].label];
   const is = (x) => agrees(given, x, text);
-  const used = (x) => Number.isFinite(x) && x !== 0 && (is(x) || (before !== null && is(before + x))); // as the share
+  const used = (x) => Number.isFinite(x) && x !== 0 && (is(x) || (before !== null && is(before + x))); // as the contribution
   if (is(answer)) return "";
-  if (before !== null && is(share)) {
+  if (before !== null && is(part)) {
     const sum = number(before);
     return `That is the new contribution alone: it would overwrite the ${sum} that came before. Contributions add.`;
   }
   if (before !== null && is(before)) return "That is the sum so far. Add what comes along this edge.";
-  if (used(-share) || is(-answer)) return "Right size, wrong sign.";
+  if (used(-part) || is(-answer)) return "Right size, wrong sign.";
   if (local !== null && g !== null) {
     if (used(local)) return `That is the local derivative alone. Multiply it by the gradient of ${target}.`;
     if (used(g)) return `That is the upstream gradient alone. Multiply it by the slope ∂${target}/∂${source}.`;
@@ -79,8 +79,8 @@ function diagnosis(question, given, text = "") {
     }
     if (used(g / local)) return "You divided by the local derivative. The chain rule multiplies: upstream × local.";
   }
-  if (used(1 / share)) return "That is the reciprocal.";
-  if (edge.summed) return `Not yet. The operand was broadcast: its shares are ${edge.summed}.`;
+  if (used(1 / part)) return "That is the reciprocal.";
+  if (edge.summed) return `Not yet. The operand was broadcast, so its contribution is ${edge.summed}.`;
   return `Not yet. ${hint(question)}`;
 }
 
@@ -92,7 +92,7 @@ function hint({ edge, upstream: g }) {
   return `Upstream is ${much}. How does ${target.label} change when only ${source} changes a little?`;
 }
 
-/** Cover the next step and ask for it. Returns whether there is a question. */
+/** Hide the next step and ask for it. Returns whether there is a question. */
 function ask(step) {
   predict.question = predict.on ? questionFor(step) : null;
   predict.tries = 0;
@@ -122,14 +122,14 @@ function judge(text) {
   return !fault;
 }
 
-/** Uncover without an answer: it counts as asked. */
+/** Shown without an answer, it counts as asked. */
 function reveal() {
   if (predict.tries === 0) predict.asked += 1;
   keepScore();
 }
 
 function keepScore() {
-  document.getElementById("score").textContent = `${predict.right} of ${predict.asked} right at the first try`;
+  document.getElementById("score").textContent = `${predict.right} of ${predict.asked} right on the first try`;
 }
 
 function dismiss() {

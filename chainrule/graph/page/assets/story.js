@@ -21,7 +21,7 @@ for (const edge of edges) operands[edge.target].push(edge);
 nodes.forEach((node, i) => Object.assign(node, story.nodes[i]));
 edges.forEach((edge, i) => Object.assign(edge, story.edges[i]));
 
-/** JSON has no nan and no infinity: they come as words. */
+/** JSON has no nan and no infinity: they are written as words. */
 function revived(item) {
   if (Array.isArray(item)) return item.map(revived);
   return { nan: NaN, inf: Infinity, "-inf": -Infinity }[item] ?? item;
@@ -37,8 +37,8 @@ for (const step of steps) if (step.phase === "forward") given.delete(step.node);
  * gradients: node -> the sum of what has arrived, null if that is unknown; arrived: node -> how many contributions;
  * passed: the ids of the edges that they came along.
  */
-function momentAt(position) {
-  const moment = {
+function snapshotAt(position) {
+  const snapshot = {
     step: steps[position - 1] ?? null,
     computed: new Set(given),
     gradients: new Map(),
@@ -47,26 +47,26 @@ function momentAt(position) {
     updated: new Map(),
   };
   for (const step of steps.slice(0, position)) {
-    if (step.phase === "forward") moment.computed.add(step.node);
-    if (step.phase === "seed") moment.gradients.set(step.node, story.graph.seed);
-    if (step.phase === "update") moment.updated.set(step.node, updated(step));
+    if (step.phase === "forward") snapshot.computed.add(step.node);
+    if (step.phase === "seed") snapshot.gradients.set(step.node, story.graph.seed);
+    if (step.phase === "update") snapshot.updated.set(step.node, updated(step));
     if (step.phase === "backward") {
-      moment.gradients.set(step.node, edges[step.edge].running);
-      moment.arrived.set(step.node, step.arrived);
-      moment.passed.add(step.edge);
+      snapshot.gradients.set(step.node, edges[step.edge].running);
+      snapshot.arrived.set(step.node, step.arrived);
+      snapshot.passed.add(step.edge);
     }
   }
-  return moment;
+  return snapshot;
 }
 
 /** Whether all contributions to a node's gradient have arrived. */
-function isComplete(node, moment) {
-  return moment.gradients.has(node.id) && incoming[node.id].every((edge) => moment.passed.has(edge.id));
+function isComplete(node, snapshot) {
+  return snapshot.gradients.has(node.id) && incoming[node.id].every((edge) => snapshot.passed.has(edge.id));
 }
 
 /** Whether a badge can be understood yet: one on the gradient when that is complete, others when there is a value. */
-function isDue(badge, node, moment) {
-  return badge.includes("gradient") ? isComplete(node, moment) : moment.computed.has(node.id);
+function isDue(badge, node, snapshot) {
+  return badge.includes("gradient") ? isComplete(node, snapshot) : snapshot.computed.has(node.id);
 }
 
 /** Values of f for each element of two Values; null where not all elements are known. */
@@ -74,7 +74,7 @@ function combined(a, b, f) {
   return a && b && hasItems(a) && hasItems(b) ? { ...a, items: zip(a.items, b.items, f) } : null;
 }
 
-/** What a step at the learner's rate makes of a value, in its own precision; null where it is unknown. */
+/** The value after an update at the learner's rate, in its own precision; null where it is unknown. */
 function updated({ node, left }) {
   const { value } = nodes[node];
   const precise = value?.dtype === "float32" ? Math.fround : (x) => x;
@@ -95,7 +95,7 @@ function stepText(step) {
   return `${before}${bracketed(minus(String(story.lr)))}${after} ${sign(again, result)} ${line(result)}`;
 }
 
-/** The gradient that an edge hands on: complete when the edge is visited, because nodes wait for all contributions. */
+/** The gradient that an edge passes on: complete when the edge is visited, because nodes wait for all contributions. */
 function upstream(edge) {
   return nodes[edge.target].total;
 }
@@ -108,13 +108,13 @@ function isScalar(edge) {
 /** `upstream × local`: in numbers where they are one each or fit on a line, else as the rule and shapes. */
 function product(edge) {
   const g = upstream(edge);
-  if (!edge.local) return `${edge.share || "its rule"}: ${shapeText(g.shape)} → ${shapeText(nodes[edge.source].shape)}`;
+  if (!edge.local) return `${edge.short || "its rule"}: ${shapeText(g.shape)} → ${shapeText(nodes[edge.source].shape)}`;
   const sum = edge.summed ? "sum of " : "";
   const numbers = `${sum}${inline(g)} × ${bracketed(inline(edge.local))}`;
   return numbers.length <= LINE || isScalar(edge) ? numbers : `${sum}upstream × local`;
 }
 
-/** What the factors of a contribution give as they are shown: of single numbers their product. */
+/** The product of upstream and local derivative as they are shown, of one number each. */
 function multiplied(edge) {
   const [[g], [local]] = [asShown(upstream(edge)), asShown(edge.local)];
   return [g * local];
@@ -134,5 +134,5 @@ function brief(edge) {
   if (!edge.contribution) return "unknown";
   if (isScalar(edge)) return formula(edge);
   if (edge.local) return edge.summed ? "Σ g ⊙ local" : "g ⊙ local";
-  return edge.share && edge.share.length <= BRIEF ? edge.share : "its rule";
+  return edge.short && edge.short.length <= BRIEF ? edge.short : "its rule";
 }
