@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -189,19 +187,7 @@ def test_any_name_is_read_back(name):
     assert from_json(text).root.name == name
 
 
-# ---- the same on every run
-
-
-def test_two_runs_write_the_same_bytes():
-    program = (
-        "import chainrule as cr; cr.random.seed(0); m = cr.nn.MLP([2, 3, 1]); "
-        "print(cr.trace(m(cr.tensor([[0.5, -1.0], [2.0, 0.1]])).sum()).to_json())"
-    )
-    runs = [
-        subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, env={"PYTHONHASHSEED": seed})
-        for seed in ("1", "2")
-    ]
-    assert runs[0].stdout == runs[1].stdout != b""
+# ---- size
 
 
 def chain(n):

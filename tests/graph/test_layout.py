@@ -2,7 +2,6 @@
 
 import random
 import shutil
-import subprocess
 import sys
 from importlib.util import find_spec
 from itertools import combinations
@@ -294,17 +293,6 @@ def test_three_hundred_boxes_take_less_than_a_million_calls(case):
 def test_nothing_is_laid_out_as_nothing():
     layout = place([], [], engine="built-in")
     assert (layout.width, layout.height, layout.centres) == (0.0, 0.0, [])
-
-
-def test_two_interpreters_give_the_same_layout():
-    code = (
-        "from chainrule.graph.picture.geometry import Link\n"
-        "from chainrule.graph.picture.layout import place\n"
-        "links = [Link(i // 2, i, 0, 1) for i in range(1, 40)]\n"
-        "print(place([(40.0, 20.0)] * 40, links, engine='built-in'))"
-    )
-    runs = {subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout for _ in range(2)}
-    assert len(runs) == 1
 
 
 # ---- the choice of an engine
