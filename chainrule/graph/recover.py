@@ -39,7 +39,7 @@ class Contribution:
 
 
 class _Record(Watch):
-    """Notes a pass over a graph of which parts may have been freed: the calls whose arrays are gone are left out."""
+    """Notes a pass over a graph of which parts may have been freed: calls whose arrays no longer exist are skipped."""
 
     def __init__(self, known):
         self.known, self.arrived, self.totals, self.faults = known, {}, {}, {}
@@ -61,7 +61,7 @@ class _Record(Watch):
 def contributions(root, seed, known):
     """({node: the gradient that `seed` at `root` sends there}, every Contribution in the order of the backward pass).
 
-    Nothing is freed, and what a pass has freed before is put together anew from `known`, {node: its array}. What stands
+    Nothing is freed, and what an earlier pass freed is restored from `known`, {node: its array}. What stands
     below a contribution that is unknown is unknown too.
     """
     record, unknown, found = _Record(known), set(), []
@@ -102,7 +102,7 @@ def _fitted(rule, parent, node):
 
 
 def kept(node, known):
-    """(what the rules of `node` ask for, "") as it was kept, or put together anew; (None, why) if that cannot be."""
+    """(what the rules of `node` ask for, "") as it was kept, or restored from `known`; (None, why) if it cannot be."""
     line = changed(node)
     if line is not None:
         return None, f"an array that it needs was changed at {place(*line)}"
@@ -128,14 +128,14 @@ def values_of(node):
 
 
 class _Gone:
-    """Stands for an array that nobody holds any more: only its shape is known."""
+    """Stands for an array that no longer exists: only its shape is known."""
 
     def __init__(self, shape):
         self.shape = shape
 
 
 def operands(node, known):
-    """The operands' arrays and numbers; None where nobody holds one any more."""
+    """The operands' arrays and numbers; None for those that no longer exist."""
     saved = values_of(node)
     links = node.plan.links if saved is not None else ()
     arrays = []
@@ -150,7 +150,7 @@ def operands(node, known):
 
 
 def out_of_date(node, known):
-    """Whether the call would give another result now: an operand was changed since. False if nobody can tell."""
+    """Whether the call would give another result now: an operand was changed since. False if that cannot be told."""
     if node not in known or not any(p.plan is None if type(p) is Node else hasattr(p, "shape") for p in node.parents):
         return False
     arrays, out = operands(node, known), known[node]

