@@ -196,6 +196,13 @@ def test_every_top_level_package_is_mapped_to_its_folder():
     assert {f"chainrule.{package}": package for package in PACKAGES}.items() <= mapping.items()
 
 
+def test_every_folder_of_assets_is_in_the_wheel():
+    folders = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "chainrule").rglob("assets")}
+    assert {
+        name for name, globs in project()["tool"]["setuptools"]["package-data"].items() if "assets/*" in globs
+    } == folders
+
+
 def test_the_package_says_that_it_is_typed():
     assert (ROOT / "chainrule" / "py.typed").exists()
     assert "py.typed" in project()["tool"]["setuptools"]["package-data"]["chainrule"]
