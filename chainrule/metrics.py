@@ -20,11 +20,9 @@ from .backends import get
 from .data.check import check_finite, places
 
 __all__ = [
-    "LOWER_IS_BETTER",
     "METRICS",
     "accuracy",
     "confusion_matrix",
-    "direction",
     "f1",
     "mae",
     "metric",
@@ -321,7 +319,6 @@ def _area(scores, positive):
 
 
 METRICS = {f.__name__: f for f in (accuracy, top_k, precision, recall, f1, roc_auc, r2, mse, rmse, mae)}
-LOWER_IS_BETTER = {"mse", "rmse", "mae"}  # of all others, higher is
 
 
 def metric(name: Metric) -> Callable[..., Any]:
@@ -330,24 +327,3 @@ def metric(name: Metric) -> Callable[..., Any]:
     Raises: ArgumentError, naming those that exist, if there is none.
     """
     return name if callable(name) else choose("metric", name, METRICS)
-
-
-_MODES = {"min": 1, "max": -1}
-
-
-def direction(owner: str, monitor: str, mode: str = "auto") -> int:
-    """1 if a lower `monitor` is better, -1 if a higher one is; "auto" knows losses and the metrics of chainrule.metrics.
-
-    Raises: ArgumentError for another mode, or where "auto" cannot tell.
-    """
-    if mode != "auto":
-        return choose("mode", mode, _MODES)
-    name = monitor.removeprefix("val_")
-    known = next((m for m in METRICS if name == m or name.endswith(f"_{m}")), None)
-    if known is not None:
-        return _MODES["min" if known in LOWER_IS_BETTER else "max"]
-    if any(word in name for word in ("loss", "error", "l1")):
-        return _MODES["min"]
-    raise ArgumentError(
-        f'{owner}: cannot tell whether a higher or a lower {monitor!r} is better; give mode="max" or mode="min"'
-    )

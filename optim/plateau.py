@@ -5,9 +5,31 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
-from ..autograd.arguments import not_negative, number, positive, whole
+from ..autograd.arguments import choose, not_negative, number, positive, whole
 from ..autograd.errors import ArgumentError, CheckpointError
-from ..metrics import direction
+
+# the metrics of chainrule.metrics, which stands beside us: a test holds the names to it
+HIGHER_IS_BETTER = set("accuracy top_k precision recall f1 roc_auc r2".split())
+LOWER_IS_BETTER = set("mse rmse mae".split())
+_MODES = {"min": 1, "max": -1}
+
+
+def direction(owner: str, monitor: str, mode: str = "auto") -> int:
+    """1 if a lower `monitor` is better, -1 if a higher one is; "auto" knows losses and the metrics of chainrule.metrics.
+
+    Raises: ArgumentError for another mode, or where "auto" cannot tell.
+    """
+    if mode != "auto":
+        return choose("mode", mode, _MODES)
+    name = monitor.removeprefix("val_")
+    ends = {m for m in (*HIGHER_IS_BETTER, *LOWER_IS_BETTER) if name == m or name.endswith(f"_{m}")}
+    if ends:
+        return _MODES["max" if ends & HIGHER_IS_BETTER else "min"]
+    if any(word in name for word in ("loss", "error", "l1")):
+        return _MODES["min"]
+    raise ArgumentError(
+        f'{owner}: cannot tell whether a higher or a lower {monitor!r} is better; give mode="max" or mode="min"'
+    )
 
 
 class ReduceOnPlateau:

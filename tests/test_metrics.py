@@ -8,6 +8,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import metrics
+from chainrule.optim import plateau
 
 CASES = range(15)
 AVERAGES = ["macro", "micro", "weighted", None]
@@ -343,10 +344,11 @@ def test_lower_is_better_of_errors_and_higher_of_scores():
         "roc_auc": {},
         "r2": {},
     }
-    for name, options in (scores | dict.fromkeys(metrics.LOWER_IS_BETTER, {})).items():
+    for name, options in (scores | dict.fromkeys(plateau.LOWER_IS_BETTER, {})).items():
         measure = lambda p, metric=metrics.METRICS[name], options=options: metric(np.array(p, float), truth, **options)
-        assert (measure(truth) < measure(guess)) == (name in metrics.LOWER_IS_BETTER), name
-    assert {*scores, *metrics.LOWER_IS_BETTER, "top_k"} == {*metrics.METRICS}
+        assert (measure(truth) < measure(guess)) == (name in plateau.LOWER_IS_BETTER), name
+    assert {*scores, *plateau.LOWER_IS_BETTER, "top_k"} == {*metrics.METRICS}
+    assert {*metrics.METRICS} == plateau.HIGHER_IS_BETTER | plateau.LOWER_IS_BETTER
 
 
 def test_all_metrics_are_exported():

@@ -6,7 +6,7 @@ from math import inf
 
 from ..autograd.arguments import not_negative, whole
 from ..autograd.errors import ArgumentError
-from ..metrics import direction
+from ..optim.plateau import direction
 from .callback import Callback
 
 

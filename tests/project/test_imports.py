@@ -103,6 +103,11 @@ def test_imports_run_downward_only():
     assert [f"{a}:{line} imports {b}" for a, line, b in inside() if rank(room(a)) < rank(room(b))] == []
 
 
+def test_the_four_folders_import_no_room_that_is_not_beside_them():
+    """So that an editor that opens autograd/ and the like, instead of the links to them, resolves every import."""
+    assert [f"{a}:{n} imports {b}" for a, n, b in inside() if room(a) in PACKAGES and room(b) not in PACKAGES] == []
+
+
 def test_what_is_imported_exists():
     assert [f"{a}:{line} imports {b}" for a, line, b in inside() if b not in modules()] == []
 

@@ -8,7 +8,8 @@ from training import At, bits, calls, data, press_ctrl_c, raises, scripted, trai
 
 import chainrule as cr
 from chainrule import nn, optim
-from chainrule.train.early_stopping import Best, direction
+from chainrule.optim.plateau import direction
+from chainrule.train.early_stopping import Best
 
 NAN, INF = float("nan"), float("inf")
 EarlyStopping = cr.EarlyStopping
