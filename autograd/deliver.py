@@ -15,18 +15,24 @@ from .typing import ArrayLike
 _LOCK = Lock()  # threads may run backward into the same leaf: none of their sums may be lost
 
 
-def accumulate(leaf, g, shared):
-    """Add gradient `g` to `leaf.grad`: what is done with the gradient of each leaf, unless `delivering` says otherwise.
+def accumulate(gradients, seed):
+    """Add each gradient to the `grad` of its leaf: what is done with them unless `delivering` says otherwise.
 
-    Shape: leaf is a Node; g an array of the leaf's shape, dtype and device, or a Tensor if it was recorded itself.
-    `shared` says that others hold the memory of g: keep a copy of it, or only read it.
+    `gradients` is {leaf's Node: an array of its shape, dtype and device, or a Tensor where the pass itself was recorded}.
+    An array may be a view, `seed` itself, or the same for several leaves: so what is kept of it must be copied.
     """
+    known = {id(seed)}
     with _LOCK:
-        if leaf.grad is not None:
-            g = (leaf.grad if isinstance(g, Tensor) else raw(leaf.grad)) + g
-        elif shared:
-            g = g.detach() if isinstance(g, Tensor) else owner(g).copy(g)
-        leaf.grad = g
+        for leaf, g in gradients.items():
+            if leaf.grad is not None:
+                leaf.grad = (leaf.grad if isinstance(g, Tensor) else raw(leaf.grad)) + g
+            elif isinstance(g, Tensor):
+                leaf.grad = g.detach() if g._node is None else g
+            else:
+                if id(g) in known or getattr(g, "base", None) is not None:
+                    g = owner(g).copy(g)
+                known.add(id(g))
+                leaf.grad = g
 
 
 _delivery = ContextVar("chainrule_delivery", default=accumulate)
@@ -34,15 +40,14 @@ _delivery = ContextVar("chainrule_delivery", default=accumulate)
 
 @contextmanager
 def delivering(function):
-    """Inside the with-block, in this thread, backward calls function(leaf, g, shared) for each leaf, as accumulate is.
-
-    A backward pass that raises has delivered nothing.
+    """Inside the with-block, in this thread, backward hands the gradients of leaves to `function`, which is called as
+    accumulate is: once, after the pass.
 
     Example:
         >>> import chainrule as cr
         >>> from chainrule.autograd.deliver import delivering
         >>> w, collected = cr.tensor([1.0, 2.0], requires_grad=True), {}
-        >>> with delivering(lambda leaf, g, shared: collected.update({leaf: g.copy() if shared else g})):
+        >>> with delivering(lambda gradients, seed: collected.update({leaf: g.copy() for leaf, g in gradients.items()})):
         ...     (w * w).sum().backward()
         >>> w.grad, [g.tolist() for g in collected.values()]
         (None, [[2.0, 4.0]])
@@ -80,15 +85,7 @@ def tensor_backward(
         )
     seed = seed_for(self, gradient, create_graph)
     found = backward(node, seed, None, retain_graph or create_graph, create_graph, leave_grads=True)
-    deliver, owned = _delivery.get(), {id(seed)}
-    for leaf, g in found.items():
-        if create_graph:
-            shared = g._node is None
-        else:
-            g = owner(g).asarray(g)
-            shared = id(g) in owned or getattr(g, "base", None) is not None  # a view, or another leaf's too
-            owned.add(id(g))
-        deliver(leaf, g, shared)
+    _delivery.get()(found, seed)
 
 
 def seed_for(tensor, gradient, create_graph=False):
