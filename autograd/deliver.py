@@ -19,7 +19,7 @@ def accumulate(gradients, seed):
     """Add each gradient to the `grad` of its leaf: what is done with them unless `delivering` says otherwise.
 
     `gradients` is {leaf's Node: an array of its shape, dtype and device, or a Tensor where the pass itself was recorded}.
-    An array may be a view, `seed` itself, or the same for several leaves: so what is kept of it must be copied.
+    An array may be an array scalar, a view, `seed` itself, or the same for several leaves: so what is kept of it must be copied.
     """
     known = {id(seed)}
     with _LOCK:

@@ -133,7 +133,7 @@ class Tensor(TensorMethods):
         node = self._node
         if node is None or node.grad is None or type(node.grad) is float or isinstance(node.grad, Tensor):
             return None if node is None else node.grad
-        node.grad = Tensor._wrap(node.grad)
+        node.grad = Tensor._wrap(owner(node.grad).asarray(node.grad))  # sums of () arrays are array scalars
         return node.grad
 
     @grad.setter

@@ -695,3 +695,19 @@ def test_a_conversion_gives_the_gradient_back_in_the_first_dtype():
     x = cr.tensor([1.5, 2.5], requires_grad=True)
     (x.to("float64") ** 2).sum().backward()
     assert (x.grad.dtype, x.grad.tolist()) == (np.float32, [3.0, 5.0])
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_the_gradient_of_a_single_number_is_an_array_that_can_be_assigned(passes):
+    x = cr.tensor(2.0, requires_grad=True)
+    for _ in range(passes):
+        (x * x).backward()
+    assert isinstance(x.grad.data, np.ndarray)
+    assert x.grad.assign(5.0).item() == 5
+
+
+def test_the_gradient_of_a_result_of_shape_nothing_is_an_array_too():
+    x = cr.tensor([1.0, 2.0], requires_grad=True)
+    y = x.sum()
+    (y * 3 + y).backward()
+    assert isinstance(y.grad.data, np.ndarray)
