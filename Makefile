@@ -23,14 +23,14 @@ help:  ## list these commands
 run: $(GPU) $(VENV)/.with-examples  ## train a network on handwritten digits; DEVICE=cuda make run: on the GPU
 	@DEVICE="$(or $(DEVICE),cpu)" $(PY) examples/10_digits.py $(ARGS)
 
-examples: $(GPU) $(VENV)/.with-examples  ## run every lesson and build runs/gallery.html from its words and pictures
+examples: $(GPU) $(VENV)/.with-examples  ## run every example and build runs/gallery.html from its words and pictures
 	@DEVICE="$(or $(DEVICE),cpu)" $(PY) examples/gallery.py
 
 test: $(GPU) $(VENV)/.with-dev  ## run the tests
 	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 $(ARGS)
 
 # variables that bind OpenBLAS to a kernel or a cache size would bind one side of the comparison only
-bench: $(GPU) $(VENV)/.with-bench  ## compare with PyTorch and micrograd, as ratios
+bench: $(GPU) $(VENV)/.with-bench  ## compare with PyTorch, scikit-learn and micrograd, as ratios
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PY) -m benchmarks $(ARGS)
 
 check: $(VENV)/.with-dev  ## check format, lint and types

@@ -1,6 +1,6 @@
-"""What numbers, flags and names given as arguments must be: each check returns the value, or says what must hold.
+"""Checks of numbers, flags and names given as arguments: each returns the value, or raises and says what must hold.
 
-`owner` is the operation that was called, `name` the argument as the message shall call it.
+`owner` is the operation that was called, `name` what the message calls the argument.
 """
 
 from difflib import get_close_matches

@@ -40,12 +40,12 @@ _BOOL = np.dtype(bool)
 
 def mixed(p, args):
     """The DeviceError for inputs of several devices."""
-    homes = {}
+    devices = {}
     for x, a in zip(p.inputs * len(args) if p.variadic else p.inputs, args, strict=False):
         if type(a) not in NUMBERS:
-            homes.setdefault(owner(a._data if isinstance(a, Tensor) else a).name, x)
-    places = " and ".join(f"{x} on {device!r}" for device, x in homes.items())
-    target = next((d for d in homes if d != "scalar"), "cpu")
+            devices.setdefault(owner(a._data if isinstance(a, Tensor) else a).name, x)
+    places = " and ".join(f"{x} on {device!r}" for device, x in devices.items())
+    target = next((d for d in devices if d != "scalar"), "cpu")
     return DeviceError(f"{p.name}: all inputs must be on one device, given {places}; move one, e.g. x.to({target!r})")
 
 
@@ -63,8 +63,7 @@ def explain(p, backend, arrays, options, error):
             f"{p.name}: not an operation on single numbers; use chainrule.tensor(...) for arrays ({given})"
         )
     needs = p.needs or ("shapes that broadcast" if len(arrays) > 1 else "an input that fits its options")
-    wrong_kind = isinstance(error, TypeError) or "integer" in str(
-        error
-    )  # NumPy: "arrays used as indices must be of integer"
+    # NumPy: "arrays used as indices must be of integer"
+    wrong_kind = isinstance(error, TypeError) or "integer" in str(error)
     kind = DtypeError if wrong_kind else ShapeError
     return kind(f"{p.name}: needs {needs}; given {given} ({error})")

@@ -1,4 +1,4 @@
-"""The formulas that declarations say themselves: a primitive's code and rules, recorded."""
+"""Formulas of primitives, obtained by recording their code and rules."""
 
 from dataclasses import dataclass
 from functools import lru_cache, partial

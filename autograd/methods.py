@@ -1,4 +1,4 @@
-"""Tensor's operators and methods, bound from the declarations: nothing here names an operation's mathematics."""
+"""Tensor's operators and methods, bound from the declarations."""
 
 from __future__ import annotations
 

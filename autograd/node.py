@@ -10,7 +10,7 @@ class Node:
 
     Fields:
         primitive: the Primitive that was called; None for a leaf.
-        plan: which inputs are differentiated and what is kept for them (primitive.py); None for a leaf.
+        plan: which inputs are differentiated and what is kept for them (plan.py); None for a leaf.
         parents: one entry for each operand: its Node, or what a picture needs of a constant.
         saved: the arrays and values that the rules asked for; None once backward has used and freed them.
         used: the same after backward, for pictures, where it is numbers only; else never set.
@@ -31,7 +31,7 @@ class Node:
 
     @classmethod
     def leaf(cls, shape, dtype, result):
-        """A node with no history: where gradients come to rest."""
+        """A node with no history: where gradients accumulate."""
         node = cls()
         node.primitive = node.plan = node.grad = node.code = node.instruction = node.scope = None
         node.parents = node.saved = node.guards = ()

@@ -17,6 +17,7 @@ class Plan:
         arrays: the positions of the inputs that are saved.
         vjps: (position, rule, select) where select picks the rule's arguments from (g, *saved); None picks all.
         jvps: the same for forward mode.
+        slots: {what a rule asks for: its place in (g, *saved)}.
         fast: picks what is saved from (*inputs, out), where that is all there is to do.
     """
 

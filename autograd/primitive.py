@@ -19,9 +19,8 @@ from .errors import RuleError, ShapeError
 from .plan import Plan, asked
 from .tensor import Tensor
 
-ELEMENTWISE = (
-    "elementwise"  # each output element depends on the matching input elements: forward mode is the rule itself
-)
+# each output element depends on the matching input elements: forward mode is the rule itself
+ELEMENTWISE = "elementwise"
 LINEAR = "linear"  # jointly linear in its arrays: forward mode is the primitive itself, on the tangents
 MULTILINEAR = "multilinear"  # linear in each array separately: the product rule
 
@@ -44,7 +43,7 @@ class Primitive:
         symbol: the label in pictures, and the operator it is bound to.
         samples: where gradients can be checked (samples.py).
         needs: what must hold of the inputs, in words, for error messages.
-        words: for an input whose rule is no formula that one would read, what it does: "{g}, repeated along the summed axes".
+        words: for an input whose rule has no readable formula, a description: "{g}, repeated along the summed axes".
     """
 
     def __init__(self, fn, vjp, jvp, symbol, samples, needs, words=None):

@@ -1,4 +1,4 @@
-"""Tensor: an array (or a number) that remembers how it was computed. No mathematics: ops/ binds that."""
+"""Tensor: an array (or a number) that remembers how it was computed. No mathematics: methods.py binds operators and methods."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Tensor(TensorMethods):
         self.assign(value)
 
     def assign(self, value: ArrayLike) -> Self:
-        """Replace the values of this leaf: the one door through which parameters change.
+        """Replace the values of this leaf, and note the line for a pending backward that needs the old ones.
 
         Shape: value the same as this tensor, or a single number.
         Raises: GraphError on the result of a recorded call; ShapeError if the shape differs.
@@ -119,9 +119,8 @@ class Tensor(TensorMethods):
 
         A pending backward keeps the old array, so its gradient stays right.
         """
-        if isinstance(
-            self._access, tuple
-        ):  # someone can write to the old array that the tape keeps: better no gradient
+        # someone can write to the old array that the tape keeps: better no gradient
+        if isinstance(self._access, tuple):
             self._version = self._access[1]
         self._data, self._access = data, None
         if self._node is not None:

@@ -1,4 +1,4 @@
-"""The words of public signatures, defined once."""
+"""Type aliases for public signatures."""
 
 from os import PathLike
 from typing import Any, Protocol, TypeAlias

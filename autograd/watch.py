@@ -1,4 +1,4 @@
-"""A backward pass that is watched: told each contribution and each complete gradient. One that is not pays nothing."""
+"""A way to observe a backward pass: each contribution and each finished gradient. Passes that are not watched cost nothing extra."""
 
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,7 +19,8 @@ class Watch:
         """The gradient of a call, or of a leaf, is complete: `g`. Those of leaves come last."""
 
     def saved(self, node, create_graph):
-        """What the rules of `node` get. Asked where that is not plainly at hand; None leaves the node out."""
+        """What the rules of `node` get. Called only where `node.saved` cannot be used directly (freed, guarded, or
+        create_graph); return None to skip the node."""
         return saved_values(node, create_graph)
 
     def failed(self, node, slot, error):

@@ -63,10 +63,8 @@ class Backend:
             if not ok:
                 raise error(given())
             return True
-        noted, text = (
-            self.__dict__.setdefault("_checks", {}),
-            str(error("")),
-        )  # by what they say, so they do not pile up
+        # keyed by message, so that repeated checks do not pile up
+        noted, text = self.__dict__.setdefault("_checks", {}), str(error(""))
         noted[text] = noted[text][0] & ok if text in noted else ok, error
         return False
 

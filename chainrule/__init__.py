@@ -84,7 +84,7 @@ abs = absolute
 
 
 class _Method:
-    """A function of a higher room as a method, imported when the attribute is read: so help() shows its documentation."""
+    """A function of a higher layer as a method, imported when the attribute is read: so help() shows its documentation."""
 
     def __init__(self, module, name):
         self.module, self.name = module, name

@@ -77,7 +77,7 @@ def reference():
         p.call.__wrapped__ = p.fn  # "view source" shows the declaration, not the call path that all operations share
     pdoc.docstrings.convert = lambda docstring, *rest: convert(sections(docstring), *rest)
     pdoc.render.configure(docformat="markdown", search=True, show_source=True)
-    # a file that gave its name to the function in it, such as optim/fit.py, is no module of its own to the user
+    # a file that gave its name to the function in it, such as train/fit.py, is no module of its own to the user
     public = lambda package, name: name in package.__all__ and inspect.ismodule(getattr(package, name))
     pdoc.extract.iter_modules2 = lambda p: {name: m for name, m in below(p).items() if public(p, name)}
     for name in chainrule.__all__:

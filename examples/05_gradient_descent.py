@@ -52,7 +52,7 @@ def curvatures(loss, point):
 
 
 def with_sgd(loss, start, lr, steps):
-    """The same descent with the optimiser that the other lessons use: where it ends."""
+    """The same descent with the optimiser that the other examples use: where it ends."""
     w = cr.tensor(start, dtype="float64", requires_grad=True)
     optimizer = cr.optim.SGD([w], lr=lr)
     for _ in range(steps):

@@ -86,7 +86,7 @@ def main():
         print(f"{symbol:9} {formula:11}{by_hand:10.6f}{engine.item():12.6f}{product:17.6f}{node.grad:16.6f}")
         assert abs(by_hand - engine.item()) < 1e-12, f"{symbol}: by hand {by_hand}, the engine says {engine.item()}"
         assert abs(product - node.grad) < 1e-12, f"{symbol}: the product is {product}, backward left {node.grad}"
-    assert abs(products[1] - (y - 1)) < 1e-12, "the first two factors should be prediction minus truth, as in lesson 4"
+    assert abs(products[1] - (y - 1)) < 1e-12, "the first two factors should be prediction minus truth, as in example 4"
 
     print("\nThe other parameters share all factors but the last. Central differences confirm each:\n")
     print("             by hand      engine   difference quotient")

@@ -1,6 +1,6 @@
 """Handwritten digits: everything together reads 1,797 real images.
 
-A network with two hidden layers learns scikit-learn's 8×8 images of digits. What the other lessons introduced works
+A network with two hidden layers learns scikit-learn's 8×8 images of digits. What the other examples introduced works
 together here: mini-batches, dropout, Adam with decoupled weight decay, a learning rate that falls along a cosine, and
 images that are moved a little each time they are seen, so that the network cannot memorise them.
 

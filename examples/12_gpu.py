@@ -26,7 +26,7 @@ def chosen_gpu():
     """(the GPU's name or None, why there is none); ends the program if DEVICE asks for what does not exist."""
     asked = os.environ.get("DEVICE")
     if asked not in (None, "cpu", "cuda"):
-        sys.exit(f"DEVICE={asked}: this lesson compares the CPU with a GPU; use DEVICE=cuda or DEVICE=cpu")
+        sys.exit(f"DEVICE={asked}: this example compares the CPU with a GPU; use DEVICE=cuda or DEVICE=cpu")
     if asked == "cpu":
         return None, "DEVICE=cpu asks for none"
     try:

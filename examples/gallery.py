@@ -13,7 +13,7 @@ OUT = Path("runs")
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>chainrule: the lessons</title>
+<title>chainrule: the examples</title>
 <style>
 :root {{ color-scheme: light dark; --ink: #1a1a1a; --paper: #fff; --soft: #f4f5f7; --line: #d9dce1; --mark: #0072b2 }}
 @media (prefers-color-scheme: dark) {{
@@ -32,15 +32,15 @@ figcaption {{ font-size: .85rem; opacity: .75 }}
 pre {{ background: var(--soft); padding: .8rem 1rem; overflow-x: auto; font-size: .85rem; border-radius: 6px }}
 .failed {{ color: #b00020; font-weight: 600 }}
 </style></head><body>
-<h1>chainrule: the lessons</h1>
-<p>From one neuron to a trained network. Each lesson is a short program in <code>examples/</code>; what it printed and drew
+<h1>chainrule: the examples</h1>
+<p>From one neuron to a trained network. Each example is a short program in <code>examples/</code>; what it printed and drew
 is shown here.</p>
 <nav><ol>{contents}</ol></nav>
-{lessons}
+{examples}
 </body></html>
 """
 
-LESSON = """<section id="{name}">
+SECTION = """<section id="{name}">
 <h2>{title} <small>{file} · {seconds:.1f} s</small></h2>
 {words}
 <div class="pictures">{pictures}</div>
@@ -62,7 +62,7 @@ def run(path):
     return done.returncode == 0, done.stdout, perf_counter() - start
 
 
-def lesson(path):
+def example(path):
     """(whether it ended well, its entry in the contents, its section)."""
     title, _, rest = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).partition("\n")
     print(f"{path.name}: {title}", flush=True)
@@ -76,7 +76,7 @@ def lesson(path):
         for p in pictures
     )
     words = "".join(f"<p>{escape(' '.join(part.split()))}</p>" for part in rest.strip().split("\n\n") if part.strip())
-    section = LESSON.format(
+    section = SECTION.format(
         name=path.stem, title=escape(title.rstrip(".")), file=path.name, seconds=seconds, words=words, pictures=figures,
         failed="" if ok else '<p class="failed">This run failed.</p>', printed=escape(printed),
     )  # fmt: skip
@@ -90,8 +90,8 @@ def _caption(picture):
 def main():
     OUT.mkdir(exist_ok=True)
     paths = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
-    results = [lesson(path) for path in paths]
-    page = PAGE.format(contents="".join(r[1] for r in results), lessons="".join(r[2] for r in results))
+    results = [example(path) for path in paths]
+    page = PAGE.format(contents="".join(r[1] for r in results), examples="".join(r[2] for r in results))
     (OUT / "gallery.html").write_text(page, encoding="utf-8")
     print(f"open {OUT / 'gallery.html'}")
     failed = [path.name for path, result in zip(paths, results, strict=True) if not result[0]]

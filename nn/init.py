@@ -98,7 +98,7 @@ def orthogonal(shape: tuple[int, ...], fan_in: int, fan_out: int, gain: float = 
     columns = shape[-1] if len(shape) > 1 else 1
     size = (prod(shape) // columns, columns)
     q, r = np.linalg.qr(random.normal(size=(max(size), min(size)), dtype="float64", device="cpu").numpy())
-    q *= np.where(np.diagonal(r) < 0, -gain, gain)  # QR alone prefers some matrices; with R's signs undone none
+    q *= np.where(np.diagonal(r) < 0, -gain, gain)  # QR favours some matrices; undoing R's signs removes the bias
     return tensor((q if size[0] >= columns else q.T).reshape(shape), default_dtype(), default().name)
 
 

@@ -42,7 +42,7 @@ class Adam(Optimizer):
             g = g + weight_decay * p
         m = b1 * m + (1 - b1) * g
         v = b2 * v + (1 - b2) * (g * g)
-        c1, c2 = 1 - b1**t, (1 - b2**t) ** 0.5  # both corrections as numbers: two passes over the arrays less
+        c1, c2 = 1 - b1**t, (1 - b2**t) ** 0.5  # corrections as numbers, which saves two passes over the arrays
         if v_max is None:
             return p - (lr * c2 / c1) * m / (sqrt(v) + eps * c2), m, v
         v_max = maximum(v_max, v)

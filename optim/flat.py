@@ -18,16 +18,16 @@ CHUNK = 32768  # elements: a chunk of values, gradient and state stays in a core
 class FlatBuffer:
     """Parameters of one device and dtype as one flat array, of which their data become parts.
 
-    `gather()` brings all gradients into one array, `store(...)` writes what was made of them; between the two, `step` runs
-    an update rule chunk by chunk.
+    `gather()` brings all gradients into one array; then `step` runs an update rule chunk by chunk, or `store(...)` writes what
+    was made of them. Both mark the parameters as changed before they write.
 
     Fields:
         params: the parameters; spans: for each, the (first, last) of its elements.
-        values: all parameters, (n,); written by `store` alone.
+        values: all parameters, (n,); written by `step` and `store`.
         gradient: what gather() returned, (n,); None from the end of a step on, so that it keeps no memory.
         due: what the coming step updates, as gather() found it: (t, i, j) for params[i:j], neighbours with gradients of
             which this will be update number t.
-        state: {kind: array like `values`}; float32 for float16, which cannot hold small squares. Written by `store` alone.
+        state: {kind: array like `values`}; float32 for float16, which cannot hold small squares. Written likewise.
         updates: for each parameter, how often it was updated.
     """
 
@@ -101,7 +101,7 @@ class FlatBuffer:
     def spread(self, gradient):
         """Let each parameter's gradient be its part of this array (n,), which nobody else may hold or write to later.
 
-        For whoever has the whole: a sum over many workers, or a program that wrote it. gather() then copies nothing.
+        For code that already has all gradients in one array, such as a sum over workers. gather() then copies nothing.
         """
         self._spread = gradient, self._parts(gradient)
         for p, part in zip(self.params, self._spread[1], strict=True):

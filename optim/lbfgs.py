@@ -78,9 +78,8 @@ class LBFGS(Optimizer):
             )
         self._flat = self.buffers[0][1]
         self._dtype = np.promote_types(self._flat.values.dtype, np.float32)
-        self._pairs: deque[Any] = (
-            deque()
-        )  # (s, y, s · y) of the latest moves, the newest last: the changes of x and of g
+        # (s, y, s · y) of the latest moves, the newest last: the changes of x and of g
+        self._pairs: deque[Any] = deque()
         self._last = None  # (x, g) at the start of the last move
         self.evaluations = 0
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..autograd.arguments import choose, not_negative, number, positive, whole
 from ..autograd.errors import ArgumentError, CheckpointError
 
-# the metrics of chainrule.metrics, which stands beside us: a test holds the names to it
+# the metrics of chainrule.metrics, which we cannot import; a test checks that the names agree
 HIGHER_IS_BETTER = set("accuracy top_k precision recall f1 roc_auc r2".split())
 LOWER_IS_BETTER = set("mse rmse mae".split())
 _MODES = {"min": 1, "max": -1}
@@ -38,7 +38,7 @@ class ReduceOnPlateau:
     lr ← max(factor · lr, min_lr), and the next `cooldown` epochs do not count. It is called like the other schedules;
     the step makes no difference.
 
-    Better is a value below best - min_delta · |best| (mode "min") or above best + min_delta · |best| ("max"); nan and
+    min_delta is relative here, unlike that of EarlyStopping: better is a value below best - min_delta · |best| (mode "min") or above best + min_delta · |best| ("max"); nan and
     infinity never are. "auto" knows losses and the metrics of chainrule.metrics.
 
     Fields:

@@ -19,7 +19,7 @@ from .options import Rate
 from .plateau import ReduceOnPlateau
 
 Arguments = ParamSpec("Arguments")
-Formula: TypeAlias = Callable[[int], float]  # from the step to the learning rate
+RateFunction: TypeAlias = Callable[[int], float]  # from the step to the learning rate
 
 
 class Schedule:
@@ -150,7 +150,7 @@ CHECKS = {
 SCHEDULES: dict[str, Any] = {"ReduceOnPlateau": ReduceOnPlateau}
 
 
-def _constructor(function: Callable[Arguments, Formula]) -> Callable[Arguments, Schedule]:
+def _constructor(function: Callable[Arguments, RateFunction]) -> Callable[Arguments, Schedule]:
     """Let `function`, from arguments to a formula of the step, check them and return a Schedule; list it by its name."""
     signature, name = inspect.signature(function), function.__name__
 
@@ -165,6 +165,7 @@ def _constructor(function: Callable[Arguments, Formula]) -> Callable[Arguments, 
             raise ArgumentError(f"{name}: the learning rate falls from lr to end, but lr={lr!r} and end={end!r}")
         return Schedule(make, args, options, function(*args, **options))
 
+    vars(make)["__signature__"] = signature.replace(return_annotation="Schedule")  # for help()
     SCHEDULES[name] = make
     return make
 
@@ -173,7 +174,7 @@ def _constructor(function: Callable[Arguments, Formula]) -> Callable[Arguments, 
 
 
 @_constructor
-def constant(lr: float) -> Formula:
+def constant(lr: float) -> RateFunction:
     """The same learning rate at every step: lr.
 
     Raises: ArgumentError if lr is not a finite number above 0.
@@ -186,7 +187,7 @@ def constant(lr: float) -> Formula:
 
 
 @_constructor
-def step_decay(lr: float, every: int, gamma: float = 0.1) -> Formula:
+def step_decay(lr: float, every: int, gamma: float = 0.1) -> RateFunction:
     """Multiply by gamma every `every` steps: lr · gamma^⌊step / every⌋.
 
     Raises: ArgumentError for lr ≤ 0, every < 1, or gamma outside (0, 1].
@@ -200,7 +201,7 @@ def step_decay(lr: float, every: int, gamma: float = 0.1) -> Formula:
 
 
 @_constructor
-def multi_step(lr: float, milestones: list[int] | tuple[int, ...], gamma: float = 0.1) -> Formula:
+def multi_step(lr: float, milestones: list[int] | tuple[int, ...], gamma: float = 0.1) -> RateFunction:
     """Multiply by gamma at each milestone: lr · gamma^(number of milestones ≤ step).
 
     Raises: ArgumentError for lr ≤ 0, gamma outside (0, 1], or milestones that are not whole numbers ≥ 1, each larger
@@ -216,7 +217,7 @@ def multi_step(lr: float, milestones: list[int] | tuple[int, ...], gamma: float 
 
 
 @_constructor
-def exponential(lr: float, gamma: float) -> Formula:
+def exponential(lr: float, gamma: float) -> RateFunction:
     """Multiply by gamma at each step: lr · gamma^step.
 
     Raises: ArgumentError for lr ≤ 0, or gamma outside (0, 1].
@@ -229,7 +230,7 @@ def exponential(lr: float, gamma: float) -> Formula:
 
 
 @_constructor
-def polynomial(lr: float, steps: int, power: float = 1.0, end: float = 0.0) -> Formula:
+def polynomial(lr: float, steps: int, power: float = 1.0, end: float = 0.0) -> RateFunction:
     """Fall to `end` within `steps`: end + (lr - end) · (1 - step / steps)^power, then end. Power 1 is a straight line.
 
     Raises: ArgumentError for lr ≤ 0, steps < 1, power ≤ 0, or end outside [0, lr].
@@ -243,7 +244,7 @@ def polynomial(lr: float, steps: int, power: float = 1.0, end: float = 0.0) -> F
 
 
 @_constructor
-def cosine(lr: float, steps: int, end: float = 0.0) -> Formula:
+def cosine(lr: float, steps: int, end: float = 0.0) -> RateFunction:
     """Fall to `end` along half a cosine: end + (lr - end) · (1 + cos(π · step / steps)) / 2, then end.
 
     Raises: ArgumentError for lr ≤ 0, steps < 1, or end outside [0, lr].
@@ -258,7 +259,7 @@ def cosine(lr: float, steps: int, end: float = 0.0) -> Formula:
 
 
 @_constructor
-def cosine_restarts(lr: float, first: int, factor: int = 1, end: float = 0.0) -> Formula:
+def cosine_restarts(lr: float, first: int, factor: int = 1, end: float = 0.0) -> RateFunction:
     """`cosine` over and over from lr: the first cycle takes `first` steps, each later one `factor` times the one before.
 
     end + (lr - end) · (1 + cos(π · t / n)) / 2, where t counts from the start of the cycle of n steps.
@@ -289,7 +290,7 @@ def one_cycle(
     start_div: float = 25,
     end_div: float = 1e4,
     anneal: str = "cosine",
-) -> Formula:
+) -> RateFunction:
     """Rise from max_lr / start_div to max_lr in the share `rise` of the steps, then fall to max_lr / start_div / end_div.
 
     Both along half a cosine, or a straight line (anneal="linear"); the end is reached at step `steps` - 1, and held.
@@ -317,7 +318,7 @@ def one_cycle(
 
 
 @_constructor
-def warmup(schedule: Rate, steps: int, start: float = 0.0) -> Formula:
+def warmup(schedule: Rate, steps: int, start: float = 0.0) -> RateFunction:
     """A straight line from `start` to the first value of `schedule`, within `steps`; then `schedule` from its step 0 on.
 
     start + (schedule(0) - start) · step / steps for step < steps, then schedule(step - steps). `schedule` is a number
@@ -336,7 +337,7 @@ def warmup(schedule: Rate, steps: int, start: float = 0.0) -> Formula:
 
 
 @_constructor
-def sequence(*stages: Any) -> Formula:
+def sequence(*stages: Any) -> RateFunction:
     """One schedule after the other, each counting from its own start: (steps, schedule), ..., and the last for good.
 
     Schedules are numbers or functions of the step.
@@ -360,7 +361,7 @@ def sequence(*stages: Any) -> Formula:
 
 
 @_constructor
-def scaled(schedule: Rate, by: float) -> Formula:
+def scaled(schedule: Rate, by: float) -> RateFunction:
     """A schedule times a number, by · schedule(step): for instance for one group of parameters.
 
     Raises: ArgumentError if `by` is not a finite number above 0.

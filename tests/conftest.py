@@ -11,11 +11,11 @@ from pathlib import Path
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
 
 import device_double
-import lessons
 import numpy as np
 import pytest
 
 import chainrule as cr
+import examples
 from chainrule.autograd.grad_mode import recording
 from chainrule.autograd.ops.creation import default_dtype
 from chainrule.autograd.primitive import REGISTRY
@@ -90,7 +90,7 @@ def pytest_xdist_make_scheduler(config, log):
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid):
             file = super()._split_scope(nodeid)
-            return "examples" if Path(file).stem.startswith(("test_examples", "test_lessons")) else file
+            return "examples" if Path(file).stem.startswith("test_examples") else file
 
     config.option.loadscopereorder = False  # as they come, the long ones are not the last
     return ByFile(config, log)
@@ -140,7 +140,7 @@ def finished(tmp_path_factory):
     @cache
     def finish(name):
         folder = tmp_path_factory.mktemp(name)
-        done = lessons.run(lessons.FOLDER / f"{name}.py", folder)
+        done = examples.run(examples.FOLDER / f"{name}.py", folder)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr
         return folder, done.stdout
 
@@ -149,7 +149,7 @@ def finished(tmp_path_factory):
 
 @pytest.fixture
 def run(finished):
-    """A function from a lesson's name to what it printed and the folder of its files."""
+    """A function from an example's name to what it printed and the folder of its files."""
 
     def outcome(name):
         folder, printed = finished(name)

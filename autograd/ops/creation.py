@@ -74,14 +74,14 @@ def tensor(
     """A Tensor with a copy of `data`: numbers, nested lists, arrays, Tensors, or a DataFrame of numbers and the like.
 
     Shape: that of the data.
-    Raises: ShapeError for ragged lists; DtypeError for text and objects, or if integers shall require grad;
+    Raises: ShapeError for ragged lists; DtypeError for text and objects, or if an integer tensor is asked to require grad;
         DeviceError for an unknown device.
     Example:
         >>> import chainrule as cr
         >>> cr.tensor([[1.0, 2.0]])
         tensor([[1., 2.]], dtype=float32)
     """
-    backend = get(device) if device is not None else _home(data)
+    backend = get(device) if device is not None else _backend_of(data)
     dtype = _held(backend, dtype)
     try:
         dtype = _natural(data, dtype) if backend.array_type is not float else None
@@ -98,7 +98,7 @@ def _aliases(array, data):
     return owner_or_none(raw(data)) is owner(array)
 
 
-def _home(data):
+def _backend_of(data):
     """Where the data lives already, if it does."""
     backend = owner_or_none(raw(data))
     return default() if backend is None or isinstance(data, (bool, int, float)) else backend
@@ -123,7 +123,7 @@ def asarray(
     """
     if isinstance(data, Tensor) and dtype is device is None and not requires_grad:
         return data
-    backend = get(device) if device is not None else _home(data)
+    backend = get(device) if device is not None else _backend_of(data)
     same = dtype is None or getattr(data, "dtype", None) == dtype_of(dtype)
     if isinstance(data, Tensor) and same and data.device == backend.name and not requires_grad:
         return data

@@ -49,9 +49,8 @@ class Prefetch:
 
     def _pass(self, source):
         """A pass over `source`, which the caller's thread has made, so that a random order is drawn there."""
-        from queue import (
-            SimpleQueue,
-        )  # its put() is reentrant: it may run in a destructor, at any point of another put()
+        # its put() is reentrant: it may run in a destructor, at any point of another put()
+        from queue import SimpleQueue
 
         ready, room, stopped = SimpleQueue(), SimpleQueue(), threading.Event()
         for _ in range(self.depth):

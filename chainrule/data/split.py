@@ -119,9 +119,8 @@ def _apportion(counts, sizes, labels):
     n = counts.sum()
     table = share // n
     need = sizes - table.sum(axis=0)
-    for c, left in enumerate(
-        counts - table.sum(axis=1)
-    ):  # to the parts that still need most: the sums always come out right
+    # what is left over goes to the parts that still need most: the sums always come out right
+    for c, left in enumerate(counts - table.sum(axis=1)):
         chosen = np.lexsort((-(share[c] % n), -need))[:left]
         table[c, chosen] += 1
         need[chosen] -= 1

@@ -125,9 +125,8 @@ class Task:
         if any(domain not in EXTREMES for domain in self.domains):
             return None
         ends = [np.array(EXTREMES[domain]) for domain in self.domains]
-        if (
-            not self.elementwise
-        ):  # a second row far below the first, to catch what is computed over all rows in place of each row
+        if not self.elementwise:
+            # a second row far below the first, to catch what is computed over all rows in place of each row
             return [np.stack([ends[0], ends[0] - 5000])] if len(ends) == 1 else None
         return [grid.ravel() for grid in np.meshgrid(*ends, indexing="ij")]
 

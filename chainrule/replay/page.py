@@ -107,9 +107,8 @@ def _snapshots(history, rows):
         return [{"at": epoch, "epoch": epoch} for epoch, _ in rows]
     length, found = None, []
     for snapshot in history.snapshots:
-        length = (
-            snapshot["epoch_steps"] or length
-        )  # unknown where the last epoch was not finished: assume that of the one before
+        # unknown where the last epoch was not finished: assume that of the one before
+        length = snapshot["epoch_steps"] or length
         share = snapshot["step"] / max(length or 0, snapshot["step"], 1)
         found.append(
             {name: value for name, value in snapshot.items() if name != "epoch_steps"}

@@ -64,7 +64,7 @@ class EarlyStopping(Best):
     The best weights are restored however the run ends: by patience, after the last epoch, by Ctrl-C or an error.
     `history.best_epoch` says which epoch they are from.
 
-    An epoch is better if it improves on the best so far by more than `min_delta`. mode is "min", "max", or "auto", which
+    An epoch is better if it improves on the best so far by more than `min_delta`, an absolute difference. mode is "min", "max", or "auto", which
     knows losses and the metrics of chainrule.metrics.
 
     Raises: ArgumentError for a bad patience or min_delta, or a column that the run does not have.

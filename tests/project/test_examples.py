@@ -10,9 +10,9 @@ import sys
 from xml.etree import ElementTree
 
 import pytest
-from lessons import EXAMPLES, FOLDER, NEEDS, environment, run
 
 import chainrule as cr
+from examples import EXAMPLES, FOLDER, NEEDS, environment, run
 
 DIGITS = FOLDER / "10_digits.py"
 
@@ -157,30 +157,30 @@ def test_the_digits_are_read_with_98_percent_accuracy_on_the_gpu(tmp_path):
 # ---- the gallery
 
 
-def test_the_gallery_shows_the_words_and_pictures_of_every_lesson(tmp_path):
-    lessons = tmp_path / "examples"
-    lessons.mkdir()
+def test_the_gallery_shows_the_words_and_pictures_of_every_example(tmp_path):
+    examples = tmp_path / "examples"
+    examples.mkdir()
     source = (FOLDER / "gallery.py").read_text()
-    (lessons / "gallery.py").write_text(source)
+    (examples / "gallery.py").write_text(source)
     for number, words in (("01", "Red & green: a start."), ("02", "Blue: the end.")):
-        (lessons / f"{number}_colour.py").write_text(
+        (examples / f"{number}_colour.py").write_text(
             f'"""{words}\n\nMore of it.\n"""\nimport pathlib\nfolder = pathlib.Path("runs/{number}_colour")\n'
             'folder.mkdir(parents=True, exist_ok=True)\n(folder / "a_picture.png").write_bytes(b"")\nprint("1 < 2")\n'
         )
-    done = subprocess.run([sys.executable, lessons / "gallery.py"], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, examples / "gallery.py"], cwd=tmp_path, capture_output=True, text=True)
     page = (tmp_path / "runs/gallery.html").read_text()
     assert done.returncode == 0, done.stderr
     assert page.count('src="01_colour/a_picture.png"') == page.count('src="02_colour/a_picture.png"') == 1
-    assert page.count("Red &amp; green: a start") == 2  # in the contents and over the lesson
+    assert page.count("Red &amp; green: a start") == 2  # in the contents and over the example
     assert page.count("<p>More of it.</p>") == page.count("<pre>1 &lt; 2\n</pre>") == 2
 
 
-def test_the_gallery_of_a_lesson_that_fails_says_so(tmp_path):
-    lessons = tmp_path / "examples"
-    lessons.mkdir()
-    (lessons / "gallery.py").write_text((FOLDER / "gallery.py").read_text())
-    (lessons / "01_wrong.py").write_text('"""Wrong."""\nassert 1 > 2, "not so"\n')
-    done = subprocess.run([sys.executable, lessons / "gallery.py"], cwd=tmp_path, capture_output=True, text=True)
+def test_the_gallery_of_an_example_that_fails_says_so(tmp_path):
+    examples = tmp_path / "examples"
+    examples.mkdir()
+    (examples / "gallery.py").write_text((FOLDER / "gallery.py").read_text())
+    (examples / "01_wrong.py").write_text('"""Wrong."""\nassert 1 > 2, "not so"\n')
+    done = subprocess.run([sys.executable, examples / "gallery.py"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
     assert "failed: 01_wrong.py" in done.stderr
     assert "This run failed." in (tmp_path / "runs/gallery.html").read_text()

@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ["backends", "autograd", "nn", "optim"]  # folders beside chainrule/, which links to them
-# rooms from the bottom up, with the libraries each may import: imports run downward only, also inside functions
-ROOMS = {
+# layers from the bottom up, with the libraries each may import; imports only go downward, also inside functions
+LAYERS = {
     "backends": {"numpy", "cupy"},
     "autograd": {"numpy", "safetensors"},
     "nn": {"numpy", "safetensors"},
@@ -85,8 +85,8 @@ def scan():
     return found
 
 
-def room(name):
-    """The room that a module of ours is in."""
+def layer(name):
+    """The layer that a module of ours is in."""
     return (name.split(".") + ["__init__"])[1]
 
 
@@ -94,25 +94,25 @@ def inside():
     return [(a, line, b) for a, line, b in scan() if b.partition(".")[0] == "chainrule"]
 
 
-def test_every_module_is_in_a_room_that_is_listed():
-    assert {room(name) for name in modules()} == set(ROOMS)
+def test_every_module_is_in_a_layer_that_is_listed():
+    assert {layer(name) for name in modules()} == set(LAYERS)
 
 
-def test_imports_run_downward_only():
-    rank = list(ROOMS).index
-    assert [f"{a}:{line} imports {b}" for a, line, b in inside() if rank(room(a)) < rank(room(b))] == []
+def test_imports_only_go_downward():
+    rank = list(LAYERS).index
+    assert [f"{a}:{line} imports {b}" for a, line, b in inside() if rank(layer(a)) < rank(layer(b))] == []
 
 
-def test_the_four_folders_import_no_room_that_is_not_beside_them():
+def test_the_four_folders_import_no_layer_that_is_not_beside_them():
     """So that an editor that opens autograd/ and the like, instead of the links to them, resolves every import."""
-    assert [f"{a}:{n} imports {b}" for a, n, b in inside() if room(a) in PACKAGES and room(b) not in PACKAGES] == []
+    assert [f"{a}:{n} imports {b}" for a, n, b in inside() if layer(a) in PACKAGES and layer(b) not in PACKAGES] == []
 
 
 def test_what_is_imported_exists():
     assert [f"{a}:{line} imports {b}" for a, line, b in inside() if b not in modules()] == []
 
 
-def test_no_imports_go_in_a_circle():
+def test_no_imports_form_a_cycle():
     graph = {name: set() for name in modules()}
     for a, _, b in inside():
         if a != b:
@@ -133,9 +133,9 @@ def test_the_package_imports_itself_relatively():
     assert absolute == []
 
 
-def test_a_room_uses_only_the_libraries_it_declares():
+def test_a_layer_uses_only_the_libraries_it_declares():
     outside = [(a, line, b.partition(".")[0]) for a, line, b in scan() if b.partition(".")[0] != "chainrule"]
-    assert [f"{a}:{line} imports {b}" for a, line, b in outside if b not in STANDARD | ROOMS[room(a)]] == []
+    assert [f"{a}:{line} imports {b}" for a, line, b in outside if b not in STANDARD | LAYERS[layer(a)]] == []
 
 
 @pytest.mark.parametrize("folder", ["examples", "benchmarks", "tests"])

@@ -121,9 +121,8 @@ def _rules(graph):
         inputs = [left.removeprefix("d")] if edge.input.isdigit() else [e.input for e in siblings]
         tree, short = stated(graph, edge, siblings), ""
         if tree is not None and not edge.local:
-            tree = (
-                tree.operands[0] if getattr(tree, "name", "").startswith("{0}, ") else tree
-            )  # without the remark behind it
+            if getattr(tree, "name", "").startswith("{0}, "):
+                tree = tree.operands[0]  # without the remark behind it
             short = write(put(tree, letters(graph, edge, siblings)))
         rules.append({"rule": edge.rule and f"{target.operation}({', '.join(inputs)}): {edge.rule}", "short": short})
     return rules

@@ -170,7 +170,7 @@ class Story:
         return f"grad = {_added(before, part, edge.running)}"
 
     def held(self, node):
-        """What `.grad` holds besides the gradient of this pass, in words; "" if it is the same. Why they differ cannot be told."""
+        """What `.grad` holds besides the gradient of this pass, in words; "" if it is the same. The reason for a difference is not known here."""
         held, brought = node.grad, node.total
         if held is None or brought is None or self.graph.ran and _same(held, brought):
             return ""

@@ -1,13 +1,13 @@
-"""Lessons 1 to 6 print and draw what they promise; test_examples.py sees to it that they end well."""
+"""Examples 1 to 6 print and draw what they promise; test_examples.py sees to it that they end well."""
 
 import re
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from lessons import FOLDER, lesson, numbers
 
 import chainrule as cr
+from examples import FOLDER, example, numbers
 
 pytest.importorskip("matplotlib")
 
@@ -29,7 +29,7 @@ def test_a_neuron_never_gets_more_than_three_of_four_right_on_xor(run):
 
 
 def test_the_lines_of_a_neuron_without_bias_go_through_the_origin():
-    _, lines, _, _ = lesson("01_perceptron").learn("NOR", bias=False)
+    _, lines, _, _ = example("01_perceptron").learn("NOR", bias=False)
     assert {b for _, _, b in lines} == {0.0}
 
 
@@ -53,7 +53,7 @@ def test_the_slope_of_a_sigmoid_is_at_most_a_quarter(run):
 def test_the_slope_through_two_sigmoids_is_the_product_of_theirs():
     s = lambda x: 1 / (1 + np.exp(-x))
     expected = s(1) * (1 - s(1)) * s(s(1)) * (1 - s(s(1)))
-    assert lesson("02_activations").slope_after(2, cr.sigmoid) == pytest.approx(expected, rel=1e-12)
+    assert example("02_activations").slope_after(2, cr.sigmoid) == pytest.approx(expected, rel=1e-12)
 
 
 # ---- 3: hidden layers
@@ -72,7 +72,7 @@ def test_one_hidden_neuron_cannot_solve_xor_and_eight_can(run):
 
 
 def test_the_moons_are_half_circles():
-    x, y = (part.numpy() for part in lesson("03_stacking").moons(100, 0.0, seed=0))
+    x, y = (part.numpy() for part in example("03_stacking").moons(100, 0.0, seed=0))
     upper, lower = x[y[:, 0] == 0], x[y[:, 0] == 1]
     assert len(upper) == len(lower) == 50
     np.testing.assert_allclose(np.hypot(*upper.T), 1, rtol=1e-6)
@@ -103,7 +103,7 @@ def test_the_line_of_the_squared_error_is_that_of_least_squares():
     x = cr.linspace(-2, 2, 40).reshape(40, 1)
     y = 2 * x + 1 - 12 * (x > 1.75)
     slope, offset = np.polyfit(x.numpy()[:, 0], y.numpy()[:, 0], 1)
-    assert lesson("04_losses").line_through(x, y, cr.nn.mse) == pytest.approx((slope, offset), abs=1e-3)
+    assert example("04_losses").line_through(x, y, cr.nn.mse) == pytest.approx((slope, offset), abs=1e-3)
 
 
 # ---- 5: gradient descent
@@ -120,13 +120,13 @@ def test_descent_on_a_bowl_converges_at_the_right_rate_only(run):
 def test_the_curvatures_of_the_bowl_are_the_eigenvalues_of_its_hessian():
     x = np.linspace(0, 2, 21)
     hessian = 2 * np.array([[np.mean(x * x), np.mean(x)], [np.mean(x), 1]])
-    module = lesson("05_gradient_descent")
+    module = example("05_gradient_descent")
     np.testing.assert_allclose(module.curvatures(module.line_loss, (0.3, -2.0)), np.linalg.eigvalsh(hessian), rtol=1e-9)
 
 
 def test_a_step_of_descent_goes_against_the_gradient():
     bowl = lambda w1, w2: w1 * w1 + 3 * w2 * w2
-    path = lesson("05_gradient_descent").descend(bowl, (1.0, -1.0), lr=0.1, steps=2)
+    path = example("05_gradient_descent").descend(bowl, (1.0, -1.0), lr=0.1, steps=2)
     np.testing.assert_allclose(path, [(1, -1), (0.8, -0.4), (0.64, -0.16)], rtol=1e-12)
 
 

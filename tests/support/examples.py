@@ -30,9 +30,9 @@ def run(path, folder, **more):
 
 
 @cache
-def lesson(name):
-    """A lesson as a module."""
-    spec = importlib.util.spec_from_file_location(f"lesson_{name}", FOLDER / f"{name}.py")
+def example(name):
+    """An example as a module."""
+    spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

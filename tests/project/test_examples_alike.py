@@ -1,10 +1,11 @@
-"""Every lesson says what it is about, prints little enough to read, and draws what it promises."""
+"""Every example says what it is about, prints little enough to read, and draws what it promises."""
 
 import ast
 import re
 
 import pytest
-from lessons import FOLDER
+
+from examples import FOLDER
 
 image = pytest.importorskip("matplotlib.image")
 
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the examples are no
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_lesson_has_a_title_and_a_few_sentences(name):
+def test_an_example_has_a_title_and_a_few_sentences(name):
     title, blank, *sentences = ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text())).splitlines()
     assert re.fullmatch(r"[A-Z][^.?]+[.?]", title)
     assert blank == ""
@@ -34,14 +35,14 @@ def test_a_lesson_has_a_title_and_a_few_sentences(name):
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_lesson_prints_little_enough_to_read(name, run):
+def test_an_example_prints_little_enough_to_read(name, run):
     lines = run(name)[0].splitlines()
     assert (5 if name == "12_gpu" else 10) < len(lines) <= 40  # without a GPU there is little to say
     assert max(len(line) for line in lines if not line.startswith("No GPU")) <= 120
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_lesson_draws_its_pictures(name, run):
+def test_an_example_draws_its_pictures(name, run):
     folder = run(name)[1]
     assert {path.name for path in folder.glob("*.png")} == PICTURES[name]
     for picture in PICTURES[name]:
