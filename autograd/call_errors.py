@@ -9,7 +9,7 @@ from .tensor import UNMASK, Tensor, masked
 
 def array_of(p, data, backend):
     """A plain argument of an unusual type as (array, backend): a list becomes a NumPy array, the rest must be known."""
-    label = getattr(p, "symbol", None) or getattr(p, "name", None) or p.__name__
+    label = getattr(p, "name", None) or p.__name__
     if isinstance(data, (bool, int, float)):
         return data, backend
     if isinstance(data, (list, tuple)):
@@ -20,9 +20,7 @@ def array_of(p, data, backend):
         data = np.asarray([x.numpy() if isinstance(x, Tensor) else x for x in data])
         data = data.astype(np.float32) if data.dtype == np.float64 else data
     if not hasattr(data, "dtype"):
-        raise DtypeError(
-            f"{p.symbol or p.name}: needs tensors, arrays or numbers, was given {type(data).__name__} {data!r}"
-        )
+        raise DtypeError(f"{label}: needs tensors, arrays or numbers, was given {type(data).__name__} {data!r}")
     return data, owner(data)
 
 

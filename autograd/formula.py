@@ -36,6 +36,8 @@ class Formula:
     def __str__(self):
         return "\n".join(f"{left} = {write(tree)}" for left, tree in self._lines())
 
+    __repr__ = __str__
+
     def _repr_latex_(self):
         lines = [f"{name(left)} &= {write(tree, 'latex')}" for left, tree in self._lines()]
         return "$$\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}$$"

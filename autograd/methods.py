@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import get
-from .errors import DtypeError, GraphError, ShapeError
+from ..backends import get, registered
+from .errors import DeviceError, DtypeError, GraphError, ShapeError
 from .ops.creation import dtype_of
 from .ops.index import getitem, unwrapped
 from .ops.shape import astype, reshape, to_device, transpose
@@ -127,7 +127,14 @@ def to(self, target: DType) -> Tensor:
         dtype('float64')
     """
     if isinstance(target, str) and not _names_dtype(target):
-        backend = get(target)
+        try:
+            backend = get(target)
+        except DeviceError:
+            if target in (known := registered()):
+                raise
+            raise DeviceError(
+                f"to: {target!r} is neither a dtype such as 'float32' nor a device; devices are {', '.join(map(repr, known))}"
+            ) from None
         return self if backend.name == self.device else to_device(self, source=self.device, target=backend.name)
     dtype = dtype_of(target)
     if dtype == self.dtype:

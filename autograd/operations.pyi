@@ -9,6 +9,7 @@ import numpy as np
 
 from .ops.creation import arange as arange
 from .ops.creation import asarray as asarray
+from .ops.creation import default_dtype as default_dtype
 from .ops.creation import eye as eye
 from .ops.creation import full as full
 from .ops.creation import full_like as full_like
@@ -27,7 +28,7 @@ from .typing import ArrayLike, Axis, DType, Shape
 _T = TypeVar("_T", Value, Tensor)
 
 
-__all__ = ['reshape', 'transpose', 'swapaxes', 'moveaxis', 'broadcast_to', 'unbroadcast', 'squeeze', 'expand_dims', 'concatenate', 'flip', 'roll', 'pad', 'astype', 'to_device', 'equal', 'not_equal', 'less', 'less_equal', 'greater', 'greater_equal', 'logical_and', 'logical_or', 'logical_not', 'bitwise_and', 'bitwise_or', 'invert', 'isnan', 'isfinite', 'add', 'subtract', 'multiply', 'divide', 'power', 'floor_divide', 'remainder', 'positive', 'negative', 'absolute', 'sign', 'floor', 'ceil', 'rint', 'square', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'logaddexp', 'sqrt', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'arctan2', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'maximum', 'minimum', 'where', 'relu', 'sigmoid', 'softplus', 'erf', 'sum', 'mean', 'max', 'min', 'norm2', 'cumsum', 'argmax', 'argmin', 'all', 'any', 'logsumexp', 'getitem', 'scatter_add', 'argsort', 'sort', 'variable', 'step', 'matmul', 'affine', 'einsum', 'tril', 'triu', 'binary_entropy', 'class_entropy', 'soft_entropy', 'normalize', 'set_default_dtype', 'tensor', 'asarray', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'zeros_like', 'ones_like', 'full_like', 'stack', 'split', 'tile', 'repeat', 'flatten', 'clip', 'prod', 'norm', 'var', 'std', 'log_softmax', 'softmax', 'take', 'take_along_axis', 'one_hot', 'leaky_relu', 'elu', 'gelu', 'silu', 'dot', 'outer', 'tensordot', 'diagonal']
+__all__ = ['reshape', 'transpose', 'swapaxes', 'moveaxis', 'broadcast_to', 'unbroadcast', 'squeeze', 'expand_dims', 'concatenate', 'flip', 'roll', 'pad', 'astype', 'to_device', 'equal', 'not_equal', 'less', 'less_equal', 'greater', 'greater_equal', 'logical_and', 'logical_or', 'logical_not', 'bitwise_and', 'bitwise_or', 'invert', 'isnan', 'isfinite', 'add', 'subtract', 'multiply', 'divide', 'power', 'floor_divide', 'remainder', 'positive', 'negative', 'absolute', 'sign', 'floor', 'ceil', 'rint', 'square', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'logaddexp', 'sqrt', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'arctan2', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'maximum', 'minimum', 'where', 'relu', 'sigmoid', 'softplus', 'erf', 'sum', 'mean', 'max', 'min', 'norm2', 'cumsum', 'argmax', 'argmin', 'all', 'any', 'logsumexp', 'getitem', 'scatter_add', 'argsort', 'sort', 'variable', 'step', 'matmul', 'affine', 'einsum', 'tril', 'triu', 'binary_entropy', 'class_entropy', 'soft_entropy', 'normalize', 'default_dtype', 'set_default_dtype', 'tensor', 'asarray', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'zeros_like', 'ones_like', 'full_like', 'stack', 'split', 'tile', 'repeat', 'flatten', 'clip', 'prod', 'norm', 'var', 'std', 'log_softmax', 'softmax', 'take', 'take_along_axis', 'one_hot', 'leaky_relu', 'elu', 'gelu', 'silu', 'dot', 'outer', 'tensordot', 'diagonal']
 
 class TensorMethods:
     def __eq__(self, y: object) -> Tensor: ...

@@ -30,7 +30,7 @@ __all__ = [
 
 OWNERS: dict[type, Backend] = {}  # array type -> backend; the hot path reads it directly
 _BACKENDS: dict[str, Backend] = {}
-_LAZY = {"cuda": (".gpu", "cupy", "CuPy is not installed: pip install 'chainrule[cuda13]' (or [cuda12])")}
+_LAZY = {"cuda": (".gpu", "cupy", "CuPy", "pip install 'chainrule[cuda13]' or 'chainrule[cuda12]'")}
 _default: ContextVar[str] = ContextVar("chainrule_default_device", default="cpu")
 
 
@@ -64,7 +64,12 @@ def _is_dtype(name):
 
 
 def unregister(name: str) -> None:
-    """Take a registered backend away again."""
+    """Take a registered backend away again.
+
+    Raises: DeviceError if there is none of that name.
+    """
+    if name not in _BACKENDS:
+        raise DeviceError(f"unregister: there is no device {name!r}; choose one of {', '.join(map(repr, _BACKENDS))}")
     backend = _BACKENDS.pop(name)
     for kind in [kind for kind, known in OWNERS.items() if known is backend]:  # subclasses met on the way, too
         del OWNERS[kind]
@@ -118,11 +123,13 @@ def get(name: str | Backend) -> Backend:
 
 def _load(name):
     if name in _LAZY:
-        module, _, advice = _LAZY[name]
+        module, _, library, command = _LAZY[name]
         try:
             backend = import_module(module, __name__).load()
         except ImportError as error:
-            raise DeviceError(f"device {name!r} cannot be used: {advice} ({error})") from error
+            raise DeviceError(
+                f"device {name!r} cannot be used: importing {library} failed ({error}). To install it: {command}"
+            ) from error
     else:
         plugins = _plugins()
         if name not in plugins:
@@ -142,7 +149,7 @@ def owner(array: Any) -> Backend:
     backend = OWNERS.get(kind)
     if backend is None:
         package = kind.__module__.partition(".")[0]
-        for name, (_, library, _) in _LAZY.items():
+        for name, (_, library, *_) in _LAZY.items():
             if library == package and name not in _BACKENDS:
                 _load(name)
         backend = next((OWNERS[base] for base in kind.__mro__ if base in OWNERS), None)

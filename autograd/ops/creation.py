@@ -14,8 +14,9 @@ _FLOATS = ("float16", "float32", "float64")
 _default_dtype = [np.dtype("float32")]
 
 
+@composed
 def default_dtype() -> np.dtype:
-    """The dtype of floating data that does not bring its own: float32 until changed."""
+    """The dtype of floating data that does not bring its own: float32 until set_default_dtype changes it."""
     return _default_dtype[0]
 
 
@@ -34,6 +35,8 @@ def set_default_dtype(dtype: DType) -> None:
 def dtype_of(dtype):
     """A NumPy dtype; DtypeError if there is none of that name."""
     try:
+        if dtype is None:  # which NumPy takes for float64
+            raise TypeError
         dtype = np.dtype(dtype)
     except TypeError:
         raise DtypeError(f"unknown dtype {dtype!r}: use a NumPy dtype or its name, such as 'float32'") from None
@@ -141,6 +144,10 @@ def asarray(
 
 def _made(name, dtype, device, requires_grad, *args, **kwargs):
     """A tensor from the array function `name` of the chosen device's namespace."""
+    if name in ("zeros", "ones") and isinstance(dtype, int):
+        raise DtypeError(
+            f"{name}: dtype must be a dtype, not {dtype}; a shape is one argument: {name}(({args[0]}, {dtype}))"
+        )
     backend = get(device) if device is not None else default()
     dtype = _held(backend, dtype) or default_dtype()
     if backend.array_type is float:

@@ -63,7 +63,13 @@ def _power_y(g, x, out):
     return g * where(x >= 0, slope, float("nan"))
 
 
-@primitive(symbol="**", jvp=ELEMENTWISE, samples=(above_zero, reals), vjp=dict(x=_power_x, y=_power_y))
+@primitive(
+    symbol="**",
+    jvp=ELEMENTWISE,
+    samples=(above_zero, reals),
+    needs="shapes that broadcast, and a floating x for a negative power",
+    vjp=dict(x=_power_x, y=_power_y),
+)
 def power(xp, x, y):
     """Power xʸ.
 

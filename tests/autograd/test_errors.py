@@ -169,7 +169,7 @@ DTYPES = {
     "asarray of text": (lambda: cr.asarray(np.array(["a"])), [r"numbers", r"a|U1"]),
     "asarray of objects": (lambda: cr.asarray(np.array([object()])), [r"numbers", r"object"]),
     "asarray of complex": (lambda: cr.asarray(np.array([1j])), [r"numbers", r"complex"]),
-    "text operand": (lambda: t(2) + "a", [r"\+|add", r"tensors, arrays or numbers", r"'a'"]),
+    "text operand": (lambda: t(2) + "a", [r"^add", r"tensors, arrays or numbers", r"'a'"]),
     "text operand on the left": (lambda: "a" + t(2), [r"\+|add", r"tensors, arrays or numbers", r"'a'"]),
     "None operand": (lambda: t(2) * None, [r"\*|multiply", r"tensors, arrays or numbers", r"None"]),
     "object array operand": (lambda: t(2) * np.array([object(), 1]), [r"multiply|\*", r"numbers", r"object"]),
@@ -181,6 +181,8 @@ DTYPES = {
     "dict operand": (lambda: cr.sin({"a": 1}), [r"sin", r"tensors, arrays or numbers", r"dict"]),
     "unknown dtype": (lambda: cr.tensor([1.0], dtype="float33"), [r"unknown dtype 'float33'", r"float32"]),
     "unknown dtype in zeros": (lambda: cr.zeros(2, dtype="float33"), [r"unknown dtype 'float33'", r"float32"]),
+    "no dtype": (lambda: t(2).to(None), [r"unknown dtype None", r"'float32'"]),
+    "a shape as two numbers": (lambda: cr.zeros(2, 3), [r"zeros: dtype", r"not 3", r"zeros\(\(2, 3\)\)"]),
     "complex dtype": (lambda: cr.tensor([1.0], dtype="complex64"), [r"complex64"]),
     "complex dtype in zeros": (lambda: cr.zeros(2, dtype="complex64"), [r"complex64"]),
     "text dtype": (lambda: cr.tensor([1.0], dtype="U5"), [r"U5"]),
@@ -195,7 +197,7 @@ DTYPES = {
     "one_hot of floats": (lambda: cr.one_hot(np.array([0.0]), 2), [r"one_hot", r"integers", r"float64"]),
     "tensor as index": (lambda: [1, 2][cr.tensor(1.0)], [r"index", r"float32"]),
     "grad of text": (lambda: setattr(t(1, requires_grad=True), "grad", ["a"]), [r"grad", r"numbers"]),
-    "negative whole power": (lambda: cr.tensor([2]) ** -1, [r"power", r"int64"]),
+    "negative whole power": (lambda: cr.tensor([2]) ** -1, [r"power: needs .*floating .*negative power", r"int64"]),
     "~ of floats": (lambda: ~t(2), [r"invert", r"bool", r"float64"]),
     "& of floats": (lambda: t(2) & t(2), [r"bitwise_and", r"bool", r"float64"]),
     "Value of text": (lambda: cr.Value("a"), [r"Value", r"'a'", r"chainrule\.tensor"]),
@@ -236,7 +238,8 @@ def test_assigning_to_a_leaf_over_read_only_memory_says_what_to_do():
 DEVICES = {
     "tensor": (lambda: cr.tensor([1.0], device="tpu"), [r"unknown device 'tpu'", r"'cpu'", r"'scalar'", r"'cuda'"]),
     "zeros": (lambda: cr.zeros(2, device="tpu"), [r"unknown device 'tpu'", r"'cpu'"]),
-    "to": (lambda: t(2).to("tpu"), [r"unknown device 'tpu'", r"'cpu'"]),
+    "to": (lambda: t(2).to("tpu"), [r"to: 'tpu' is neither a dtype .*'float32'", r"devices are .*'cpu'"]),
+    "unregister": (lambda: cr.backends.unregister("tpu"), [r"unregister: there is no device 'tpu'", r"'cpu'"]),
     "use": (lambda: cr.backends.use("tpu").__enter__(), [r"unknown device 'tpu'", r"'cpu'"]),
     "random": (lambda: cr.random.normal(size=2, device="tpu"), [r"unknown device 'tpu'", r"'cpu'"]),
     "a number": (lambda: cr.tensor([1.0], device=0), [r"device", r"0", r"'cpu'"]),
@@ -266,7 +269,7 @@ def test_a_wrong_device_is_a_device_error_that_names_what_exists(name):
 def test_a_device_that_cannot_be_used_here_says_what_is_missing():
     if "cuda" in cr.backends.available():
         pytest.skip("there is a GPU here")
-    with pytest.raises(cr.DeviceError, match=r"'cuda'.*(not installed: pip install|no usable device)"):
+    with pytest.raises(cr.DeviceError, match=r"'cuda'.*(importing CuPy failed|no usable device)"):
         cr.tensor([1.0], device="cuda")
 
 

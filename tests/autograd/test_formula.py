@@ -170,7 +170,7 @@ def test_no_docstring_of_an_operation_says_its_rule_again(p):
 
 
 def test_a_formula_is_printed_line_by_line():
-    assert str(cr.formula(cr.divide)) == "out = x / y\ndx = g / y\ndy = −g · out / y"
+    assert repr(cr.formula(cr.divide)) == str(cr.formula(cr.divide)) == "out = x / y\ndx = g / y\ndy = −g · out / y"
 
 
 def test_a_notebook_shows_a_formula_as_latex():

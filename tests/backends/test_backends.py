@@ -39,7 +39,7 @@ def test_a_device_must_be_given_by_name(name):
 
 
 @pytest.mark.parametrize("use", [
-    lambda: cr.tensor([1.0], device="tpu"), lambda: cr.zeros(2, device="tpu"), lambda: cr.zeros(2).to("tpu"),
+    lambda: cr.tensor([1.0], device="tpu"), lambda: cr.zeros(2, device="tpu"),
     lambda: cr.random.uniform(device="tpu"), lambda: cr.backends.use("tpu").__enter__(),
 ])  # fmt: skip
 def test_whatever_takes_a_device_refuses_an_unknown_one(use):
@@ -56,7 +56,7 @@ def without_cupy(monkeypatch):
 @pytest.mark.usefixtures("without_cupy")
 def test_without_cupy_the_error_says_how_to_install_it():
     with pytest.raises(
-        cr.DeviceError, match=r"'cuda' cannot be used: CuPy is not installed: pip install 'chainrule\[cuda13\]'"
+        cr.DeviceError, match=r"'cuda' .* CuPy failed \(.*cupy.*\)\. .*: pip install 'chainrule\[cuda13\]'"
     ):
         cr.zeros(2, device="cuda")
 
