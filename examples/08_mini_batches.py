@@ -111,7 +111,7 @@ class Watch(cr.Callback):
         self.seconds.append(self.spent)
         self.losses.append(cr.evaluate(run.model, run.loss, self.x, self.y)["val_loss"])
         if self.losses[-1] < TARGET:
-            run.stop = "the target is reached"
+            run.stop_reason = "the target is reached"
         self.since = perf_counter()
 
 

@@ -16,7 +16,6 @@ from .clip import clip_grad_norm, clip_grad_value, grad_norm
 from .lbfgs import LBFGS
 from .optimizer import Optimizer
 from .penalty import l1_penalty, l2_penalty, max_norm
-from .plateau import ReduceOnPlateau
 from .sgd import SGD
 
 __all__ = [
@@ -33,7 +32,6 @@ __all__ = [
     "Optimizer",
     "RAdam",
     "RMSprop",
-    "ReduceOnPlateau",
     "clip_grad_norm",
     "clip_grad_value",
     "grad_norm",

@@ -418,7 +418,7 @@ def test_a_learning_rate_may_be_a_schedule():
 
 
 def test_a_schedule_that_observes_results_is_not_used_up():
-    plateau = cr.optim.ReduceOnPlateau(0.1, monitor="loss", patience=1, min_delta=1e9)
+    plateau = cr.optim.schedule.ReduceOnPlateau(0.1, monitor="loss", patience=1, min_delta=1e9)
     a, b = (quick(learning_rate=plateau).fit(X, Y) for _ in range(2))
     assert a.history_["lr"] == b.history_["lr"]
     assert a.history_["lr"][-1] < 0.1 == plateau(0)

@@ -79,8 +79,8 @@ def _about(history, info):
     yield f"{len(history):,} epoch{'s' * (len(history) != 1)}"
     if history.best_epoch is not None:
         yield f"best: epoch {history.best_epoch}"
-    if history.stopped:
-        yield f"stopped: {history.stopped}"
+    if history.stop_reason:
+        yield f"stopped: {history.stop_reason}"
 
 
 def _rows(history):

@@ -243,7 +243,7 @@ class BaseMLP(BaseEstimator):
             verbose=self.verbose,
             **options,
         )
-        if history.stopped == "Ctrl-C":  # a network whose training was cut short must not pass for a trained one
+        if history.stop_reason == "Ctrl-C":  # a network whose training was cut short must not pass for a trained one
             raise KeyboardInterrupt
         # the optimiser's state rather than the optimiser: it shares memory with the model, which a copy of both would not
         self.model_, self._generator, self._optimizer_state = model.eval(), generator, optimizer.state_dict()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 class Callback:
     """Called by fit at four points of a run; define the methods that you need. `run` is the training run, see cr.Run.
 
-    Set run.stop to a reason, in words, to end the training after the current step.
+    Set run.stop_reason to a reason, in words, to end the training after the current step.
 
     Fields:
         stop_reason: why this callback ends the run, also after it was resumed from a checkpoint; None if it does not.
@@ -21,7 +21,7 @@ class Callback:
         >>> class StopWhenGood(cr.Callback):
         ...     def on_epoch(self, run: Run) -> None:
         ...         if run.history[-1]["loss"] < 0.1:
-        ...             run.stop = "the loss is below 0.1"
+        ...             run.stop_reason = "the loss is below 0.1"
     """
 
     stop_reason: str | None = None

@@ -89,7 +89,7 @@ class EarlyStopping(Best):
 
     def waited(self, run):
         self.waiting += 1
-        run.stop = run.stop or self.stop_reason
+        run.stop_reason = run.stop_reason or self.stop_reason
 
     @property
     def stop_reason(self):

@@ -8,6 +8,7 @@ from typing import Any
 from ..autograd.arguments import whole
 from ..autograd.errors import ArgumentError
 from ..autograd.grad_mode import no_grad
+from ..autograd.ops.creation import asarray
 from ..autograd.ops.shape import concatenate
 from ..autograd.tensor import Tensor
 from ..metrics import Metric
@@ -16,11 +17,18 @@ from ..nn.module import Module
 from .restore import eval_mode
 
 
+def in_dtype_of(model, arrays):
+    """The arrays as Tensors, the floating ones in the floating dtype of the model, in which it computes at its speed."""
+    own = next((p.dtype for p in model.parameters() if p.dtype.kind == "f"), None)
+    arrays = [asarray(a) for a in arrays]
+    return [a.to(own) if own is not None and a.dtype.kind == "f" and a.dtype != own else a for a in arrays]
+
+
 @no_grad()
 def predict(model: Module, x: Any, batch_size: int = 4096) -> Tensor:
     """The output of `model` for x, in eval mode, without a graph, in parts of at most `batch_size` examples.
 
-    Each module is in its own mode again afterwards.
+    Each module is in its own mode again afterwards. x, if it is floating, is converted to the model's dtype.
 
     Shape: x (n, …) → (n, …).
     Example:
@@ -30,6 +38,7 @@ def predict(model: Module, x: Any, batch_size: int = 4096) -> Tensor:
         (5, 3)
     """
     whole("predict", "batch_size", batch_size)
+    (x,) = in_dtype_of(model, [x])
     with eval_mode(model):
         if len(x) <= batch_size:
             return model(x)
@@ -49,8 +58,10 @@ def evaluate(
     """The loss and the metrics of `model` on (x, y), as a dict of numbers: <name>_loss, <name>_<metric>.
 
     `metrics` as in fit. The model works on parts of at most `batch_size` examples; loss and metrics see them all.
+    x and y, if they are floating, are converted to the model's dtype.
     """
     metrics = named_metrics(metrics)
+    x, y = in_dtype_of(model, (x, y))
     with eval_mode(model):  # also for a loss that calls the model
         prediction = predict(model, x, batch_size)
         scores = {f"{name}_{k}": float(metric(prediction, y)) for k, metric in metrics.items()}

@@ -83,7 +83,7 @@ def fit(
     """
     whole("fit", "epochs", epochs)
     verbose = whole("fit", "verbose", int(verbose) if isinstance(verbose, bool) else verbose, least=0)
-    check_types(model, loss, optimizer, penalty)
+    check_types("fit", model, loss, optimizer, penalty)
     data, validation = batches_of(data, batch_size, model), validation_parts(validation, model)
     metrics, clip = metrics_of(metrics, validation), clips(clip_norm, clip_value)
     checkpoint = checkpoint_at(checkpoint, resume)

@@ -20,7 +20,7 @@ class History(list[dict[str, Any]]):
     Fields:
         best_epoch: the epoch with the best monitored value; None without validation data.
         best_weights: the model's state dict after that epoch.
-        stopped: why the run ended early, in words; None if it did not.
+        stop_reason: why the run ended early, in words; None if it did not.
         snapshots: what a Replay recorded, as plain data: "epoch", "step" in it of "epoch_steps", "steps" in all, and the
             state of "layers", "outputs", "plane" and "graph". Empty without a Replay.
         snapshot_info: what the snapshots share, such as the names of the layers; None without a Replay.
@@ -38,7 +38,7 @@ class History(list[dict[str, Any]]):
 
     best_epoch: int | None
     best_weights: dict[str, Any] | None
-    stopped: str | None
+    stop_reason: str | None
     snapshots: list[dict[str, Any]]
     snapshot_info: dict[str, Any] | None
 
@@ -49,7 +49,7 @@ class History(list[dict[str, Any]]):
 
     def __init__(self, rows: Iterable[dict[str, Any]] = ()):
         super().__init__(rows)
-        self.best_epoch = self.best_weights = self.stopped = self.snapshot_info = None
+        self.best_epoch = self.best_weights = self.stop_reason = self.snapshot_info = None
         self.snapshots = []
 
     @overload
@@ -117,6 +117,6 @@ class History(list[dict[str, Any]]):
                 f"<tr style='font-weight:bold' title='best epoch'>{cells}</tr>" if best else f"<tr>{cells}</tr>"
             )
         facts = [f"best: epoch {self.best_epoch}"] if self.best_epoch is not None else []
-        facts += [f"stopped: {self.stopped}"] if self.stopped else []
+        facts += [f"stopped: {self.stop_reason}"] if self.stop_reason else []
         caption = f"<p>{escape(' · '.join(facts))}</p>" if facts else ""
         return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>{caption}"

@@ -7,7 +7,6 @@ import numpy as np
 from ..autograd.arguments import positive, whole_number
 from ..autograd.errors import ArgumentError, ShapeError
 from ..autograd.grad_mode import no_grad
-from ..autograd.ops.creation import asarray
 from ..autograd.tensor import Tensor
 from ..data import Batches, check_finite
 from ..nn.activations import name_of
@@ -17,7 +16,7 @@ from ..optim.optimizer import Optimizer
 from .callback import Callback, EachEpoch
 from .checkpoint import Checkpoint
 from .early_stopping import Best, EarlyStopping
-from .evaluate import named_metrics, predict
+from .evaluate import in_dtype_of, named_metrics, predict
 from .progress import Progress
 from .restore import eval_mode
 
@@ -30,7 +29,7 @@ def batches_of(data, batch_size, model):
     if isinstance(data, (tuple, list)) and data and all(_is_array(a) or _is_numbers(a) for a in data):
         if len(data) != 2:
             raise ArgumentError(f"{wanted}, not {len(data)} arrays")
-        return Batches(*_in_dtype_of(model, data), batch_size=batch_size, shuffle=batch_size is not None)
+        return Batches(*in_dtype_of(model, data), batch_size=batch_size, shuffle=batch_size is not None)
     return data
 
 
@@ -47,13 +46,6 @@ def _is_numbers(a):
     return isinstance(a, (int, float))
 
 
-def _in_dtype_of(model, arrays):
-    """The arrays as Tensors, the floating ones in the floating dtype of the model, in which it computes at its speed."""
-    own = next((p.dtype for p in model.parameters() if p.dtype.kind == "f"), None)
-    arrays = [asarray(a) for a in arrays]
-    return [a.to(own) if own is not None and a.dtype.kind == "f" and a.dtype != own else a for a in arrays]
-
-
 def validation_parts(validation, model):
     """{name: (x, y)}, however it was given."""
     if validation is None:
@@ -62,7 +54,7 @@ def validation_parts(validation, model):
     for name, pair in parts.items():
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise ArgumentError(f"fit: validation data {name!r} must be a pair (x, y), not {pair!r:.80}")
-    return {name: tuple(_in_dtype_of(model, pair)) for name, pair in parts.items()}
+    return {name: tuple(in_dtype_of(model, pair)) for name, pair in parts.items()}
 
 
 def metrics_of(metrics, validation):
@@ -109,14 +101,17 @@ def checkpoint_at(checkpoint, resume):
     return Checkpoint(checkpoint)
 
 
-def check_types(model, loss, optimizer, penalty):
+def check_types(owner, model, loss, optimizer, penalty=None):
     """Raise unless model, loss, optimizer and penalty are of the right types."""
     for name, value in (("model", model), ("loss", loss), ("penalty", penalty)):
         if not callable(value) and not (value is None and name == "penalty"):
-            raise ArgumentError(f"fit: {name} must be callable, not {value!r:.80}")
+            advice = f"; make it with chainrule.nn.loss({value!r})" if name == "loss" and isinstance(value, str) else ""
+            raise ArgumentError(f"{owner}: {name} must be callable, not {value!r:.80}{advice}")
     if not isinstance(optimizer, Optimizer):
-        advice = f"; make one: {optimizer.__name__}(model.parameters(), ...)" if isinstance(optimizer, type) else ""
-        raise ArgumentError(f"fit: optimizer must be an Optimizer, not {optimizer!r:.80}{advice}")
+        kind = optimizer.__name__ if isinstance(optimizer, type) else "chainrule.optim.Adam"
+        raise ArgumentError(
+            f"{owner}: optimizer must be an Optimizer, not {optimizer!r:.80}; make one: {kind}(model.parameters(), ...)"
+        )
 
 
 def check_run(run, clip):

@@ -14,7 +14,7 @@ from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.grad_mode import no_grad
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
-from .inputs import batches_of
+from .inputs import batches_of, check_types
 from .restore import restore_after
 from .run import Run
 
@@ -73,6 +73,7 @@ def lr_find(
         >>> 0.01 < found.suggestion < 1
         True
     """
+    check_types("lr_find", model, loss, optimizer)
     positive("lr_find", "start", start)
     positive("lr_find", "end", end)
     whole("lr_find", "steps", steps, least=10)

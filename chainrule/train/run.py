@@ -33,11 +33,11 @@ class Run:
         history: the rows so far.
         epoch: the number of the current epoch, from 1; 0 before the first.
         step: how many steps of this epoch were taken.
-        stop: None; set it to a reason, in words, to end the run after this step.
+        stop_reason: None; set it to a reason, in words, to end the run after this step. Ctrl-C sets it, too.
         interrupted: whether Ctrl-C ends the run; mid_step: whether it did so in the middle of a step.
     """
 
-    stop: str | None
+    _stop_reason: str | None
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Run:
         self.columns = ["epoch", "loss", *scores, "lr", "grad_norm", "seconds"]
         self.history = History()
         self._generators = _generators(model, batches)
-        self.epoch, self.step, self.stop = 0, 0, None
+        self.epoch, self.step, self._stop_reason = 0, 0, None
         self.interrupted = self.mid_step = False
         self._sums = {"loss": 0.0, "examples": 0, "grad_norm": 0.0, "seconds": 0.0}
         self._resumed = False  # in the middle of an epoch
@@ -71,7 +71,7 @@ class Run:
     def started(self):
         """Calls on_start of each callback before the with-block, and after it on_end of those that started, last one first."""
         with ExitStack() as ends:
-            ends.callback(lambda: setattr(self.history, "stopped", self.stop_reason))
+            ends.callback(lambda: setattr(self.history, "stop_reason", self.stop_reason))
             for callback in self.callbacks:
                 callback.on_start(self)
                 ends.callback(callback.on_end, self)
@@ -83,8 +83,11 @@ class Run:
 
     @property
     def stop_reason(self) -> str | None:
-        """Why the run ends after this step, in words; None if it does not."""
-        return "Ctrl-C" if self.interrupted else self.stop
+        return "Ctrl-C" if self.interrupted else self._stop_reason
+
+    @stop_reason.setter
+    def stop_reason(self, reason: str | None) -> None:
+        self._stop_reason = reason
 
     def check_column(self, owner, column):
         """Raise an ArgumentError if the history will have no column of that name for `owner` to monitor."""
@@ -194,7 +197,7 @@ class Run:
             callback.load_state_dict(saved)
         self.history[:] = state["history"]
         self.epoch, self.step, self._sums = state["epoch"], state["step"], state["sums"]
-        self.stop = next((callback.stop_reason for callback in self.callbacks if callback.stop_reason), None)
+        self.stop_reason = next((callback.stop_reason for callback in self.callbacks if callback.stop_reason), None)
         self._resumed, self._started = not state["finished"], perf_counter() - self._sums["seconds"]
 
     def _check_state(self, state):

@@ -128,7 +128,7 @@ def test_a_replay_begins_anew_in_each_run():
 @pytest.mark.parametrize("end", [4, 5])
 def test_ctrl_c_keeps_the_moments_so_far_and_the_last(end):
     _, history = recorded(4, [cr.Replay(every=2), At(press_ctrl_c, step=end)])
-    assert history.stopped == "Ctrl-C"
+    assert history.stop_reason == "Ctrl-C"
     assert steps(history) == sorted({0, 2, 4, end})
 
 

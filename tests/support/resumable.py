@@ -123,7 +123,7 @@ class Outcome:
             "weights": bits(model),
             "optimiser": plain(optimizer.state_dict()),
             "rows": rows(history),
-            "end": (history.best_epoch, history.stopped, best),
+            "end": (history.best_epoch, history.stop_reason, best),
             "random": cr.random.get_state(),
         }
 

@@ -72,10 +72,10 @@ def test_a_callback_sees_the_run():
 def test_a_callback_may_stop_the_run_after_an_epoch():
     def enough(run):
         if run.epoch == 2:
-            run.stop = "enough"
+            run.stop_reason = "enough"
 
     _, history = train(5, callbacks=enough)
-    assert (history["epoch"], history.stopped) == ([1, 2], "enough")
+    assert (history["epoch"], history.stop_reason) == ([1, 2], "enough")
 
 
 def test_a_callback_may_stop_the_run_after_a_step():
@@ -84,20 +84,20 @@ def test_a_callback_may_stop_the_run_after_a_step():
     class Enough(cr.Callback):
         def on_step(self, run):
             if run.optimizer.steps == 5:
-                run.stop = "enough"
+                run.stop_reason = "enough"
 
     _, history = train(5, callbacks=[Enough(), Diary("a", pages)])
     assert pages[-2:] == [("a", "step", 2, 2), ("a", "end")]
-    assert (history["epoch"], history.stopped) == ([1], "enough")
+    assert (history["epoch"], history.stop_reason) == ([1], "enough")
 
 
 def test_a_callback_may_stop_the_run_before_it_starts():
     class Never(cr.Callback):
         def on_start(self, run):
-            run.stop = "never"
+            run.stop_reason = "never"
 
     model, history = train(5, callbacks=[Never()])
-    assert (list(history), history.stopped) == ([], "never")
+    assert (list(history), history.stop_reason) == ([], "never")
 
 
 @pytest.mark.parametrize(

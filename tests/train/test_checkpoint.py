@@ -139,7 +139,7 @@ def test_a_run_that_ctrl_c_ended_ends_as_if_it_had_not_been(scenario, moment, pr
         path = tmp_path / f"{n}.safetensors"
         at = {"loss": calls(nn.cross_entropy, do, at=n)} if moment == "call" else {"callback": At(do, **{moment: n})}
         first = run(scenario, checkpoint=cr.Checkpoint(path, every), **at)
-        assert first.history.stopped == "Ctrl-C"
+        assert first.history.stop_reason == "Ctrl-C"
         again = run(scenario, seed=7 * path.exists(), checkpoint=path, resume=True)
         assert again.all == whole(scenario).all, f"broken off at {moment} {n}"
 
@@ -325,7 +325,7 @@ class Enough(cr.Callback):
 
     def on_step(self, run):
         if run.optimizer.steps == self.step:
-            run.stop = "enough"
+            run.stop_reason = "enough"
 
 
 @pytest.mark.parametrize("every", [1, None])
@@ -333,7 +333,7 @@ class Enough(cr.Callback):
 def test_a_run_that_a_callback_ended_goes_on(step, every, path, whole):
     scenario = "early stopping"
     first = run(scenario, checkpoint=cr.Checkpoint(path, every), callback=Enough(step))
-    assert first.history.stopped == "enough"
+    assert first.history.stop_reason == "enough"
     assert resumed(scenario, path).all == whole(scenario).all
 
 
@@ -543,7 +543,7 @@ def test_ctrl_c_before_the_first_step_writes_nothing(path):
             press_ctrl_c()
 
     history = cr.fit(m := mlp(), nn.cross_entropy, adam(m), pairs(), 2, checkpoint=path, verbose=0, callbacks=[Early()])
-    assert (list(history), history.stopped) == ([], "Ctrl-C")
+    assert (list(history), history.stop_reason) == ([], "Ctrl-C")
     assert not path.exists()
 
 

@@ -40,14 +40,14 @@ def test_a_number_is_the_patience():
 
 def test_the_reason_names_the_column_and_the_patience():
     _, history = scripted([1.0, 2.0, 2.0, 2.0], early_stopping=2)
-    assert history.stopped == "val_loss has not improved for 2 epochs"
+    assert history.stop_reason == "val_loss has not improved for 2 epochs"
     _, history = scripted([1.0, 2.0, 2.0, 2.0], early_stopping=1)
-    assert history.stopped == "val_loss has not improved for 1 epoch"
+    assert history.stop_reason == "val_loss has not improved for 1 epoch"
 
 
 def test_a_run_that_keeps_improving_is_not_stopped():
     model, history = scripted([3.0, 2.0, 1.0], early_stopping=1)
-    assert (len(history), history.best_epoch, history.stopped) == (3, 3, None)
+    assert (len(history), history.best_epoch, history.stop_reason) == (3, 3, None)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_the_best_weights_are_restored_to_the_bit_whatever_ended_the_run(end, mo
     assert bits(keep.model) == album.pages[2]
     assert stopping.epoch == 2
     if history is not None:
-        assert (history.best_epoch, history.stopped) == (2, reason)
+        assert (history.best_epoch, history.stop_reason) == (2, reason)
         assert {name: x.numpy().tobytes() for name, x in history.best_weights.items()} == album.pages[2]
 
 

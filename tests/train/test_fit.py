@@ -441,7 +441,7 @@ def test_the_best_epoch_of_several_parts_is_that_of_val():
 
 
 def test_a_run_that_came_to_its_end_was_not_stopped():
-    assert train()[1].stopped is None
+    assert train()[1].stop_reason is None
 
 
 def test_a_part_of_the_model_that_is_in_evaluation_by_itself_stays_there():
@@ -587,6 +587,14 @@ def test_floating_data_is_converted_to_the_dtype_of_the_model():
     pair = (x.astype("float64"), y)
     cr.fit(model, loss, optim.SGD(model.parameters(), lr=0.1), pair, 1, validation=pair, verbose=0)
     assert {d.name for d in seen} == {"float32"}
+
+
+def test_evaluate_converts_data_as_fit_does():
+    x, y = (a.astype("float64") for a in data())
+    x, y, model = x + 1e-9, y[:, None] + 1e-9, nn.MLP([2, 4, 1])
+    history = cr.fit(model, nn.mse, optim.SGD(model.parameters(), lr=0.1), (x, y), 1, validation=(x, y), verbose=0)
+    assert cr.evaluate(model, nn.mse, x, y)["val_loss"] == history[-1]["val_loss"]
+    assert cr.predict(model, x).dtype == "float32"
 
 
 def test_a_prediction_in_parts_is_the_prediction():

@@ -198,7 +198,7 @@ CASES = {  # what is wrong: (how fit is called, the error, what it says)
         "fit: metrics are measured on validation data; give validation=(x, y)",
     ),
     # what takes part
-    "loss by name": (dict(loss="mse"), cr.ArgumentError, "fit: loss must be callable, not 'mse'"),
+    "loss by name": (dict(loss="mse"), cr.ArgumentError, "fit: loss must be callable, not 'mse'; make it with chainrule.nn.loss('mse')"),
     "a penalty that is a number": (dict(penalty=0.1), cr.ArgumentError, "fit: penalty must be callable, not 0.1"),
     "the class of an optimiser": (
         dict(optimizer=optim.Adam),
@@ -206,7 +206,11 @@ CASES = {  # what is wrong: (how fit is called, the error, what it says)
         "fit: optimizer must be an Optimizer, not <class 'chainrule.optim.adam.Adam'>; "
         "make one: Adam(model.parameters(), ...)",
     ),
-    "an optimiser by name": (dict(optimizer="adam"), cr.ArgumentError, "fit: optimizer must be an Optimizer, not 'adam'"),
+    "an optimiser by name": (
+        dict(optimizer="adam"),
+        cr.ArgumentError,
+        "fit: optimizer must be an Optimizer, not 'adam'; make one: chainrule.optim.Adam(model.parameters(), ...)",
+    ),
     **{
         f"callbacks={value!r}": (
             dict(callbacks=value), cr.ArgumentError, "fit: a callback must be a Callback or a function of the run, not"
@@ -377,7 +381,7 @@ def test_lbfgs_on_mini_batches_is_refused():
 
 def test_a_rate_that_looks_at_a_column_which_does_not_exist_is_refused():
     model = nn.MLP([2, 4, 2])
-    optimizer = optim.SGD(model.parameters(), lr=optim.schedule.warmup(optim.ReduceOnPlateau(0.1), 3))
+    optimizer = optim.SGD(model.parameters(), lr=optim.schedule.warmup(optim.schedule.ReduceOnPlateau(0.1), 3))
     with pytest.raises(
         cr.ArgumentError, match=r"the learning rate warmup.*no column 'val_loss' to monitor.*validation data"
     ):

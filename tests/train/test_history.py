@@ -20,7 +20,7 @@ NAN, INF = float("nan"), float("inf")
 
 def history(rows=ROWS, best=None, stopped=None):
     made = cr.History(rows)
-    made.best_epoch, made.stopped = best, stopped
+    made.best_epoch, made.stop_reason = best, stopped
     return made
 
 
@@ -53,7 +53,7 @@ def test_the_columns_are_those_of_all_rows_in_order():
 
 def test_a_new_history_knows_no_best_epoch():
     h = cr.History()
-    assert (h.best_epoch, h.best_weights, h.stopped, h.columns, list(h)) == (None, None, None, [], [])
+    assert (h.best_epoch, h.best_weights, h.stop_reason, h.columns, list(h)) == (None, None, None, [], [])
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda h: pickle.loads(pickle.dumps(h))])
@@ -61,7 +61,7 @@ def test_a_copy_holds_the_same(duplicate):
     _, h = scripted([2.0, 1.0, 3.0], early_stopping=1)
     made = duplicate(h)
     assert type(made) is cr.History
-    assert (list(made), made.best_epoch, made.stopped) == (list(h), 2, "val_loss has not improved for 1 epoch")
+    assert (list(made), made.best_epoch, made.stop_reason) == (list(h), 2, "val_loss has not improved for 1 epoch")
     assert made.best_weights["slope"].tolist() == [2.0]
 
 

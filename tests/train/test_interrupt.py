@@ -55,7 +55,7 @@ def test_ctrl_c_in_the_middle_of_a_step_ends_the_run_after_that_step(step):
     assert watch.optimizer.steps == step
     assert bits(model) == bits(expected)
     assert plain(watch.optimizer.state_dict()) == plain(optimizer.state_dict())
-    assert (len(history), history.stopped) == ((step - 1) // 3, "Ctrl-C")
+    assert (len(history), history.stop_reason) == ((step - 1) // 3, "Ctrl-C")
 
 
 class Pressing(optim.Adam):
@@ -75,7 +75,7 @@ def test_ctrl_c_in_the_middle_of_an_update_leaves_no_update_half_done():
     batches = cr.data.Batches(*data(), batch_size=16, seed=0)
     history = cr.fit(model, nn.cross_entropy, optimizer, batches, 5, verbose=0)
     expected, adam = by_hand(2)
-    assert (optimizer.steps, history.stopped) == (2, "Ctrl-C")
+    assert (optimizer.steps, history.stop_reason) == (2, "Ctrl-C")
     assert bits(model) == bits(expected)
     assert plain(optimizer.state_dict()["state"]) == plain(adam.state_dict()["state"])
 
@@ -111,7 +111,7 @@ def test_ctrl_c_during_validation_ends_the_run_after_the_epoch():
 def test_ctrl_c_in_a_callback_ends_the_run_after_the_epoch_and_all_callbacks():
     seen = []
     _, history = train(5, callbacks=[At(press_ctrl_c, epoch=2), lambda run: seen.append(run.epoch)])
-    assert (history["epoch"], seen, history.stopped) == ([1, 2], [1, 2], "Ctrl-C")
+    assert (history["epoch"], seen, history.stop_reason) == ([1, 2], [1, 2], "Ctrl-C")
 
 
 def test_the_epochs_that_were_finished_are_those_of_the_whole_run():
@@ -130,20 +130,20 @@ def test_a_second_ctrl_c_ends_the_run_at_once(step):
     assert after == []
     assert watch.optimizer.steps == step - 1
     assert bits(model) == bits(by_hand(step - 1)[0])
-    assert (len(history), history.stopped) == ((step - 1) // 3, "Ctrl-C")
+    assert (len(history), history.stop_reason) == ((step - 1) // 3, "Ctrl-C")
 
 
 def test_a_second_ctrl_c_in_a_later_moment_of_the_same_step_ends_the_run_at_once():
     watch = Watch()
     loss = calls(nn.cross_entropy, press_ctrl_c, at=4)
     _, history = train(5, loss=loss, callbacks=[watch, At(press_ctrl_c, step=4)])
-    assert (watch.optimizer.steps, len(history), history.stopped) == (4, 1, "Ctrl-C")
+    assert (watch.optimizer.steps, len(history), history.stop_reason) == (4, 1, "Ctrl-C")
 
 
 def test_a_second_ctrl_c_during_validation_gives_up_the_epoch():
     loss = calls(nn.cross_entropy, press_twice, at=8)
     model, history = train(5, loss=loss, validation=data())
-    assert (history["epoch"], history.stopped) == ([1], "Ctrl-C")
+    assert (history["epoch"], history.stop_reason) == ([1], "Ctrl-C")
 
 
 @pytest.mark.parametrize("moment", [{"step": 4}, {"epoch": 2}], ids=str)
@@ -151,14 +151,14 @@ def test_a_second_ctrl_c_in_a_callback_ends_the_run(moment):
     after = []
     _, history = train(5, callbacks=[At(press_twice, **moment), At(lambda: after.append("never"), **moment)])
     assert after == []
-    assert history.stopped == "Ctrl-C"
+    assert history.stop_reason == "Ctrl-C"
     assert len(history) == moment.get("epoch", 1)
 
 
 @pytest.mark.parametrize(("after", "epochs"), [(1, 0), (4, 1), (6, 1), (7, 2)])
 def test_a_keyboard_interrupt_that_something_raises_returns_the_epochs_that_were_finished(after, epochs):
     _, history = train(5, loss=calls(nn.cross_entropy, raises(KeyboardInterrupt), at=after))
-    assert (history["epoch"], history.stopped) == (list(range(1, epochs + 1)), "Ctrl-C")
+    assert (history["epoch"], history.stop_reason) == (list(range(1, epochs + 1)), "Ctrl-C")
 
 
 # ---- at the end
@@ -222,7 +222,7 @@ def test_afterwards_ctrl_c_raises_again(options):
 def test_two_runs_in_a_row_can_each_be_interrupted():
     for _ in range(2):
         _, history = train(5, loss=calls(nn.cross_entropy, press_ctrl_c, at=2))
-        assert history.stopped == "Ctrl-C"
+        assert history.stop_reason == "Ctrl-C"
 
 
 def test_the_handler_of_another_is_left_in_place():
@@ -238,7 +238,7 @@ def test_the_handler_of_another_is_left_in_place():
     finally:
         signal.signal(signal.SIGINT, before)
     assert presses == [signal.SIGINT]
-    assert (len(history), history.stopped) == (2, None)
+    assert (len(history), history.stop_reason) == (2, None)
 
 
 def test_outside_the_main_thread_the_handler_is_left_in_place():
@@ -260,8 +260,8 @@ def test_training_inside_a_callback_leaves_ctrl_c_to_the_outer_run():
         cr.random.set_state(state)
 
     _, outer = train(5, callbacks=nested)
-    assert (inner[0].stopped, len(inner[0])) == (None, 2)
-    assert (outer.stopped, len(outer)) == ("Ctrl-C", 1)
+    assert (inner[0].stop_reason, len(inner[0])) == (None, 2)
+    assert (outer.stop_reason, len(outer)) == ("Ctrl-C", 1)
 
 
 # ---- what it says

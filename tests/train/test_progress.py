@@ -44,7 +44,7 @@ def test_progress_is_a_line_for_every_so_many_epochs_the_first_and_the_last(verb
 def test_the_epoch_in_which_a_run_is_stopped_is_shown(capsys):
     def enough(run):
         if run.epoch == 5:
-            run.stop = "enough"
+            run.stop_reason = "enough"
 
     train(9, verbose=3, callbacks=enough)
     lines = capsys.readouterr().out.splitlines()
