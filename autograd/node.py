@@ -22,11 +22,12 @@ class Node:
         scope: the module call it was made in, as grad_mode.scope() gives it; None outside all modules.
         grad: the gradient that backward() left here, for leaves and where result is not None.
         name: set by the user or by a module, for pictures and messages.
+        met: the Value that `_prev` gave for it (micrograd.py); else never set.
     """
 
     __slots__ = (
         "primitive", "plan", "parents", "saved", "used", "guards", "options", "shape", "dtype", "code", "instruction", "result",
-        "scope", "grad", "_name",
+        "scope", "grad", "_name", "met",
     )  # fmt: skip
 
     @classmethod

@@ -304,7 +304,12 @@ class Tensor(TensorMethods):
 
 
 class Value(Tensor, ValueMethods):
-    """A number that takes part in gradients: the same Tensor, on the scalar backend.
+    """A number that takes part in gradients: the same Tensor, on the scalar backend, with micrograd's interface.
+
+    Fields:
+        data: the number, a float. `v.data -= 0.1 * v.grad` changes a leaf.
+        grad: its gradient, 0.0 until a backward pass reaches it; passes add up. (Tensors have None there, as do messages
+            and pictures, which tell a gradient of 0 from one that never came.)
 
     Example:
         >>> import chainrule as cr
@@ -319,9 +324,37 @@ class Value(Tensor, ValueMethods):
 
     if TYPE_CHECKING:  # numbers, where other Tensors have arrays
         data: float  # type: ignore[assignment]
-        grad: float | None  # type: ignore[assignment]
+        grad: float  # type: ignore[assignment]
+        label: str
+        _op: str
+        _prev: set[Value]
 
         def detach(self) -> Value: ...
+
+    else:
+
+        @property
+        def data(self):
+            return self._data
+
+        @data.setter
+        def data(self, value):
+            if type(value) is not float or not self.is_leaf:
+                self.assign(value)
+                return
+            self.mark_changed(user_line())  # programs for micrograd do this for every parameter at every step
+            self._data = value
+            if self._node is not None:
+                self._node.result = value
+
+        @property
+        def grad(self):
+            grad = Tensor.grad.fget(self)
+            return 0.0 if grad is None else grad
+
+        @grad.setter
+        def grad(self, value):
+            Tensor.grad.fset(self, value)
 
     def __init__(self, data: SupportsFloat, name: str | None = None):
         try:

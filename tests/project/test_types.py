@@ -77,7 +77,7 @@ def test_a_calculation_with_values_is_a_value() -> None:
     assert_type(1 - v.tanh(), cr.Value)
     assert_type(cr.sin(v), cr.Value)
     assert_type((v * v).data, float)
-    assert_type(v.grad, float | None)
+    assert_type(v.grad, float)
     assert_type(v < 1, bool)
     v.data -= 0.1
 
