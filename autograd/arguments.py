@@ -3,13 +3,16 @@
 `owner` is the operation that was called, `name` what the message calls the argument.
 """
 
+import re
 from difflib import get_close_matches
+from functools import partial
+from inspect import formatannotation
 from math import inf, isfinite, nan
 from operator import index
 
 import numpy as np
 
-from .errors import ArgumentError
+from .errors import ArgumentError, DtypeError
 
 
 def number(value):
@@ -25,6 +28,36 @@ def whole_number(value):
     except TypeError:
         return False
     return not isinstance(value, bool)
+
+
+SIMPLE = {int, bool, str, type(None)}  # what an option mostly is: then there is nothing to prepare
+_COUNTS = set("int bool None tuple list Axis Shape Counts".split())  # the words of an annotation of whole numbers
+
+
+def whole_options(owner, parameters):
+    """{name: function} that prepares the options whose annotation says that they are whole numbers, or truth values.
+
+    It gives Python's numbers for NumPy's, with which rules may then compare and count, also inside tuples and lists.
+    """
+    found = {}
+    for q in parameters:
+        words = re.findall(r"\w+", q.annotation if isinstance(q.annotation, str) else formatannotation(q.annotation))
+        if q.annotation is not q.empty and words and _COUNTS.issuperset(words):
+            found[q.name] = partial(_plain, owner, q.name)
+    return found
+
+
+def _plain(owner, name, value):
+    kind = type(value)
+    if kind in SIMPLE:
+        return value
+    if kind is tuple or kind is list:
+        return kind([_plain(owner, name, v) for v in value])
+    if kind is np.bool_:
+        return bool(value)
+    if isinstance(value, (float, np.floating)) or getattr(getattr(value, "dtype", None), "kind", "i") not in "biu":
+        raise DtypeError(f"{owner}: {name} must be a whole number, or several, not {value!r}")
+    return index(value) if getattr(value, "ndim", 1) == 0 else value
 
 
 def finite(owner, name, value):

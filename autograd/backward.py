@@ -120,14 +120,17 @@ def rescue(error, rule, values, node):
 
 
 def conform(part, parent, node):
-    """A contribution in its operand's shape and dtype: the one place where broadcasting and promotion are undone."""
+    """A contribution in its operand's shape and dtype: the one place where broadcasting and promotion are undone.
+
+    A tangent, which goes to the output of `node` itself, is repeated as the operand was.
+    """
     if parent.dtype is None and isinstance(part, (float, int, Tensor)):
         return float(part) if isinstance(part, int) else part
     if not hasattr(part, "shape"):
         raise RuleError(f"{node.label}: the rule returned {part!r}, not an array; called at {node.where}")
     if part.shape != parent.shape:
         try:
-            if part.ndim < len(parent.shape):
+            if part.ndim < len(parent.shape) or parent is node:  # a tangent grows to the shape of the output
                 fitted = broadcast_to(part, shape=parent.shape)
             else:
                 fitted = (unbroadcast if isinstance(part, Tensor) else summed)(part, shape=parent.shape)

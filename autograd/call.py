@@ -11,6 +11,7 @@ from weakref import ref
 import numpy as np
 
 from ..backends import NUMBERS, OWNERS, owner
+from .arguments import SIMPLE
 from .call_errors import array_of, check_dtypes, explain, mixed
 from .callsite import INSIDE
 from .grad_mode import recording, scope
@@ -28,6 +29,8 @@ def public(p):
             args, options = p.bind(args, options)
         elif not options:
             options = p.defaults
+        if not (simple := SIMPLE.issuperset(map(type, options.values()))):
+            options = {k: p.whole[k](v) if k in p.whole else v for k, v in options.items()}
         backend = tensor = None
         arrays, parents, mask, bit, raws = [], [], 0, 1, False
         for a in args:
@@ -79,7 +82,8 @@ def public(p):
         if mask and recording():
             plan = plans.get(bit + mask) or p.plan(len(args), bit, mask)
             if plan.tracked:
-                options = {name: own(value) for name, value in options.items()}
+                if not simple:
+                    options = {name: own(value) for name, value in options.items()}
                 result._node = record(p, plan, args, arrays, parents, out, options)
         return result
 

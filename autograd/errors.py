@@ -20,6 +20,10 @@ class ShapeError(ChainruleError, ValueError):
     """Shapes do not fit together, or an axis does not exist."""
 
 
+class UnsizedError(ShapeError, TypeError):
+    """A tensor of shape () was asked for its length or its parts: a TypeError, as Python expects of what has none."""
+
+
 class DtypeError(ChainruleError, TypeError):
     """A dtype cannot do what was asked of it."""
 

@@ -111,9 +111,9 @@ def _reshape(self, *shape: Shape) -> Tensor:
 
 def _transpose(self, *axes: Axis) -> Tensor:
     """Axes in the given order, or reversed."""
-    if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
+    if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list, np.ndarray))):
         axes = axes[0]
-    return transpose(self, axes=tuple(axes) if axes else None)  # type: ignore[arg-type]
+    return transpose(self, axes=None if axes is None else tuple(axes) or None)  # type: ignore[arg-type]
 
 
 def to(self, target: DType) -> Tensor:

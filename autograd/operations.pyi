@@ -23,7 +23,7 @@ from .ops.creation import zeros_like as zeros_like
 from .ops.index import one_hot as one_hot
 from .ops.shape import stack as stack
 from .tensor import Tensor, Value
-from .typing import ArrayLike, Axis, DType, Shape
+from .typing import ArrayLike, Axis, Counts, DType, Shape
 
 _T = TypeVar("_T", Value, Tensor)
 
@@ -91,7 +91,7 @@ class TensorMethods:
         """The order of the elements reversed along `axis` (None: along all)."""
     def roll(self, shift: int | tuple[int, ...], axis: Axis = None) -> Tensor:
         """Elements shifted cyclically along `axis` (None: in the flattened array)."""
-    def pad(self, pad_width: int | tuple[Any, ...] | list[Any], constant_values: float = 0) -> Tensor:
+    def pad(self, pad_width: Counts, constant_values: float = 0) -> Tensor:
         """A border of `constant_values` around x."""
     def to_device(self, source: str, target: str) -> Tensor:
         """x copied from device `source` to device `target`."""
@@ -261,7 +261,7 @@ class TensorMethods:
         """x cut along `axis` into a list: into `sections` equal parts, or before each index in a list."""
     def tile(self, reps: Shape) -> Tensor:
         """x laid out repeatedly, `reps` times along each axis."""
-    def repeat(self, repeats: Any, axis: int | None = None) -> Tensor:
+    def repeat(self, repeats: Counts, axis: int | None = None) -> Tensor:
         """Each element repeated `repeats` times along `axis` (None: of the flattened array)."""
     def flatten(self) -> Tensor:
         """All elements in one axis, in row-major order."""
@@ -272,7 +272,7 @@ class TensorMethods:
     def norm(self, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Vector norm (Σ |x|ᵒʳᵈ)^(1/ord) along `axis` (None: of all elements); ord = 1, 2, any p ≥ 1, or inf."""
     def var(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
-        """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof."""
+        """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof, or 0 if ddof is above n."""
     def std(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
         """Standard deviation along `axis`, the root of the variance."""
     def log_softmax(self, axis: Axis = -1) -> Tensor:
@@ -281,7 +281,7 @@ class TensorMethods:
         """Softmax eˣ / Σ eˣ: positive numbers that add up to 1 along `axis`."""
     def take(self, indices: ArrayLike, axis: int | None = None) -> Tensor:
         """The elements of x at `indices` along `axis` (None: of the flattened array)."""
-    def take_along_axis(self, indices: Tensor | np.ndarray, axis: int = -1) -> Tensor:
+    def take_along_axis(self, indices: ArrayLike, axis: int = -1) -> Tensor:
         """For each position, the element of x that `indices` names along `axis`; undoes and applies sorts."""
     def leaky_relu(self, slope: float = 0.01) -> Tensor:
         """x where x > 0, else slope · x."""
@@ -295,7 +295,7 @@ class TensorMethods:
         """np.dot: inner product of vectors, matrix product of matrices, and the last axis of x with the last but one of y."""
     def outer(self, y: ArrayLike) -> Tensor:
         """Outer product: every element of x (flattened) times every element of y, shape (size of x, size of y)."""
-    def tensordot(self, y: ArrayLike, axes: int | tuple[Any, Any] | list[Any] = 2) -> Tensor:
+    def tensordot(self, y: ArrayLike, axes: Counts = 2) -> Tensor:
         """Sum of products over pairs of axes: the last `axes` of x with the first of y, or two lists of axes."""
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
         """The diagonal of the planes spanned by two axes, as a new last axis."""
@@ -458,7 +458,7 @@ class ValueMethods(TensorMethods):
         """Threshold: 1 where x ≥ 0, else 0."""
     def tile(self, reps: Shape) -> Value:
         """x laid out repeatedly, `reps` times along each axis."""
-    def repeat(self, repeats: Any, axis: int | None = None) -> Value:
+    def repeat(self, repeats: Counts, axis: int | None = None) -> Value:
         """Each element repeated `repeats` times along `axis` (None: of the flattened array)."""
     def flatten(self) -> Value:
         """All elements in one axis, in row-major order."""
@@ -469,7 +469,7 @@ class ValueMethods(TensorMethods):
     def norm(self, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> Value:
         """Vector norm (Σ |x|ᵒʳᵈ)^(1/ord) along `axis` (None: of all elements); ord = 1, 2, any p ≥ 1, or inf."""
     def var(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Value:
-        """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof."""
+        """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof, or 0 if ddof is above n."""
     def std(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Value:
         """Standard deviation along `axis`, the root of the variance."""
     def log_softmax(self, axis: Axis = -1) -> Value:
@@ -478,7 +478,7 @@ class ValueMethods(TensorMethods):
         """Softmax eˣ / Σ eˣ: positive numbers that add up to 1 along `axis`."""
     def take(self, indices: ArrayLike, axis: int | None = None) -> Value:
         """The elements of x at `indices` along `axis` (None: of the flattened array)."""
-    def take_along_axis(self, indices: Tensor | np.ndarray, axis: int = -1) -> Value:
+    def take_along_axis(self, indices: ArrayLike, axis: int = -1) -> Value:
         """For each position, the element of x that `indices` names along `axis`; undoes and applies sorts."""
     def leaky_relu(self, slope: float = 0.01) -> Value:
         """x where x > 0, else slope · x."""
@@ -566,10 +566,10 @@ def roll(x: _T, shift: int | tuple[int, ...], axis: Axis = None) -> _T:
 def roll(x: ArrayLike, shift: int | tuple[int, ...], axis: Axis = None) -> Any: ...
 
 @overload
-def pad(x: _T, pad_width: int | tuple[Any, ...] | list[Any], constant_values: float = 0) -> _T:
+def pad(x: _T, pad_width: Counts, constant_values: float = 0) -> _T:
     """A border of `constant_values` around x."""
 @overload
-def pad(x: ArrayLike, pad_width: int | tuple[Any, ...] | list[Any], constant_values: float = 0) -> Any: ...
+def pad(x: ArrayLike, pad_width: Counts, constant_values: float = 0) -> Any: ...
 
 @overload
 def astype(x: _T, dtype: DType) -> _T:
@@ -1204,10 +1204,10 @@ def tile(x: _T, reps: Shape) -> _T:
 def tile(x: ArrayLike, reps: Shape) -> Any: ...
 
 @overload
-def repeat(x: _T, repeats: Any, axis: int | None = None) -> _T:
+def repeat(x: _T, repeats: Counts, axis: int | None = None) -> _T:
     """Each element repeated `repeats` times along `axis` (None: of the flattened array)."""
 @overload
-def repeat(x: ArrayLike, repeats: Any, axis: int | None = None) -> Any: ...
+def repeat(x: ArrayLike, repeats: Counts, axis: int | None = None) -> Any: ...
 
 @overload
 def flatten(x: _T) -> _T:
@@ -1235,7 +1235,7 @@ def norm(x: ArrayLike, ord: float | None = 2, axis: Axis = None, keepdims: bool 
 
 @overload
 def var(x: _T, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> _T:
-    """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof."""
+    """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof, or 0 if ddof is above n."""
 @overload
 def var(x: ArrayLike, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any: ...
 
@@ -1264,10 +1264,10 @@ def take(x: _T, indices: ArrayLike, axis: int | None = None) -> _T:
 def take(x: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Any: ...
 
 @overload
-def take_along_axis(x: _T, indices: Tensor | np.ndarray, axis: int = -1) -> _T:
+def take_along_axis(x: _T, indices: ArrayLike, axis: int = -1) -> _T:
     """For each position, the element of x that `indices` names along `axis`; undoes and applies sorts."""
 @overload
-def take_along_axis(x: ArrayLike, indices: Tensor | np.ndarray, axis: int = -1) -> Any: ...
+def take_along_axis(x: ArrayLike, indices: ArrayLike, axis: int = -1) -> Any: ...
 
 @overload
 def leaky_relu(x: _T, slope: float = 0.01) -> _T:
@@ -1310,12 +1310,12 @@ def outer(x: ArrayLike, y: _T) -> _T: ...
 def outer(x: ArrayLike, y: ArrayLike) -> Any: ...
 
 @overload
-def tensordot(x: _T, y: ArrayLike, axes: int | tuple[Any, Any] | list[Any] = 2) -> _T:
+def tensordot(x: _T, y: ArrayLike, axes: Counts = 2) -> _T:
     """Sum of products over pairs of axes: the last `axes` of x with the first of y, or two lists of axes."""
 @overload
-def tensordot(x: ArrayLike, y: _T, axes: int | tuple[Any, Any] | list[Any] = 2) -> _T: ...
+def tensordot(x: ArrayLike, y: _T, axes: Counts = 2) -> _T: ...
 @overload
-def tensordot(x: ArrayLike, y: ArrayLike, axes: int | tuple[Any, Any] | list[Any] = 2) -> Any: ...
+def tensordot(x: ArrayLike, y: ArrayLike, axes: Counts = 2) -> Any: ...
 
 @overload
 def diagonal(x: _T, offset: int = 0, axis1: int = 0, axis2: int = 1) -> _T:

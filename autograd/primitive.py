@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 import numpy as np
 
+from .arguments import whole_options
 from .call import public
 from .call_errors import array_of
 from .errors import RuleError, ShapeError
@@ -57,6 +58,7 @@ class Primitive:
         self.inputs = [p.name for p in rest if p.kind is not p.KEYWORD_ONLY]
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in rest)
         self.options = {p.name: p.default for p in rest if p.kind is p.KEYWORD_ONLY}
+        self.whole = whole_options(self.name, rest)
         self.defaults = {k: v for k, v in self.options.items() if v is not inspect.Parameter.empty}
         self.plans = {}
         self._check()
@@ -165,6 +167,10 @@ def primitive(
     return declare
 
 
+def _as_it_is(value):
+    return value
+
+
 @overload
 def composed(fn: Function) -> Function: ...
 @overload
@@ -177,19 +183,22 @@ def composed(fn=None, *, numbers=False):
     """
     if fn is None:
         return lambda fn: composed(fn, numbers=numbers)
-    parameters = inspect.signature(fn).parameters.values()
-    arrays = [q.name for q in parameters if q.annotation is q.empty and q.kind is q.POSITIONAL_OR_KEYWORD]
-    plain = (list, tuple) if numbers else (list, tuple, bool, int, float)
+    name, parameters = fn.__name__.rstrip("_"), inspect.signature(fn).parameters.values()
+    kinds = (list, tuple) if numbers else (list, tuple, bool, int, float)
 
-    def prepared(a):
-        if not isinstance(a, plain):
+    def array(a):
+        if not isinstance(a, kinds):
             return a
         return array_of(fn, a, None)[0] if isinstance(a, (list, tuple)) else np.asarray(a)
 
+    arrays = {q.name: array for q in parameters if q.annotation is q.empty and q.kind is q.POSITIONAL_OR_KEYWORD}
+    prepared = arrays | whole_options(name, parameters)
+    in_order = [prepared.get(q.name, _as_it_is) for q in parameters]
+
     @wraps(fn)
     def call(*args, **kwargs):
-        args = [prepared(a) if i < len(arrays) else a for i, a in enumerate(args)]
-        return fn(*args, **{name: prepared(a) if name in arrays else a for name, a in kwargs.items()})
+        given = [prepare(a) for prepare, a in zip(in_order, args, strict=False)]
+        return fn(*given, *args[len(given) :], **{k: prepared.get(k, _as_it_is)(a) for k, a in kwargs.items()})
 
-    COMPOSED[fn.__name__.rstrip("_")] = call = call if arrays else fn
+    COMPOSED[name] = call = call if prepared else fn
     return call

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..backends import get, owner
 from .callsite import user_line
-from .errors import DtypeError, GraphError, ShapeError
+from .errors import DtypeError, GraphError, ShapeError, UnsizedError
 from .node import SMALL, Node
 from .typing import ArrayLike
 
@@ -257,7 +257,7 @@ class Tensor(TensorMethods):
 
     def __len__(self) -> int:
         if not self.shape:
-            raise ShapeError("len: a tensor of shape () has no length")
+            raise UnsizedError("len: a tensor of shape () has no length")
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -274,12 +274,19 @@ class Tensor(TensorMethods):
                 "NumPy asked for the values of a tensor that requires grad, which would lose its gradient; "
                 "use x.detach().numpy() for the values, or the chainrule function of the same name"
             )
+        if copy is False:
+            if self.device != "cpu" or dtype not in (None, self.dtype):
+                raise ValueError(
+                    f"np.asarray: the values of this {self.dtype} on {self.device!r} must be copied; leave copy out"
+                )
+            return self.data
         return np.asarray(self.numpy(), dtype=dtype)
 
     def __reduce__(self):
         if self._node is not None and self._node.primitive is not None:
             raise GraphError("a tensor with history cannot be copied or pickled; use detach() first")
-        return _rebuild, (type(self), self.numpy(), self.device, self.requires_grad, self.name)
+        grad = self.grad.numpy() if isinstance(self.grad, Tensor) else self.grad
+        return _rebuild, (type(self), self.numpy(), self.device, self.requires_grad, self.name, grad)
 
     # ---- showing it
 
@@ -375,12 +382,14 @@ def _node_dtype(data):
     return None if type(data) is float else data.dtype
 
 
-def _rebuild(kind, array, device, requires_grad, name):
+def _rebuild(kind, array, device, requires_grad, name, grad):
     twin = kind.__new__(kind)
     twin._set(get(device).from_numpy(array), None)
     twin.requires_grad = requires_grad
     if name is not None:
         twin.name = name
+    if grad is not None:
+        twin.grad = grad
     return twin
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from functools import wraps
+from math import inf
 from typing import Any, overload
 
 from ..backends import owner
+from .arguments import whole, whole_number
 from .backward import backward, topological
 from .deliver import seed_for
 from .errors import ArgumentError, GraphError
@@ -30,10 +32,11 @@ def variable(xp, x):
 
 def _variables(name, args, argnums):
     """The arguments with those in `argnums` replaced by tracked stand-ins, and the stand-ins."""
-    single = isinstance(argnums, int)
+    single = whole_number(argnums)
     chosen = []
     args = list(args)
     for i in (argnums,) if single else argnums:
+        i = whole(name, "argnums", i, least=-inf)
         if not -len(args) <= i < len(args):
             raise ArgumentError(
                 f"{name}: argnums asks for argument {i}, but {len(args)} positional arguments were given"
@@ -179,7 +182,9 @@ def jvp(f: Callable[..., Any], inputs: Iterable[ArrayLike], tangents: Iterable[A
         args, variables, _ = _variables("jvp", inputs, tuple(range(len(inputs))))
         y = _output("jvp", f(*args))
     seeds = {}
-    for x, t in zip(variables, tangents, strict=True):
+    for i, (x, t) in enumerate(zip(variables, tangents, strict=True)):
+        if t is None:
+            raise ArgumentError(f"jvp: tangent {i} is None; give zeros for an input that does not move")
         seeds[x._node] = t if isinstance(t, Tensor) and t.requires_grad else Tensor._wrap(seed_for(x, t))
     again = _differentiable_again(y, variables) or any(t.requires_grad for t in seeds.values())
     with nullcontext() if again else no_grad():
@@ -208,7 +213,7 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Tensor]:
         >>> cr.jacobian(lambda x: x * x)(cr.tensor([1.0, 2.0])).tolist()
         [[2.0, 0.0], [0.0, 4.0]]
     """
-    if not isinstance(argnums, int):
+    if not whole_number(argnums):
         raise ArgumentError("jacobian: argnums must be one position")
 
     @wraps(f)

@@ -15,5 +15,6 @@ class SupportsArray(Protocol):
 ArrayLike: TypeAlias = SupportsArray | float | list[Any] | tuple[Any, ...]  # what an operation takes
 Axis: TypeAlias = int | tuple[int, ...] | None  # one, several, or all axes
 Shape: TypeAlias = int | tuple[int, ...] | list[int]
+Counts: TypeAlias = int | tuple[Any, ...] | list[Any] | np.ndarray  # whole numbers, nested as the operation says
 DType: TypeAlias = str | type[Any] | np.dtype[Any]  # float, "float32", np.float32, x.dtype
 FilePath: TypeAlias = str | PathLike[str]

@@ -19,11 +19,9 @@ HEAD = '''"""The functions, and the operators and methods of Tensor and Value. M
 from collections.abc import Sequence
 from typing import Any, TypeVar, overload
 
-import numpy as np
-
 {imports}
 from .tensor import Tensor, Value
-from .typing import ArrayLike, Axis, DType, Shape
+from .typing import ArrayLike, Axis, Counts, DType, Shape
 
 _T = TypeVar("_T", Value, Tensor)
 '''

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...backends import default, get, owner
+from ..arguments import whole_number
 from ..errors import ArgumentError, DtypeError, GraphError
 from ..primitive import composed
 from ..tensor import SHARED, Tensor, convert, masked, owner_or_none, raw
@@ -179,12 +180,15 @@ def full(
     device: str | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor with `fill_value` everywhere."""
+    """A tensor with `fill_value` everywhere: of truth values if it is one, else of the default dtype."""
     if isinstance(fill_value, Tensor) and fill_value.requires_grad:
         raise GraphError(
             "full: the fill value requires grad, which would be lost; use chainrule.broadcast_to(value, shape)"
         )
-    return _made("full", dtype, device, requires_grad, shape, raw(fill_value))
+    fill_value = raw(fill_value)
+    if dtype is None and np.dtype(getattr(fill_value, "dtype", type(fill_value))).kind == "b":
+        dtype = bool
+    return _made("full", dtype, device, requires_grad, shape, fill_value)
 
 
 @composed
@@ -213,7 +217,7 @@ def arange(
     start, stop = (0, start) if stop is None else (start, stop)
     if step == 0:
         raise ArgumentError("arange: step must not be 0")
-    if dtype is None and all(isinstance(v, (int, np.integer)) for v in (start, stop, step)):
+    if dtype is None and all(whole_number(v) for v in (start, stop, step)):
         dtype = np.int64
     return _made("arange", dtype, device, requires_grad, start, stop, step)
 

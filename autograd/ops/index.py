@@ -23,7 +23,8 @@ def _prepared(xp, index):
         return tuple(_prepared(xp, i) for i in index)
     if isinstance(index, (list, np.ndarray)):
         array = np.asarray(index)
-        return xp.asarray(array.astype(np.intp) if array.size == 0 else array)
+        empty_list = isinstance(index, list) and array.size == 0 and array.dtype.kind == "f"
+        return xp.asarray(array.astype(np.intp) if empty_list else array)
     return index
 
 
@@ -101,23 +102,26 @@ def take(x, indices: ArrayLike, axis: int | None = None) -> Tensor:
     Shape: the axis is replaced by the shape of indices.
     """
     indices = unwrapped(indices)
+    if (indices if hasattr(indices, "dtype") else np.asarray(indices)).dtype.kind == "b":
+        raise DtypeError("take: indices must be integers, not booleans; use x[mask] for the elements under a mask")
     if axis is None:
         return reshape(x, shape=(-1,))[indices]
     return x[(*(slice(None),) * place("take", axis, len(x.shape)), indices)]
 
 
 @composed
-def take_along_axis(x, indices: Tensor | np.ndarray, axis: int = -1) -> Tensor:
+def take_along_axis(x, indices: ArrayLike, axis: int = -1) -> Tensor:
     """For each position, the element of x that `indices` names along `axis`; undoes and applies sorts.
 
-    Shape: indices like x but for `axis`.
+    Shape: indices (integers) have as many axes as x, and broadcast with it but for `axis`.
     """
-    indices = raw(indices)
-    if len(indices.shape) != len(x.shape):
-        raise ShapeError(f"take_along_axis: indices need {len(x.shape)} axes like x, were given shape {indices.shape}")
-    xp = owner(indices).xp
-    axis = place("take_along_axis", axis, len(x.shape))
-    grid = [xp.arange(n).reshape((-1,) + (1,) * (len(x.shape) - i - 1)) for i, n in enumerate(indices.shape)]
+    indices, ndim = raw(indices if hasattr(indices, "shape") else np.asarray(indices)), len(x.shape)
+    if len(indices.shape) != ndim:
+        raise ShapeError(f"take_along_axis: indices need {ndim} axes like x, were given shape {indices.shape}")
+    if indices.dtype.kind not in "iu":
+        raise DtypeError(f"take_along_axis: indices must be integers, not {indices.dtype}")
+    xp, axis = owner(indices).xp, place("take_along_axis", axis, ndim)
+    grid = [xp.arange(n).reshape((-1,) + (1,) * (ndim - i - 1)) for i, n in enumerate(x.shape)]
     grid[axis] = indices
     return getitem(x, index=tuple(grid))
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..errors import ShapeError
 from ..primitive import LINEAR, MULTILINEAR, composed, primitive
 from ..samples import on
 from ..tensor import Tensor
+from ..typing import Counts
 from .reduce import sum_
 from .shape import broadcast_to, expand_dims, place, reshape, transpose
 
@@ -165,10 +164,13 @@ def einsum(subscripts: str, *operands) -> Tensor:
         output = dots + "".join(once)
     sizes: dict[str, int] = {}
     for group, x in zip(letters, operands, strict=True):
+        own: dict[str, int] = {}
         for c, n in zip(group, x.shape, strict=True):
-            if sizes.setdefault(c, n) != n and 1 not in (sizes[c], n):
-                raise ShapeError(f"einsum: the letter {c!r} of {subscripts!r} stands for lengths {sizes[c]} and {n}")
-            sizes[c] = max(sizes[c], n) if n else 0
+            known, mine = sizes.setdefault(c, n), own.setdefault(c, n)
+            if mine != n or (known != n and 1 not in (known, n)):  # 1 is repeated to fit other operands, not its own
+                other = mine if mine != n else known
+                raise ShapeError(f"einsum: the letter {c!r} of {subscripts!r} stands for lengths {other} and {n}")
+            sizes[c] = n if known == 1 else known
     ready = [_normal(x, group, sizes) for x, group in zip(operands, letters, strict=True)]
     return einsum_(*(x for x, _ in ready), subscripts=",".join(group for _, group in ready) + "->" + output)
 
@@ -208,7 +210,7 @@ def outer(x, y) -> Tensor:
 
 
 @composed
-def tensordot(x, y, axes: int | tuple[Any, Any] | list[Any] = 2) -> Tensor:
+def tensordot(x, y, axes: Counts = 2) -> Tensor:
     """Sum of products over pairs of axes: the last `axes` of x with the first of y, or two lists of axes.
 
     Raises: ShapeError if paired axes differ in length.

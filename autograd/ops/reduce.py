@@ -172,10 +172,10 @@ def norm(x, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) ->
 
 @composed
 def var(x, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
-    """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof."""
+    """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof, or 0 if ddof is above n."""
     n = elements(x.shape, axis)
     centred = x - mean(x, axis=axis, keepdims=True)
-    return sum_(square(centred), axis=axis, keepdims=keepdims) / (n - ddof)
+    return sum_(square(centred), axis=axis, keepdims=keepdims) / max(n - ddof, 0)
 
 
 @composed
@@ -186,7 +186,7 @@ def std(x, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor
     """
     n = elements(x.shape, axis)
     centred = x - mean(x, axis=axis, keepdims=True)
-    return norm(centred, axis=axis, keepdims=keepdims) / (n - ddof) ** 0.5
+    return norm(centred, axis=axis, keepdims=keepdims) / max(n - ddof, 0) ** 0.5
 
 
 def _cumsum_back(g, axis, x_shape):

@@ -13,7 +13,7 @@ from ..errors import ShapeError
 from ..primitive import LINEAR, composed, primitive
 from ..samples import on
 from ..tensor import Tensor
-from ..typing import Axis, DType, Shape
+from ..typing import Axis, Counts, DType, Shape
 from .creation import asarray
 
 
@@ -230,7 +230,7 @@ def _unpad(g, pad_width, x_shape):
     vjp=dict(x=_unpad),
     words=dict(x="{g} without the border"),
 )
-def pad(xp, x, *, pad_width: int | tuple[Any, ...] | list[Any], constant_values: float = 0):
+def pad(xp, x, *, pad_width: Counts, constant_values: float = 0):
     """A border of `constant_values` around x."""
     return xp.pad(x, _width(pad_width, x.ndim), constant_values=constant_values)
 
@@ -254,7 +254,7 @@ def tile(x, reps: Shape) -> Tensor:
 
 
 @composed
-def repeat(x, repeats: Any, axis: int | None = None) -> Tensor:
+def repeat(x, repeats: Counts, axis: int | None = None) -> Tensor:
     """Each element repeated `repeats` times along `axis` (None: of the flattened array).
 
     Shape: repeats a number, or one number for each element along the axis.
