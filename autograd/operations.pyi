@@ -5,8 +5,6 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar, overload
 
-import numpy as np
-
 from .ops.creation import arange as arange
 from .ops.creation import asarray as asarray
 from .ops.creation import default_dtype as default_dtype

@@ -774,6 +774,7 @@ AMBIGUOUS = {  # the same name, but other arguments or another meaning than ours
 }
 
 
+@pytest.mark.filterwarnings("ignore:'where' used without 'out'")
 @pytest.mark.parametrize("name", AMBIGUOUS)
 def test_a_numpy_function_of_a_tensor_agrees_with_numpy_or_refuses(name):
     call = AMBIGUOUS[name]
