@@ -109,3 +109,4 @@ def seed_for(tensor, gradient, create_graph=False):
 
 
 Tensor.backward = tensor_backward
+tensor_backward.__name__ = tensor_backward.__qualname__ = "backward"  # for help()

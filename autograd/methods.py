@@ -59,7 +59,7 @@ def bind():
 
 def functions():
     """Every public operation by name: primitives, and functions made of them."""
-    return {**{name: p.call for name, p in REGISTRY.items()}, **COMPOSED}
+    return {**{name: p.call for name, p in REGISTRY.items() if not p.internal}, **COMPOSED}
 
 
 def _reflected(call):
@@ -152,10 +152,14 @@ def _names_dtype(text):
     return True
 
 
-Tensor.__getitem__ = _getitem
-Tensor.__setitem__ = _setitem
-Tensor.reshape = _reshape
-Tensor.transpose = _transpose
+for _name, _method in {
+    "__getitem__": _getitem,
+    "__setitem__": _setitem,
+    "reshape": _reshape,
+    "transpose": _transpose,
+}.items():
+    _method.__name__ = _method.__qualname__ = _name  # for help()
+    setattr(Tensor, _name, _method)
 Tensor.T = property(_transpose, doc="The axes reversed.")
 Tensor.to = to
 Tensor.astype = to

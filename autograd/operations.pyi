@@ -26,7 +26,7 @@ from .typing import ArrayLike, Axis, Counts, DType, Shape
 _T = TypeVar("_T", Value, Tensor)
 
 
-__all__ = ['reshape', 'transpose', 'swapaxes', 'moveaxis', 'broadcast_to', 'unbroadcast', 'squeeze', 'expand_dims', 'concatenate', 'flip', 'roll', 'pad', 'astype', 'to_device', 'equal', 'not_equal', 'less', 'less_equal', 'greater', 'greater_equal', 'logical_and', 'logical_or', 'logical_not', 'bitwise_and', 'bitwise_or', 'invert', 'isnan', 'isfinite', 'add', 'subtract', 'multiply', 'divide', 'power', 'floor_divide', 'remainder', 'positive', 'negative', 'absolute', 'sign', 'floor', 'ceil', 'rint', 'square', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'logaddexp', 'sqrt', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'arctan2', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'maximum', 'minimum', 'where', 'relu', 'sigmoid', 'softplus', 'erf', 'sum', 'mean', 'max', 'min', 'norm2', 'cumsum', 'argmax', 'argmin', 'all', 'any', 'logsumexp', 'getitem', 'scatter_add', 'argsort', 'sort', 'variable', 'step', 'matmul', 'affine', 'einsum', 'tril', 'triu', 'binary_entropy', 'class_entropy', 'soft_entropy', 'normalize', 'default_dtype', 'set_default_dtype', 'tensor', 'asarray', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'zeros_like', 'ones_like', 'full_like', 'stack', 'split', 'tile', 'repeat', 'flatten', 'clip', 'prod', 'norm', 'var', 'std', 'log_softmax', 'softmax', 'take', 'take_along_axis', 'one_hot', 'leaky_relu', 'elu', 'gelu', 'silu', 'dot', 'outer', 'tensordot', 'diagonal']
+__all__ = ['reshape', 'transpose', 'swapaxes', 'moveaxis', 'broadcast_to', 'unbroadcast', 'squeeze', 'expand_dims', 'concatenate', 'flip', 'roll', 'pad', 'astype', 'equal', 'not_equal', 'less', 'less_equal', 'greater', 'greater_equal', 'logical_and', 'logical_or', 'logical_not', 'bitwise_and', 'bitwise_or', 'invert', 'isnan', 'isfinite', 'add', 'subtract', 'multiply', 'divide', 'power', 'floor_divide', 'remainder', 'positive', 'negative', 'absolute', 'sign', 'floor', 'ceil', 'rint', 'square', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'logaddexp', 'sqrt', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'arctan2', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'maximum', 'minimum', 'where', 'relu', 'sigmoid', 'softplus', 'erf', 'sum', 'mean', 'max', 'min', 'cumsum', 'argmax', 'argmin', 'all', 'any', 'logsumexp', 'argsort', 'sort', 'matmul', 'einsum', 'tril', 'triu', 'default_dtype', 'set_default_dtype', 'tensor', 'asarray', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'zeros_like', 'ones_like', 'full_like', 'stack', 'split', 'tile', 'repeat', 'flatten', 'clip', 'prod', 'norm', 'var', 'std', 'log_softmax', 'softmax', 'take', 'take_along_axis', 'one_hot', 'leaky_relu', 'elu', 'gelu', 'silu', 'dot', 'outer', 'tensordot', 'diagonal']
 
 class TensorMethods:
     def __eq__(self, y: object) -> Tensor: ...
@@ -91,8 +91,6 @@ class TensorMethods:
         """Elements shifted cyclically along `axis` (None: in the flattened array)."""
     def pad(self, pad_width: Counts, constant_values: float = 0) -> Tensor:
         """A border of `constant_values` around x."""
-    def to_device(self, source: str, target: str) -> Tensor:
-        """x copied from device `source` to device `target`."""
     def equal(self, y: ArrayLike) -> Tensor:
         """Whether x = y, element by element."""
     def not_equal(self, y: ArrayLike) -> Tensor:
@@ -213,8 +211,6 @@ class TensorMethods:
         """Largest element along `axis`; nan if there is one."""
     def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Smallest element along `axis`; nan if there is one."""
-    def norm2(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Euclidean length √Σ x²."""
     def cumsum(self, axis: int | None = None) -> Tensor:
         """Running sum along `axis` (None: of the flattened array)."""
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
@@ -227,28 +223,16 @@ class TensorMethods:
         """Whether any element along `axis` is true (not 0)."""
     def logsumexp(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """log Σ eˣ along `axis`, without overflow."""
-    def getitem(self, index: Any) -> Tensor:
-        """x[index], basic or advanced, with NumPy's meaning. Advanced indexing and every recorded result copy."""
-    def scatter_add(self, index: Any, shape: Shape) -> Tensor:
-        """An array of zeros of `shape` with x added at `index`: the transpose of getitem."""
     def argsort(self, axis: int | None = -1) -> Tensor:
         """The positions that sort x along `axis`; equal elements keep their order."""
     def sort(self, axis: int = -1) -> Tensor:
         """x in ascending order along `axis`."""
-    def variable(self) -> Tensor:
-        """x itself, as a new place in the graph: what a transform differentiates with respect to."""
-    def step(self) -> Tensor:
-        """Threshold: 1 where x ≥ 0, else 0."""
     def matmul(self, y: ArrayLike) -> Tensor:
         """Matrix product x @ y; vectors on either side and broadcast batches of matrices as in NumPy."""
-    def affine(self, weight: ArrayLike, bias: ArrayLike) -> Tensor:
-        """The affine map x W + b of a layer, in one pass: the same as `x @ weight + bias`, with one array less."""
     def tril(self, k: int = 0) -> Tensor:
         """The lower triangle of x, up to its k-th diagonal; 0 above."""
     def triu(self, k: int = 0) -> Tensor:
         """The upper triangle of x, from its k-th diagonal; 0 below."""
-    def normalize(self, weight: ArrayLike, bias: ArrayLike, over: str, eps: float = 1e-05, known: Any = None) -> Tensor:
-        """weight · z + bias with z = (x - mean) / √(variance + eps), in one node: mean and variance are those of x itself."""
     def zeros_like(self, dtype: DType | None = None) -> Tensor:
         """Zeros with the shape, dtype and device of x."""
     def ones_like(self, dtype: DType | None = None) -> Tensor:
@@ -452,8 +436,6 @@ class ValueMethods(TensorMethods):
         """Smooth ramp log(1 + eˣ), without overflow."""
     def erf(self) -> Value:
         """Error function 2/√π ∫₀ˣ exp(-t²) dt, to within a few units in the last place."""
-    def step(self) -> Value:
-        """Threshold: 1 where x ≥ 0, else 0."""
     def tile(self, reps: Shape) -> Value:
         """x laid out repeatedly, `reps` times along each axis."""
     def repeat(self, repeats: Counts, axis: int | None = None) -> Value:
@@ -574,12 +556,6 @@ def astype(x: _T, dtype: DType) -> _T:
     """x converted to a floating dtype."""
 @overload
 def astype(x: ArrayLike, dtype: DType) -> Any: ...
-
-@overload
-def to_device(x: _T, source: str, target: str) -> _T:
-    """x copied from device `source` to device `target`."""
-@overload
-def to_device(x: ArrayLike, source: str, target: str) -> Any: ...
 
 @overload
 def equal(x: Value, y: ArrayLike) -> bool:
@@ -1042,12 +1018,6 @@ def min(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
 def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
 
 @overload
-def norm2(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
-    """Euclidean length √Σ x²."""
-@overload
-def norm2(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
-
-@overload
 def cumsum(x: _T, axis: int | None = None) -> _T:
     """Running sum along `axis` (None: of the flattened array)."""
 @overload
@@ -1084,18 +1054,6 @@ def logsumexp(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
 def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
 
 @overload
-def getitem(x: _T, index: Any) -> _T:
-    """x[index], basic or advanced, with NumPy's meaning. Advanced indexing and every recorded result copy."""
-@overload
-def getitem(x: ArrayLike, index: Any) -> Any: ...
-
-@overload
-def scatter_add(x: _T, index: Any, shape: Shape) -> _T:
-    """An array of zeros of `shape` with x added at `index`: the transpose of getitem."""
-@overload
-def scatter_add(x: ArrayLike, index: Any, shape: Shape) -> Any: ...
-
-@overload
 def argsort(x: _T, axis: int | None = -1) -> _T:
     """The positions that sort x along `axis`; equal elements keep their order."""
 @overload
@@ -1108,34 +1066,12 @@ def sort(x: _T, axis: int = -1) -> _T:
 def sort(x: ArrayLike, axis: int = -1) -> Any: ...
 
 @overload
-def variable(x: _T) -> _T:
-    """x itself, as a new place in the graph: what a transform differentiates with respect to."""
-@overload
-def variable(x: ArrayLike) -> Any: ...
-
-@overload
-def step(x: _T) -> _T:
-    """Threshold: 1 where x ≥ 0, else 0."""
-@overload
-def step(x: ArrayLike) -> Any: ...
-
-@overload
 def matmul(x: _T, y: ArrayLike) -> _T:
     """Matrix product x @ y; vectors on either side and broadcast batches of matrices as in NumPy."""
 @overload
 def matmul(x: ArrayLike, y: _T) -> _T: ...
 @overload
 def matmul(x: ArrayLike, y: ArrayLike) -> Any: ...
-
-@overload
-def affine(x: _T, weight: ArrayLike, bias: ArrayLike) -> _T:
-    """The affine map x W + b of a layer, in one pass: the same as `x @ weight + bias`, with one array less."""
-@overload
-def affine(x: ArrayLike, weight: _T, bias: ArrayLike) -> _T: ...
-@overload
-def affine(x: ArrayLike, weight: ArrayLike, bias: _T) -> _T: ...
-@overload
-def affine(x: ArrayLike, weight: ArrayLike, bias: ArrayLike) -> Any: ...
 
 @overload
 def einsum(subscripts: str, *operands: _T) -> _T:
@@ -1154,40 +1090,6 @@ def triu(x: _T, k: int = 0) -> _T:
     """The upper triangle of x, from its k-th diagonal; 0 below."""
 @overload
 def triu(x: ArrayLike, k: int = 0) -> Any: ...
-
-@overload
-def binary_entropy(p: _T, y: ArrayLike) -> _T:
-    """Cross-entropy -(y log p + (1 - y) log(1 - p)) of a probability p and a truth y, each logarithm at least -100."""
-@overload
-def binary_entropy(p: ArrayLike, y: _T) -> _T: ...
-@overload
-def binary_entropy(p: ArrayLike, y: ArrayLike) -> Any: ...
-
-@overload
-def class_entropy(logits: _T, index: ArrayLike) -> _T:
-    """log Σ eᶻ - z[index] along the last axis, in one node: half the time of logsumexp and take_along_axis."""
-@overload
-def class_entropy(logits: ArrayLike, index: _T) -> _T: ...
-@overload
-def class_entropy(logits: ArrayLike, index: ArrayLike) -> Any: ...
-
-@overload
-def soft_entropy(logits: _T, target: ArrayLike) -> _T:
-    """-Σ y log softmax(logits) along the last axis, with 0 · log 0 = 0, in one node: half the time of the composition."""
-@overload
-def soft_entropy(logits: ArrayLike, target: _T) -> _T: ...
-@overload
-def soft_entropy(logits: ArrayLike, target: ArrayLike) -> Any: ...
-
-@overload
-def normalize(x: _T, weight: ArrayLike, bias: ArrayLike, over: str, eps: float = 1e-05, known: Any = None) -> _T:
-    """weight · z + bias with z = (x - mean) / √(variance + eps), in one node: mean and variance are those of x itself."""
-@overload
-def normalize(x: ArrayLike, weight: _T, bias: ArrayLike, over: str, eps: float = 1e-05, known: Any = None) -> _T: ...
-@overload
-def normalize(x: ArrayLike, weight: ArrayLike, bias: _T, over: str, eps: float = 1e-05, known: Any = None) -> _T: ...
-@overload
-def normalize(x: ArrayLike, weight: ArrayLike, bias: ArrayLike, over: str, eps: float = 1e-05, known: Any = None) -> Any: ...
 
 @overload
 def split(x: _T, sections: int | list[int] | tuple[int, ...], axis: int = 0) -> list[_T]:

@@ -45,11 +45,12 @@ class Primitive:
         samples: where gradients can be checked (samples.py).
         needs: what must hold of the inputs, in words, for error messages.
         words: for an input whose rule has no readable formula, a description: "{g}, repeated along the summed axes".
+        internal: True keeps it from being a function of `chainrule` and a method of Tensor.
     """
 
-    def __init__(self, fn, vjp, jvp, symbol, samples, needs, words=None):
+    def __init__(self, fn, vjp, jvp, symbol, samples, needs, words=None, internal=False):
         self.fn, self.vjp, self.jvp, self.symbol, self.samples, self.needs = fn, vjp, jvp, symbol, samples, needs
-        self.words = words or {}
+        self.words, self.internal = words or {}, internal
         self.name = fn.__name__.rstrip("_")
         self.module = fn.__module__
         first, *rest = inspect.signature(fn).parameters.values()
@@ -148,6 +149,7 @@ def primitive(
     symbol: str | None = None,
     needs: str | None = None,
     words: dict[str, str] | None = None,
+    internal: bool = False,
 ) -> Callable[[Callable[Concatenate[Any, Arguments], Any]], Callable[Arguments, Tensor]]:
     """Declare an operation in one block; docs/adding-an-op.md shows an example.
 
@@ -157,7 +159,7 @@ def primitive(
     """
 
     def declare(fn):
-        p = Primitive(fn, vjp, jvp, symbol, samples, needs, words)
+        p = Primitive(fn, vjp, jvp, symbol, samples, needs, words, internal)
         if p.name in REGISTRY and REGISTRY[p.name].module != p.module:
             raise RuleError(f"primitive {p.name}: the name is taken by {REGISTRY[p.name].module}")
         REGISTRY[p.name] = p

@@ -24,7 +24,7 @@ from .tensor import Tensor, raw
 from .typing import ArrayLike
 
 
-@primitive(symbol="input", jvp=LINEAR, samples=reals, vjp=dict(x=lambda g: g))
+@primitive(internal=True, symbol="input", jvp=LINEAR, samples=reals, vjp=dict(x=lambda g: g))
 def variable(xp, x):
     """x itself, as a new place in the graph: what a transform differentiates with respect to."""
     return x

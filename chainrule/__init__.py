@@ -70,6 +70,9 @@ else:
             return getattr(import_module(_LATER[name], __name__), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
+    def __dir__():
+        return [*__all__, "plot", "sklearn", "__version__"]
+
 
 __version__ = "0.1.0"
 
@@ -123,6 +126,7 @@ __all__ = [
     "ShapeError",
     "Tensor",
     "Value",
+    "abs",
     "backends",
     "data",
     "draw",

@@ -104,7 +104,7 @@ class Expression:
 def parse(text: str) -> Expression:
     """Read a formula: statements `name = expression` separated by `;` or line ends, the last with or without a name.
 
-    Functions are the elementwise operations of one or two inputs, under the names that they have in chainrule.
+    Functions are the elementwise operations of one or two inputs, under the names of their declarations.
     Raises: ExpressionError that marks the place, whatever the text is.
     Example:
         >>> list(parse("(a*b + c) * f").inputs)

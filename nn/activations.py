@@ -16,7 +16,7 @@ from ..autograd.tensor import Tensor
 Activation: TypeAlias = str | Callable[..., Any]  # a name, a module or a function
 
 
-@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g * 0))
+@primitive(internal=True, jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g * 0))
 def step(xp, x):
     """Threshold: 1 where x ≥ 0, else 0.
 

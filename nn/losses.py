@@ -95,6 +95,7 @@ def _variance(p):
 
 
 @primitive(
+    internal=True,
     jvp=ELEMENTWISE,
     samples=(unit, reals),
     vjp=dict(p=lambda g, p, y: g * (p - y) / _variance(p), y=lambda g, p: g * (_bounded_log(1 - p) - _bounded_log(p))),
@@ -241,6 +242,7 @@ def _softmax_less_truth(logits, index, out):
 
 
 @primitive(
+    internal=True,
     symbol="cross-entropy",
     jvp=dict(logits=lambda t, logits, index, out: sum_(t * _softmax_less_truth(logits, index, out), axis=-1)),
     samples=[on((5, 3), (5,), domain=(reals, indices)), on((2, 5, 3), (2, 5), domain=(reals, indices))],
@@ -278,6 +280,7 @@ def _surprise(logits, target):
 
 
 @primitive(
+    internal=True,
     symbol="cross-entropy",
     jvp=dict(
         logits=lambda t, logits, target: sum_(t * _less_truth(logits, target), axis=-1),

@@ -90,6 +90,7 @@ def _to_weight(g, x, over, eps, known):
 
 
 @primitive(
+    internal=True,
     jvp=dict(
         x=lambda t, x, weight, over, eps: weight * _slope(t, x, over, eps),
         weight=lambda t, x, over, eps: t * _standard(x, over, eps)[0],

@@ -46,6 +46,7 @@ _INDICES = [
 
 
 @primitive(
+    internal=True,
     symbol="[]",
     jvp=LINEAR,
     samples=_INDICES,
@@ -62,6 +63,7 @@ def getitem(xp, x, *, index: Any):
 
 
 @primitive(
+    internal=True,
     jvp=LINEAR,
     samples=[
         on((2, 4), index=[2, 0], shape=(3, 4)),

@@ -62,6 +62,7 @@ def _rows(x):
 
 
 @primitive(
+    internal=True,
     symbol="xW+b",
     jvp=dict(x=lambda t, weight: t @ weight, weight=lambda t, x: x @ t, bias=lambda t: t),
     samples=[on((5, 3), (3, 4), (4,)), on((2, 5, 3), (3, 4), (4,)), on((3,), (3, 2), (2,))],

@@ -126,6 +126,7 @@ def prod(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 @primitive(
+    internal=True,
     jvp=dict(
         x=lambda t, x, out, axis, keepdims: sum_(t * _direction(x, out, axis, keepdims), axis=axis, keepdims=keepdims),
     ),

@@ -289,6 +289,7 @@ def astype(xp, x, *, dtype: DType):
 
 
 @primitive(
+    internal=True,
     jvp=LINEAR,
     samples=[on((3, 4), source="cpu", target="cpu")],
     vjp=dict(x=lambda g, source, target: to_device(g, source=target, target=source)),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.nn.linear import affine
 
 
 def t(*shape, **kwargs):
@@ -51,8 +52,8 @@ SHAPES = {
     "where": (lambda: cr.where(np.ones(2) > 0, t(3), t(4)), [r"where", r"\(3,\)", r"\(4,\)"]),
     "matmul": (lambda: t(2, 3) @ t(2, 3), [r"matmul", r"last axis of x", r"\(2, 3\)"]),
     "matmul of numbers": (lambda: t() @ t(2, 3), [r"matmul", r"\(\)", r"\(2, 3\)"]),
-    "affine": (lambda: cr.affine(t(5, 3), t(4, 2), t(2)), [r"affine", r"\(5, 3\)", r"\(4, 2\)"]),
-    "affine bias": (lambda: cr.affine(t(5, 3), t(3, 2), t(3)), [r"affine", r"\(3, 2\)", r"\(3,\)"]),
+    "affine": (lambda: affine(t(5, 3), t(4, 2), t(2)), [r"affine", r"\(5, 3\)", r"\(4, 2\)"]),
+    "affine bias": (lambda: affine(t(5, 3), t(3, 2), t(3)), [r"affine", r"\(3, 2\)", r"\(3,\)"]),
     "dot": (lambda: cr.dot(t(2, 3), t(2, 3)), [r"matmul", r"\(2, 3\)"]),
     "tensordot": (lambda: cr.tensordot(t(2, 3), t(4, 5), 1), [r"tensordot", r"\(2, 3\)", r"\(4, 5\)"]),
     "einsum lengths": (lambda: cr.einsum("ij,jk", t(2, 3), t(4, 5)), [r"einsum", r"'j'", r"3 and 4"]),

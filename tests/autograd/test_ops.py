@@ -9,6 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.autograd.methods import functions
+from chainrule.nn.linear import affine
 
 FUNCTIONS = {**functions(), "abs": cr.abs}  # cr.trace is another thing
 RNG = np.random.default_rng(0)
@@ -537,7 +538,7 @@ def test_einsum_takes_plain_arrays_beside_tensors():
 @pytest.mark.parametrize("shapes", [((5, 4), (4, 3), (3,)), ((2, 5, 4), (4, 3), (3,)), ((4,), (4, 3), (3,))], ids=str)
 def test_affine_is_its_formula(shapes):
     x, w, b = (RNG.normal(size=s) for s in shapes)
-    same(cr.affine(cr.tensor(x), cr.tensor(w), cr.tensor(b)), x @ w + b, rtol=1e-12)
+    same(affine(cr.tensor(x), cr.tensor(w), cr.tensor(b)), x @ w + b, rtol=1e-12)
 
 
 # ---- composed operations against differences, to second order

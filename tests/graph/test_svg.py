@@ -18,6 +18,7 @@ from chainrule.graph.lettering import width
 from chainrule.graph.picture.box import node_picture
 from chainrule.graph.picture.svg import STYLE, drawn, style, to_svg
 from chainrule.graph.picture.view import view
+from chainrule.nn.linear import affine
 from chainrule.pages.palette import COLOURS
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -247,7 +248,7 @@ def test_a_number_in_a_formula_is_a_small_box(square):
 
 def test_operands_whose_order_matters_are_named():
     x, w, b = (cr.ones(shape, requires_grad=True) for shape in ((2, 2), (2, 2), (2,)))
-    graph = cr.trace(cr.affine(x, w, b))
+    graph = cr.trace(affine(x, w, b))
     assert texts(element(parsed(graph), f"n{graph.root.id}"), "slot") == [e.input for e in graph.operands()[-1]]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.nn.norm import moments
+from chainrule.nn.norm import moments, normalize
 
 SHAPES = [(6, 3), (2, 3), (4, 5, 3), (2, 1, 4, 3)]
 LAYERS = {"BatchNorm": nn.BatchNorm, "LayerNorm": nn.LayerNorm}
@@ -122,7 +122,7 @@ def test_a_batch_norm_without_weight_and_bias_agrees_with_pytorch():
 
 def both(over, shape=(6, 4), eps=0.1):
     """The fused and the plain function of (x, weight, bias), and inputs for them."""
-    fused = lambda x, weight, bias: cr.normalize(x, weight, bias, over=over, eps=eps)
+    fused = lambda x, weight, bias: normalize(x, weight, bias, over=over, eps=eps)
     return fused, lambda *inputs: plain(*inputs, over, eps), [cr.tensor(drawn(*s)) for s in (shape, (4,), (4,))]
 
 
@@ -159,8 +159,8 @@ def test_the_fused_form_has_the_second_derivatives_of_the_plain_one(over):
 def test_known_moments_change_neither_values_nor_derivatives(over):
     x, weight, bias = (cr.tensor(drawn(*s)) for s in ((6, 4), (4,), (4,)))
     known = moments(x.numpy(), over)
-    with_known = lambda *inputs: cr.normalize(*inputs, over=over, known=known)
-    without = lambda *inputs: cr.normalize(*inputs, over=over)
+    with_known = lambda *inputs: normalize(*inputs, over=over, known=known)
+    without = lambda *inputs: normalize(*inputs, over=over)
     for derive in (lambda f: lambda *xs: (f(*xs) ** 3).sum(), lambda f: cr.grad(lambda *xs: (f(*xs) ** 3).sum())):
         assert_near([derive(with_known)(x, weight, bias).numpy()], [derive(without)(x, weight, bias).numpy()])
     second = [cr.hvp(lambda x, f=f: (f(x, weight, bias) ** 3).sum(), x, cr.ones_like(x)) for f in (with_known, without)]
@@ -178,13 +178,13 @@ def test_the_gradient_of_a_weight_can_be_differentiated_where_the_input_is_const
 @pytest.mark.parametrize("over", ["rows", None, 0])
 def test_an_unknown_direction_lists_those_that_exist(over):
     with pytest.raises(cr.ArgumentError, match=f"unknown over {over!r}: choose one of 'examples', 'features'"):
-        cr.normalize(np.ones((2, 3)), np.ones(3), np.ones(3), over=over)
+        normalize(np.ones((2, 3)), np.ones(3), np.ones(3), over=over)
 
 
 @pytest.mark.parametrize("shapes", [((3,), (1,)), ((1,), (3,)), ((2, 3), (3,)), ((4,), (4,)), ((), ())], ids=str)
 def test_weights_of_another_length_are_refused_rather_than_broadcast(shapes):
     with pytest.raises(cr.ShapeError, match=r"normalize: .* weight and bias \(n,\); given \(2, 3\)"):
-        cr.normalize(np.ones((2, 3)), *map(np.ones, shapes), over="features")
+        normalize(np.ones((2, 3)), *map(np.ones, shapes), over="features")
 
 
 # ---- derivatives of the layers

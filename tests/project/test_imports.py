@@ -252,6 +252,28 @@ def test_the_public_names_are_those_that_are_there():
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 
+def test_dir_names_what_is_public_and_nothing_else():
+    import chainrule as cr
+
+    assert {*dir(cr)} == {*cr.__all__, "plot", "sklearn", "__version__"}
+
+
+def test_what_only_the_engine_uses_is_no_function_and_no_method():
+    import chainrule as cr
+    from chainrule.autograd.primitive import REGISTRY
+
+    internal = {name for name, p in REGISTRY.items() if p.internal}
+    assert "getitem" in internal
+    assert [name for name in internal if hasattr(cr, name) or hasattr(cr.Tensor, name)] == []
+
+
+@pytest.mark.parametrize("name", ["reshape", "transpose", "backward", "sum", "__getitem__"])
+def test_a_method_has_the_name_under_which_it_is_found(name):
+    import chainrule as cr
+
+    assert getattr(cr.Tensor, name).__name__ == name
+
+
 PUBLIC = """tensor asarray zeros ones full eye arange linspace zeros_like ones_like full_like random Value Tensor
 no_grad enable_grad grad value_and_grad vjp jvp hvp jacobian hessian gradcheck primitive set_default_dtype backends
 ELEMENTWISE LINEAR MULTILINEAR""".split()
