@@ -108,6 +108,7 @@ class Generator:
         Shape: size, or one number if None.
         Raises: ArgumentError if low > high, or if either is not finite; DtypeError if dtype is not floating.
         """
+        _check_numbers("uniform", low=low, high=high)
         if not 0 <= high - low < inf:
             raise ArgumentError(f"uniform: needs low ≤ high, both finite, not {low} and {high}")
         backend, dtype = _where("uniform", device, dtype)
@@ -132,6 +133,7 @@ class Generator:
         Raises: ArgumentError if scale is negative or nan; DtypeError if dtype is not floating.
         Source: inverse of the distribution function by Wichura's AS 241; one word gives one number.
         """
+        _check_numbers("normal", loc=loc, scale=scale)
         if not scale >= 0:
             raise ArgumentError(f"normal: scale must be ≥ 0, not {scale}")
         backend, dtype = _where("normal", device, dtype)
@@ -177,6 +179,14 @@ class Generator:
         backend = _arrays("permutation", device)
         order = backend.xp.argsort(backend.random_bits(*self._reserve(n), n), kind="stable")
         return Tensor._wrap(order.astype(np.int64))
+
+
+def _check_numbers(operation, **given):
+    for name, value in given.items():
+        if isinstance(value, (tuple, list)):
+            raise ArgumentError(
+                f"{operation}: {name} must be a number, not {value!r}; for a shape write size={value!r}"
+            )
 
 
 def _where(operation, device, dtype, kinds="f"):

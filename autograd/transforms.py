@@ -49,6 +49,15 @@ def _variables(name, args, argnums):
     return args, chosen, single
 
 
+def _check_function(name, f):
+    """The first argument of every transform is a function, not what it returned."""
+    if not callable(f):
+        raise ArgumentError(
+            f"{name}: needs a function, was given {type(f).__name__}; write {name}(lambda x: …)(x), or for a result that "
+            "is there already result.backward() and then x.grad"
+        )
+
+
 def _output(name, y, scalar=False):
     if not isinstance(y, Tensor):
         raise GraphError(f"{name}: the function must return a Tensor, it returned {type(y).__name__}")
@@ -113,6 +122,7 @@ def value_and_grad(f, argnums=0):
         >>> value.item(), slope.item()
         (8.0, 12.0)
     """
+    _check_function("grad", f)
 
     @wraps(f)
     def call(*args, **kwargs):
@@ -152,6 +162,7 @@ def vjp(f: Callable[..., Any], *inputs: ArrayLike) -> tuple[Tensor, Callable[[Ar
         >>> pull(cr.tensor([1.0, 1.0])).tolist()
         [2.0, 4.0]
     """
+    _check_function("vjp", f)
     with enable_grad():
         args, variables, _ = _variables("vjp", inputs, tuple(range(len(inputs))))
         y = _output("vjp", f(*args))
@@ -175,6 +186,7 @@ def jvp(f: Callable[..., Any], inputs: Iterable[ArrayLike], tangents: Iterable[A
         >>> y.item(), dy.item()
         (9.0, 6.0)
     """
+    _check_function("jvp", f)
     inputs, tangents = tuple(inputs), tuple(tangents)
     if len(inputs) != len(tangents):
         raise ArgumentError(f"jvp: needs one tangent for each input, was given {len(tangents)} for {len(inputs)}")
@@ -213,6 +225,7 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Tensor]:
         >>> cr.jacobian(lambda x: x * x)(cr.tensor([1.0, 2.0])).tolist()
         [[2.0, 0.0], [0.0, 4.0]]
     """
+    _check_function("jacobian", f)
     if not whole_number(argnums):
         raise ArgumentError("jacobian: argnums must be one position")
 

@@ -23,6 +23,7 @@ from .autograd.errors import (
     RuleError,
     ShapeError,
 )
+from .autograd.foreign import no_such as _no_such
 from .autograd.grad_mode import enable_grad, no_grad
 from .autograd.gradcheck import gradcheck
 from .autograd.methods import bind as _bind
@@ -68,7 +69,7 @@ else:
             return import_module(f"{__name__}.{name}")
         if name in _LATER:
             return getattr(import_module(_LATER[name], __name__), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise _no_such(__name__, name, __all__)
 
     def __dir__():
         return [*__all__, "plot", "sklearn", "__version__"]

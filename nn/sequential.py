@@ -36,7 +36,8 @@ class Sequential(Module):
         return len(self.layers)
 
     def __getitem__(self, index: Any) -> Any:
-        return self.layers[index]
+        """A layer; of a slice, a Sequential of the same layers."""
+        return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
 
     def _parts(self):
         """(path, part) for its layers, functions too, and for whatever modules a subclass has beside them."""

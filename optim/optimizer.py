@@ -206,7 +206,12 @@ class Optimizer:
     def _check_parameters(self):
         first = {}
         for i, p in enumerate(self.params):
-            if not isinstance(p, Tensor) or not p.requires_grad or not p.is_leaf:
+            if isinstance(p, Tensor) and p.is_leaf and not p.requires_grad:
+                raise ArgumentError(
+                    f"{self._kind}: parameter {self._label(i)} is frozen, with requires_grad=False; give the others only: "
+                    "[p for p in model.parameters() if p.requires_grad]. (One that is frozen later is skipped)"
+                )
+            if not isinstance(p, Tensor) or not p.is_leaf:
                 raise ArgumentError(f"{self._kind}: parameter {i} must be a leaf that requires grad, it is {p!r:.80}")
             if first.setdefault(id(p), i) != i:
                 raise ArgumentError(

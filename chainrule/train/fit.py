@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..autograd.arguments import whole
+from ..autograd.errors import ArgumentError
 from ..autograd.typing import FilePath
 from ..metrics import Metric
 from ..nn.module import Module
@@ -81,6 +82,8 @@ def fit(
         >>> history[-1]["loss"] < 1e-4
         True
     """
+    if hasattr(epochs, "__len__") and not isinstance(epochs, str):  # an array or a list
+        raise ArgumentError("fit: x and y are one argument, a pair: fit(model, loss, optimizer, (x, y), epochs)")
     whole("fit", "epochs", epochs)
     verbose = whole("fit", "verbose", int(verbose) if isinstance(verbose, bool) else verbose, least=0)
     check_types("fit", model, loss, optimizer, penalty)
