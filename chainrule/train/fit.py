@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from ..autograd.arguments import whole
 from ..autograd.errors import ArgumentError
 from ..autograd.typing import FilePath
@@ -82,7 +84,7 @@ def fit(
         >>> history[-1]["loss"] < 1e-4
         True
     """
-    if hasattr(epochs, "__len__") and not isinstance(epochs, str):  # an array or a list
+    if np.ndim(epochs):
         raise ArgumentError("fit: x and y are one argument, a pair: fit(model, loss, optimizer, (x, y), epochs)")
     whole("fit", "epochs", epochs)
     verbose = whole("fit", "verbose", int(verbose) if isinstance(verbose, bool) else verbose, least=0)
