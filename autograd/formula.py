@@ -8,7 +8,7 @@ from weakref import ref
 
 import numpy as np
 
-from ..backends.program import Call, Leaf, mapped
+from ..backends.program import Call, Symbol, mapped
 from ..backends.record import NAMES, RECORD, Number, Recorded
 from .errors import ArgumentError
 from .formula_text import Written, name, write
@@ -22,7 +22,7 @@ _SAME = {"positive", "astype", "asarray", "array", "copy"}  # names that change 
 
 @dataclass(frozen=True)
 class Formula:
-    """What a primitive computes, as Calls and Leaves. Calls of primitives stay whole; `expanded` opens them.
+    """What a primitive computes, as Calls and Symbols. Calls of primitives stay whole; `expanded` opens them.
 
     Fields:
         forward: what its code computes from its inputs; None if that cannot be recorded.
@@ -75,7 +75,7 @@ def formula(operation):
 @lru_cache(maxsize=512)
 def _formula(primitive):
     names, shapes, domains, options = _sample(primitive)
-    arrays = [Recorded(Leaf(n), s, _dtype(d)) for n, s, d in zip(names, shapes, domains, strict=True)]
+    arrays = [Recorded(Symbol(n), s, _dtype(d)) for n, s, d in zip(names, shapes, domains, strict=True)]
     given = primitive.defaults | options
     given |= {k: Number(v, k) for k, v in given.items() if type(v) is float}
     known = [(v, k) for k, v in given.items() if _is_plain(v)] + [
@@ -85,13 +85,13 @@ def _formula(primitive):
     def symbols(name, value):
         """What stands for an option of a call: the primitive's own option, or the shape of an input."""
         if name in given and given[name] is value:
-            return Leaf(name)
-        return next((Leaf(n) for v, n in known if _is_plain(value) and v == value), value)
+            return Symbol(name)
+        return next((Symbol(n) for v, n in known if _is_plain(value) and v == value), value)
 
     out, forward = _recorded(lambda: primitive.fn(RECORD.xp, *arrays, **given), symbols)
-    out = Recorded(Leaf("out"), *((out.shape, out.dtype) if isinstance(out, Recorded) else ()))
+    out = Recorded(Symbol("out"), *((out.shape, out.dtype) if isinstance(out, Recorded) else ()))
     arrays = [_asking(array) for array in arrays]
-    values = {"g": _asking(Recorded(Leaf("g"), out.shape)), "out": _asking(out), "position": 0} | given
+    values = {"g": _asking(Recorded(Symbol("g"), out.shape)), "out": _asking(out), "position": 0} | given
     if primitive.variadic:
         values |= {primitive.inputs[0]: tuple(arrays), f"{primitive.inputs[0]}_shape": tuple(shapes)}
     else:
@@ -136,7 +136,7 @@ def rules(primitive):
 def sentence(words):
     """What words say, such as "{g} shifted back", as a Call whose name is what stands around its operands."""
     fields = list(dict.fromkeys(field for _, field, _, _ in Formatter().parse(words) if field))
-    return Call(words.format(**{f: f"{{{i}}}" for i, f in enumerate(fields)}), tuple(map(Leaf, fields)))
+    return Call(words.format(**{f: f"{{{i}}}" for i, f in enumerate(fields)}), tuple(map(Symbol, fields)))
 
 
 def _is_plain(value):
@@ -187,7 +187,7 @@ def of(result, symbols=None):
             x = raw(x())
         if isinstance(x, Recorded):
             x = x.made
-        if isinstance(x, (tuple, list, dict, slice)) and not isinstance(x, Leaf):
+        if isinstance(x, (tuple, list, dict, slice)) and not isinstance(x, Symbol):
             return mapped(visit, x)
         if not isinstance(x, (Node, Call)):
             return x
@@ -239,11 +239,11 @@ def put(tree, leaves):
 
 
 def _rebuilt(tree, leaf, call):
-    """A formula made anew, from leaf(Leaf) and call(name, operands, options)."""
+    """A formula made anew, from leaf(Symbol) and call(name, operands, options)."""
     known = {}
 
     def visit(x):
-        if isinstance(x, Leaf):
+        if isinstance(x, Symbol):
             return leaf(x)
         if isinstance(x, (tuple, list, dict, slice)) and not isinstance(x, Written):
             return mapped(visit, x)
@@ -303,7 +303,7 @@ def expanded(tree):
         p = REGISTRY.get(name)
         if p is None:
             return _simple(name, operands, options)
-        arrays = [Recorded(o) if isinstance(o, (Call, Leaf)) else o for o in operands]
+        arrays = [Recorded(o) if isinstance(o, (Call, Symbol)) else o for o in operands]
         return of(p.fn(RECORD.xp, *arrays, **{**p.defaults, **options}))
 
     return _rebuilt(tree, lambda leaf: leaf, call)

@@ -5,7 +5,7 @@ from itertools import groupby
 from string import Formatter
 from typing import NamedTuple
 
-from ..backends.program import Call, Leaf
+from ..backends.program import Call, Symbol
 from ..backends.record import CALL, CHOICE, LOGIC, NAMES, POWER, PRODUCT, SIGN, SUM, Number
 
 _CONSTANTS = {
@@ -30,7 +30,7 @@ def write(tree, column="text"):
     r"""A formula as "text" or "latex".
 
     Example:
-        >>> x = Leaf("x")
+        >>> x = Symbol("x")
         >>> root = Call("sqrt", (Call("subtract", (1, x)),))
         >>> print(write(root), write(root, "latex"))
         √(1 − x) \sqrt{1 - x}
@@ -42,7 +42,7 @@ def _written(x, column):
     """(how it is written, how closely that binds)."""
     if isinstance(x, Written):
         return getattr(x, column), x.binds
-    if isinstance(x, Leaf) or isinstance(x, Number) and x.operands is None:
+    if isinstance(x, Symbol) or isinstance(x, Number) and x.operands is None:
         return (x.name if column == "text" else name(x.name)), CALL
     if not isinstance(x, (Call, Number)):
         return _constant(x, column)
@@ -171,6 +171,6 @@ def _constant(x, column):
 
 
 def _option(name, value, column):
-    if isinstance(value, (Leaf, Call, Number)):
+    if isinstance(value, (Symbol, Call, Number)):
         return _written(value, column)[0]
     return f"{name}={_constant(value, column)[0]}"

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import get, registered
+from ..backends import get, owner, registered
 from .errors import DeviceError, DtypeError, GraphError, ShapeError
 from .foreign import no_such
 from .ops.creation import dtype_of
 from .ops.index import getitem, unwrapped
 from .ops.shape import astype, reshape, to_device, transpose
 from .primitive import COMPOSED, REGISTRY
-from .tensor import Tensor, convert, owner
+from .tensor import Tensor, convert
 from .typing import ArrayLike, Axis, DType, Shape
 
 OPERATORS = {  # (symbol, operands) -> (method, reflected method)

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 
-class Leaf(NamedTuple):
+class Symbol(NamedTuple):
     """Something given, by name: an array, an option, a shape."""
 
     name: str
@@ -14,7 +14,7 @@ class Call:
 
     Fields:
         name: what was called, such as "add".
-        operands: the arguments in order: Calls, Leaves, numbers, whatever else; tuples and lists of them.
+        operands: the arguments in order: Calls, Symbols, numbers, whatever else; tuples and lists of them.
         options: the arguments by keyword.
     """
 

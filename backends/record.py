@@ -106,7 +106,7 @@ class Recorded:
     """An array that knows what it was computed from.
 
     Fields:
-        made: the Call or Leaf that gives it; another one after it was written to.
+        made: the Call or Symbol that gives it; another one after it was written to.
         shape, dtype: its form.
         value: the array that it stands for, or None: formulas have no values.
         origin: where it was computed, or None.

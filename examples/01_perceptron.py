@@ -23,13 +23,13 @@ STEPS, MOMENTS = 300, [0, 5, 10, 20, 40]  # how long a neuron learns, and when i
 def learn(gate, bias=True):
     """The neuron after gradient descent; before each step its line (w1, w2, b) and its loss; the most it had right."""
     neuron, target = cr.nn.Perceptron(2, "sigmoid"), cr.tensor(GATES[gate], dtype="float32")
-    neuron.load_state_dict({"weights": [-2.0, 4.0], "bias": -2.0 if bias else 0.0})  # start from a bad line
-    optimizer = cr.optim.SGD(neuron.parameters() if bias else [neuron.weights], lr=1.0)  # what it may change
+    neuron.load_state_dict({"weight": [-2.0, 4.0], "bias": -2.0 if bias else 0.0})  # start from a bad line
+    optimizer = cr.optim.SGD(neuron.parameters() if bias else [neuron.weight], lr=1.0)  # what it may change
     lines, losses, best = [], [], 0
     for _ in range(STEPS):
         p = neuron(X)
         loss = cr.nn.bce(p, target)
-        lines.append([*neuron.weights.tolist(), neuron.bias.item()])
+        lines.append([*neuron.weight.tolist(), neuron.bias.item()])
         losses.append(loss.item())
         best = max(best, int(((p > 0.5) == (target > 0.5)).sum()))
 
@@ -68,12 +68,12 @@ def main():
     cr.random.seed(0)
 
     neuron = cr.nn.Perceptron(2, "sigmoid")
-    neuron.load_state_dict({"weights": [3.0, -2.0], "bias": 1.0})
+    neuron.load_state_dict({"weight": [3.0, -2.0], "bias": 1.0})
     x = cr.tensor([-1.0, 2.0])
     p = neuron(x)
     print(f"Weights 3 and -2, bias 1, inputs -1 and 2: z = 3·(-1) - 2·2 + 1 = -6, and sigmoid(-6) = {p.item():.4f}.")
     cr.nn.bce(p, 1.0).backward()
-    gradient = neuron.weights.grad.numpy()
+    gradient = neuron.weight.grad.numpy()
     print(f"If the truth is 1, the gradient by the weights is (p - y)·x = {gradient.round(4)}: a step against it adds")
     print("a little of the input to the weights. That is the perceptron's learning rule.")
     assert abs(p.item() - 1 / (1 + np.exp(6))) < 1e-6, "the neuron should say sigmoid(-6)"

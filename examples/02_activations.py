@@ -75,7 +75,7 @@ def deep(activation):
 def revive(activation):
     """The losses of a neuron whose sum is negative on all data at first."""
     neuron, x = cr.nn.Perceptron(1, activation), cr.linspace(-1, 1, 21).reshape(21, 1)
-    neuron.load_state_dict({"weights": [1.0], "bias": -3.0})
+    neuron.load_state_dict({"weight": [1.0], "bias": -3.0})
     optimizer = cr.optim.SGD(neuron.parameters(), lr=0.3)
     return cr.fit(neuron, cr.nn.mse, optimizer, (x, x[:, 0] + 1), 300, batch_size=None, verbose=0)["loss"]
 

@@ -17,9 +17,9 @@ from ..autograd.ops.index import take_along_axis
 from ..autograd.ops.reduce import log_softmax, max_, mean, sum_
 from ..autograd.primitive import ELEMENTWISE, primitive
 from ..autograd.samples import indices, on, reals, unit
-from ..autograd.tensor import Tensor, owner, owner_or_none, raw
+from ..autograd.tensor import Tensor, owner_or_none, raw
 from ..autograd.typing import ArrayLike
-from ..backends import check
+from ..backends import check, owner
 
 _ROUNDING = 0.01  # by how much a sum of probabilities may miss 1: float16 keeps three digits of each
 _REDUCTIONS = {"mean": mean, "sum": sum_, "none": lambda values: values}

@@ -12,7 +12,8 @@ from ..autograd.ops.elementwise import sqrt, square
 from ..autograd.ops.reduce import mean
 from ..autograd.primitive import primitive
 from ..autograd.samples import on
-from ..autograd.tensor import Tensor, owner, raw
+from ..autograd.tensor import Tensor, raw
+from ..backends import owner
 from .module import Module, Parameter
 
 # ---- z = (x - mean) / s with s = √(variance + eps), in formulas: for forward mode and derivatives of derivatives

@@ -12,12 +12,12 @@ from .module import Module, Parameter
 
 
 class Perceptron(Module):
-    """One neuron: activation(x · weights + bias).
+    """One neuron: activation(x · weight + bias).
 
     Shape: x (…, n_inputs) → (…).
     Fields:
-        weights: (n_inputs,).
-        bias: (), 0 at first; it moves the boundary x · weights + bias = 0, which without it would pass through 0. None
+        weight: (n_inputs,).
+        bias: (), 0 at first; it moves the boundary x · weight + bias = 0, which without it would pass through 0. None
             with bias=False.
 
     Raises: ShapeError if x has another width; ArgumentError for an unknown activation or initialiser.
@@ -25,7 +25,7 @@ class Perceptron(Module):
     Example:
         >>> import chainrule as cr
         >>> neuron = cr.nn.Perceptron(2, "step")
-        >>> _ = neuron.load_state_dict({"weights": cr.tensor([1.0, 1.0]), "bias": cr.tensor(-1.5)})
+        >>> _ = neuron.load_state_dict({"weight": cr.tensor([1.0, 1.0]), "bias": cr.tensor(-1.5)})
         >>> neuron(cr.tensor([[0.0, 1.0], [1.0, 1.0]])).tolist()  # AND
         [0.0, 1.0]
     """
@@ -39,12 +39,12 @@ class Perceptron(Module):
     ):
         whole("Perceptron", "n_inputs", n_inputs)
         self.activation = find(activation)
-        self.weights = Parameter(initial(init, (n_inputs,), n_inputs, 1))
+        self.weight = Parameter(initial(init, (n_inputs,), n_inputs, 1))
         self.bias = Parameter(zeros(())) if bias else None
 
     def forward(self, x):
-        z = matmul(x, self.weights)
+        z = matmul(x, self.weight)
         return self.activation(z if self.bias is None else z + self.bias)
 
     def extra_repr(self) -> str:
-        return f"{self.weights.shape[0]} inputs, {name_of(self.activation)}"
+        return f"{self.weight.shape[0]} inputs, {name_of(self.activation)}"

@@ -6,8 +6,8 @@ import numpy as np
 
 from ..autograd.arguments import positive
 from ..autograd.errors import ArgumentError, DeviceError, GraphError
-from ..autograd.tensor import Tensor, owner
-from ..backends import check
+from ..autograd.tensor import Tensor
+from ..backends import check, owner
 from .flat import gradient, label_of, sum_of_squares
 from .options import Parameters
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..autograd.callsite import user_line
 from ..autograd.errors import GraphError
-from ..autograd.tensor import Tensor, owner, raw
+from ..autograd.tensor import Tensor, raw
+from ..backends import owner
 
 CHUNK = 32768  # elements: a chunk of values, gradient and state stays in a core's second-level cache
 

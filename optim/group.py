@@ -74,9 +74,7 @@ def groups_of(optimizer, params, options):
         members = [entry["params"]] if isinstance(entry["params"], Tensor) else _listed(kind, entry["params"])
         if not members:
             where = f"group {i}" if len(entries) > 1 else "the list"
-            raise ArgumentError(
-                f"{kind}: needs at least one parameter, but {where} is empty; was the model's list empty?"
-            )
+            raise ArgumentError(f"{kind}: needs at least one parameter, but {where} is empty; does the model have any?")
         for j, member in enumerate(members):
             if isinstance(member, (tuple, list)) and len(member) == 2 and isinstance(member[0], str):
                 names[count + j], members[j] = member
@@ -87,7 +85,6 @@ def groups_of(optimizer, params, options):
 
 def _listed(kind, params):
     if isinstance(params, (Tensor, str, dict)) or not hasattr(params, "__iter__"):
-        raise ArgumentError(
-            f"{kind}: params must be a list of parameters such as model.parameters(), not {params!r:.80}"
-        )
+        given = type(params).__name__ if hasattr(params, "parameters") else f"{params!r:.80}"
+        raise ArgumentError(f"{kind}: params must be a list of parameters, not {given}; pass model.parameters()")
     return list(params)

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.grad_mode import enable_grad
-from ..autograd.tensor import Tensor, owner
+from ..autograd.tensor import Tensor
+from ..backends import owner
 from .clip import check_finite
 from .flat import buffers, gradient, label_of, sum_of_squares
 from .group import groups_of

@@ -8,7 +8,8 @@ from ..autograd.arguments import flag, positive
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.ops.elementwise import absolute, square
 from ..autograd.ops.reduce import sum_
-from ..autograd.tensor import Tensor, owner, raw
+from ..autograd.tensor import Tensor, raw
+from ..backends import owner
 from .clip import named
 from .options import Parameters
 
@@ -77,15 +78,13 @@ def _weights(operation, params):
     """The tensors with at least two axes."""
     found = [(label, p) for label, p in named(operation, params) if p.ndim >= 2]
     if not found:
-        raise ArgumentError(
-            f"{operation}: no tensor has at least two axes, as weights have; was the model's list empty?"
-        )
+        raise ArgumentError(f"{operation}: no tensor has at least two axes, as weights have; pass model.parameters()")
     return found
 
 
 def _total(operation, params, biases, size):
     found = list(named(operation, params)) if flag(operation, "biases", biases) else _weights(operation, params)
     if not found:
-        raise ArgumentError(f"{operation}: needs at least one parameter; was the model's list empty?")
+        raise ArgumentError(f"{operation}: needs at least one parameter; does the model have any?")
     first, *rest = [sum_(size(p)) if p.ndim else size(p) for _, p in found]
     return sum(rest, start=first)

@@ -7,8 +7,8 @@ from unicodedata import normalize
 
 from ..autograd.errors import ArgumentError
 from ..autograd.tensor import Value
-from ..expression import LARGEST, ExpressionError, parse
 from ..graph import trace
+from .expression import LARGEST, ExpressionError, parse
 from .parser import Parser
 
 EXAMPLE = '"(a*b + c) * f" a=2 b=-3 c=10 f=-2'

@@ -12,7 +12,8 @@ from zlib import crc32
 from ..autograd import random
 from ..autograd.errors import ArgumentError, CheckpointError, GraphError
 from ..autograd.random import Generator
-from ..autograd.tensor import owner, raw
+from ..autograd.tensor import raw
+from ..backends import owner
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
 from ..optim.schedule import Schedule

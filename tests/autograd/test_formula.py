@@ -9,7 +9,7 @@ from chainrule.autograd.formula import _formula, chosen, evaluate, expanded, for
 from chainrule.autograd.formula_text import Written, write
 from chainrule.autograd.primitive import REGISTRY
 from chainrule.autograd.samples import reals
-from chainrule.backends.program import Call, Leaf
+from chainrule.backends.program import Call, Symbol
 
 OURS = [p for p in REGISTRY.values() if p.module.startswith("chainrule.")]
 ELEMENTWISE = [p for p in OURS if not isinstance(p.samples, list)]
@@ -186,7 +186,7 @@ def test_what_has_no_rules_of_its_own_has_no_formula(what):
 # ---- working with them
 
 
-X, Y = Leaf("x"), Leaf("y")
+X, Y = Symbol("x"), Symbol("y")
 
 
 @pytest.mark.parametrize(

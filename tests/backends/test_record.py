@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.backends.program import Leaf
+from chainrule.backends.program import Symbol
 from chainrule.backends.record import NAMES, RECORD, Number, Recorded, RecordingError
 
 xp = RECORD.xp
@@ -12,7 +12,7 @@ xp = RECORD.xp
 
 @pytest.fixture
 def x():
-    return Recorded(Leaf("x"), (3, 4))
+    return Recorded(Symbol("x"), (3, 4))
 
 
 def said(array):
@@ -26,11 +26,11 @@ def test_operators_and_functions_note_the_same_names(x):
 
 
 def test_methods_note_their_names(x):
-    assert said(x.sum(axis=0)) == "sum(Leaf(name='x'), axis=0)"
+    assert said(x.sum(axis=0)) == "sum(Symbol(name='x'), axis=0)"
 
 
 def test_a_result_has_the_form_that_numpy_gives_it(x):
-    y = Recorded(Leaf("y"), (4, 2), "float32")
+    y = Recorded(Symbol("y"), (4, 2), "float32")
     assert (x @ y).shape == (3, 2)
     assert y.sum(axis=0).dtype == "float32"
     assert (x > 0).dtype == bool
@@ -45,23 +45,23 @@ def test_what_is_written_into_leaves_earlier_results_as_they_were(x):
     a = xp.exp(x)
     before = a + 1
     a[0] = 5
-    assert said(before) == "add(exp(Leaf(name='x')), 1)"
-    assert said(a) == "setitem(exp(Leaf(name='x')), 0, 5)"
+    assert said(before) == "add(exp(Symbol(name='x')), 1)"
+    assert said(a) == "setitem(exp(Symbol(name='x')), 0, 5)"
 
 
 def test_out_receives_the_result(x):
     a = x + 1
     assert xp.exp(a, out=a) is a
-    assert said(a) == "exp(add(Leaf(name='x'), 1))"
+    assert said(a) == "exp(add(Symbol(name='x'), 1))"
 
 
 def test_tensors_over_recorded_arrays_record_what_primitives_do(x):
-    assert said(cr.relu(cr.Tensor(x))._data) == "maximum(Leaf(name='x'), 0)"
+    assert said(cr.relu(cr.Tensor(x))._data) == "maximum(Symbol(name='x'), 0)"
 
 
 @pytest.mark.parametrize("read", [bool, float, int, np.asarray, list], ids=lambda f: f.__name__)
 def test_a_value_that_is_not_known_cannot_be_read(read, x):
-    with pytest.raises(RecordingError, match="reads the value of Leaf"):
+    with pytest.raises(RecordingError, match="reads the value of Symbol"):
         read(x)
 
 
@@ -75,7 +75,7 @@ def test_a_number_notes_how_it_was_computed():
     rate = 1 - 0.9**t
     assert rate == 1 - 0.9**3
     assert repr(rate) == "subtract(1, power(0.9, t))"
-    assert said(rate * Recorded(Leaf("x"))) == "multiply(subtract(1, power(0.9, t)), Leaf(name='x'))"
+    assert said(rate * Recorded(Symbol("x"))) == "multiply(subtract(1, power(0.9, t)), Symbol(name='x'))"
 
 
 def test_code_may_branch_on_a_number():

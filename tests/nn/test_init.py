@@ -82,7 +82,7 @@ def test_weights_have_the_default_dtype(name, dtype):
 
 @pytest.mark.parametrize("name", VARIANCES)
 def test_a_perceptron_takes_every_initialiser(name):
-    assert nn.Perceptron(5, init=name).weights.shape == (5,)
+    assert nn.Perceptron(5, init=name).weight.shape == (5,)
 
 
 # ---- orthogonal

@@ -203,8 +203,8 @@ def test_loading_keeps_the_dtype_of_the_model():
 
 
 def test_lists_and_numbers_can_be_loaded():
-    neuron = nn.Perceptron(2).load_state_dict({"weights": [1.0, 2.0], "bias": 0.5})
-    assert (neuron.weights.tolist(), neuron.bias.item()) == ([1.0, 2.0], 0.5)
+    neuron = nn.Perceptron(2).load_state_dict({"weight": [1.0, 2.0], "bias": 0.5})
+    assert (neuron.weight.tolist(), neuron.bias.item()) == ([1.0, 2.0], 0.5)
 
 
 def test_a_state_that_does_not_fit_names_every_fault():
@@ -510,11 +510,11 @@ def test_a_perceptron_is_an_activation_of_a_weighted_sum_and_a_bias():
     neuron = nn.Perceptron(3, "tanh")
     neuron.bias.assign(0.25)
     x = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
-    np.testing.assert_allclose(neuron(x).numpy(), np.tanh(x @ neuron.weights.numpy() + 0.25), rtol=1e-5)
+    np.testing.assert_allclose(neuron(x).numpy(), np.tanh(x @ neuron.weight.numpy() + 0.25), rtol=1e-5)
 
 
 def test_a_perceptron_has_weights_and_a_bias():
-    assert [(name, p.shape) for name, p in nn.Perceptron(3).named_parameters()] == [("weights", (3,)), ("bias", ())]
+    assert [(name, p.shape) for name, p in nn.Perceptron(3).named_parameters()] == [("weight", (3,)), ("bias", ())]
 
 
 def test_a_perceptron_is_a_sigmoid_unless_told_otherwise():
@@ -533,7 +533,7 @@ def test_a_perceptron_answers_one_number_for_each_example(batch):
     ids=["AND", "OR", "NAND"],
 )
 def test_a_perceptron_of_steps_computes_a_gate(weights, bias, truth):
-    neuron = nn.Perceptron(2, "step").load_state_dict({"weights": np.array(weights), "bias": np.array(bias)})
+    neuron = nn.Perceptron(2, "step").load_state_dict({"weight": np.array(weights), "bias": np.array(bias)})
     assert neuron(cr.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])).tolist() == truth
 
 
@@ -642,7 +642,7 @@ def test_an_mlp_refuses_bad_sizes():
 def test_an_mlp_takes_functions_and_modules_as_activation():
     slope = nn.Perceptron(1)
     model = nn.MLP([2, 3, 1], activation=slope, output=partial(nn.leaky_relu, slope=0.5))
-    assert "activation.weights" in dict(model.named_parameters())
+    assert "activation.weight" in dict(model.named_parameters())
     assert repr(model).startswith("MLP(activation=Perceptron, output=partial")
 
 
@@ -844,5 +844,5 @@ def test_an_unknown_name_lists_those_that_exist(what):
 
 def test_a_perceptron_without_bias_decides_at_the_origin():
     neuron = nn.Perceptron(2, "identity", bias=False)
-    assert [name for name, _ in neuron.named_parameters()] == ["weights"]
+    assert [name for name, _ in neuron.named_parameters()] == ["weight"]
     assert neuron(cr.zeros((1, 2))).tolist() == [0.0]

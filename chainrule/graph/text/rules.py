@@ -7,7 +7,7 @@ import numpy as np
 from ...autograd.formula import chosen, formula, put, rules
 from ...autograd.formula_text import write
 from ...autograd.primitive import REGISTRY
-from ...backends.program import Call, Leaf
+from ...backends.program import Call, Symbol
 from .notation import Written, named
 from .phrases import as_used
 
@@ -32,8 +32,8 @@ def product(graph, edge, operands):
     """The formula of an operand of a product, as it is for vectors and batches; None for other operations."""
     if graph.nodes[edge.target].operation not in ("matmul", "affine"):
         return None
-    (x, left), (y, right) = ((Leaf(e.input), graph.nodes[e.source].shape) for e in operands[:2])
-    g, slot = Leaf("g"), edge.slot
+    (x, left), (y, right) = ((Symbol(e.input), graph.nodes[e.source].shape) for e in operands[:2])
+    g, slot = Symbol("g"), edge.slot
     if edge.input == "bias":
         return g if len(left) == 1 else None
     vectors, batch = (len(left) == 1, len(right) == 1), np.broadcast_shapes(left[:-2], right[:-2])

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...autograd.formula import put
 from ...autograd.formula_text import Written, write
-from ...backends.program import Call, Leaf
+from ...backends.program import Call, Symbol
 from ..graph import Step
 from ..values import Values, values
 from .notation import bracketed, shown, total
@@ -154,7 +154,7 @@ class Story:
         if isinstance(tree, Call) and tree.name == "matmul":
             shapes = {e.input: self.graph.nodes[e.source].shape for e in self.operands[target.id]} | {"g": target.shape}
             one, other = (
-                shapes[x.name] if isinstance(x, Leaf) else shapes[x.operands[0].name][::-1] for x in tree.operands
+                shapes[x.name] if isinstance(x, Symbol) else shapes[x.operands[0].name][::-1] for x in tree.operands
             )
             if len(one) == len(other) == 2:
                 start = f"{one} @ {other}"

@@ -4,7 +4,7 @@ import math
 
 from ...autograd.formula import leaves, put
 from ...autograd.formula_text import write
-from ...backends.program import Leaf
+from ...backends.program import Symbol
 from .notation import shown
 from .phrases import as_used, label
 from .rules import as_text, letters, product, slope
@@ -81,7 +81,7 @@ def _reason(graph, edge, operands, digit):
             if node.value is not None and _count(node.value)[0] == _count(node.value)[2]:
                 return f"0 because the {word} is 0"
     given = {e.input: node for e, node in zip(operands, nodes, strict=True)} | {"out": target}
-    if isinstance(formula, Leaf) and formula.name in given:
+    if isinstance(formula, Symbol) and formula.name in given:
         node = given[formula.name]
         what = "the factor" if node.is_number else label(node)
         return f"{digit} because {what} is {digit}{' everywhere' if edge.local.shape else ''}"

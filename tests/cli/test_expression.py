@@ -7,9 +7,9 @@ import warnings
 import pytest
 
 import chainrule as cr
-from chainrule import expression
 from chainrule.autograd.primitive import ELEMENTWISE, REGISTRY
-from chainrule.expression import ExpressionError, parse
+from chainrule.cli import expression
+from chainrule.cli.expression import ExpressionError, parse
 
 VALUES = {"a": 2.0, "b": -3.0, "c": 10.0, "f": -2.0}
 

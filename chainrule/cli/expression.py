@@ -11,9 +11,9 @@ from keyword import iskeyword
 from typing import Any
 from unicodedata import east_asian_width
 
-from .autograd.arguments import meant
-from .autograd.errors import ArgumentError
-from .autograd.primitive import COMPOSED, ELEMENTWISE, REGISTRY
+from ..autograd.arguments import meant
+from ..autograd.errors import ArgumentError
+from ..autograd.primitive import COMPOSED, ELEMENTWISE, REGISTRY
 
 LENGTH = 10_000  # characters
 DEPTH = 200  # operations inside operations; well below Python's limit of calls inside calls
@@ -111,7 +111,7 @@ def parse(text: str) -> Expression:
         ['a', 'b', 'c', 'f']
         >>> parse("a ^ 2")
         Traceback (most recent call last):
-        chainrule.expression.ExpressionError: power is written **, not ^
+        chainrule.cli.expression.ExpressionError: power is written **, not ^
             a ^ 2
               ^
     """
