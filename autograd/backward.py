@@ -10,13 +10,17 @@ from .tensor import Tensor
 from .watch import current_watch
 
 
-def backward(root, seed, sources=None, retain_graph=False, create_graph=False, leave_grads=False, watch=None):
+def backward(root, seed, sources=None, retain_graph=False, create_graph=False, leave_grads=False):
     """The gradients that `seed` at node `root` sends to its leaves and to the nodes in `sources`, as {node: gradient}.
 
     Each node is visited once, after everything that depends on it, so its gradient is complete when it is used. With
-    `sources`, only what lies between them and the root is visited. `watch` is told what happens (watch.py).
+    `sources`, only what lies between them and the root is visited. The pass can be watched (watch.py).
+
+    retain_graph keeps what the calls have kept for their rules, which is else freed on the way; create_graph runs the rules on
+    Tensors, so that the gradients are recorded; leave_grads also leaves the gradients of results on their nodes, where those
+    ask for it (`result`).
     """
-    order, grads, found, watch = topological(root, sources), {root: seed}, {}, watch or current_watch()
+    order, grads, found, watch = topological(root, sources), {root: seed}, {}, current_watch()
     while order:
         node = order.pop()
         g = grads.pop(node, None)

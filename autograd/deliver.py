@@ -94,8 +94,8 @@ def seed_for(tensor, gradient, create_graph=False):
     if gradient is None:
         if tensor.size != 1:
             raise ShapeError(
-                f"backward: the tensor has shape {tensor.shape}, and only a single number has a gradient without more; "
-                "reduce it first, e.g. loss.mean().backward(), or pass gradient= of that shape"
+                f"backward: the tensor has shape {tensor.shape}, and only a single number can start a backward pass "
+                "without a gradient; reduce it first, e.g. loss.mean().backward(), or pass gradient= of that shape"
             )
         seed = 1.0 if type(data) is float else owner(data).xp.ones_like(data)
     else:

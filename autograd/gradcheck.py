@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import GradcheckError
+from .errors import ArgumentError, GradcheckError
 from .ops.creation import asarray
 from .tensor import Tensor, Value, raw
 from .transforms import grad, jvp
@@ -30,7 +30,7 @@ def gradcheck(
         True
     """
     if order not in (1, 2):
-        raise ValueError(f"gradcheck: order must be 1 or 2, not {order}")
+        raise ArgumentError(f"gradcheck: order must be 1 or 2, not {order!r}")
     inputs = tuple(_double(x) for x in inputs)
     rng = np.random.default_rng(seed)
     weights = {}

@@ -100,7 +100,7 @@ class Tensor(TensorMethods):
             except ValueError as error:
                 self._version, self._access = before
                 raise GraphError(
-                    f"assign: {error}: this memory was borrowed; copy it with chainrule.tensor(...)"
+                    f"assign: {error}: the array it shares memory with is read-only; copy it with chainrule.tensor(...)"
                 ) from error
             if self._node is not None and self.size <= SMALL:
                 self._node.result = self._data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import wraps
 from math import inf
@@ -122,13 +122,18 @@ def value_and_grad(f, argnums=0):
         >>> value.item(), slope.item()
         (8.0, 12.0)
     """
-    _check_function("grad", f)
+    return _with_value("value_and_grad", f, argnums)
+
+
+def _with_value(name, f, argnums):
+    """value_and_grad(f, argnums) whose errors begin with `name`."""
+    _check_function(name, f)
 
     @wraps(f)
     def call(*args, **kwargs):
         with enable_grad():
-            args, inputs, single = _variables("grad", args, argnums)
-            y = _output("grad", f(*args, **kwargs), scalar=True)
+            args, inputs, single = _variables(name, args, argnums)
+            y = _output(name, f(*args, **kwargs), scalar=True)
         again = _differentiable_again(y, inputs)
         grads = _pull(y, seed_for(y, None), inputs, again, retain=False)
         return _value(y, again), grads[0] if single else tuple(grads)
@@ -148,7 +153,12 @@ def grad(f, argnums=0):
         >>> cr.grad(cr.grad(lambda x: x**3))(2.0).item()
         12.0
     """
-    both = value_and_grad(f, argnums)
+    return _gradient("grad", f, argnums)
+
+
+def _gradient(name, f, argnums):
+    """grad(f, argnums) whose errors begin with `name`."""
+    both = _with_value(name, f, argnums)
     return wraps(f)(lambda *args, **kwargs: both(*args, **kwargs)[1])
 
 
@@ -176,7 +186,7 @@ def vjp(f: Callable[..., Any], *inputs: ArrayLike) -> tuple[Tensor, Callable[[Ar
     return _value(y, again), pull
 
 
-def jvp(f: Callable[..., Any], inputs: Iterable[ArrayLike], tangents: Iterable[ArrayLike]) -> tuple[Tensor, Tensor]:
+def jvp(f: Callable[..., Any], inputs: Sequence[ArrayLike], tangents: Sequence[ArrayLike]) -> tuple[Tensor, Tensor]:
     """f(*inputs) and its directional derivative along `tangents`, in forward mode: one sweep along the graph.
 
     Shape: inputs and tangents are tuples of the same length; each tangent has the shape of its input.
@@ -187,6 +197,8 @@ def jvp(f: Callable[..., Any], inputs: Iterable[ArrayLike], tangents: Iterable[A
         (9.0, 6.0)
     """
     _check_function("jvp", f)
+    if not (isinstance(inputs, (tuple, list)) and isinstance(tangents, (tuple, list))):
+        raise ArgumentError("jvp: inputs and tangents must be tuples, e.g. jvp(f, (2.0,), (1.0,))")
     inputs, tangents = tuple(inputs), tuple(tangents)
     if len(inputs) != len(tangents):
         raise ArgumentError(f"jvp: needs one tangent for each input, was given {len(tangents)} for {len(inputs)}")
@@ -207,12 +219,13 @@ def jvp(f: Callable[..., Any], inputs: Iterable[ArrayLike], tangents: Iterable[A
 def hvp(f: Callable[..., Any], inputs: ArrayLike, tangents: ArrayLike) -> Any:
     """Hessian of the scalar function f at `inputs` times `tangents`, forward over reverse; no Hessian is built.
 
-    Shape: the products have the shapes of the inputs; one input gives one Tensor, several a tuple.
+    Shape: several inputs and their tangents are given as tuples. The products have the shapes of the inputs; one input gives
+        one Tensor, several a tuple.
     """
-    inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
-    tangents = tuple(tangents) if isinstance(tangents, (tuple, list)) else (tangents,)
+    inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+    tangents = tangents if isinstance(tangents, tuple) else (tangents,)
     every = tuple(range(len(inputs)))
-    products = [jvp(lambda *xs, k=k: grad(f, every)(*xs)[k], inputs, tangents)[1] for k in every]
+    products = [jvp(lambda *xs, k=k: _gradient("hvp", f, every)(*xs)[k], inputs, tangents)[1] for k in every]
     return products[0] if len(products) == 1 else tuple(products)
 
 
@@ -225,15 +238,20 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Tensor]:
         >>> cr.jacobian(lambda x: x * x)(cr.tensor([1.0, 2.0])).tolist()
         [[2.0, 0.0], [0.0, 4.0]]
     """
-    _check_function("jacobian", f)
+    return _jacobian("jacobian", f, argnums)
+
+
+def _jacobian(name, f, argnums):
+    """jacobian(f, argnums) whose errors begin with `name`."""
+    _check_function(name, f)
     if not whole_number(argnums):
-        raise ArgumentError("jacobian: argnums must be one position")
+        raise ArgumentError(f"{name}: argnums must be one position")
 
     @wraps(f)
     def call(*args, **kwargs):
         with enable_grad():
-            args, (x,), _ = _variables("jacobian", args, argnums)
-            y = _output("jacobian", f(*args, **kwargs))
+            args, (x,), _ = _variables(name, args, argnums)
+            y = _output(name, f(*args, **kwargs))
         again = _differentiable_again(y, [x])
         if y.device == "scalar":
             return _pull(y, 1.0, [x], again)[0]
@@ -255,4 +273,4 @@ def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Tensor]:
         >>> cr.hessian(lambda x: (x**3).sum())(cr.tensor([1.0, 2.0])).tolist()
         [[6.0, 0.0], [0.0, 12.0]]
     """
-    return jacobian(grad(f, argnums), argnums)
+    return _jacobian("hessian", _gradient("hessian", f, argnums), argnums)

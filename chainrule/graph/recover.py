@@ -11,7 +11,7 @@ from ..autograd.callsite import place
 from ..autograd.guards import changed
 from ..autograd.node import Node
 from ..autograd.primitive import ELEMENTWISE
-from ..autograd.watch import Watch
+from ..autograd.watch import Watch, watching
 from ..backends import owner
 
 NO_GRADIENT = "no gradient arrives here"  # what a Contribution notes that is not unknown, but absent
@@ -65,7 +65,8 @@ def contributions(root, seed, known):
     below a contribution that is unknown is unknown too.
     """
     record, unknown, found = _Record(known), set(), []
-    backward(root, seed, retain_graph=True, watch=record)
+    with watching(record):
+        backward(root, seed, retain_graph=True)
     for node in reversed(topological(root)):
         saved, note = kept(node, known)
         g = None if node in unknown else record.totals.get(node)

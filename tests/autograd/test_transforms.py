@@ -320,6 +320,21 @@ def test_forward_mode_agrees_with_reverse_mode(name, call):
     assert (forward.numpy() * weights).sum() == pytest.approx((pull(weights).numpy() * Y).sum(), rel=1e-12)
 
 
+@pytest.mark.parametrize("name", ["value_and_grad", "grad", "hessian", "jacobian"])
+def test_an_error_begins_with_the_name_of_the_transform(name):
+    with pytest.raises(cr.GraphError, match=f"^{name}: the function must return"):
+        getattr(cr, name)(lambda x: "text")(1.0)
+
+
+def test_jvp_takes_tuples():
+    with pytest.raises(cr.ArgumentError, match=r"jvp: inputs and tangents must be tuples, e\.g\. jvp\(f, \(2\.0,\)"):
+        cr.jvp(lambda x: x * x, 2.0, 1.0)
+
+
+def test_a_list_is_one_array_for_hvp():
+    close(cr.hvp(lambda x: (x**3).sum(), [1.0, 2.0], [1.0, 0.0]), [6.0, 0.0])
+
+
 def test_jvp_of_grad_is_hvp():
     def h(x):
         return (cr.exp(x) * x[::-1]).sum()
