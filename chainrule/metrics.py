@@ -176,6 +176,7 @@ def r2(prediction: ArrayLike, target: ArrayLike) -> float:
     prediction, target = (a.reshape(len(a), -1) for a in (prediction, target))
     unexplained = np.square(target - prediction).sum(axis=0)
     variance = np.square(target - target.mean(axis=0)).sum(axis=0)
+    variance[(target == target[0]).all(axis=0)] = 0  # also where the mean of equal numbers is rounded
     ratio = np.divide(unexplained, variance, out=(unexplained != 0).astype(np.float64), where=variance != 0)
     return float(np.mean(1 - ratio))
 

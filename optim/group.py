@@ -50,6 +50,12 @@ class Group(dict):
                 f"{old[name]!r} to {new[name]!r}; make a new optimiser"
             )
         super().update(new)
+        self.take_up_schedule()
+
+    def take_up_schedule(self):
+        """Tell a learning rate that depends on results that it is this optimiser's now."""
+        if hasattr(self["lr"], "follow"):
+            self["lr"].follow(self._optimizer.token)
 
 
 def groups_of(optimizer, params, options):

@@ -59,6 +59,9 @@ class Optimizer:
     def __init__(self, params: Parameters, lr: Rate, **options: Any):
         self._kind = type(self).__name__
         self.groups, self._names = groups_of(self, params, {"lr": lr, **options})
+        self.token = object()  # by which a schedule knows it, without keeping it alive
+        for group in self.groups:
+            group.take_up_schedule()
         self.params = [p for group in self.groups for p in group["params"]]
         self._check_parameters()
         self.steps, self.last_lr = 0, None
@@ -186,6 +189,16 @@ class Optimizer:
                 f"at step {self.steps}"
             )
         return value
+
+    def name_parameters(self, named):
+        """Let messages call parameters by the names in (name, parameter) pairs, where they have none yet."""
+        names = {id(p): name for name, p in named}
+        self._names = {i: names[id(p)] for i, p in enumerate(self.params) if id(p) in names} | self._names
+
+    @property
+    def named_parameters(self):
+        """The parameters, as (name, parameter) where they have one."""
+        return [(self._names[i], p) if i in self._names else p for i, p in enumerate(self.params)]
 
     def _label(self, i):
         """What messages call parameter i."""

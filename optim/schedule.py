@@ -40,6 +40,12 @@ class Schedule:
     def __call__(self, step: int) -> float:
         return float(self.formula(whole(self.make.__name__, "step", step, least=0)))
 
+    def follow(self, optimizer: Any) -> None:
+        """Tell the parts that depend on results whose they are."""
+        for part in self.parts:
+            if hasattr(part, "follow"):
+                part.follow(optimizer)
+
     def observe(self, row: Any) -> None:
         """Tell the parts that depend on results what an epoch gave: its row of the history, or the number itself."""
         for part in self.parts:

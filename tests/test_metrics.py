@@ -143,6 +143,13 @@ def test_r2_is_that_of_scikit_learn(seed, shape, oracle):
     assert metrics.r2(prediction, y) == pytest.approx(oracle.r2_score(y, prediction), rel=1e-11)
 
 
+@pytest.mark.parametrize(("value", "score"), [(0.1, 1.0), (0.2, 0.0), (1e300, 0.0)])
+@pytest.mark.parametrize("count", [2, 3, 7, 10, 1000])
+def test_r2_of_equal_targets_is_1_or_0_also_where_their_mean_is_rounded(value, score, count):
+    with np.errstate(over="ignore"):
+        assert metrics.r2([value] * count, [0.1] * count) == score
+
+
 def test_r2_of_columns_without_variance_is_that_of_scikit_learn(oracle):
     y = np.array([[1.0, 1.0, 1.0], [1.0, 1.0, 2.0]])
     prediction = np.array([[1.0, 1.5, 1.0], [1.0, 1.0, 1.5]])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, isfinite
+
+import numpy as np
 
 from ..autograd.arguments import not_negative, whole
 from ..autograd.errors import ArgumentError
@@ -36,7 +38,7 @@ class Best(Callback):
 
     def on_epoch(self, run):
         value = run.history[-1][self.monitor]
-        if self.sign * (self.value - value) > self.min_delta:  # never true of nan
+        if isfinite(value) and self.sign * (self.value - value) > self.min_delta:
             self.epoch, self.value, self.weights = run.epoch, value, run.model.state_dict()
             self.improved(run)
         else:
@@ -61,7 +63,8 @@ class Best(Callback):
 class EarlyStopping(Best):
     """Ends a run when `monitor` has not improved for `patience` epochs, and gives the model its best weights.
 
-    The best weights are restored however the run ends: by patience, after the last epoch, by Ctrl-C or an error.
+    The best weights are restored however the run ends: by patience, after the last epoch, by Ctrl-C or an error. Where
+    no epoch was a number, there are none; then weights that are nan or infinite give way to those from before the run.
     `history.best_epoch` says which epoch they are from.
 
     An epoch is better if it improves on the best so far by more than `min_delta`, an absolute difference. mode is "min", "max", or "auto", which
@@ -82,7 +85,7 @@ class EarlyStopping(Best):
 
     def on_start(self, run):
         super().on_start(run)
-        self.waiting = 0
+        self.waiting, self._first = 0, run.model.state_dict()
 
     def improved(self, run):
         self.waiting = 0
@@ -95,13 +98,17 @@ class EarlyStopping(Best):
     def stop_reason(self):
         if self.waiting < self.patience:
             return None
-        return f"{self.monitor} has not improved for {self.waiting} epoch{'s' * (self.waiting > 1)}"
+        found = "has not improved" if self.epoch is not None else "has not been a finite number"
+        return f"{self.monitor} {found} for {self.waiting} epoch{'s' * (self.waiting > 1)}"
 
     def on_end(self, run):
         super().on_end(run)
         if self.weights is not None:
             run.model.load_state_dict(self.weights)
             run.say(f"the weights are those of epoch {self.epoch}, {self.monitor} {self.value:.4g}")
+        elif not all(np.isfinite(x.numpy()).all() for _, x in run.model.named_tensors()):
+            run.model.load_state_dict(self._first)
+            run.say(f"no epoch had a finite {self.monitor}: the weights are those from before the run")
 
     def state_dict(self):
         return super().state_dict() | {"waiting": self.waiting}

@@ -75,7 +75,8 @@ def fit(
     training took. Its best_epoch and best_weights are those of the lowest val_loss, or of what early stopping monitors.
 
     Raises: ArgumentError, ShapeError or CheckpointError, before anything has changed, for options and data that do not
-        fit; GraphError if a loss or a gradient is nan or infinite.
+        fit; GraphError if a loss or a gradient is nan or infinite, naming the parameter. Whatever error ends the run
+        has the History of the finished epochs as its `history`.
     Example:
         >>> import chainrule as cr
         >>> x = cr.linspace(-1, 1, 50).reshape(50, 1)
@@ -111,7 +112,7 @@ def fit(
                         value = value + penalty(model)
                     value.backward()
                     for bound in clip:
-                        norms.append(bound(optimizer.params))
+                        norms.append(bound(optimizer.named_parameters))
                     return value
 
                 run.record_step(optimizer.step(closure), len(x), *norms[:1])

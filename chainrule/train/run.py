@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from itertools import islice
+from math import isfinite
 from time import perf_counter
 from typing import Any
 from zlib import crc32
+
+import numpy as np
 
 from ..autograd import random
 from ..autograd.errors import ArgumentError, CheckpointError, GraphError
@@ -55,6 +58,8 @@ class Run:
         scores = [f"{part}_{name}" for part in validation for name in ("loss", *metrics)]
         self.columns = ["epoch", "loss", *scores, "lr", "grad_norm", "seconds"]
         self.history = History()
+        if optimizer is not None:
+            optimizer.name_parameters(model.named_parameters())
         self._generators = _generators(model, batches)
         self.epoch, self.step, self._stop_reason = 0, 0, None
         self.interrupted = self.mid_step = False
@@ -81,6 +86,9 @@ class Run:
                 yield
             except KeyboardInterrupt:
                 self.interrupted = self.mid_step = True
+            except Exception as error:
+                error.history = self.history  # type: ignore[attr-defined]  # what was found until then is not lost
+                raise
 
     @property
     def stop_reason(self) -> str | None:
@@ -148,17 +156,24 @@ class Run:
             raise ArgumentError("fit: there are no batches; was the data an iterator that is already used up?")
         row = {"epoch": self.epoch, "loss": float(sums["loss"]) / sums["examples"]}
         seconds = perf_counter() - self._started
-        if row["loss"] != row["loss"]:
-            raise GraphError(
-                f"fit: the loss of epoch {self.epoch} is nan. Look for nan in the data and log or division at 0 in the "
-                "loss; a lower learning rate, clipping or scaled inputs often help"
-            )
+        if not isfinite(row["loss"]):
+            raise self._diverged("loss", row["loss"])
         for name, (x, y) in self.validation.items():
             row |= evaluate(self.model, self.loss, x, y, self.metrics, name)
         row |= {"lr": self.optimizer.last_lr, "grad_norm": float(sums["grad_norm"]) / self.step, "seconds": seconds}
         self.history.append(row)
+        for name in self.validation:
+            if not isfinite(score := row[f"{name}_loss"]) and _broken(self.model):  # else it is the data's affair
+                raise self._diverged(f"{name}_loss", score)
         self.optimizer.observe(row)
         self.call("on_epoch")
+
+    def _diverged(self, column, value):
+        """The error for a loss that is nan or infinite."""
+        return GraphError(
+            f"fit: the {column.replace('_', ' ')} of epoch {self.epoch} is {value}{_broken(self.model)}. Look for nan in the "
+            "data and log, division at 0 or overflow in the loss; a lower learning rate, clipping or scaled inputs often help"
+        )
 
     # ---- saving
 
@@ -248,6 +263,15 @@ def _generators(model, batches):
     for path, module in model.named_modules():
         found |= {f"model.{path}.{k}": v for k, v in vars(module).items() if isinstance(v, Generator)}
     return {name: generator for name, generator in found.items() if generator is not None}
+
+
+def _broken(model):
+    """The first parameter whose gradient or values are not finite, in words; "" if there is none."""
+    for name, p in model.named_parameters():
+        for what, x in (("the gradient of parameter", p.grad), ("parameter", p)):
+            if x is not None and (bad := int((~np.isfinite(x.numpy())).sum())):
+                return f", and {what} {name!r} has {bad} of {x.size} elements that are not finite"
+    return ""
 
 
 def _deferred(number):

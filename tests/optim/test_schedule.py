@@ -435,3 +435,57 @@ def test_an_optimiser_tells_its_plateau_what_an_epoch_gave():
     p.grad = [1.0]
     optimizer.step()
     assert optimizer.lr == 0.1
+
+
+PLATEAUS = {
+    "plain": lambda: ReduceOnPlateau(1.0, factor=0.5, patience=0, monitor="loss"),
+    "in a composition": lambda: schedule.scaled(ReduceOnPlateau(1.0, factor=0.5, patience=0, monitor="loss"), 1.0),
+}
+
+
+def lowered(lr, groups=1):
+    """An optimiser with that rate after it has fallen, and the rate then."""
+    groups = [{"params": [cr.nn.Parameter([1.0])]} for _ in range(groups)]
+    optimizer = cr.optim.SGD(groups, lr=lr)
+    for loss in (1.0, 1.0):
+        optimizer.observe({"loss": loss})
+    return optimizer, optimizer.lr
+
+
+@pytest.mark.parametrize("kind", PLATEAUS)
+def test_a_plateau_starts_anew_for_another_optimiser(kind):
+    lr = PLATEAUS[kind]()
+    assert lowered(lr)[1] == 0.5
+    assert cr.optim.SGD([cr.nn.Parameter([1.0])], lr=lr).lr == 1.0
+    assert lowered(lr)[1] == 0.5
+
+
+@pytest.mark.parametrize("kind", PLATEAUS)
+def test_a_plateau_goes_on_for_the_same_optimiser(kind):
+    lr = PLATEAUS[kind]()
+    optimizer, rate = lowered(lr, groups=2)
+    optimizer.lr = lr
+    optimizer.groups[1]["lr"] = lr
+    assert (rate, optimizer.lr) == (0.5, 0.5)
+
+
+def test_a_plateau_that_was_loaded_before_goes_on():
+    lr = ReduceOnPlateau(1.0, monitor="loss")
+    lr.load_state_dict(lr.state_dict() | {"lr": 0.25})
+    assert cr.optim.SGD([cr.nn.Parameter([1.0])], lr=lr).lr == 0.25
+
+
+@pytest.mark.parametrize("twin", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["deepcopy", "pickle"])
+def test_a_copied_optimiser_goes_on_with_its_plateau(twin):
+    optimizer, _ = lowered(PLATEAUS["plain"]())
+    other = twin(optimizer)
+    other.lr = other.groups[0]["lr"]
+    assert other.lr == 0.5
+
+
+def test_another_optimiser_takes_over_by_its_option_too():
+    lr = PLATEAUS["plain"]()
+    lowered(lr)
+    other = cr.optim.SGD([cr.nn.Parameter([1.0])], lr=3.0)
+    other.lr = lr
+    assert other.lr == 1.0

@@ -77,6 +77,27 @@ def test_without_any_number_there_is_no_best_epoch_and_the_weights_stay():
     assert model.slope.item() == 2.0
 
 
+def test_minus_infinity_is_never_the_best():
+    assert stopped([1.0, -INF, 2.0], patience=9) == (3, 1, 1)
+
+
+def test_the_reason_says_that_no_epoch_was_a_number():
+    _, history = scripted([NAN, INF, NAN], early_stopping=2)
+    assert history.stop_reason == "val_loss has not been a finite number for 2 epochs"
+
+
+@pytest.mark.parametrize("lr", [INF, -INF, NAN])
+def test_weights_that_are_no_numbers_give_way_to_those_from_before_the_run(lr):
+    keep = []
+
+    def spoil(run):
+        run.model.slope.assign([lr])
+
+    with pytest.raises(cr.GraphError):
+        scripted([NAN, NAN], early_stopping=2, callbacks=[lambda run: keep.append(run.model), spoil])
+    assert keep[0].slope.item() == 0.0
+
+
 def test_the_first_of_equal_epochs_is_the_best():
     assert stopped([1.0, 0.5, 0.5, 0.5], patience=9) == (4, 2, 2)
 

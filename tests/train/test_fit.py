@@ -560,6 +560,66 @@ def test_a_nan_that_reaches_only_the_loss_is_an_error_at_the_end_of_the_epoch():
         train(loss=lambda prediction, y: nn.cross_entropy(prediction, y) + float("nan"))
 
 
+@pytest.mark.parametrize("value", [float("inf"), -float("inf")])
+def test_an_infinity_that_reaches_only_the_loss_is_an_error_at_the_end_of_the_epoch(value):
+    with pytest.raises(cr.GraphError, match=f"fit: the loss of epoch 1 is {value}"):
+        train(loss=lambda prediction, y: nn.cross_entropy(prediction, y) + value)
+
+
+def diverging(lr, **options):
+    """A line that is fitted with too high a rate: (model, error)."""
+    x = np.linspace(-1, 1, 64, dtype="f")[:, None]
+    model = nn.Linear(1, 1)
+    model.weight.assign([[0.5]])
+    pair, optimizer = (x, 3 * x), optim.SGD(model.parameters(), lr=lr)
+    with pytest.raises(cr.GraphError) as caught, np.errstate(all="ignore"):
+        cr.fit(model, nn.mse, optimizer, pair, 9, validation=pair, batch_size=64, verbose=0, **options)
+    return model, caught.value
+
+
+@pytest.mark.parametrize("lr", [1e10, 1e20, 1e38])
+def test_a_run_that_diverges_is_an_error_that_keeps_the_history(lr):
+    _, error = diverging(lr)
+    assert "the loss of epoch" in str(error)
+    assert error.history["epoch"][0] == 1
+    assert np.isfinite(error.history["loss"]).all()
+
+
+def test_the_error_of_a_loss_names_the_parameter_that_is_not_finite():
+    _, error = diverging(1e20)
+    assert "and parameter 'weight' has 1 of 1 elements that are not finite" in str(error)
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_weights_that_overflow_in_the_last_step_are_an_error_too():
+    model, one = nn.Linear(1, 1, bias=False), np.ones((1, 1), "f")
+    model.weight.assign([[-3e38]])
+    optimizer, total = optim.SGD(model.parameters(), lr=2e38), lambda prediction, y: prediction.sum()
+    with pytest.raises(cr.GraphError, match=r"the val loss of epoch 1 is -inf, and parameter 'weight' has 1 of 1"):
+        cr.fit(model, total, optimizer, (one, one), 1, validation=(one, one), verbose=0)
+
+
+def test_an_infinite_validation_loss_of_finite_weights_is_no_error():
+    _, history = train(
+        validation=data(),
+        metrics=None,
+        loss=lambda p, y: nn.cross_entropy(p, y) + (0 if p.requires_grad else float("inf")),
+    )
+    assert history["val_loss"] == [float("inf")] * 2
+
+
+def test_whatever_ends_a_run_has_its_history():
+    with pytest.raises(ZeroDivisionError) as caught:
+        train(4, loss=calls(nn.cross_entropy, raises(ZeroDivisionError), at=8))
+    assert len(caught.value.history) == 2
+
+
+@pytest.mark.parametrize("bounds", [{}, dict(clip_norm=1.0), dict(clip_value=1.0)])
+def test_a_gradient_that_is_not_finite_is_named_by_its_place_in_the_model(bounds):
+    with pytest.raises(cr.GraphError, match="the gradient of parameter 'layers.0.weight'"):
+        train(loss=lambda prediction, y: nn.cross_entropy(prediction, y) * float("nan"), **bounds)
+
+
 def test_a_loss_without_reduction_is_refused_by_backward():
     with pytest.raises(cr.ShapeError, match="only a single number has a gradient"):
         train(loss=partial(nn.cross_entropy, reduction="none"))
