@@ -87,7 +87,7 @@ class Run:
             except KeyboardInterrupt:
                 self.interrupted = self.mid_step = True
             except Exception as error:
-                error.history = self.history  # type: ignore[attr-defined]  # what was found until then is not lost
+                error.history = self.history  # what was found until then is not lost
                 raise
 
     @property
