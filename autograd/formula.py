@@ -60,8 +60,8 @@ def formula(operation):
         >>> import chainrule as cr
         >>> print(cr.formula(cr.arctan2))
         out = arctan2(x, y)
-        dx = g · y / (x² + y²)
-        dy = −g · x / (x² + y²)
+        dx = g · (y / hypot(x, y)) / hypot(x, y)
+        dy = −g · (x / hypot(x, y)) / hypot(x, y)
     """
     primitive = getattr(operation, "primitive", operation)
     if not isinstance(primitive, Primitive):

@@ -26,7 +26,7 @@ from .typing import ArrayLike, Axis, Counts, DType, Shape
 _T = TypeVar("_T", Value, Tensor)
 
 
-__all__ = ['reshape', 'transpose', 'swapaxes', 'moveaxis', 'broadcast_to', 'unbroadcast', 'squeeze', 'expand_dims', 'concatenate', 'flip', 'roll', 'pad', 'astype', 'equal', 'not_equal', 'less', 'less_equal', 'greater', 'greater_equal', 'logical_and', 'logical_or', 'logical_not', 'bitwise_and', 'bitwise_or', 'invert', 'isnan', 'isfinite', 'add', 'subtract', 'multiply', 'divide', 'power', 'floor_divide', 'remainder', 'positive', 'negative', 'absolute', 'sign', 'floor', 'ceil', 'rint', 'square', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'logaddexp', 'sqrt', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'arctan2', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'maximum', 'minimum', 'where', 'relu', 'sigmoid', 'softplus', 'erf', 'sum', 'mean', 'max', 'min', 'cumsum', 'argmax', 'argmin', 'all', 'any', 'logsumexp', 'argsort', 'sort', 'matmul', 'einsum', 'tril', 'triu', 'default_dtype', 'set_default_dtype', 'tensor', 'asarray', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'zeros_like', 'ones_like', 'full_like', 'stack', 'split', 'tile', 'repeat', 'flatten', 'clip', 'prod', 'norm', 'var', 'std', 'log_softmax', 'softmax', 'take', 'take_along_axis', 'one_hot', 'leaky_relu', 'elu', 'gelu', 'silu', 'dot', 'outer', 'tensordot', 'diagonal']
+__all__ = ['reshape', 'transpose', 'swapaxes', 'moveaxis', 'broadcast_to', 'unbroadcast', 'squeeze', 'expand_dims', 'concatenate', 'flip', 'roll', 'pad', 'astype', 'equal', 'not_equal', 'less', 'less_equal', 'greater', 'greater_equal', 'logical_and', 'logical_or', 'logical_not', 'bitwise_and', 'bitwise_or', 'invert', 'isnan', 'isfinite', 'add', 'subtract', 'multiply', 'divide', 'power', 'floor_divide', 'remainder', 'positive', 'negative', 'absolute', 'sign', 'floor', 'ceil', 'rint', 'square', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'logaddexp', 'sqrt', 'hypot', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'arctan2', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'maximum', 'minimum', 'where', 'relu', 'sigmoid', 'softplus', 'erf', 'sum', 'mean', 'max', 'min', 'cumsum', 'argmax', 'argmin', 'all', 'any', 'logsumexp', 'argsort', 'sort', 'matmul', 'einsum', 'tril', 'triu', 'default_dtype', 'set_default_dtype', 'tensor', 'asarray', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'zeros_like', 'ones_like', 'full_like', 'stack', 'split', 'tile', 'repeat', 'flatten', 'clip', 'prod', 'norm', 'var', 'std', 'log_softmax', 'softmax', 'take', 'take_along_axis', 'one_hot', 'leaky_relu', 'elu', 'gelu', 'silu', 'dot', 'outer', 'tensordot', 'diagonal']
 
 class TensorMethods:
     def __eq__(self, y: object) -> Tensor: ...
@@ -165,6 +165,8 @@ class TensorMethods:
         """log(eˣ + eʸ), without overflow."""
     def sqrt(self) -> Tensor:
         """Square root √x."""
+    def hypot(self, y: ArrayLike) -> Tensor:
+        """Length √(x² + y²) of the vector (x, y), without overflow."""
     def sin(self) -> Tensor:
         """Sine of x."""
     def cos(self) -> Tensor:
@@ -398,6 +400,8 @@ class ValueMethods(TensorMethods):
         """log(eˣ + eʸ), without overflow."""
     def sqrt(self) -> Value:
         """Square root √x."""
+    def hypot(self, y: ArrayLike) -> Value:
+        """Length √(x² + y²) of the vector (x, y), without overflow."""
     def sin(self) -> Value:
         """Sine of x."""
     def cos(self) -> Value:
@@ -862,6 +866,14 @@ def sqrt(x: _T) -> _T:
     """Square root √x."""
 @overload
 def sqrt(x: ArrayLike) -> Any: ...
+
+@overload
+def hypot(x: _T, y: ArrayLike) -> _T:
+    """Length √(x² + y²) of the vector (x, y), without overflow."""
+@overload
+def hypot(x: ArrayLike, y: _T) -> _T: ...
+@overload
+def hypot(x: ArrayLike, y: ArrayLike) -> Any: ...
 
 @overload
 def sin(x: _T) -> _T:

@@ -53,6 +53,17 @@ class Backend:
         """A NumPy copy on the host."""
         raise NotImplementedError(f"backend {self.name!r} must define to_numpy")
 
+    def fits(self, squares: Any) -> bool:
+        """Whether these sums of squares are known to have lost nothing: none overflowed, and in none did terms vanish.
+
+        Where values are not at hand, or cannot tell, False: the squares are then those of numbers scaled by powers of two.
+        """
+        return False
+
+    def overflowed(self, result: Any) -> bool:
+        """Whether some of a result is known to be inf or nan."""
+        return False
+
     def check(self, ok: Any, error: Callable[[str], Exception], given: Callable[[], str] = str) -> bool:
         """Raise `error(text)` unless `ok`, an array of one truth value, is true. Returns whether it is known to be.
 

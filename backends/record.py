@@ -263,6 +263,9 @@ class Record(Backend):
     def asarray(self, data, dtype=None, copy=False):
         return data if isinstance(data, Recorded) else note("asarray", data)
 
+    def fits(self, squares):
+        return True  # formulas say what is meant
+
     def copy(self, array):
         return array  # what was computed does not change
 

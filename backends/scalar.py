@@ -125,6 +125,9 @@ class Scalar(Backend):
 
     frozen = copy
 
+    def fits(self, squares):
+        return True  # nobody squares one number to learn its length
+
     def to_numpy(self, array):
         return np.asarray(array)
 

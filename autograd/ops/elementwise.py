@@ -5,12 +5,17 @@ from __future__ import annotations
 from math import log as _ln
 from math import pi
 
+import numpy as np
+
+from ...backends import owner
+from ..backward import backward
 from ..primitive import ELEMENTWISE, composed, primitive
 from ..samples import above_one, above_zero, booleans, reals, unit_open
-from ..tensor import Tensor
+from ..tensor import Tensor, raw
 from ..typing import ArrayLike
+from ..watch import Watch
 from . import special
-from .compare import greater, less
+from .compare import greater, isfinite, less, logical_and
 
 # ---- arithmetic
 
@@ -53,9 +58,11 @@ def divide(xp, x, y):
 
 
 def _power_x(g, x, y):
-    if isinstance(y, (int, float)) and y != 0:
-        return g * (y * power(x, y - 1))
-    return g * where(y == 0, 0, y * power(x, where(y == 0, 1, y - 1)))
+    if isinstance(y, (int, float)):
+        return g * (y * power(x, y - 1)) if y else g * 0
+    flat = logical_and(y == 0, absolute(x) > 0)  # there the slope is 0, and its derivative by y is 1 / x
+    slope = where(y == 0, 0, y * power(x, where(y == 0, 1, y - 1)))
+    return g * where(flat, y / where(flat, x, 1), slope)
 
 
 def _power_y(g, x, out):
@@ -118,7 +125,7 @@ def negative(xp, x):
     return xp.negative(x)
 
 
-@primitive(symbol="abs", jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * sign(x)))
+@primitive(symbol="abs", jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x, out: smoothed(g * sign(x), g, x, out)))
 def absolute(xp, x):
     """Absolute value |x|.
 
@@ -163,7 +170,7 @@ def rint(xp, x):
     return xp.rint(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: 2 * g * x))
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: 2 * (g * x)))
 def square(xp, x):
     """Square x²."""
     return xp.square(x)
@@ -193,7 +200,7 @@ def log(xp, x):
     return xp.log(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=above_zero, vjp=dict(x=lambda g, x: g / (x * _ln(2))))
+@primitive(jvp=ELEMENTWISE, samples=above_zero, vjp=dict(x=lambda g, x: g / _ln(2) / x))
 def log2(xp, x):
     """Logarithm of x to base 2.
 
@@ -202,7 +209,7 @@ def log2(xp, x):
     return xp.log2(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=above_zero, vjp=dict(x=lambda g, x: g / (x * _ln(10))))
+@primitive(jvp=ELEMENTWISE, samples=above_zero, vjp=dict(x=lambda g, x: g / _ln(10) / x))
 def log10(xp, x):
     """Logarithm of x to base 10.
 
@@ -243,6 +250,20 @@ def sqrt(xp, x):
     return xp.sqrt(x)
 
 
+def _cosine(g, x, out):
+    return smoothed(g * (x / where(out == 0, 1, out)), g, x, out)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=_cosine, y=lambda g, y, out: _cosine(g, y, out)))
+def hypot(xp, x, y):
+    """Length √(x² + y²) of the vector (x, y), without overflow.
+
+    Shape: x, y broadcast together.
+    Gradient: 0 at the kink x = y = 0.
+    """
+    return xp.hypot(x, y)
+
+
 # ---- trigonometric and hyperbolic
 
 
@@ -273,7 +294,7 @@ def tan(xp, x):
     return xp.tan(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=unit_open, vjp=dict(x=lambda g, x: g / sqrt(1 - x * x)))
+@primitive(jvp=ELEMENTWISE, samples=unit_open, vjp=dict(x=lambda g, x: g / sqrt((1 - x) * (1 + x))))
 def arcsin(xp, x):
     """Inverse sine, in radians.
 
@@ -283,7 +304,7 @@ def arcsin(xp, x):
     return xp.arcsin(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=unit_open, vjp=dict(x=lambda g, x: -g / sqrt(1 - x * x)))
+@primitive(jvp=ELEMENTWISE, samples=unit_open, vjp=dict(x=lambda g, x: -g / sqrt((1 - x) * (1 + x))))
 def arccos(xp, x):
     """Inverse cosine, in radians.
 
@@ -293,16 +314,27 @@ def arccos(xp, x):
     return xp.arccos(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g / (1 + x * x)))
+def _arctan_x(g, x):
+    length = hypot(1, x)  # its square may overflow
+    return g / length / length
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=_arctan_x))
 def arctan(xp, x):
     """Inverse tangent, in radians."""
     return xp.arctan(x)
 
 
+def _turn(g, leg, x, y):
+    """g · leg / (x² + y²), where the squares may overflow or vanish."""
+    length = hypot(x, y)
+    return g * (leg / length) / length
+
+
 @primitive(
     jvp=ELEMENTWISE,
     samples=reals,
-    vjp=dict(x=lambda g, x, y: g * y / (x * x + y * y), y=lambda g, x, y: -g * x / (x * x + y * y)),
+    vjp=dict(x=lambda g, x, y: _turn(g, y, x, y), y=lambda g, x, y: _turn(-g, x, x, y)),
 )
 def arctan2(xp, x, y):
     """Angle of the point (y, x): arctan(x / y) in the right quadrant, in radians. The first argument is the ordinate.
@@ -337,13 +369,13 @@ def tanh(xp, x):
     return xp.tanh(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g / sqrt(1 + x * x)))
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g / hypot(1, x)))
 def arcsinh(xp, x):
     """Inverse hyperbolic sine."""
     return xp.arcsinh(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=above_one, vjp=dict(x=lambda g, x: g / sqrt(x * x - 1)))
+@primitive(jvp=ELEMENTWISE, samples=above_one, vjp=dict(x=lambda g, x: g / (sqrt(x - 1) * sqrt(x + 1))))
 def arccosh(xp, x):
     """Inverse hyperbolic cosine.
 
@@ -353,7 +385,7 @@ def arccosh(xp, x):
     return xp.arccosh(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=unit_open, vjp=dict(x=lambda g, x: g / (1 - x * x)))
+@primitive(jvp=ELEMENTWISE, samples=unit_open, vjp=dict(x=lambda g, x: g / ((1 - x) * (1 + x))))
 def arctanh(xp, x):
     """Inverse hyperbolic tangent.
 
@@ -424,6 +456,31 @@ def clip(x, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tenso
     if min is not None:
         x = where(less(x, min), min, x)
     return x if max is None else where(greater(x, max), max, x)
+
+
+# ---- kinks, differentiated twice
+
+
+def smoothed(part, g, x, out, spread=lambda a: a):
+    """`part`, what g · x / out is to a length `out`, in a form whose derivative is right also where g and out are 0.
+
+    There it is 0, and its derivative by x is the limit of g / out, the derivative of g by out: so |x|² is as smooth as x².
+    First-order passes get `part` as it is.
+
+    Shape: g and out have that of the length; `spread` gives what has it the axes of x.
+    """
+    if not isinstance(g, Tensor) or g._node is None or out._node is None:
+        return part
+    flat = logical_and(raw(g) == 0, raw(out) == 0)
+    backend = owner(raw(out))
+    if backend.on_host and not np.any(flat):
+        return part
+    one = 1.0 if backend.array_type is float else backend.xp.ones_like(raw(g))
+    limit = backward(g._node, one, [out._node], retain_graph=True, watch=Watch()).get(out._node)
+    if limit is None:
+        return part
+    limit = where(logical_and(flat, isfinite(limit)), limit, 0)
+    return part + spread(limit) * where(spread(flat), x, 0)
 
 
 # ---- activation functions with a rule of their own

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from math import inf
 
+import numpy as np
+
+from ...backends import owner
 from ..errors import ArgumentError
 from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
 from ..tensor import Tensor, raw
 from ..typing import Axis
 from .compare import isfinite, logical_or
-from .elementwise import absolute, exp, power, square, where
-from .shape import astype, broadcast_to, concatenate, elements, flip, place, reshape, transpose
+from .elementwise import absolute, exp, power, sign, smoothed, square, where
+from .shape import astype, broadcast_to, concatenate, elements, flip, place, reshape, squeeze, transpose
 
 _AXES = [on((3, 4)), on((3, 4), axis=1), on((2, 3, 4), axis=(0, -1)), on((3, 4), axis=0, keepdims=True), on(())]
 _ORDERED = [on(*case.shapes, domain=distinct, **case.options) for case in _AXES]
@@ -58,7 +61,29 @@ def mean(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """Arithmetic mean along `axis`."""
     if x.dtype.kind != "f" or x.dtype.itemsize < 4:  # NumPy's care: integers become floats, float16 sums in float32
         return xp.mean(x, axis=axis, keepdims=keepdims)
-    return x.sum(axis=axis, keepdims=keepdims) / elements(x.shape, axis)
+    with np.errstate(over="ignore"):
+        out = x.sum(axis=axis, keepdims=keepdims)
+    n = elements(x.shape, axis)
+    if not n or not owner(x).overflowed(out):
+        return out / n
+    factor = scale(x, axis)
+    return (x * factor).sum(axis=axis, keepdims=keepdims) / n / reduced(factor, axis, keepdims)
+
+
+def scale(x, axis, exponents=1):
+    """Powers of two that bring the largest |x| along `axis`, which stays as length 1, to near 1; 1 for 0, inf and nan.
+
+    They and their inverses are normal numbers of the dtype of x; exponents=1/4 leaves that share of the dtype's range to them.
+    """
+    xp, most = owner(x).xp, int((np.finfo(x.dtype).maxexp - 2) * exponents)
+    top = xp.max(xp.absolute(x), axis=axis, keepdims=True)
+    _, exponent = xp.frexp(xp.where(xp.isfinite(top), top, 1))
+    return xp.ldexp(xp.ones_like(top), xp.clip(-exponent, -most, most))
+
+
+def reduced(a, axis, keepdims):
+    """An array with the reduced axes at length 1, without them unless `keepdims`."""
+    return a if keepdims else squeeze(a, axis=tuple(range(a.ndim)) if axis is None else axis)
 
 
 def _winners(x, out, axis, keepdims, dtype):
@@ -125,6 +150,11 @@ def prod(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return reshape(result, shape=tuple(1 if i in axes else n for i, n in enumerate(shape))) if keepdims else result
 
 
+def _along(g, x, out, axis, keepdims):
+    spread = lambda a: kept(a, x.shape, axis, keepdims)
+    return smoothed(spread(g) * _direction(x, out, axis, keepdims), g, x, out, spread)
+
+
 @primitive(
     internal=True,
     jvp=dict(
@@ -132,19 +162,70 @@ def prod(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
     ),
     samples=[on((3, 4)), on((3, 4), axis=1), on((2, 3, 4), axis=(0, -1), keepdims=True)],
     needs="axes that exist",
-    vjp=dict(x=lambda g, x, out, axis, keepdims: kept(g, x.shape, axis, keepdims) * _direction(x, out, axis, keepdims)),
+    vjp=dict(x=_along),
+    words=dict(x="{g} · {x} / ‖{x}‖"),
 )
 def norm2(xp, x, *, axis: Axis = None, keepdims: bool = False):
-    """Euclidean length √Σ x².
+    """Euclidean length √Σ x², of numbers of any size.
 
     Gradient: 0 at the kink x = 0.
     """
-    return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
+    if type(x) is float:
+        return abs(x)
+    if x.dtype == "float16":
+        return norm2(x.astype("float32"), axis=axis, keepdims=keepdims).astype("float16")
+    with np.errstate(over="ignore"):
+        squares = xp.sum(x * x, axis=axis, keepdims=keepdims)
+    if x.dtype.kind != "f" or not elements(x.shape, axis) or owner(x).fits(squares):
+        return xp.sqrt(squares)
+    factor = scale(x, axis)
+    x = x * factor
+    return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims)) / reduced(factor, axis, keepdims)
 
 
 def _direction(x, out, axis, keepdims):
+    """x / ‖x‖, 0 where x is 0; computed anew where the length has overflowed, or is so small that digits are missing."""
     length = kept(out, x.shape, axis, keepdims)
+    if not owner(raw(length)).fits(raw(length)) and elements(x.shape, axis):
+        x = x * scale(raw(x), axis)
+        length = norm2(x, axis=axis, keepdims=True)
     return x / where(length == 0, 1, length)
+
+
+def _to_the(order, x, axis):
+    """|x| / t and Σ (|x| / t)ᵒʳᵈᵉʳ, where t is the largest |x|; a power of larger numbers could overflow."""
+    top = max_(absolute(raw(x)), axis=axis, keepdims=True)
+    size = absolute(x) / where(top == 0, 1, top)
+    return size, sum_(power(size, order), axis=axis, keepdims=True)
+
+
+def _order_slope(x, order, axis):
+    size, total = _to_the(order, x, axis)
+    return sign(x) * power(size / power(where(total == 0, 1, total), 1 / order), order - 1)
+
+
+@primitive(
+    internal=True,
+    jvp=dict(
+        x=lambda t, x, order, axis, keepdims: sum_(t * _order_slope(x, order, axis), axis=axis, keepdims=keepdims)
+    ),
+    samples=[
+        on((3, 4), order=3.0),
+        on((3, 4), order=1.5, axis=1),
+        on((2, 3, 4), order=4.0, axis=(0, -1), keepdims=True),
+    ],
+    needs="axes that exist",
+    vjp=dict(x=lambda g, x, order, axis, keepdims: kept(g, x.shape, axis, keepdims) * _order_slope(x, order, axis)),
+    words=dict(x="{g} · sign({x}) · (|{x}| / ‖{x}‖)^(order − 1)"),
+)
+def norm_of_order(xp, x, *, order: float, axis: Axis = None, keepdims: bool = False):
+    """Length (Σ |x|ᵒʳᵈᵉʳ)^(1/order), of numbers of any size.
+
+    Gradient: 0 at the kink x = 0.
+    """
+    top = xp.max(xp.absolute(x), axis=axis, keepdims=True)
+    _, total = _to_the(order, x, axis)
+    return reduced(xp.power(total, 1 / order) * top, axis, keepdims)
 
 
 @composed
@@ -162,21 +243,21 @@ def norm(x, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) ->
         return max_(absolute(x), axis=axis, keepdims=keepdims)
     if not ord > 1:
         raise ArgumentError(f"norm: ord must be at least 1 (or inf), not {ord}")
-    size = absolute(x)
-    top = max_(size, axis=axis, keepdims=True)
-    top = where(top == 0, 1, top)
-    total = sum_(power(size / top, ord), axis=axis, keepdims=True)
-    safe = where(total == 0, 1, total)
-    length = where(total == 0, 0, power(safe, 1 / ord)) * top
-    return length if keepdims else sum_(length, axis=axis)
+    return norm_of_order(x, order=ord, axis=axis, keepdims=keepdims)
 
 
 @composed
 def var(x, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
     """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof, or 0 if ddof is above n."""
-    n = elements(x.shape, axis)
+    if _halves(x):
+        return astype(var(astype(x, dtype="float32"), axis, ddof, keepdims), dtype="float16")
     centred = x - mean(x, axis=axis, keepdims=True)
-    return sum_(square(centred), axis=axis, keepdims=keepdims) / max(n - ddof, 0)
+    n = max(elements(x.shape, axis) - ddof, 0)
+    with np.errstate(over="ignore"):
+        result = sum_(square(centred), axis=axis, keepdims=keepdims) / n
+    if not n or not owner(raw(result)).overflowed(raw(result)):
+        return result
+    return sum_(square(centred / n**0.5), axis=axis, keepdims=keepdims)
 
 
 @composed
@@ -185,9 +266,24 @@ def std(x, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor
 
     Gradient: 0 where all elements are equal, a kink.
     """
-    n = elements(x.shape, axis)
+    if _halves(x):
+        return astype(std(astype(x, dtype="float32"), axis, ddof, keepdims), dtype="float16")
+    result = _root_mean_square(x, axis, ddof, keepdims)
+    if not elements(x.shape, axis) or owner(raw(result)).fits(raw(result)):
+        return result
+    factor = scale(raw(x), axis, 1 / 4)  # the mean overflowed, or numbers are so small that it has but a few digits
+    return _root_mean_square(x * factor, axis, ddof, keepdims) / reduced(factor, axis, keepdims)
+
+
+def _root_mean_square(x, axis, ddof, keepdims):
+    """The root of the mean squared distance from the mean."""
     centred = x - mean(x, axis=axis, keepdims=True)
-    return norm(centred, axis=axis, keepdims=keepdims) / max(n - ddof, 0) ** 0.5
+    n = max(elements(x.shape, axis) - ddof, 0)
+    return norm2(centred, axis=axis, keepdims=keepdims) / n**0.5
+
+
+def _halves(x):
+    return getattr(x, "dtype", None) == "float16"
 
 
 def _cumsum_back(g, axis, x_shape):
