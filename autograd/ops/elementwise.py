@@ -13,7 +13,7 @@ from ..primitive import ELEMENTWISE, composed, primitive
 from ..samples import above_one, above_zero, booleans, reals, unit_open
 from ..tensor import Tensor, raw
 from ..typing import ArrayLike
-from ..watch import Watch
+from ..watch import watching
 from . import special
 from .compare import greater, isfinite, less, logical_and
 
@@ -476,7 +476,8 @@ def smoothed(part, g, x, out, spread=lambda a: a):
     if backend.on_host and not np.any(flat):
         return part
     one = 1.0 if backend.array_type is float else backend.xp.ones_like(raw(g))
-    limit = backward(g._node, one, [out._node], retain_graph=True, watch=Watch()).get(out._node)
+    with watching(None):  # it is no part of the pass that is watched
+        limit = backward(g._node, one, [out._node], retain_graph=True).get(out._node)
     if limit is None:
         return part
     limit = where(logical_and(flat, isfinite(limit)), limit, 0)
