@@ -203,7 +203,7 @@ def record(p, plan, args, arrays, parents, out, options):
 
 def stamp(node, p, plan, parents, arrays, guards, options):
     """Fill in a Node; `arrays` are the inputs and the output."""
-    frame = _getframe(2)
+    frame = _getframe(2)  # user_line(), written out: a call here costs more than the loop
     while frame.f_code.co_filename in INSIDE and frame.f_back is not None:
         frame = frame.f_back
     node.code, node.instruction, node.scope = frame.f_code, frame.f_lasti, scope()

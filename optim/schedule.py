@@ -162,7 +162,10 @@ def _constructor(function: Callable[Arguments, RateFunction]) -> Callable[Argume
 
     @wraps(function)
     def make(*args: Arguments.args, **options: Arguments.kwargs) -> Schedule:
-        given = signature.bind(*args, **options)
+        try:
+            given = signature.bind(*args, **options)
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}") from None
         given.apply_defaults()
         for argument, value in given.arguments.items():
             CHECKS[argument](name, argument, value)
