@@ -32,6 +32,6 @@ def describe(code, instruction):
 
 
 @lru_cache(maxsize=256)
-def place(code, instruction):
+def short_line(code, instruction):
     """describe() without the folder: the same on every machine."""
     return os.path.basename(describe(code, instruction))

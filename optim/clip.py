@@ -51,7 +51,7 @@ def clip_grad_norm(params: Parameters, max_norm: float) -> Tensor:
     positive("clip_grad_norm", "max_norm", max_norm)
     backend, found = _gradients("clip_grad_norm", params)
     norm = _norm(found)
-    check_finite("clip_grad_norm", backend.xp.isfinite(norm), [(label, g) for label, _, g in found])
+    check_gradients("clip_grad_norm", backend.xp.isfinite(norm), [(label, g) for label, _, g in found])
     if not backend.on_host or norm > max_norm:  # on a device a factor of 1 costs less than to look
         scale = max_norm / norm if backend.on_host else backend.xp.minimum(max_norm / norm, 1.0)
         for _, p, g in found:
@@ -78,12 +78,12 @@ def clip_grad_value(params: Parameters, limit: float) -> None:
     """
     positive("clip_grad_value", "limit", limit)
     backend, found = _gradients("clip_grad_value", params)
-    check_finite("clip_grad_value", backend.xp.isfinite(_norm(found)), [(label, g) for label, _, g in found])
+    check_gradients("clip_grad_value", backend.xp.isfinite(_norm(found)), [(label, g) for label, _, g in found])
     for _, p, g in found:
         p.grad = Tensor._wrap(backend.asarray(g.clip(-limit, limit)))
 
 
-def check_finite(operation, ok, found, now="nothing was changed"):
+def check_gradients(operation, ok, found, now="nothing was changed"):
     """Check `ok`, whether all gradients are finite, of pairs (label of the parameter, gradient as an array).
 
     Raises: GraphError that, on the host, names the first that is not; see chainrule.backends.check.

@@ -26,7 +26,7 @@ class Group(dict):
     def _valid(self, options):
         kind = type(self._optimizer).__name__
         options = checked(kind, options)
-        self._optimizer.check(**options)
+        self._optimizer.check_options(**options)
         return options
 
     def __setitem__(self, name, value):

@@ -12,7 +12,7 @@ from ..autograd.arguments import not_negative, whole
 from ..autograd.errors import ArgumentError, CheckpointError, GraphError
 from ..autograd.grad_mode import enable_grad
 from ..autograd.tensor import Tensor
-from .clip import check_finite
+from .clip import check_gradients
 from .flat import gradient, sum_of_squares
 from .line_search import Point, strong_wolfe
 from .optimizer import Optimizer
@@ -84,7 +84,7 @@ class LBFGS(Optimizer):
         self.evaluations = 0
 
     @staticmethod
-    def check(max_iter, max_eval, tolerance_grad, tolerance_change, history_size, line_search, **_):
+    def check_options(max_iter, max_eval, tolerance_grad, tolerance_change, history_size, line_search, **_):
         whole("LBFGS", "max_iter", max_iter)
         whole("LBFGS", "max_eval", 1 if max_eval is None else max_eval)
         whole("LBFGS", "history_size", history_size)
@@ -109,7 +109,7 @@ class LBFGS(Optimizer):
         value, at = self._evaluate(closure)
         if not at.finite and self._last is not None:
             self._flat.store(self._last[0])
-        self._check_finite(at)
+        self._check_gradients(at)
         good = at
         try:
             for i in range(options["max_iter"]):
@@ -129,7 +129,7 @@ class LBFGS(Optimizer):
                 else:  # where the next step will look
                     self._flat.store(start.x + t * direction)
                     break
-                self._check_finite(at)
+                self._check_gradients(at)
                 good = at
                 self._flat.store(at.x)  # a line search may have looked elsewhere last
                 spent = self.evaluations - before >= most
@@ -204,12 +204,12 @@ class LBFGS(Optimizer):
             d += (steps.pop() - dot(y, d) / sy) * s
         return d
 
-    def _check_finite(self, at):
+    def _check_gradients(self, at):
         if at.finite:
             return
         to_numpy = self._flat.backend.to_numpy
         held = [(self._label(i), to_numpy(g)) for i, p in enumerate(self.params) if (g := gradient(p)) is not None]
-        check_finite("LBFGS.step", all(np.isfinite(g).all() for _, g in held), held, RESTORED)
+        check_gradients("LBFGS.step", all(np.isfinite(g).all() for _, g in held), held, RESTORED)
         raise GraphError(f"LBFGS.step: the loss is {at.loss}; {RESTORED}. A lower lr or a line search often helps")
 
     def _number(self, value):

@@ -16,7 +16,7 @@ from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.grad_mode import enable_grad
 from ..autograd.tensor import Tensor
 from ..backends import owner
-from .clip import check_finite
+from .clip import check_gradients
 from .flat import buffers, gradient, label_of, sum_of_squares
 from .group import groups_of
 from .options import Parameters, Rate
@@ -77,7 +77,7 @@ class Optimizer:
         self._asked, self._counted = [name for name in self.groups[0].options if name in asked], "t" in asked
 
     @staticmethod
-    def check(*_: Any, **options: Any) -> None:
+    def check_options(*_: Any, **options: Any) -> None:
         """Raise ArgumentError for options of a group that do not go together."""
 
     @staticmethod
@@ -212,7 +212,7 @@ class Optimizer:
             if owner(s).on_host and isfinite(s):  # which tells without another look at the gradient
                 continue
             held = ((self._label(k), np.asarray(gradient(p))) for k, p in enumerate(self.params) if p.grad is not None)
-            check_finite(f"{self._kind}.step", owner(g).xp.isfinite(g).all(), held)
+            check_gradients(f"{self._kind}.step", owner(g).xp.isfinite(g).all(), held)
             if owner(s).on_host:  # the squares only overflowed
                 squares[i] = sum_of_squares([g], np.longdouble)
         return squares

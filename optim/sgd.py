@@ -35,7 +35,7 @@ class SGD(Optimizer):
         super().__init__(params, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
 
     @staticmethod
-    def check(momentum, nesterov, **_):
+    def check_options(momentum, nesterov, **_):
         if nesterov and not momentum:
             raise ArgumentError("SGD: nesterov=True needs a momentum above 0")
 

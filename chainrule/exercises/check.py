@@ -22,7 +22,7 @@ _BROADCASTS = {  # shapes of operands that stretch each other: each of them by a
 }
 
 
-def check(task, forward, backward):
+def run_checks(task, forward, backward):
     """The Result of all checks of a task; after a failure, or where a function is missing, checks are left waiting."""
     attempt = Attempt(task, {"forward": forward, "backward": backward})
     checks = [("forward values", "forward", forward_values), ("output shape", "forward", output_shape)]

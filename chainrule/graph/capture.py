@@ -6,7 +6,7 @@ from weakref import ref
 
 import numpy as np
 
-from ..autograd.callsite import place
+from ..autograd.callsite import short_line
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.formula import rules
 from ..autograd.node import SMALL
@@ -179,7 +179,7 @@ class _Writer:
             dtype="" if node.dtype is None else str(node.dtype),
             grad=values(raw(node.grad)),
             total=values(self.totals.get(node)),
-            line=place(node.code, node.instruction) if node.primitive else "",
+            line=short_line(node.code, node.instruction) if node.primitive else "",
             module=module,
             calls=calls,
         )

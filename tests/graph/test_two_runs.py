@@ -17,7 +17,7 @@ PROGRAM = """
 import json, sys
 import chainrule as cr
 from chainrule.graph.picture.geometry import Link
-from chainrule.graph.picture.layout import place
+from chainrule.graph.picture.layout import lay_out
 
 cr.random.seed(0)
 x, c = cr.ones((2, 3), requires_grad=True), cr.ones(3)
@@ -25,7 +25,7 @@ model = cr.nn.Sequential(cr.nn.Linear(3, 4), cr.tanh, cr.nn.Linear(4, 1))
 indexed = (cr.exp(x * c) + c)[:, 1:].sum(axis=0)
 graph = cr.trace(model(x * x).sum(), locals())
 boxes, links = [(40.0, 20.0)] * 40, [Link(i // 2, i, 0, 1) for i in range(1, 40)]
-written = {"JSON": graph.to_json(), "DOT": cr.draw(indexed, locals()).to_dot(), "layout": repr(place(boxes, links, engine="built-in"))}
+written = {"JSON": graph.to_json(), "DOT": cr.draw(indexed, locals()).to_dot(), "layout": repr(lay_out(boxes, links, engine="built-in"))}
 print(json.dumps(written | {f"SVG by {engine}": graph.to_svg(engine=engine) for engine in sys.argv[1:]}))
 """
 

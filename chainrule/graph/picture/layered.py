@@ -11,7 +11,7 @@ TURN = 36.0  # how far an edge that runs backward goes on before it turns
 
 
 def nested(sizes, links, frames, gap):
-    """A Layout; see place()."""
+    """A Layout; see lay_out()."""
     plan = _Plan(sizes, links, frames)
     for frame in [*reversed(range(len(frames))), None]:  # the inner ones first: then their sizes are known
         plan.arrange(frame, gap)

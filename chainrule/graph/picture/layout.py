@@ -12,7 +12,7 @@ from .layered import nested
 SPANS = 1_200  # columns that all edges span together: for twice as many Graphviz takes about four times as long
 
 
-def place(sizes, links, frames=(), engine=None, gap=48.0):
+def lay_out(sizes, links, frames=(), engine=None, gap=48.0):
     """The Layout of boxes from left to right. The same boxes and links give the same layout.
 
     sizes: (width, height) of each box; links and frames: Links and Frames, inner frames behind those around them.
@@ -24,7 +24,7 @@ def place(sizes, links, frames=(), engine=None, gap=48.0):
     Raises: ArgumentError for another engine.
     Example:
         >>> from chainrule.graph.picture.geometry import Link
-        >>> place([(40, 20), (40, 20)], [Link(0, 1)], engine="built-in", gap=50).centres
+        >>> lay_out([(40, 20), (40, 20)], [Link(0, 1)], engine="built-in", gap=50).centres
         [(20.0, 10.0), (110.0, 10.0)]
     """
     graphviz = {None: (by_dot, by_wasi), "dot": (by_dot, by_wasi), "wasi": (by_wasi,), "built-in": ()}

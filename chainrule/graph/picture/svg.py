@@ -11,7 +11,7 @@ from ..lettering import readable, width
 from ..values import number
 from .box import BOLDER, group_picture, is_broken, node_picture, safe, tag_picture
 from .geometry import TITLE, Frame, Link
-from .layout import place
+from .layout import lay_out
 from .view import view
 
 MARGIN = 16.0
@@ -65,7 +65,7 @@ STYLE = """
 def to_svg(graph, depth=None, engine=None, prefix="", focus=None):
     """The picture of a Graph as SVG text. The same graph and engine give the same text.
 
-    depth, focus: what is shown; see view(). engine: what lays it out; see place().
+    depth, focus: what is shown; see view(). engine: what lays it out; see lay_out().
     prefix: before each id, so that several pictures can stand on one page. Ids are n3 for node 3, e5 for edge 5, c0 for
     a frame and g0 for a group; `data-members` and `data-edges` say what a group or a merged edge stands for.
 
@@ -83,7 +83,7 @@ def drawn(graph, shown, engine=None, prefix="", styled=True):
     """The picture of a View. One that stands on a page beside another needs no style sheet of its own: styled=False."""
     pictures = _pictures(graph, shown)
     gap = max([GAP, *(width(arrow.label, FLOW) + 36 for arrow in shown.arrows if arrow.label)])
-    layout = place(
+    layout = lay_out(
         [(picture.width, picture.height) for picture in pictures],
         [Link(arrow.source, arrow.target, arrow.slot, arrow.slots) for arrow in shown.arrows],
         _frames(shown),
