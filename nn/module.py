@@ -11,6 +11,7 @@ import numpy as np
 from ..autograd.errors import CheckpointError, DtypeError
 from ..autograd.grad_mode import call_number, enter, leave, no_grad, scope
 from ..autograd.ops.creation import tensor
+from ..autograd.serialize import fitted
 from ..autograd.tensor import Tensor, raw
 from ..autograd.typing import ArrayLike, DType
 from .activations import name_of
@@ -83,28 +84,40 @@ class Module:
     def load_state_dict(self, state: dict[str, Any]) -> Self:
         """Load the values of a state dict: all of them, or none if anything does not fit.
 
-        Raises: CheckpointError that names every entry that is missing, unexpected, of another shape, or no numbers.
+        Raises: CheckpointError that names every entry that is missing, unexpected, of another shape, no numbers, or
+            beyond what the dtype of the model can hold.
+        """
+        arrays = self.check_state_dict(state)
+        before: list[tuple[Tensor, Tensor]] = []
+        try:
+            for name, item in self.named_tensors():
+                before.append((item, item.detach()))
+                item.assign(arrays[name])
+        except BaseException:  # memory that may not be written to, Ctrl-C
+            for item, values in before:
+                item.assign(values)
+            raise
+        return self
+
+    def check_state_dict(self, state: dict[str, Any]) -> dict[str, np.ndarray]:
+        """The arrays that load_state_dict(state) would load, by path; nothing changes.
+
+        Raises: CheckpointError, as load_state_dict does.
         """
         if not isinstance(state, dict):
             raise CheckpointError(f"load_state_dict: needs a dict of tensors by name, not {type(state).__name__}")
-        own = dict(self.named_tensors())
-        state = {name: x.numpy() if isinstance(x, Tensor) else np.asarray(x) for name, x in state.items()}
-        common = [name for name in own if name in state]
+        own, arrays = dict(self.named_tensors()), {}
         faults = [f"missing: {name} {item.shape}" for name, item in own.items() if name not in state]
-        faults += [f"unexpected: {name} {x.shape}" for name, x in state.items() if name not in own]
-        faults += [
-            f"of another shape: {name} is {state[name].shape}, the model needs {own[name].shape}"
-            for name in common
-            if state[name].shape != own[name].shape
-        ]
-        faults += [
-            f"no numbers: {name} is {state[name].dtype}" for name in common if state[name].dtype.kind not in "biuf"
-        ]
+        faults += [f"unexpected: {name} {_shape(x)}" for name, x in state.items() if name not in own]
+        for name, item in own.items():
+            if name in state:
+                try:
+                    arrays[name] = fitted("the model", name, state[name], item.shape, item.dtype)
+                except CheckpointError as error:
+                    faults.append(str(error))
         if faults:
             raise CheckpointError("load_state_dict: the state does not fit the model; " + "; ".join(faults))
-        for name, item in own.items():
-            item.assign(state[name])
-        return self
+        return arrays
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -166,6 +179,14 @@ def _items(owner):
     if isinstance(owner, Module):
         return vars(owner).items()
     return owner.items() if isinstance(owner, dict) else enumerate(owner)
+
+
+def _shape(x):
+    """The shape of what may be an array, a nested list, or anything else."""
+    try:
+        return np.shape(raw(x))
+    except ValueError:
+        return "(ragged)"
 
 
 def _walk(item, path, seen):

@@ -11,12 +11,14 @@ import numpy as np
 from ..autograd.arguments import not_negative, whole
 from ..autograd.errors import ArgumentError, CheckpointError, GraphError
 from ..autograd.grad_mode import enable_grad
+from ..autograd.serialize import fitted
 from ..autograd.tensor import Tensor
 from .clip import check_gradients
 from .flat import gradient, sum_of_squares
 from .line_search import Point, strong_wolfe
 from .optimizer import Optimizer
 from .options import Parameters, Rate
+from .state import count
 
 CURVED = 1e-10  # the least s · y of a move that is remembered: below 0, H would not be positive definite
 RESTORED = "the parameters are those of the last point where all was finite"
@@ -149,14 +151,26 @@ class LBFGS(Optimizer):
         moves = [[Tensor._wrap(a.copy()) for a in move] for move in moves]
         return super().state_dict() | {"evaluations": self.evaluations, "moves": moves}
 
+    def _misfits(self, state):
+        if faults := super()._misfits(state):
+            return faults
+        if not count(state.get("evaluations")):
+            return [f"evaluations is {state.get('evaluations')!r:.80}, not a count"]
+        moves, n = state.get("moves"), self._flat.values.size
+        if not isinstance(moves, list) or not all(isinstance(m, (list, tuple)) and len(m) == 2 for m in moves):
+            return ["moves must be a list of pairs"]
+        try:
+            for a in (a for move in moves for a in move):
+                fitted("the optimiser", "a move", a, (n,), self._dtype)
+        except CheckpointError as error:
+            return [str(error)]
+        return []
+
     def load_state_dict(self, state):
-        ours, n = isinstance(state, dict) and state.get("kind") == self._kind, self._flat.values.size
-        moves = [[_host(a) for a in move] for move in state.get("moves", [[]])] if ours else []
-        if any([a.shape for a in move] != [(n,), (n,)] for move in moves):
-            raise CheckpointError(f"LBFGS.load_state_dict: the state does not fit; its moves are not of {n} parameters")
         super().load_state_dict(state)
         xp, self.evaluations = self._flat.xp, state["evaluations"]
-        self._last, *pairs = [[xp.asarray(a, self._dtype) for a in move] for move in moves] or [None]
+        moves = [[xp.asarray(_host(a), self._dtype) for a in move] for move in state["moves"]]
+        self._last, *pairs = moves or [None]
         self._pairs = deque((s, y, xp.dot(s, y)) for s, y in pairs)
 
     # ---- how

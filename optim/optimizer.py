@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.errors import ArgumentError, GraphError
+from ..autograd.errors import ArgumentError, CheckpointError, GraphError
 from ..autograd.grad_mode import enable_grad
 from ..autograd.tensor import Tensor
 from ..backends import owner
@@ -20,7 +20,7 @@ from .clip import check_gradients
 from .flat import buffers, gradient, label_of, sum_of_squares
 from .group import groups_of
 from .options import Parameters, Rate
-from .state import load, saved
+from .state import load, misfits, saved
 
 
 class Optimizer:
@@ -165,7 +165,20 @@ class Optimizer:
 
         Raises: CheckpointError that says what does not fit.
         """
+        self.check_state_dict(state)
         load(self, state)
+
+    def check_state_dict(self, state: dict[str, Any]) -> None:
+        """Raise the CheckpointError that load_state_dict(state) would raise; nothing changes."""
+        faults = self._misfits(state)
+        if faults:
+            raise CheckpointError(
+                f"{self._kind}.load_state_dict: the state does not fit; " + "; ".join(map(str, faults[:5]))
+            )
+
+    def _misfits(self, state):
+        """What of a state does not belong to this optimiser, in words."""
+        return misfits(self, state)
 
     def __repr__(self):
         groups = f" in {len(self.groups)} groups" if len(self.groups) > 1 else ""

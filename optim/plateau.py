@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
-from ..autograd.arguments import choose, not_negative, number, positive, whole
+from ..autograd.arguments import choose, finite, not_negative, number, positive, whole
 from ..autograd.errors import ArgumentError, CheckpointError
 
 # the metrics of chainrule.metrics, which we cannot import; a test checks that the names agree
@@ -126,7 +126,15 @@ class ReduceOnPlateau:
             raise CheckpointError(
                 f"ReduceOnPlateau: the state must have the entries {', '.join(own)}, not {state!r:.80}"
             )
-        vars(self).update(state)
+        owner, best = "ReduceOnPlateau.load_state_dict", state["best"]
+        if not (best is None or number(best)):
+            raise CheckpointError(f"{owner}: best must be a finite number or None, not {best!r:.80}")
+        try:
+            lr = finite(owner, "lr", positive(owner, "lr", state["lr"]))
+            waited, cooling = (whole(owner, name, state[name], least=0) for name in ("waited", "cooling"))
+        except ArgumentError as error:
+            raise CheckpointError(str(error)) from None
+        self.lr, self.best, self.waited, self.cooling = lr, best, waited, cooling
 
     def __repr__(self):
         options = ("factor", "patience", "min_delta", "monitor", "mode", "cooldown", "min_lr")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from bisect import bisect_right
 from collections.abc import Callable
+from copy import deepcopy
 from functools import partial, wraps
 from itertools import accumulate
 from math import cos, inf, pi
@@ -61,10 +62,12 @@ class Schedule:
         Raises: CheckpointError if it is the state of another one.
         """
         saved = state.get("parts", []) if isinstance(state, dict) and state.keys() <= {"parts"} else None
-        if saved is None or len(saved) != len(self.parts):
+        if not isinstance(saved, list) or len(saved) != len(self.parts):
             raise CheckpointError(
                 f"{self!r}: the state is not that of a schedule with {len(self.parts)} parts: {state!r:.80}"
             )
+        for part, entry in zip(map(deepcopy, self.parts), saved, strict=True):
+            part.load_state_dict(entry)  # all fit, or none is changed
         for part, entry in zip(self.parts, saved, strict=True):
             part.load_state_dict(entry)
 

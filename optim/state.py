@@ -1,11 +1,17 @@
 """An optimiser as plain data, and back."""
 
+import sys
+from copy import deepcopy
+
 import numpy as np
 
-from ..autograd.arguments import number, whole_number
+from ..autograd.arguments import number
 from ..autograd.errors import ArgumentError, CheckpointError
+from ..autograd.serialize import fitted
 from ..autograd.tensor import Tensor
 from .group import Group
+
+_LARGEST = sys.float_info.max  # a whole number beyond it is finite, yet no learning rate
 
 
 def saved(optimizer):
@@ -28,16 +34,10 @@ def _schedule_state(lr):
 
 
 def load(optimizer, state):
-    """Give an optimiser a state that `saved` returned; nothing changes if anything does not fit.
-
-    Raises: CheckpointError that says what does not fit.
-    """
-    faults = _misfits(optimizer, state)
-    if faults:
-        raise CheckpointError(
-            f"{type(optimizer).__name__}.load_state_dict: the state does not fit; " + "; ".join(faults[:5])
-        )
-    _load_schedules([group["lr"] for group in optimizer.groups], state["schedules"])
+    """Give an optimiser a state in which `misfits` found nothing."""
+    for group, schedule in zip(optimizer.groups, state["schedules"], strict=True):
+        if hasattr(group["lr"], "load_state_dict"):
+            group["lr"].load_state_dict(schedule)
     entries = dict(zip(map(id, optimizer.params), state["state"], strict=True))
     for _, flat in optimizer.buffers:
         flat.load([entries[id(p)] for p in flat.params])
@@ -46,69 +46,87 @@ def load(optimizer, state):
     optimizer.steps, optimizer.last_lr = state["steps"], state["last_lr"]
 
 
-def _load_schedules(schedules, states):
-    """Let each schedule load its state; if one does not fit, all are as before."""
-    pairs = [(s, new) for s, new in zip(schedules, states, strict=True) if hasattr(s, "load_state_dict")]
-    before = [s.state_dict() for s, _ in pairs]
-    try:
-        for schedule, new in pairs:
-            schedule.load_state_dict(new)
-    except CheckpointError:
-        for (schedule, _), old in zip(pairs, before, strict=True):
-            schedule.load_state_dict(old)
-        raise
-
-
-def _misfits(optimizer, state):
+def misfits(optimizer, state):
     """What of a state does not belong to this optimiser, in words."""
     kind, keys = type(optimizer).__name__, {"kind", "steps", "last_lr", "groups", "state", "schedules"}
     if not isinstance(state, dict) or not keys <= state.keys():
         return ["it is not what state_dict() returned"]
-    if state["kind"] != kind:
-        return [f"it is that of {state['kind']}"]
-    if not _count(state["steps"]):
-        return [f"steps is {state['steps']!r}, not a count"]
-    if not (state["last_lr"] is None or number(state["last_lr"])):
-        return [f"last_lr is {state['last_lr']!r}, not a number"]
-    if not all(isinstance(g, dict) for g in state["groups"]) or len(state["schedules"]) != len(state["groups"]):
+    if not isinstance(state["kind"], str) or state["kind"] != kind:
+        return [f"it is that of {state['kind']!s:.80}"]
+    if not count(state["steps"]):
+        return [f"steps is {state['steps']!r:.80}, not a count"]
+    if not (state["last_lr"] is None or _float(state["last_lr"])):
+        return [f"last_lr is {state['last_lr']!r:.80}, not a number"]
+    groups, schedules, entries = state["groups"], state["schedules"], state["state"]
+    if not all(isinstance(part, (list, tuple)) for part in (groups, schedules, entries)):
+        return ["groups, schedules and state must be lists"]
+    if not all(isinstance(g, dict) and count(g.get("size")) for g in groups) or len(schedules) != len(groups):
         return ["its groups are not what state_dict() returned"]
-    sizes, own = [g.get("size") for g in state["groups"]], [len(g["params"]) for g in optimizer.groups]
+    sizes, own = [g["size"] for g in groups], [len(g["params"]) for g in optimizer.groups]
     if sizes != own:
         return [f"it has groups of {sizes} parameters, this optimiser of {own}"]
-    if len(state["state"]) != len(optimizer.params):
-        return [f"it has the state of {len(state['state'])} parameters, this optimiser has {len(optimizer.params)}"]
+    if len(entries) != len(optimizer.params):
+        return [f"it has the state of {len(entries)} parameters, this optimiser has {len(optimizer.params)}"]
+    held = {id(p): flat.state for _, flat in optimizer.buffers for p in flat.params}
     faults, i = [], 0
-    for group, options, schedule in zip(optimizer.groups, state["groups"], state["schedules"], strict=True):
-        faults += _option_faults(optimizer, group, options, schedule)
+    for group, options, schedule in zip(optimizer.groups, groups, schedules, strict=True):
+        faults += _option_faults(optimizer, group, options) or _schedule_faults(group["lr"], schedule)
         for p in group["params"]:
-            wanted = dict.fromkeys(optimizer.state(**group.options), p.shape)
-            faults += _entry_faults(optimizer._label(i), wanted, state["state"][i])
+            faults += _entry_faults(optimizer._label(i), p.shape, held[id(p)], entries[i])
             i += 1
     return faults
 
 
-def _option_faults(optimizer, group, options, schedule):
-    if (schedule is not None) != callable(group["lr"]):
-        return ["its learning rate is " + ("no schedule" if schedule is None else "a schedule") + ", unlike this one's"]
+def _option_faults(optimizer, group, options):
     names = options.keys() - {"size"}
     if names != group.options.keys():
         return [f"a group has the options {sorted(names)}, this optimiser {sorted(group.options)}"]
+    if callable(group["lr"]) != isinstance(options["lr"], str):
+        return [f"its learning rate is {'no' if callable(group['lr']) else 'a'} schedule, unlike this one's"]
+    numbers = {name: options[name] for name in names if not callable(group[name])}
+    for name, value in numbers.items():
+        if isinstance(value, (Tensor, np.ndarray)) or isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+            return [f"{name} is {value!r:.80}"]
     try:
-        numbers = {k: v for k, v in options.items() if k != "size" and not callable(group[k])}
         Group(optimizer, group["params"], group.options | numbers)
-    except ArgumentError as error:
+    except (ArgumentError, TypeError) as error:
         return [str(error)]
     return []
 
 
-def _entry_faults(label, wanted, entry):
-    if not isinstance(entry, dict) or not _count(entry.get("updates")):
-        return [f"parameter {label} has no count of updates"]
-    found = {k: np.shape(v.numpy() if isinstance(v, Tensor) else v) for k, v in entry.items() if k != "updates"}
-    if found != wanted or any(isinstance(v, str) for v in entry.values()):
-        return [f"parameter {label} needs {wanted}, it has {found}"]
+def _schedule_faults(lr, state):
+    """What of a state does not belong to a learning rate: it is tried on a copy."""
+    if not hasattr(lr, "load_state_dict"):
+        return (
+            []
+            if type(state) is type(_schedule_state(lr)) and not state
+            else [f"{lr!r:.80} has the state {state!r:.80}"]
+        )
+    try:
+        deepcopy(lr).load_state_dict(state)
+    except Exception as error:  # schedules may be the user's own
+        return [str(error) if isinstance(error, CheckpointError) else f"{lr!r:.80} cannot load it: {error!r}"]
     return []
 
 
-def _count(value):
-    return whole_number(value) and value >= 0
+def _entry_faults(label, shape, held, entry):
+    if not isinstance(entry, dict) or not count(entry.get("updates")):
+        return [f"parameter {label} has no count of updates"]
+    if entry.keys() - {"updates"} != held.keys():
+        return [f"parameter {label} needs {sorted(held)}, it has {sorted(map(str, entry.keys() - {'updates'}))}"]
+    faults = []
+    for kind, array in held.items():
+        try:
+            fitted("the optimiser", f"{kind} of parameter {label}", entry[kind], shape, array.dtype)
+        except CheckpointError as error:
+            faults.append(str(error))
+    return faults
+
+
+def count(value):
+    """Whether it is a plain whole number that counts something."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def _float(value):
+    return number(value) and 0 <= value <= _LARGEST

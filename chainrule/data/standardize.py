@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..autograd.errors import ArgumentError, CheckpointError, ShapeError
+from ..autograd.errors import ArgumentError, ChainruleError, CheckpointError, ShapeError
 from ..autograd.ops.creation import asarray, default_dtype
 from ..autograd.tensor import Tensor, raw
 from ..autograd.typing import ArrayLike
@@ -94,7 +94,10 @@ class Standardizer:
         if not isinstance(state, dict) or state.keys() != {"mean", "scale"}:
             given = sorted(state) if isinstance(state, dict) else type(state).__name__
             raise CheckpointError(f"Standardizer.load_state_dict: needs a dict with mean and scale, not {given}")
-        mean, scale = (asarray(state[name], dtype="float64").numpy() for name in ("mean", "scale"))
+        try:
+            mean, scale = (asarray(state[name], dtype="float64").numpy() for name in ("mean", "scale"))
+        except ChainruleError as error:  # no numbers
+            raise CheckpointError(f"Standardizer.load_state_dict: mean and scale must be numbers: {error}") from None
         if mean.shape != scale.shape or not np.isfinite([mean, scale]).all() or not (scale > 0).all():
             raise CheckpointError(
                 "Standardizer.load_state_dict: needs a finite mean and a positive scale of one shape, "

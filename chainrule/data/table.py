@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from itertools import chain
-from math import isnan, nan
+from math import inf, isinf, isnan, nan
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..autograd.arguments import choose, whole_number
 from ..autograd.errors import ArgumentError, DataError, DtypeError
+from ..autograd.files import refuse_device
 from ..autograd.ops.creation import default_dtype, dtype_of
 from ..autograd.typing import DType, FilePath
 
@@ -46,15 +48,17 @@ def read_csv(
     """The numbers in a CSV file, as a Table (x, y, names, classes); y is the column `target`, a name or a position.
 
     A target of words becomes class indices, in the order of `classes` or else of the alphabet (so give the `classes` of
-    the training file when you read the test file). A target of whole numbers is int64, any other is of `dtype`.
+    the training file when you read the test file). A target of whole numbers is int64, uint64 where that is too small,
+    any other is of `dtype`.
     header="auto" takes the first line for names if no cell in it is a number; True and False decide it. Columns
     without names are x0, x1, …. Empty cells, ? and words such as NA and nan are missing values; with missing="nan"
     they become NaN in columns of numbers. Quotes, blank lines and all line ends are understood.
 
     Shape: x (n, d) without the target, y (n,).
-    Raises: DataError with file, line and column for a cell that is missing or not a number, an unknown class, and lines
-        of different lengths; DataError for a file that is missing, empty or in another encoding; ArgumentError for an
-        unknown target, listing those that exist, or option; DtypeError unless dtype (None: the default) is floating.
+    Raises: DataError with file, line and column for a cell that is missing, not a number or too large for `dtype`, an
+        unknown class, whole numbers of the target that `dtype` would make equal, and lines of different lengths;
+        DataError for a file that is missing, empty or in another encoding; ArgumentError for an unknown target, listing
+        those that exist, or option; DtypeError unless dtype (None: the default) is floating.
     Example:
         >>> import chainrule as cr, tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "flowers.csv"
@@ -101,20 +105,51 @@ def read_csv(
     if classes is not None or not any(map(_is_number, words)):
         index, classes = _indices(words, classes, target, path, lines)
         return Table(x, index, names, classes)
-    if all(re.fullmatch("[+-]?[0-9]{1,18}", word) for word in words):  # what int64 can hold
-        return Table(x, np.array(words).astype(np.int64), names, None)
-    numbers = [n for line, word in zip(lines, words, strict=True) for n in _numbers([word], [target], path, line)]
-    return Table(x, _checked(numbers, [target], path, lines, missing, dtype)[:, 0], names, None)
+    y = _whole(words)
+    if y is None:
+        numbers = [n for line, word in zip(lines, words, strict=True) for n in _numbers([word], [target], path, line)]
+        y = _checked(numbers, [target], path, lines, missing, dtype)[:, 0]
+        _check_apart(y, words, numbers, target, path, lines)
+    return Table(x, y, names, None)
+
+
+def _whole(words):
+    """The words as integers of 64 bits, if all of them are whole numbers that these can hold; else None."""
+    if not all(re.fullmatch("[+-]?[0-9]{1,20}", word) for word in words):
+        return None
+    whole = [int(word) for word in words]
+    for dtype in (np.int64, np.uint64):
+        if np.iinfo(dtype).min <= min(whole) and max(whole) <= np.iinfo(dtype).max:
+            return np.array(whole, dtype)
+    return None
+
+
+def _check_apart(y, words, numbers, target, path, lines):
+    """Raise if two different whole numbers of a target of whole numbers, which may be labels, are equal in y."""
+    seen = {}
+    if not all(n.is_integer() for n in numbers):
+        return
+    for line, word, number in zip(lines, words, y.tolist(), strict=True):
+        exact = Decimal(word)
+        if seen.setdefault(number, exact) != exact:
+            raise DataError(
+                f"read_csv: {path}, line {line}, column {target!r}: {word} and {seen[number]} would be equal in {y.dtype}; "
+                "read them with dtype='float64', or as words: give classes"
+            )
 
 
 def _rows(path, delimiter, encoding):
     """(line number, cells) of each line that is not blank; a cell with line breaks counts from its first one."""
+    import codecs
     import csv
 
     try:
-        with open(
-            path, newline="", encoding="utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
-        ) as file:
+        encoding = codecs.lookup(encoding).name  # of whatever spelling
+    except (LookupError, TypeError, ValueError):
+        raise ArgumentError(f"read_csv: there is no encoding {encoding!r}; use 'utf-8' or 'latin-1'") from None
+    try:
+        refuse_device(path)
+        with open(path, newline="", encoding="utf-8-sig" if encoding == "utf-8" else encoding) as file:
             reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
             line = 1
             for row in reader:
@@ -129,7 +164,7 @@ def _rows(path, delimiter, encoding):
             "for instance encoding='latin-1'"
         ) from None
     except LookupError:
-        raise ArgumentError(f"read_csv: there is no encoding {encoding!r}; use 'utf-8' or 'latin-1'") from None
+        raise ArgumentError(f"read_csv: {encoding!r} is no encoding of text; use 'utf-8' or 'latin-1'") from None
     except csv.Error as error:
         raise DataError(f"read_csv: {path}, line {line}: {error}") from None
     except OSError as error:
@@ -139,15 +174,20 @@ def _rows(path, delimiter, encoding):
 def _is_number(word):
     try:
         return not isnan(_number(word))
+    except OverflowError:
+        return True
     except ValueError:
         return False
 
 
 def _number(cell):
-    """The number in a cell, NaN if it is missing; ValueError if it is not a number."""
+    """The number in a cell, NaN if it is missing; ValueError if it is not a number, OverflowError if none is so large."""
     if "_" in cell:  # Python reads 1_000 as 1000; in a data file it is a word
         raise ValueError
-    return nan if cell.strip().lower() in MISSING else float(cell)
+    number = nan if cell.strip().lower() in MISSING else float(cell)
+    if isinf(number) and any(letter.isdigit() for letter in cell):  # 1e999, unlike inf
+        raise OverflowError
+    return number
 
 
 def _are_names(cells):
@@ -169,13 +209,19 @@ def _numbers(row, names, path, line):
     """The numbers in a line, NaN where one is missing."""
     if "_" not in "".join(row):
         try:
-            return list(map(float, row))
+            numbers = list(map(float, row))
+            if inf not in numbers and -inf not in numbers:
+                return numbers
         except ValueError:
             pass  # slower, and cell by cell
     numbers = []
     for name, cell in zip(names, row, strict=True):
         try:
             numbers.append(_number(cell))
+        except OverflowError:
+            raise DataError(
+                f"read_csv: {path}, line {line}, column {name!r}: {cell!r:.80} is too large for any floating dtype"
+            ) from None
         except ValueError:
             raise DataError(
                 f"read_csv: {path}, line {line}, column {name!r}: {cell!r} is not a number; columns of words can only "
@@ -205,6 +251,8 @@ def _indices(words, classes, target, path, lines):
     """(class indices, classes) of the words in the target column."""
     known = sorted(set(words) - {w for w in words if w.lower() in MISSING}) if classes is None else list(classes)
     index = {str(label): i for i, label in enumerate(known)}
+    if len(index) < len(known):
+        raise ArgumentError(f"read_csv: each of classes must be another word, given {known}")
     for line, word in zip(lines, words, strict=True):
         if word not in index:
             fault = "the class is missing" if classes is None else f"unknown class {word!r}; the classes are {known}"

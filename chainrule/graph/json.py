@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..autograd.errors import DataError
+from ..autograd.files import parse_json
 from .graph import Edge, GraphData, Node
 from .values import Values
 
@@ -92,15 +93,13 @@ def from_json(text, kind=GraphData):
         raise ValueError(f'{word} is not JSON; write it as text: "nan", "inf" or "-inf"')
 
     try:
-        data = json.loads(text, parse_constant=constant)
+        data = parse_json(text, constant)
     except json.JSONDecodeError as error:
         raise DataError(
             f"from_json: not JSON at line {error.lineno}, column {error.colno}: {error.msg}; the text may be cut off"
         ) from None
-    except ValueError as error:  # not UTF-8, or a number of thousands of digits
+    except (ValueError, TypeError) as error:  # not UTF-8, an entry that stands twice, no text
         raise DataError(f"from_json: {error}") from None
-    except RecursionError:
-        raise DataError("from_json: lists or objects are nested too deeply for a graph") from None
     return from_dict(data, kind)
 
 

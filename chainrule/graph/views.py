@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..autograd.arguments import finite
 from ..autograd.errors import ArgumentError
-from ..autograd.serialize import write_atomically
+from ..autograd.files import write_atomically
 from .graph import GraphData, Step
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Graph(GraphData):
         return path
 
     def _render(self, form, depth, lr):
-        """The bytes of a file."""
+        """The text or the bytes of a file."""
         if form in ("png", "pdf"):
             from .picture.dot import render
 
@@ -139,9 +139,8 @@ class Graph(GraphData):
         if form == "html":
             from .page import page
 
-            return page(self, _rate(lr)).encode()
-        text = {"svg": self.to_svg, "dot": self.to_dot}[form](depth) if form != "json" else self.to_json()
-        return text.encode()
+            return page(self, _rate(lr))
+        return {"svg": self.to_svg, "dot": self.to_dot}[form](depth) if form != "json" else self.to_json()
 
     def show(self, lr: float = 0.1, predict: bool = False) -> "Shown":
         """The interactive page: in a notebook below the cell, elsewhere in the browser. Returns what a notebook shows.

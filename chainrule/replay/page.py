@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 
 from ..autograd.errors import ArgumentError
-from ..autograd.serialize import write_atomically
+from ..autograd.files import write_atomically
 from ..pages.html import assembled, asset
 
 SCRIPTS = "chart.js", "plane.js", "panels.js", "run.js"
@@ -38,7 +38,7 @@ def save(history, path, title=None):
         raise ArgumentError(
             "History.save: there is nothing to show: no epoch was finished, and no Replay recorded the run"
         )
-    write_atomically(path, page(history, title).encode())
+    write_atomically(path, page(history, title))
     return path
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from ..autograd.arguments import whole
 from ..autograd.errors import CheckpointError
 from ..train.callback import Callback
+from ..train.state import is_count, require
 from .snapshot import Observer
 
 
@@ -105,13 +106,31 @@ class Replay(Callback):
             "seen": self._seen,
         }
 
-    def load_state_dict(self, state):
-        for name, own in (("follow", self.follow), ("grid", self.grid)):
-            if state[name] != own:
+    def check_state_dict(self, run, state):
+        own = {"follow": self.follow, "grid": self.grid}
+        names = [*own, "snapshots", "stride", "first", "seen"]
+        require(isinstance(state, dict) and state.keys() == set(names), f"Replay must hold {', '.join(names)}", state)
+        for name, value in own.items():
+            if repr(state[name]) != repr(value):
                 raise CheckpointError(
-                    f"Replay: the checkpoint was recorded with {name}={state[name]}, this run has {name}={own}; "
+                    f"Replay: the checkpoint was recorded with {name}={state[name]!s:.80}, this run has {name}={value}; "
                     "resume with the same, so that all snapshots show the same"
                 )
+        for name, least in (("stride", 1), ("first", 0), ("seen", 0)):
+            require(is_count(state[name], least), f"{name} of Replay must be a count", state[name])
+        require(
+            isinstance(state["snapshots"], list) and state["snapshots"],
+            "Replay must hold snapshots",
+            state["snapshots"],
+        )
+        for snapshot in state["snapshots"]:
+            require(
+                isinstance(snapshot, dict) and all(is_count(snapshot.get(name)) for name in ("epoch", "step", "steps")),
+                "each snapshot of Replay must say its epoch, step and steps",
+                snapshot,
+            )
+
+    def load_state_dict(self, state):
         self.snapshots[:], self.stride = state["snapshots"], state["stride"]
         self._first, self._seen = state["first"], state["seen"]
         self._before = {self._seen + 1: self.observer.weights()}

@@ -43,7 +43,13 @@ class Callback:
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Resume from what state_dict() returned."""
+        """Resume from what state_dict() returned; called after on_start."""
+
+    def check_state_dict(self, run: Run, state: dict[str, Any]) -> None:
+        """Raise a CheckpointError if `state` is not what state_dict() of such a callback returned; called before on_start.
+
+        A callback without it may raise in load_state_dict: it is then as before, and fit raises a CheckpointError.
+        """
 
 
 class EachEpoch(Callback):

@@ -36,12 +36,16 @@ class Checkpoint(Callback):
                 f"fit: there is a checkpoint at {self.path}; pass resume=True to go on from it, or delete it"
             )
 
-    def load(self, run, resume):
-        """Resume the run that the file holds, if there is one."""
-        if self.path.exists():
-            run.load_state_dict(load(self.path))
-        elif resume:
-            run.say(f"there is no checkpoint at {self.path} yet: starting anew")
+    def read(self, run):
+        """The state of the run that the file holds, which fits this run; None if there is no file.
+
+        Raises: CheckpointError if the file is damaged or of another run; nothing has changed then.
+        """
+        if not self.path.exists():
+            return None
+        state = load(self.path)
+        run.check_state_dict(state)
+        return state
 
     def on_step(self, run):
         if self.every and run.optimizer.steps % self.every == 0:

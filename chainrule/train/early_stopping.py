@@ -10,6 +10,7 @@ from ..autograd.arguments import not_negative, whole
 from ..autograd.errors import ArgumentError
 from ..optim.plateau import direction
 from .callback import Callback
+from .state import is_count, is_number, require
 
 
 class Best(Callback):
@@ -55,6 +56,18 @@ class Best(Callback):
 
     def state_dict(self):
         return {"epoch": self.epoch, "value": self.value, "weights": self.weights}
+
+    def check_state_dict(self, run, state):
+        kind, own = type(self).__name__, self.state_dict().keys()
+        require(
+            isinstance(state, dict) and state.keys() == own, f"the state of {kind} must hold {', '.join(own)}", state
+        )
+        epoch, value, weights = state["epoch"], state["value"], state["weights"]
+        require(epoch is None or is_count(epoch, least=1), f"epoch of {kind} must be a count or None", epoch)
+        require(is_number(value), f"value of {kind} must be a number", value)
+        require((weights is None) == (epoch is None), f"weights of {kind} must be those of epoch {epoch}", weights)
+        if weights is not None:
+            run.model.check_state_dict(weights)
 
     def load_state_dict(self, state):
         self.epoch, self.value, self.weights = state["epoch"], state["value"], state["weights"]
@@ -112,6 +125,10 @@ class EarlyStopping(Best):
 
     def state_dict(self):
         return super().state_dict() | {"waiting": self.waiting}
+
+    def check_state_dict(self, run, state):
+        super().check_state_dict(run, state)
+        require(is_count(state["waiting"]), "waiting of EarlyStopping must be a count", state["waiting"])
 
     def load_state_dict(self, state):
         super().load_state_dict(state)

@@ -96,11 +96,15 @@ def fit(
     callbacks = all_callbacks(early_stopping, validation, callbacks, epochs, verbose, checkpoint)
     run = Run(model, loss, optimizer, data, validation, metrics, callbacks)
     check_run(run, clip)
+    state = None
     if checkpoint is not None:
         checkpoint.check_path(resume)
+        state = checkpoint.read(run)
     with DeferredInterrupt(run), run.started():
-        if checkpoint is not None:
-            checkpoint.load(run, resume)
+        if state is not None:
+            run.load_state_dict(state)
+        elif resume:
+            run.say(f"there is no checkpoint at {checkpoint.path} yet: starting anew")
         while run.unfinished(epochs):
             for x, y in run.remaining_batches():
                 norms: list[Any] = []  # of the gradients before they are clipped

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
-from ..autograd.serialize import write_atomically
+from ..autograd.files import write_atomically
 
 if TYPE_CHECKING:
     from ..autograd.typing import FilePath
@@ -86,7 +86,7 @@ class History(list[dict[str, Any]]):
         writer = csv.DictWriter(text, self.columns)
         writer.writeheader()
         writer.writerows(self)
-        write_atomically(Path(path), text.getvalue().encode())
+        write_atomically(Path(path), text.getvalue())
 
     def _cells(self):
         """The table as text: the names, and a row for each epoch."""

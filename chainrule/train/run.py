@@ -8,24 +8,20 @@ from itertools import islice
 from math import isfinite
 from time import perf_counter
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 
 from ..autograd import random
-from ..autograd.errors import ArgumentError, CheckpointError, GraphError
+from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.random import Generator
 from ..autograd.tensor import raw
 from ..backends import owner
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
-from ..optim.schedule import Schedule
 from .callback import Callback
 from .evaluate import evaluate
 from .history import History
-
-VERSION = 1  # of the checkpoint's contents
-ENTRIES = set("model optimizer epoch step data finished sums history random callbacks".split())
+from .state import SUMS, check, load, saved
 
 
 class Run:
@@ -38,6 +34,8 @@ class Run:
         epoch: the number of the current epoch, from 1; 0 before the first.
         step: how many steps of this epoch were taken.
         stop_reason: None; set it to a reason, in words, to end the run after this step. Ctrl-C sets it, too.
+        sums: over the steps of this epoch: loss × examples, examples, norms of the gradients, seconds.
+        order: the states of the random generators when the epoch's order was drawn.
         interrupted: whether Ctrl-C ends the run; mid_step: whether it did so in the middle of a step.
     """
 
@@ -63,9 +61,9 @@ class Run:
         self._generators = _generators(model, batches)
         self.epoch, self.step, self._stop_reason = 0, 0, None
         self.interrupted = self.mid_step = False
-        self._sums = {"loss": 0.0, "examples": 0, "grad_norm": 0.0, "seconds": 0.0}
+        self.sums = dict(SUMS)
         self._resumed = False  # in the middle of an epoch
-        self._order: Any = None  # the generators at the epoch's start
+        self.order: Any = None  # the generators at the epoch's start
         self._started = perf_counter()
 
     def call(self, method):
@@ -122,13 +120,13 @@ class Run:
         """The batches of the next epoch, or of a resumed run those that remain of its last one."""
         if not self._resumed:
             self.epoch, self.step = self.epoch + 1, 0
-            self._sums = dict.fromkeys(self._sums, 0.0) | {"examples": 0}
-            self._order = self.random_state()
+            self.sums = dict(SUMS)
+            self.order = self.random_state()
         if not self.model.training:  # a part that was set to eval mode stays in it
             self.model.train()
         now = self.random_state()
         if self._resumed:  # the same order of the data as in the epoch that was interrupted
-            self.set_random_state(self._order)
+            self.set_random_state(self.order)
         if hasattr(self.batches, "iterate"):
             batches = self.batches.iterate(self.step)
         else:
@@ -137,13 +135,13 @@ class Run:
         if self._resumed:
             self.set_random_state(now)
         self._resumed = False
-        self._started = perf_counter() - self._sums["seconds"]
+        self._started = perf_counter() - self.sums["seconds"]
         return batches
 
     def record_step(self, value, examples, norm=None):
         """Add up the loss of a batch and the norm of its gradients; without `norm`, the one that the optimiser computed."""
         self.step += 1
-        sums = self._sums
+        sums = self.sums
         sums["loss"] = sums["loss"] + _deferred(value) * examples
         sums["examples"] += examples
         sums["grad_norm"] = sums["grad_norm"] + _deferred(self.optimizer.grad_norm if norm is None else norm)
@@ -151,7 +149,7 @@ class Run:
 
     def finish_epoch(self):
         """Validate, and append the epoch's row to the history."""
-        sums = self._sums
+        sums = self.sums
         if not sums["examples"]:
             raise ArgumentError("fit: there are no batches; was the data an iterator that is already used up?")
         row = {"epoch": self.epoch, "loss": float(sums["loss"]) / sums["examples"]}
@@ -179,74 +177,22 @@ class Run:
 
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to resume, as nested dicts and lists that chainrule.save can write."""
-        self._sums["seconds"] = perf_counter() - self._started
-        return {
-            "version": VERSION,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "epoch": self.epoch,
-            "step": self.step,
-            "data": _fingerprint(self.batches),
-            "finished": len(self.history) == self.epoch,
-            "sums": {k: v if k == "examples" else float(v) for k, v in self._sums.items()},
-            "history": list(self.history),
-            "random": {"now": self.random_state(), "order": self._order},
-            "callbacks": [{"kind": type(c).__name__, "state": s} for c in self.callbacks if (s := c.state_dict())],
-        }
+        self.sums["seconds"] = perf_counter() - self._started
+        return saved(self)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Resume from what state_dict() returned; nothing changes if it does not fit.
 
         Raises: CheckpointError that says what does not fit.
         """
-        self._check_state(state)
-        backup = self.model.state_dict()
-        self.model.load_state_dict(state["model"])
-        try:
-            self.optimizer.load_state_dict(state["optimizer"])
-        except CheckpointError:
-            self.model.load_state_dict(backup)
-            raise
-        self.set_random_state(state["random"]["now"])
-        self._order = state["random"]["order"]
-        for callback, saved in self._matched(state["callbacks"]):
-            callback.load_state_dict(saved)
-        self.history[:] = state["history"]
-        self.epoch, self.step, self._sums = state["epoch"], state["step"], state["sums"]
+        self.check_state_dict(state)
+        load(self, state)
         self.stop_reason = next((callback.stop_reason for callback in self.callbacks if callback.stop_reason), None)
-        self._resumed, self._started = not state["finished"], perf_counter() - self._sums["seconds"]
+        self._resumed, self._started = not state["finished"], perf_counter() - self.sums["seconds"]
 
-    def _check_state(self, state):
-        if not isinstance(state, dict) or state.get("version") != VERSION or not state.keys() >= ENTRIES:
-            raise CheckpointError("fit: the checkpoint is not one of a training run of this version of chainrule")
-        if state["data"] != _fingerprint(self.batches):
-            raise CheckpointError(
-                f"fit: the checkpoint is of a run on other data: {state['data']} there, {_fingerprint(self.batches)} here; "
-                "resume with the data and the batch size of the interrupted run"
-            )
-        schedules = [(old.get("lr"), group["lr"]) for old, group in zip(
-            state["optimizer"]["groups"], self.optimizer.groups, strict=False)]  # fmt: skip
-        for old, new in schedules:
-            if isinstance(new, Schedule) and old != repr(new):
-                raise CheckpointError(
-                    f"fit: the checkpoint is of a run with the learning rate {old}, this one has {new!r}"
-                )
-        self._matched(state["callbacks"])
-        if state["random"]["now"].keys() != self.random_state().keys():
-            raise CheckpointError("fit: the checkpoint is of a run with other random generators in data or model")
-
-    def _matched(self, saved):
-        """(callback, its saved state), matched by kind and order; callbacks that are new in this run start from scratch."""
-        waiting, pairs = list(self.callbacks), []
-        for entry in saved:
-            callback = next((c for c in waiting if type(c).__name__ == entry["kind"]), None)
-            if callback is None:
-                raise CheckpointError(
-                    f"fit: the checkpoint is of a run with a callback {entry['kind']}, which is missing"
-                )
-            waiting.remove(callback)
-            pairs.append((callback, entry["state"]))
-        return pairs
+    def check_state_dict(self, state: dict[str, Any]) -> None:
+        """Raise the CheckpointError that load_state_dict(state) would raise; nothing changes."""
+        check(self, state)
 
     def random_state(self, own=False):
         """The states of the random generators, by name; without the global one if `own`."""
@@ -278,10 +224,3 @@ def _deferred(number):
     """A Tensor of one number as a float on the host; on a device as a Tensor, so that the host need not wait for it."""
     array = raw(number)
     return float(array) if owner(array).on_host else number.detach().to("float64")
-
-
-def _fingerprint(batches):
-    """A cheap fingerprint of the data: the number of batches, dtypes, shapes, and a checksum of the first rows."""
-    length = len(batches) if hasattr(batches, "__len__") else None
-    arrays = [f"{a.dtype}{list(a.shape)} {crc32(a[:16].numpy().tobytes()):08x}" for a in getattr(batches, "arrays", [])]
-    return {"batches": length, "arrays": arrays}

@@ -6,13 +6,17 @@ import math
 import os
 import stat
 import struct
+import zlib
 
 import numpy as np
 import pytest
+from damage import silent
+from safetensors import SafetensorError
 from safetensors.numpy import load as parse
 from safetensors.numpy import save as render
 
 import chainrule as cr
+import chainrule.autograd.serialize
 
 DTYPES = [
     "bool",
@@ -28,6 +32,9 @@ DTYPES = [
     "float32",
     "float64",
 ]
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:load. .* has no checksums")
 
 
 @pytest.fixture
@@ -130,9 +137,11 @@ def test_the_file_is_a_safetensors_file(path):
     np.testing.assert_array_equal(parse(path.read_bytes())["x"], np.array([1.5, 2.5], dtype="f"))
 
 
-def test_files_of_others_can_be_loaded(path):
+def test_files_of_others_can_be_loaded_and_say_that_nobody_knows_whether_they_are_whole(path):
     path.write_bytes(render({"x": np.arange(3)}, metadata={"format": "pt"}))
-    assert cr.load(path)["x"].tolist() == [0, 1, 2]
+    with pytest.warns(UserWarning, match="load: .*weights.safetensors has no checksums") as warned:
+        assert cr.load(path)["x"].tolist() == [0, 1, 2]
+    assert [w.filename for w in warned] == [__file__]
 
 
 def test_tensors_are_loaded_onto_the_device_asked_for(strict, path):
@@ -278,10 +287,21 @@ def test_the_tensors_of_a_nested_state_can_be_read_by_others(path):
     assert {name: a.tolist() for name, a in parse(path.read_bytes()).items()} == {"model.w": [1.5]}
 
 
-def test_a_flat_state_needs_no_metadata(path):
-    cr.save({"w": cr.ones(1), "b": cr.zeros(1)}, path)
+def header(path):
     data = path.read_bytes()
-    assert "__metadata__" not in json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
+    return json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
+
+
+def test_a_flat_state_has_no_metadata_but_checksums(path):
+    cr.save({"w": cr.ones(1), "b": cr.zeros(1)}, path)
+    assert all(name.startswith("chainrule.crc32") for name in header(path)["__metadata__"])
+
+
+def test_the_checksum_of_a_tensor_is_that_of_its_dtype_shape_and_bytes(path):
+    cr.save({"w": cr.tensor([[1.0, 2.0]]), "n": {"k": 1}}, path)
+    metadata = header(path)["__metadata__"]
+    assert int(metadata["chainrule.crc32:w"], 16) == zlib.crc32(b"float32[1, 2]" + struct.pack("<2f", 1, 2))
+    assert int(metadata["chainrule.crc32"], 16) == zlib.crc32(metadata["chainrule"].encode())
 
 
 def test_the_state_of_an_optimiser_comes_back(path):
@@ -353,6 +373,8 @@ def unwritable():
         np.array([None]),
         np.datetime64("2000-01-01"),
         np.ones(1, "longdouble"),
+        np.ma.masked_array([1.0, 2.0], [False, True]),
+        np.ma.masked,
     ]
     return [*arrays, 1j, {1, 2}, b"bytes", object(), len, cr.nn.Linear, np.float64, range(3), iter([])]
 
@@ -392,6 +414,60 @@ def test_only_a_dict_can_be_saved(state, path):
     with pytest.raises(cr.CheckpointError, match="save: needs a dict of tensors such as model.state_dict"):
         cr.save(state, path)
     assert not path.exists()
+
+
+def deep(levels):
+    state = 1
+    for _ in range(levels):
+        state = [state]
+    return state
+
+
+def looped():
+    state = {}
+    state["self"] = state
+    return state
+
+
+BEYOND = {
+    "a deep list": lambda: {"a": deep(5000)},
+    "a dict that holds itself": looped,
+    "a number of 5000 digits": lambda: {"a": 10**5000},
+    "half a surrogate pair in a tensor's name": lambda: {"\ud800": cr.ones(1)},
+}
+
+
+@pytest.mark.parametrize("case", BEYOND)
+def test_what_no_file_can_hold_is_refused_and_leaves_the_old_one(case, path):
+    cr.save({"x": 1}, path)
+    with pytest.raises(cr.CheckpointError, match="save: "):
+        cr.save(BEYOND[case](), path)
+    assert cr.load(path) == {"x": 1}
+
+
+def test_a_state_that_can_be_saved_but_not_loaded_is_refused(path, monkeypatch):
+    monkeypatch.setattr("chainrule.autograd.serialize._LONGEST_HEADER", 1000)
+    cr.save({"x": "a" * 500}, path)
+    with pytest.raises(cr.CheckpointError, match="take 1[0-9]{3} bytes, a file can hold 1000"):
+        cr.save({"x": "a" * 1000}, path)
+
+
+def test_the_longest_header_is_the_one_that_the_format_reads():
+    limit = chainrule.autograd.serialize._LONGEST_HEADER
+    for length, fault in ((limit, "invalid header length"), (limit + 1, "header too large")):
+        with pytest.raises(SafetensorError, match=fault):
+            parse(struct.pack("<Q", length) + b"{}")
+
+
+def test_a_lone_surrogate_in_text_comes_back(path):
+    state = {"\ud83d": ["\udc00", "🙂"]}
+    cr.save(state, path)
+    assert cr.load(path) == state
+
+
+def test_numbers_with_their_bytes_in_another_order_come_back(path):
+    x = there_and_back(np.arange(3, dtype=">f4"), path)
+    assert (x.tolist(), x.dtype) == ([0, 1, 2], "float32")
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path):
@@ -491,6 +567,28 @@ def test_a_file_with_a_damaged_header_is_refused_or_read_but_never_fails_otherwi
     assert refused > header / 2
 
 
+MALFORMED = {  # a header, and what is said of it
+    "metadata is null": (b'{"__metadata__":null}', "__metadata__ must be an object of text, it is None"),
+    "metadata is a list": (b'{"__metadata__":[]}', "invalid"),
+    "a name twice": (b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"w":{"dtype":"I32","shape":[1],"data_offsets":[0,4]}}',
+                     "two entries 'w'"),
+    "an entry of the metadata twice": (b'{"__metadata__":{"a":"b","a":"c"}}', "two entries 'a'"),
+    "deep": (b"[" * 100_000, "invalid"),
+    "half a surrogate pair": (b'{"w\\ud800":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', "invalid"),
+    "a huge length": (b'{"w":{"dtype":"F32","shape":[1' + b"0" * 5000 + b'],"data_offsets":[0,4]}}', "invalid"),
+    "a length that overflows": (b'{"w":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}', "overflow"),
+    "no dtype of NumPy's": (b'{"w":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}', "BF16"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_a_malformed_header_is_refused_by_name(case, path):
+    text, message = MALFORMED[case]
+    path.write_bytes(with_header(text, bytes(4 * (b'"w' in text))))
+    with pytest.raises(cr.CheckpointError, match=f"load: .*weights.safetensors is not a whole .*{message}"):
+        cr.load(path)
+
+
 def with_tree(tree):
     """A file with one tensor "w", whose nesting is described by some text."""
     return render({"w": np.ones(1)}, metadata={"chainrule": tree})
@@ -498,8 +596,11 @@ def with_tree(tree):
 
 @pytest.mark.parametrize(
     "tree",
-    ["", "{", "nan", '{"a": {"$tensor": "v"}}', '{"a": {"$tensor": 3}}', '{"a": {"$tensor": []}}', "[1, 2]", "3"],
-)
+    ["", "{", "nan", '{"a": {"$tensor": "v"}}', '{"a": {"$tensor": 3}}', '{"a": {"$tensor": []}}', "[1, 2]", "3",
+     '{"a": 1, "a": 2}', '{"a": {"$tensor": "w", "b": 1}}', '{"a": ' + "[" * 100_000, '{"a": 1' + "0" * 5000 + "}",
+     '{"a": 1e999}'],
+    ids=lambda tree: tree[:24],
+)  # fmt: skip
 def test_a_file_whose_nesting_is_damaged_is_refused_by_name(tree, path):
     path.write_bytes(with_tree(tree))
     with pytest.raises(cr.CheckpointError, match="load: .*weights.safetensors"):
@@ -564,3 +665,68 @@ def test_nothing_of_a_bad_file_gets_into_a_model(damage, path):
         model.load_state_dict(cr.load(path))
     for name, x in model.state_dict().items():
         np.testing.assert_array_equal(x.numpy(), before[name].numpy())
+
+
+# ---- damage
+
+
+def small():
+    return {"w": cr.tensor([[1.5, -2.5]]), "n": {"b": cr.tensor([3, 4]), "k": [1, "a", None]}, "e": cr.zeros(0)}
+
+
+def test_a_flipped_bit_is_noticed_wherever_it_is(path):
+    cr.save(small(), path)
+    data = path.read_bytes()
+    for i in range(0, 8 * len(data), 61):
+        path.write_bytes(data[: i // 8] + bytes([data[i // 8] ^ 1 << i % 8]) + data[i // 8 + 1 :])
+        with pytest.raises(cr.CheckpointError, match="load: .*weights.safetensors"):
+            cr.load(path)
+
+
+def test_damage_of_any_kind_is_noticed(path):
+    cr.save(small(), path)
+    faults, refused, same = silent(path, 300)
+    assert (faults, refused + same) == ([], 300)
+
+
+def test_the_damaged_tensor_is_named(path):
+    cr.save(small(), path)
+    data = path.read_bytes()
+    place = data.index(struct.pack("<f", -2.5))
+    path.write_bytes(data[:place] + struct.pack("<f", 2.5) + data[place + 4 :])
+    with pytest.raises(cr.CheckpointError, match="is damaged: the checksum does not fit w; take another copy"):
+        cr.load(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"F32","shape":[1,2]', b'"I32","shape":[1,2]'),
+        (b'"F32","shape":[1,2]', b'"F32","shape":[2,1]'),
+        (b"[1, ", b"[2, "),
+    ],
+    ids=["dtype", "shape", "nesting"],
+)
+def test_a_header_that_describes_something_else_is_noticed(old, new, path):
+    cr.save(small(), path)
+    data = path.read_bytes()
+    assert old in data
+    path.write_bytes(data.replace(old, new))
+    with pytest.raises(cr.CheckpointError, match="is damaged: the checksum does not fit"):
+        cr.load(path)
+
+
+def test_two_tensors_that_changed_places_are_noticed(path):
+    cr.save({"a": cr.ones(2), "b": cr.zeros(2)}, path)
+    path.write_bytes(
+        path.read_bytes().replace(b'"a":{', b'"c":{').replace(b'"b":{', b'"a":{').replace(b'"c":{', b'"b":{')
+    )
+    with pytest.raises(cr.CheckpointError, match="is damaged: the checksum does not fit a, b"):
+        cr.load(path)
+
+
+def test_a_missing_checksum_is_noticed(path):
+    cr.save({"a": cr.ones(2)}, path)
+    path.write_bytes(path.read_bytes().replace(b"chainrule.crc32:a", b"chainrule_crc32:a"))
+    with pytest.raises(cr.CheckpointError, match="is damaged: the checksum does not fit a"):
+        cr.load(path)

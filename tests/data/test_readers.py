@@ -5,6 +5,7 @@ import gzip
 import io
 import re
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -91,6 +92,43 @@ def test_a_bad_idx_file_is_refused_with_its_name_and_what_is_wrong(case, tmp_pat
     path = write(tmp_path, data)
     with pytest.raises(cr.DataError, match=re.escape(f"read_idx: {path} ") + ".*" + re.escape(message)):
         cr.data.read_idx(path)
+
+
+def test_memory_grows_with_the_data_not_with_what_the_header_says(tmp_path):
+    header = b"\0\0\x0e\x02" + b"\x7f\xff\xff\xff" * 2  # 4 EB
+    for data in (header + bytes(1000), gzip.compress(header + bytes(1000))):
+        tracemalloc.start()
+        with pytest.raises(cr.DataError, match="is truncated"):
+            cr.data.read_idx(write(tmp_path, data))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 4e6
+
+
+def test_what_follows_the_data_is_not_unpacked(tmp_path):
+    path = write(tmp_path, gzip.compress(GOOD + bytes(50_000_000), compresslevel=1))
+    tracemalloc.start()
+    with pytest.raises(cr.DataError, match="goes on for at least 1048576 bytes after its end"):
+        cr.data.read_idx(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6e6
+
+
+def test_reading_takes_the_memory_of_the_array_once(tmp_path):
+    path = write(tmp_path, gzip.compress(idx(np.zeros(8_000_000, "u1")), compresslevel=1))
+    tracemalloc.start()
+    assert cr.data.read_idx(path).nbytes == 8_000_000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 13e6  # with what a growing bytearray keeps ready
+
+
+def test_a_gzip_file_of_two_parts_is_read(tmp_path):
+    assert cr.data.read_idx(write(tmp_path, gzip.compress(GOOD[:15]) + gzip.compress(GOOD[15:]))).tolist() == [
+        [0, 1, 2],
+        [3, 4, 5],
+    ]
 
 
 @pytest.mark.parametrize("cut", range(len(GOOD)))
@@ -210,13 +248,57 @@ def test_classes_may_look_like_numbers_or_missing_values(tmp_path):
     [
         ("1 -2 +3", "int64", [1, -2, 3]), ("1 2.5 3", "float32", [1, 2.5, 3]), ("1.0 2.0 3.0", "float32", [1, 2, 3]),
         ("123456789012345678 0 1", "int64", [123456789012345678, 0, 1]), ("1e3 1 1", "float32", [1000, 1, 1]),
-        ("100000000000000000000 0 0", "float32", [1e20, 0, 0]),
+        ("100000000000000000000 0 0", "float32", [1e20, 0, 0]), ("00000000000000000000007 1 2", "float32", [7, 1, 2]),
+        ("-9223372036854775808 9223372036854775807 0", "int64", [-(2**63), 2**63 - 1, 0]),
+        ("18446744073709551615 18446744073709551614 0", "uint64", [2**64 - 1, 2**64 - 2, 0]),
     ],
 )  # fmt: skip
 def test_a_target_of_numbers_is_whole_where_all_of_it_is(words, dtype, y, tmp_path):
     table = read(tmp_path, "x,y\n" + "".join(f"0,{word}\n" for word in words.split()), "y")
     assert (table.y.dtype, table.classes) == (dtype, None)
-    np.testing.assert_allclose(table.y, y, rtol=1e-6)
+    np.testing.assert_allclose(table.y, y, rtol=1e-6 if dtype == "float32" else 0)
+
+
+@pytest.mark.parametrize("digits", range(1, 21))
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_labels_that_differ_in_the_last_digit_stay_apart(digits, sign, tmp_path):
+    words = [sign + "1234567890123456789012"[: digits - 1] + last for last in "789"]
+    if digits == 20 and sign:
+        with pytest.raises(cr.DataError, match="would be equal in float32"):
+            read(tmp_path, "x,y\n" + "".join(f"0,{word}\n" for word in words), "y")
+    else:
+        y = read(tmp_path, "x,y\n" + "".join(f"0,{word}\n" for word in words), "y").y
+        assert y.tolist() == [int(word) for word in words]
+
+
+LABELS = {  # in each case a pair of different whole numbers and the dtype that would make them equal
+    "25 digits": ("1234567890123456789012345", "1234567890123456789012344", "float64"),
+    "both signs": ("18446744073709551615", "-1\n0,18446744073709551614", "float64"),
+    "with a point": ("16777217.0", "16777216.0", "float32"),
+    "with an exponent": ("1.6777217e7", "16777216", "float32"),
+    "in float16": ("2049.0", "2048.0", "float16"),
+}
+
+
+@pytest.mark.parametrize("case", LABELS)
+def test_whole_numbers_that_a_dtype_would_make_equal_are_refused(case, tmp_path):
+    first, second, dtype = LABELS[case]
+    with pytest.raises(
+        cr.DataError, match=rf"t.csv, line [34], column 'y': .* would be equal in {dtype}; read them with"
+    ):
+        read(tmp_path, f"x,y\n0,{first}\n0,{second}\n", "y", dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    "words", ["1.5 16777217.0 16777216.0", "16777217.0 16777217 16777217.00", "0.1 0.10000000001 1"]
+)
+def test_measurements_and_equal_labels_are_only_rounded(words, tmp_path):
+    y = read(tmp_path, "x,y\n" + "".join(f"0,{word}\n" for word in words.split()), "y").y
+    assert y.tolist() == np.array(words.split(), dtype="f").tolist()
+
+
+def test_infinity_is_a_number_if_it_is_written_so(tmp_path):
+    assert read(tmp_path, "a,b\ninf,-Infinity\n").x.tolist() == [[np.inf, -np.inf]]
 
 
 def test_class_indices_can_be_trained_on(tmp_path):
@@ -250,7 +332,9 @@ def test_another_encoding_can_be_given(tmp_path):
     assert read(tmp_path, "größe\n1\n".encode("latin-1"), encoding="latin-1").names == ["größe"]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "UTF-8", "utf8"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "UTF-8", "utf8", "utf_8", "UTF_8", "U8", "utf", "UTF", "cp65001", "utf 8", "utf-8-sig"]
+)
 def test_names_may_be_in_any_script(encoding, tmp_path):
     assert read(tmp_path, "\ufeffgröße,速度\n1,2\n", encoding=encoding).names == ["größe", "速度"]
 
@@ -277,6 +361,11 @@ BAD_CSV = {
     "words and numbers": ("a,b\n1,2.5\n2,x\n", {"target": "b"}, ", line 3, column 'b': 'x' is not a number; .* give classes"),
     "unknown class": (FLOWERS, {"target": 1, "classes": ["iris"]}, ", line 3, column 'flower': unknown class 'daisy'; the"),
     "too large": ("a\n1\n1e40\n", {}, ", line 3, column 'a': the value is too large for float32; .* dtype='float64'"),
+    "1e400": ("a\n1\n1e400\n", {}, ", line 3, column 'a': '1e400' is too large for any floating dtype"),
+    "1e999, allowed to be missing": ("a\n-1e999\n", {"missing": "nan"}, ", line 2, column 'a': '-1e999' is too large for any"),
+    "1e999 as the target": ("a,b\n1,1e999\n", {"target": "b"}, ", line 2, column 'b': '1e999' is too large for any"),
+    "1e999 in float64": ("a\n1e999\n", {"dtype": "float64"}, ", line 2, column 'a': '1e999' is too large for any"),
+    "400 digits": ("a\n1" + "0" * 400 + "\n", {}, ", line 2, column 'a': '1000"),
     "open quote": ('a,b\n1,"2\n3,4\n', {}, ", line 2: unexpected end of data"),
     "latin-1": ("größe\n1\n".encode("latin-1"), {}, " is not in utf-8 (invalid .*); save it as UTF-8, or give its encoding"),
     "UTF-16": (PLAIN.encode("utf-16"), {}, " is not in utf-8 (invalid start byte); save it"),
@@ -303,6 +392,10 @@ BAD_OPTIONS = {
     "quote as delimiter": ({"delimiter": '"'}, cr.ArgumentError, r"delimiter must be one character"),
     "no delimiter": ({"delimiter": ""}, cr.ArgumentError, r"delimiter must be one character"),
     "encoding": ({"encoding": "klingon"}, cr.ArgumentError, r"there is no encoding 'klingon'"),
+    "encoding of zeros": ({"encoding": "\0"}, cr.ArgumentError, r"there is no encoding '\\x00'"),
+    "no encoding": ({"encoding": None}, cr.ArgumentError, r"there is no encoding None"),
+    "an encoding of bytes": ({"encoding": "base64"}, cr.ArgumentError, r"'base64' is no encoding of text"),
+    "a class twice": ({"target": "a", "classes": [1, "1"]}, cr.ArgumentError, r"each of classes must be another word"),
     "dtype": ({"dtype": "int64"}, cr.DtypeError, r"dtype must be a floating one such as 'float32', not int64"),
     "unknown dtype": ({"dtype": "real"}, cr.DtypeError, r"unknown dtype 'real'"),
 }  # fmt: skip

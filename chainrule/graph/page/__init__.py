@@ -15,6 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...autograd.files import write_atomically
 from ...autograd.formula import put
 from ...autograd.formula_text import write
 from ...pages.html import assembled, asset
@@ -69,7 +70,7 @@ def show(graph, lr=0.1, predict=False):
     if "ipykernel" in sys.modules:
         return Shown(text)
     path = Path(tempfile.mkdtemp(prefix="chainrule-")) / "graph.html"
-    path.write_text(text, encoding="utf-8")
+    write_atomically(path, text)
     webbrowser.open(path.as_uri())
     if not hasattr(sys, "ps1"):  # else Python shows what is returned, which says the same
         print(f"wrote {path}; open it in a browser", file=sys.stderr)
