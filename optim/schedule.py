@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 from bisect import bisect_right
 from collections.abc import Callable
-from copy import deepcopy
 from functools import partial, wraps
 from itertools import accumulate
 from math import cos, inf, pi
@@ -66,10 +65,14 @@ class Schedule:
             raise CheckpointError(
                 f"{self!r}: the state is not that of a schedule with {len(self.parts)} parts: {state!r:.80}"
             )
-        for part, entry in zip(map(deepcopy, self.parts), saved, strict=True):
-            part.load_state_dict(entry)  # all fit, or none is changed
-        for part, entry in zip(self.parts, saved, strict=True):
-            part.load_state_dict(entry)
+        before = [part.state_dict() for part in self.parts]
+        try:
+            for part, entry in zip(self.parts, saved, strict=True):
+                part.load_state_dict(entry)
+        except BaseException:
+            for part, entry in zip(self.parts, before, strict=True):
+                part.load_state_dict(entry)
+            raise
 
     def __repr__(self):
         given = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.options.items())]

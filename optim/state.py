@@ -1,7 +1,6 @@
 """An optimiser as plain data, and back."""
 
 import sys
-from copy import deepcopy
 
 import numpy as np
 
@@ -95,17 +94,20 @@ def _option_faults(optimizer, group, options):
 
 
 def _schedule_faults(lr, state):
-    """What of a state does not belong to a learning rate: it is tried on a copy."""
+    """What of a state does not belong to a learning rate, which is as before afterwards."""
     if not hasattr(lr, "load_state_dict"):
         return (
             []
             if type(state) is type(_schedule_state(lr)) and not state
             else [f"{lr!r:.80} has the state {state!r:.80}"]
         )
+    before = lr.state_dict()
     try:
-        deepcopy(lr).load_state_dict(state)
+        lr.load_state_dict(state)
     except Exception as error:  # schedules may be the user's own
         return [str(error) if isinstance(error, CheckpointError) else f"{lr!r:.80} cannot load it: {error!r}"]
+    finally:
+        lr.load_state_dict(before)
     return []
 
 
