@@ -14,6 +14,7 @@ from ..backends import NUMBERS, OWNERS, owner
 from .arguments import SIMPLE
 from .call_errors import array_of, check_dtypes, explain, mixed
 from .callsite import INSIDE
+from .dtypes import SETTLED, settled
 from .grad_mode import recording, scope
 from .node import SMALL, Node
 from .tensor import KEPT, Tensor, Value
@@ -22,6 +23,7 @@ from .tensor import KEPT, Tensor, Value
 def public(p):
     """The function that users call: dispatch, run, record."""
     fn, arity, plans = p.fn, None if p.variadic else len(p.inputs), p.plans
+    converts = p.floats or p.accumulates
     names, complete = p.options.keys(), p.defaults.keys() == p.options.keys()  # complete: callable with arrays alone
 
     def call(*args, **options):
@@ -64,6 +66,15 @@ def public(p):
                 check_dtypes(p, arrays)
             if backend.array_type is float:
                 arrays = [a if type(a) in (float, bool) else float(a) for a in arrays]
+        if converts:
+            dtype = getattr(arrays[0], "dtype", None)
+            if dtype is None and len(arrays) > 1:  # a Python number
+                dtype = getattr(arrays[1], "dtype", None)
+            if dtype is not None and dtype.char not in SETTLED:  # beside a settled array, NumPy's promotion is the rule
+                given = [x if isinstance(x, Tensor) else a for x, a in zip(args, arrays, strict=True)]
+                converted = settled(call, given, options, numeric(p, given), p.floats, p.accumulates)
+                if converted is not None:
+                    return converted
         try:
             out = fn(backend.xp, *arrays, **options)
         except (ValueError, TypeError, IndexError, AttributeError) as error:
@@ -98,13 +109,15 @@ def public(p):
 
 def _unary(p, general):
     """The call path unrolled for one Tensor: half the time of `general`, which does everything else."""
-    fn, plans, options = p.fn, p.plans, p.options
+    fn, plans, options, converts = p.fn, p.plans, p.options, p.floats or p.accumulates
 
     def call(x):
         if not isinstance(x, Tensor):
             return general(x)
         array, node = x._data, x._node
         kind = type(array)
+        if converts and node is None and kind is not float and array.dtype.char not in SETTLED:
+            return general(x)
         try:
             out = fn(OWNERS[kind].xp, array)
         except (ValueError, TypeError, IndexError, AttributeError):
@@ -128,7 +141,7 @@ def _unary(p, general):
 
 def _binary(p, general):
     """The call path unrolled for two Tensors of one device, or a Tensor and a number."""
-    fn, plans, options = p.fn, p.plans, p.options
+    fn, plans, options, converts = p.fn, p.plans, p.options, p.floats or p.accumulates
 
     def call(x, y):
         first = second = None
@@ -150,6 +163,8 @@ def _binary(p, general):
             return general(x, y)
         if kind is float:
             a, b = float(a), float(b)
+        elif converts and (b if type(a) in NUMBERS else a).dtype.char not in SETTLED:
+            return general(x, y)
         try:
             out = fn(OWNERS[kind].xp, a, b)
         except (ValueError, TypeError, IndexError, AttributeError):
@@ -166,8 +181,12 @@ def _binary(p, general):
                 guards = ()
                 for i in plan.arrays:  # what is no result of ours can change while this node waits
                     if i and (second is None or second.plan is None):
+                        if second is None and 1 in plan.numbers:
+                            b = promoted(b, out)
                         b, guards = protect(y, b, guards)
                     elif not i and (first is None or first.plan is None):
+                        if first is None and 0 in plan.numbers:
+                            a = promoted(a, out)
                         a, guards = protect(x, a, guards)
                 if first is None:
                     first = operand(a)
@@ -196,6 +215,8 @@ def record(p, plan, args, arrays, parents, out, options):
     guards = ()
     for i in plan.arrays:
         if parents[i] is None or parents[i].plan is None:  # no result of ours: it can change while this node waits
+            if parents[i] is None and i in plan.numbers:
+                arrays[i] = promoted(arrays[i], out)
             arrays[i], guards = protect(args[i], arrays[i], guards)
     parents = [operand(a) if parent is None else parent for parent, a in zip(parents, arrays, strict=True)]
     return stamp(Node(), p, plan, parents, (*arrays, out), guards, options)
@@ -222,6 +243,11 @@ def operand(a):
     return a if type(a) in NUMBERS or a.size <= SMALL else (a.shape, a.dtype, ref(a))
 
 
+def promoted(a, out):
+    """Integers beside floats in the dtype of the result, for the rules, which compute with them."""
+    return a.astype(out.dtype) if getattr(a, "dtype", out.dtype).kind in "biu" and hasattr(out, "dtype") else a
+
+
 def protect(argument, array, guards):
     """An array that others can change, made safe to keep: watched if changes are noticed, else copied."""
     if type(argument) in NUMBERS or type(array) is float:
@@ -230,6 +256,11 @@ def protect(argument, array, guards):
         argument._access = KEPT
         return array, (*guards, (argument, argument._version))
     return owner(array).copy(array), guards
+
+
+def numeric(p, args):
+    """Those of the arguments that are quantities, and not indices or conditions."""
+    return args if p.variadic else [a for name, a in zip(p.inputs, args, strict=True) if name in p.vjp]
 
 
 def may_change(arrays, parents):

@@ -15,17 +15,19 @@ class Plan:
         keep: one function (arrays, out, options) -> value for each thing saved.
         links: for each thing saved, the input position it came from, "out", "all" (every input), or None.
         arrays: the positions of the inputs that are saved.
+        numbers: the positions of the inputs that have a rule: quantities, and not indices or conditions.
         vjps: (position, rule, select) where select picks the rule's arguments from (g, *saved); None picks all.
         jvps: the same for forward mode.
         slots: {what a rule asks for: its place in (g, *saved)}.
         fast: picks what is saved from (*inputs, out), where that is all there is to do.
     """
 
-    __slots__ = ("tracked", "keep", "links", "arrays", "vjps", "jvps", "slots", "fast")
+    __slots__ = ("tracked", "keep", "links", "arrays", "numbers", "vjps", "jvps", "slots", "fast")
 
     def __init__(self, primitive, count, mask):
         names = primitive.inputs[:1] * count if primitive.variadic else primitive.inputs
         self.tracked = [i for i in range(count) if mask >> i & 1 and names[i] in primitive.vjp]
+        self.numbers = frozenset(i for i in range(count) if names[i] in primitive.vjp)
         self.keep, self.links, self.slots = [], [], {}
         self.vjps = [self._ready(primitive, primitive.vjp[names[i]], i) for i in self.tracked]
         forward = primitive.jvp if isinstance(primitive.jvp, dict) else primitive.vjp

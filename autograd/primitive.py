@@ -16,6 +16,7 @@ import numpy as np
 from .arguments import whole_options
 from .call import public
 from .call_errors import array_of
+from .dtypes import settling
 from .errors import RuleError, ShapeError
 from .plan import Plan, asked
 from .tensor import Tensor
@@ -46,9 +47,12 @@ class Primitive:
         needs: what must hold of the inputs, in words, for error messages.
         words: for an input whose rule has no readable formula, a description: "{g}, repeated along the summed axes".
         internal: True keeps it from being a function of `chainrule` and a method of Tensor.
+        floats, accumulates: in what dtype it works (dtypes.py).
     """
 
-    def __init__(self, fn, vjp, jvp, symbol, samples, needs, words=None, internal=False):
+    def __init__(
+        self, fn, vjp, jvp, symbol, samples, needs, words=None, internal=False, floats=None, accumulates=False
+    ):
         self.fn, self.vjp, self.jvp, self.symbol, self.samples, self.needs = fn, vjp, jvp, symbol, samples, needs
         self.words, self.internal = words or {}, internal
         self.name = fn.__name__.rstrip("_")
@@ -61,6 +65,8 @@ class Primitive:
         self.options = {p.name: p.default for p in rest if p.kind is p.KEYWORD_ONLY}
         self.whole = whole_options(self.name, rest)
         self.defaults = {k: v for k, v in self.options.items() if v is not inspect.Parameter.empty}
+        self.floats = bool(vjp) and _floating(self.name) if floats is None else floats
+        self.accumulates = accumulates
         self.plans = {}
         self._check()
 
@@ -141,6 +147,12 @@ class Primitive:
         return f"<primitive {self.name}({', '.join([*self.inputs, *self.options])})>"
 
 
+def _floating(name):
+    """Whether NumPy's function of that name gives floating results only."""
+    function = getattr(np, name, None)
+    return isinstance(function, np.ufunc) and not any(form[-1] in "?bhilqBHILQ" for form in function.types)
+
+
 def primitive(
     *,
     vjp: dict[str, Callable[..., Any]],
@@ -150,16 +162,19 @@ def primitive(
     needs: str | None = None,
     words: dict[str, str] | None = None,
     internal: bool = False,
+    floats: bool | None = None,
+    accumulates: bool = False,
 ) -> Callable[[Callable[Concatenate[Any, Arguments], Any]], Callable[Arguments, Tensor]]:
     """Declare an operation in one block; docs/adding-an-op.md shows an example.
 
-    The public function takes the arguments of the declared one without its `xp`.
+    The public function takes the arguments of the declared one without its `xp`. `floats` says that its result is floating
+    by nature (None: as NumPy's function of its name), `accumulates` that it adds up many numbers: dtypes.py.
 
     Raises: RuleError, at once, if the declaration does not hold together.
     """
 
     def declare(fn):
-        p = Primitive(fn, vjp, jvp, symbol, samples, needs, words, internal)
+        p = Primitive(fn, vjp, jvp, symbol, samples, needs, words, internal, floats, accumulates)
         if p.name in REGISTRY and REGISTRY[p.name].module != p.module:
             raise RuleError(f"primitive {p.name}: the name is taken by {REGISTRY[p.name].module}")
         REGISTRY[p.name] = p
@@ -176,15 +191,15 @@ def _as_it_is(value):
 @overload
 def composed(fn: Function) -> Function: ...
 @overload
-def composed(*, numbers: bool) -> Callable[[Function], Function]: ...
-def composed(fn=None, *, numbers=False):
+def composed(*, numbers: bool = ..., floats: bool = ..., accumulates: bool = ...) -> Callable[[Function], Function]: ...
+def composed(fn=None, *, numbers=False, floats=False, accumulates=False):
     """Enter a function made of primitives into the list of public functions.
 
     Its parameters without annotation are arrays: lists become NumPy arrays, and so do single numbers, unless it takes
-    `numbers` as they are.
+    `numbers` as they are. `floats` and `accumulates` as for a primitive.
     """
     if fn is None:
-        return lambda fn: composed(fn, numbers=numbers)
+        return lambda fn: composed(fn, numbers=numbers, floats=floats, accumulates=accumulates)
     name, parameters = fn.__name__.rstrip("_"), inspect.signature(fn).parameters.values()
     kinds = (list, tuple) if numbers else (list, tuple, bool, int, float)
 
@@ -196,11 +211,12 @@ def composed(fn=None, *, numbers=False):
     arrays = {q.name: array for q in parameters if q.annotation is q.empty and q.kind is q.POSITIONAL_OR_KEYWORD}
     prepared = arrays | whole_options(name, parameters)
     in_order = [prepared.get(q.name, _as_it_is) for q in parameters]
+    body = settling(list(arrays), floats, accumulates)(fn) if floats or accumulates else fn
 
     @wraps(fn)
     def call(*args, **kwargs):
         given = [prepare(a) for prepare, a in zip(in_order, args, strict=False)]
-        return fn(*given, *args[len(given) :], **{k: prepared.get(k, _as_it_is)(a) for k, a in kwargs.items()})
+        return body(*given, *args[len(given) :], **{k: prepared.get(k, _as_it_is)(a) for k, a in kwargs.items()})
 
     COMPOSED[name] = call = call if prepared else fn
     return call

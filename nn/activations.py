@@ -16,7 +16,7 @@ from ..autograd.tensor import Tensor
 Activation: TypeAlias = str | Callable[..., Any]  # a name, a module or a function
 
 
-@primitive(internal=True, jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g * 0))
+@primitive(internal=True, floats=True, jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g * 0))
 def step(xp, x):
     """Threshold: 1 where x ≥ 0, else 0.
 
@@ -26,7 +26,7 @@ def step(xp, x):
     return xp.ceil((xp.sign(x) + 1) / 2)
 
 
-@composed(numbers=True)
+@composed(numbers=True, floats=True)
 def leaky_relu(x, slope: float = 0.01) -> Tensor:
     """x where x > 0, else slope · x.
 
@@ -36,7 +36,7 @@ def leaky_relu(x, slope: float = 0.01) -> Tensor:
     return where(x > 0, x, slope * x)
 
 
-@composed(numbers=True)
+@composed(numbers=True, floats=True)
 def elu(x, alpha: float = 1.0) -> Tensor:
     """x where x > 0, else alpha · (eˣ - 1).
 
@@ -46,7 +46,7 @@ def elu(x, alpha: float = 1.0) -> Tensor:
     return where(x > 0, x, alpha * expm1(where(x > 0, 0, x)))
 
 
-@composed(numbers=True)
+@composed(numbers=True, floats=True)
 def gelu(x) -> Tensor:
     """Gaussian error linear unit x · Φ(x), with the exact distribution function Φ.
 
@@ -55,7 +55,7 @@ def gelu(x) -> Tensor:
     return multiply(0.5 * x, 1 + erf(x * 0.5**0.5))
 
 
-@composed(numbers=True)
+@composed(numbers=True, floats=True)
 def silu(x) -> Tensor:
     """Sigmoid linear unit x · sigmoid(x), also known as swish.
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.arguments import choose, fraction
+from ..autograd.dtypes import floating, unsettled
 from ..autograd.errors import ArgumentError, DtypeError, ShapeError
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.elementwise import absolute, clip, exp, log, maximum, softplus, square, where
@@ -30,7 +31,8 @@ def _pair(name, prediction, target):
     prediction, target = (
         x if isinstance(x, (int, float)) or owner_or_none(raw(x)) else asarray(x) for x in (prediction, target)
     )
-    shapes = tuple(np.shape(raw(prediction))), tuple(np.shape(raw(target)))
+    a, b = raw(prediction), raw(target)
+    shapes = np.shape(a), np.shape(b)
     if shapes[0] != shapes[1]:
         advice = f"; reshape one, e.g. target.reshape{shapes[0]}" if prod(shapes[0]) == prod(shapes[1]) else ""
         raise ShapeError(
@@ -38,7 +40,7 @@ def _pair(name, prediction, target):
         )
     if 0 in shapes[0]:
         raise ShapeError(f"{name}: the batch is empty, shape {shapes[0]}")
-    return prediction, target
+    return floating(prediction, target) if unsettled(a) or unsettled(b) else (prediction, target)
 
 
 def _reduced(values, reduction):
@@ -97,6 +99,7 @@ def _variance(p):
 @primitive(
     internal=True,
     jvp=ELEMENTWISE,
+    floats=True,
     samples=(unit, reals),
     vjp=dict(p=lambda g, p, y: g * (p - y) / _variance(p), y=lambda g, p: g * (_bounded_log(1 - p) - _bounded_log(p))),
 )
@@ -247,6 +250,8 @@ def _softmax_less_truth(logits, index, out):
     jvp=dict(logits=lambda t, logits, index, out: sum_(t * _softmax_less_truth(logits, index, out), axis=-1)),
     samples=[on((5, 3), (5,), domain=(reals, indices)), on((2, 5, 3), (2, 5), domain=(reals, indices))],
     needs="logits (…, K) and class indices (…)",
+    floats=True,
+    accumulates=True,
     vjp=dict(logits=lambda g, logits, index, out: g[..., None] * _softmax_less_truth(logits, index, out)),
     words=dict(logits="{g} · (softmax({logits}) − one_hot({index}))"),
 )
@@ -288,6 +293,8 @@ def _surprise(logits, target):
     ),
     samples=[on((5, 3), (5, 3), domain=(reals, unit)), on((2, 5, 3), (2, 5, 3), domain=(reals, unit))],
     needs="logits and probabilities (…, K)",
+    floats=True,
+    accumulates=True,
     vjp=dict(
         logits=lambda g, logits, target: g[..., None] * _less_truth(logits, target),
         target=lambda g, logits, target: g[..., None] * _surprise(logits, target),

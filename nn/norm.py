@@ -10,6 +10,7 @@ from ..autograd.errors import ShapeError
 from ..autograd.ops.creation import asarray, ones, ones_like, zeros, zeros_like
 from ..autograd.ops.elementwise import sqrt, square
 from ..autograd.ops.reduce import mean
+from ..autograd.ops.sums import rows
 from ..autograd.primitive import primitive
 from ..autograd.samples import on
 from ..autograd.tensor import Tensor, raw
@@ -45,8 +46,8 @@ def _fast_mean(x, weight, over):
     """Mean of x · weight over the examples, shape (n,), or over the features, shape (…, 1)."""
     if over == "features":
         return x @ weight[:, None] / weight.size
-    rows = x.reshape(-1, x.shape[-1])
-    return owner(x).xp.ones(len(rows), weight.dtype) @ rows * weight / len(rows)
+    flat = x.reshape(-1, x.shape[-1]).astype(weight.dtype, copy=False)
+    return rows(flat) * weight / len(flat)
 
 
 def moments(x, over):
@@ -84,10 +85,10 @@ def _to_weight(g, x, over, eps, known):
         return g * _standard(x, over, eps)[0]
     centred, inverse = _centred(x, over, eps, known)
     centred *= g
-    rows = centred.reshape(-1, x.shape[-1])
     if over == "features":
-        return inverse.reshape(-1) @ rows
-    return owner(x).xp.ones(len(rows), rows.dtype) @ rows * inverse
+        centred *= inverse
+        return rows(centred.reshape(-1, x.shape[-1]))
+    return rows(centred.reshape(-1, x.shape[-1])) * inverse
 
 
 @primitive(
@@ -97,6 +98,7 @@ def _to_weight(g, x, over, eps, known):
         weight=lambda t, x, over, eps: t * _standard(x, over, eps)[0],
         bias=lambda t: t,
     ),
+    floats=True,
     samples=[
         on((5, 3), (3,), (3,), over="examples"),
         on((2, 3, 2), (2,), (2,), over="examples", eps=0.1),

@@ -6,19 +6,19 @@ import numpy as np
 
 from ...backends import default, get, owner
 from ..arguments import whole_number
+from ..dtypes import DEFAULT
 from ..errors import ArgumentError, DtypeError, GraphError
 from ..primitive import composed
 from ..tensor import SHARED, Tensor, convert, masked, owner_or_none, raw
 from ..typing import ArrayLike, DType, Shape
 
 _FLOATS = ("float16", "float32", "float64")
-_default_dtype = [np.dtype("float32")]
 
 
 @composed
 def default_dtype() -> np.dtype:
     """The dtype of floating data that does not bring its own: float32 until set_default_dtype changes it."""
-    return _default_dtype[0]
+    return DEFAULT[0]
 
 
 @composed
@@ -30,7 +30,7 @@ def set_default_dtype(dtype: DType) -> None:
     name = getattr(dtype, "__name__", str(dtype))
     if name not in _FLOATS:
         raise DtypeError(f"set_default_dtype: choose one of {', '.join(_FLOATS)}, not {name}")
-    _default_dtype[0] = np.dtype(name)
+    DEFAULT[0] = np.dtype(name)
 
 
 def dtype_of(dtype):

@@ -487,7 +487,7 @@ def smoothed(part, g, x, out, spread=lambda a: a):
 # ---- activation functions with a rule of their own
 
 
-@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: g * (out > 0)))
+@primitive(floats=True, jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: g * (out > 0)))
 def relu(xp, x):
     """Rectified linear unit max(x, 0).
 
@@ -496,14 +496,14 @@ def relu(xp, x):
     return xp.maximum(x, 0)
 
 
-@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: g * out * (1 - out)))
+@primitive(floats=True, jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: g * out * (1 - out)))
 def sigmoid(xp, x):
     """Logistic function 1 / (1 + e⁻ˣ), without overflow at either end."""
     e = xp.exp(-xp.absolute(x))
     return xp.where(x >= 0, 1.0, e) / (1 + e)
 
 
-@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: -g * expm1(-out)))
+@primitive(floats=True, jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: -g * expm1(-out)))
 def softplus(xp, x):
     """Smooth ramp log(1 + eˣ), without overflow.
 
@@ -512,7 +512,7 @@ def softplus(xp, x):
     return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.absolute(x)))
 
 
-@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * (2 / pi**0.5) * exp(-(x * x))))
+@primitive(floats=True, jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * (2 / pi**0.5) * exp(-(x * x))))
 def erf(xp, x):
     """Error function 2/√π ∫₀ˣ exp(-t²) dt, to within a few units in the last place.
 

@@ -15,6 +15,7 @@ from ..typing import ArrayLike, DType, Shape
 from .creation import default_dtype
 from .reduce import max_, min_
 from .shape import place, reshape
+from .sums import SHORT
 
 
 def _prepared(xp, index):
@@ -71,16 +72,24 @@ def getitem(xp, x, *, index: Any):
         on((4,), index=1, shape=(3, 4)),
     ],
     vjp=dict(x=lambda g, index: getitem(g, index=index)),
+    accumulates=True,
     words=dict(x="{g} at the index"),
 )
 def scatter_add(xp, x, *, index: Any, shape: Shape):
     """An array of zeros of `shape` with x added at `index`: the transpose of getitem."""
     index = _prepared(xp, index)
-    out = xp.zeros(shape, dtype=x.dtype)
     if _is_basic(index):
+        out = xp.zeros(shape, dtype=x.dtype)
         out[index] = x
-    else:
-        xp.add.at(out, index, x)
+        return out
+    if x.dtype.char == "f" and x.size > SHORT:  # one by one: only more digits help
+        return _scattered(xp, x.astype(xp.float64), index, shape).astype(x.dtype)
+    return _scattered(xp, x, index, shape)
+
+
+def _scattered(xp, x, index, shape):
+    out = xp.zeros(shape, dtype=x.dtype)
+    xp.add.at(out, index, x)
     return out
 
 

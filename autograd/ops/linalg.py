@@ -11,6 +11,9 @@ from ..tensor import Tensor
 from ..typing import Counts
 from .reduce import sum_
 from .shape import broadcast_to, expand_dims, place, reshape, transpose
+from .sums import SHORT, total
+
+LONG = 1024  # so many products may be added one by one
 
 
 def _matmul_x(g, y, x_shape):
@@ -25,7 +28,7 @@ def _matmul_x(g, y, x_shape):
 
 def _matmul_y(g, x, y_shape):
     if x.ndim == 2 == len(y_shape):
-        return x.T @ g
+        return x.T @ g if len(x) <= LONG else matmul(x.T, g)
     if x.ndim == 1 and len(y_shape) == 1:
         return g * x
     if x.ndim == 1:  # (n,) @ (…, n, m)
@@ -42,6 +45,7 @@ def _matmul_y(g, x, y_shape):
              on((5, 2, 3), (3,)), on((4, 1, 2, 3), (5, 3, 2))],
     needs="the last axis of x as long as the last but one of y (or its only one)",
     vjp=dict(x=_matmul_x, y=_matmul_y),
+    accumulates=True,
 )  # fmt: skip
 def matmul(xp, x, y):
     """Matrix product x @ y; vectors on either side and broadcast batches of matrices as in NumPy.
@@ -53,7 +57,20 @@ def matmul(xp, x, y):
         >>> (cr.eye(2) @ cr.tensor([3.0, 4.0])).tolist()
         [3.0, 4.0]
     """
-    return xp.matmul(x, y)
+    return _long_product(xp, x, y) if x.shape[-1:] > (LONG,) else xp.matmul(x, y)
+
+
+def _long_product(xp, x, y):
+    """x @ y; where float32 has few results of many products, which BLAS adds one by one, they are added block by block."""
+    n = x.shape[-1]
+    few = y.ndim < 3 and len(y) == n and 1 in (x.size // n, y.size // n)
+    if not few or x.dtype.char != "f":
+        return xp.matmul(x, y)
+    rows, columns, whole = x.reshape(-1, n), y.reshape(n, -1), n - n % LONG
+    blocks = rows[:, :whole].reshape(len(rows), -1, LONG).swapaxes(0, 1) @ columns[:whole].reshape(
+        -1, LONG, columns.shape[1]
+    )
+    return (total(blocks, 0) + rows[:, whole:] @ columns[whole:]).reshape(x.shape[:-1] + y.shape[1:])
 
 
 def _rows(x):
@@ -69,10 +86,11 @@ def _rows(x):
     needs="x (…, n), weight (n, m), bias (m,)",
     vjp=dict(
         x=lambda g, weight: g @ weight.T,
-        weight=lambda g, x: x.T @ g if x.ndim == 2 else _rows(x).T @ _rows(g),
+        weight=lambda g, x: x.T @ g if x.ndim == 2 and len(x) <= LONG else matmul(_rows(x).T, _rows(g)),
         bias=lambda g: g,
     ),
     words=dict(bias="{g}, summed over the batch"),
+    accumulates=True,
 )
 def affine(xp, x, weight, bias):
     """The affine map x W + b of a layer, in one pass: the same as `x @ weight + bias`, with one array less.
@@ -82,7 +100,7 @@ def affine(xp, x, weight, bias):
     """
     if weight.ndim != 2 or bias.shape != weight.shape[1:]:
         raise ShapeError(f"affine: needs weight (n, m) and bias (m,); given {weight.shape} and {bias.shape}")
-    out = xp.matmul(x, weight)
+    out = xp.matmul(x, weight) if len(weight) <= LONG else _long_product(xp, x, weight)
     if out.dtype != bias.dtype:
         return out + bias
     out += bias
@@ -118,6 +136,7 @@ def _einsum_push(t, operands, position, subscripts):
 
 @primitive(
     symbol="einsum",
+    accumulates=True,
     jvp=dict(operands=_einsum_push),
     samples=[on((2, 3), (3, 4), subscripts="ij,jk->ik"), on((2, 3), subscripts="ij->j"), on((3,), (3,), subscripts="i,i->"),
              on((2, 3), (3, 2), (2,), subscripts="ij,jk,k->i"), on((2, 3), (4,), subscripts="ij,k->kj")],
@@ -126,6 +145,9 @@ def _einsum_push(t, operands, position, subscripts):
 )  # fmt: skip
 def einsum_(xp, *operands, subscripts: str):
     """einsum in normal form: an explicit output, no ellipsis, no letter twice in one group."""
+    if len(operands) and operands[0].dtype.char == "f" and sum(a.size for a in operands) > SHORT:
+        operands = [a.astype(xp.float64) for a in operands]  # it adds one by one: only more digits help
+        return xp.einsum(subscripts, *operands).astype(xp.float32)
     return xp.einsum(subscripts, *operands)
 
 

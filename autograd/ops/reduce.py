@@ -7,6 +7,7 @@ from math import inf
 import numpy as np
 
 from ...backends import owner
+from ..dtypes import wide
 from ..errors import ArgumentError
 from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
@@ -15,6 +16,7 @@ from ..typing import Axis
 from .compare import isfinite, logical_or
 from .elementwise import absolute, exp, power, sign, smoothed, square, where
 from .shape import astype, broadcast_to, concatenate, elements, flip, place, reshape, squeeze, transpose
+from .sums import SHORT, total
 
 _AXES = [on((3, 4)), on((3, 4), axis=1), on((2, 3, 4), axis=(0, -1)), on((3, 4), axis=0, keepdims=True), on(())]
 _ORDERED = [on(*case.shapes, domain=distinct, **case.options) for case in _AXES]
@@ -43,7 +45,7 @@ def sum_(xp, x, *, axis: Axis = None, keepdims: bool = False):
         >>> cr.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(0).tolist()
         [4.0, 6.0]
     """
-    return x.sum(axis=axis, keepdims=keepdims)
+    return total(x, axis, keepdims)
 
 
 def _spread_mean(g, x_shape, axis, keepdims):
@@ -55,19 +57,19 @@ def _spread_mean(g, x_shape, axis, keepdims):
     samples=_AXES,
     needs="axes that exist",
     vjp=dict(x=_spread_mean),
+    floats=True,
+    accumulates=True,
     words=dict(x="{g} / n, repeated along the n averaged elements"),
 )
 def mean(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """Arithmetic mean along `axis`."""
-    if x.dtype.kind != "f" or x.dtype.itemsize < 4:  # NumPy's care: integers become floats, float16 sums in float32
-        return xp.mean(x, axis=axis, keepdims=keepdims)
     with np.errstate(over="ignore"):
-        out = x.sum(axis=axis, keepdims=keepdims)
+        out = total(x, axis, keepdims)
     n = elements(x.shape, axis)
     if not n or not owner(x).overflowed(out):
         return out / n
     factor = scale(x, axis)
-    return (x * factor).sum(axis=axis, keepdims=keepdims) / n / reduced(factor, axis, keepdims)
+    return total(x * factor, axis, keepdims) / n / reduced(factor, axis, keepdims)
 
 
 def scale(x, axis, exponents=1):
@@ -88,7 +90,7 @@ def reduced(a, axis, keepdims):
 
 def _winners(x, out, axis, keepdims, dtype):
     """Weights that share 1 evenly among the elements that equal the extreme value (or are nan, if it is)."""
-    hits = astype(logical_or(x == kept(out, x.shape, axis, keepdims), x != x), dtype=dtype)
+    hits = astype(logical_or(x == kept(out, x.shape, axis, keepdims), x != x), dtype=wide(dtype))
     return hits / sum_(hits, axis=axis, keepdims=True)
 
 
@@ -130,7 +132,7 @@ def min_(xp, x, *, axis: Axis = None, keepdims: bool = False):
     return xp.min(x, axis=axis, keepdims=keepdims)
 
 
-@composed
+@composed(accumulates=True)
 def prod(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Product along `axis`.
 
@@ -162,6 +164,8 @@ def _along(g, x, out, axis, keepdims):
     ),
     samples=[on((3, 4)), on((3, 4), axis=1), on((2, 3, 4), axis=(0, -1), keepdims=True)],
     needs="axes that exist",
+    floats=True,
+    accumulates=True,
     vjp=dict(x=_along),
     words=dict(x="{g} · {x} / ‖{x}‖"),
 )
@@ -172,15 +176,13 @@ def norm2(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """
     if type(x) is float:
         return abs(x)
-    if x.dtype == "float16":
-        return norm2(x.astype("float32"), axis=axis, keepdims=keepdims).astype("float16")
     with np.errstate(over="ignore"):
-        squares = xp.sum(x * x, axis=axis, keepdims=keepdims)
-    if x.dtype.kind != "f" or not elements(x.shape, axis) or owner(x).fits(squares):
+        squares = total(x * x, axis, keepdims)
+    if not elements(x.shape, axis) or owner(x).fits(squares):
         return xp.sqrt(squares)
     factor = scale(x, axis)
     x = x * factor
-    return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims)) / reduced(factor, axis, keepdims)
+    return xp.sqrt(total(x * x, axis, keepdims)) / reduced(factor, axis, keepdims)
 
 
 def _direction(x, out, axis, keepdims):
@@ -215,6 +217,8 @@ def _order_slope(x, order, axis):
         on((2, 3, 4), order=4.0, axis=(0, -1), keepdims=True),
     ],
     needs="axes that exist",
+    floats=True,
+    accumulates=True,
     vjp=dict(x=lambda g, x, order, axis, keepdims: kept(g, x.shape, axis, keepdims) * _order_slope(x, order, axis)),
     words=dict(x="{g} · sign({x}) · (|{x}| / ‖{x}‖)^(order − 1)"),
 )
@@ -228,7 +232,7 @@ def norm_of_order(xp, x, *, order: float, axis: Axis = None, keepdims: bool = Fa
     return reduced(xp.power(total, 1 / order) * top, axis, keepdims)
 
 
-@composed
+@composed(floats=True, accumulates=True)
 def norm(x, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Vector norm (Σ |x|ᵒʳᵈ)^(1/ord) along `axis` (None: of all elements); ord = 1, 2, any p ≥ 1, or inf.
 
@@ -246,11 +250,9 @@ def norm(x, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) ->
     return norm_of_order(x, order=ord, axis=axis, keepdims=keepdims)
 
 
-@composed
+@composed(floats=True, accumulates=True)
 def var(x, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
     """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof, or 0 if ddof is above n."""
-    if _halves(x):
-        return astype(var(astype(x, dtype="float32"), axis, ddof, keepdims), dtype="float16")
     centred = x - mean(x, axis=axis, keepdims=True)
     n = max(elements(x.shape, axis) - ddof, 0)
     with np.errstate(over="ignore"):
@@ -260,14 +262,12 @@ def var(x, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor
     return sum_(square(centred / n**0.5), axis=axis, keepdims=keepdims)
 
 
-@composed
+@composed(floats=True, accumulates=True)
 def std(x, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
     """Standard deviation along `axis`, the root of the variance.
 
     Gradient: 0 where all elements are equal, a kink.
     """
-    if _halves(x):
-        return astype(std(astype(x, dtype="float32"), axis, ddof, keepdims), dtype="float16")
     result = _root_mean_square(x, axis, ddof, keepdims)
     if not elements(x.shape, axis) or owner(raw(result)).fits(raw(result)):
         return result
@@ -282,10 +282,6 @@ def _root_mean_square(x, axis, ddof, keepdims):
     return norm2(centred, axis=axis, keepdims=keepdims) / n**0.5
 
 
-def _halves(x):
-    return getattr(x, "dtype", None) == "float16"
-
-
 def _cumsum_back(g, axis, x_shape):
     if axis is None:
         return reshape(flip(cumsum(flip(g))), shape=x_shape)
@@ -297,9 +293,12 @@ def _cumsum_back(g, axis, x_shape):
     samples=[on((3, 4), axis=1), on((3, 4)), on((2, 3, 2), axis=-2)],
     vjp=dict(x=_cumsum_back),
     words=dict(x="{g} summed from each element to the end"),
+    accumulates=True,
 )
 def cumsum(xp, x, *, axis: int | None = None):
     """Running sum along `axis` (None: of the flattened array)."""
+    if x.dtype.char == "f" and x.size > SHORT:  # one by one: only more digits help
+        return xp.cumsum(x, axis=axis, dtype=xp.float64).astype(x.dtype)
     return xp.cumsum(x, axis=axis)
 
 
@@ -343,23 +342,25 @@ def _shares(x, axis):
     needs="at least one element along axes that exist",
     vjp=dict(x=lambda g, x, axis, keepdims: kept(g, x.shape, axis, keepdims) * _shares(x, axis)),
     words=dict(x="{g} · softmax({x})"),
+    floats=True,
+    accumulates=True,
 )
 def logsumexp(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """log Σ eˣ along `axis`, without overflow."""
     top = xp.max(x, axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0)
-    out = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
+    out = xp.log(total(xp.exp(x - top), axis, True)) + top
     return out if keepdims else xp.squeeze(out, axis=tuple(range(x.ndim)) if axis is None else axis)
 
 
-@composed
+@composed(floats=True, accumulates=True)
 def log_softmax(x, axis: Axis = -1) -> Tensor:
     """Logarithm of softmax, x - log Σ eˣ, without overflow or log 0."""
     shifted = x - max_(raw(x), axis=axis, keepdims=True)  # changes nothing but rounding, so no gradient flows there
     return shifted - logsumexp(shifted, axis=axis, keepdims=True)
 
 
-@composed
+@composed(floats=True, accumulates=True)
 def softmax(x, axis: Axis = -1) -> Tensor:
     """Softmax eˣ / Σ eˣ: positive numbers that add up to 1 along `axis`.
 

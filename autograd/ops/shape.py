@@ -15,6 +15,7 @@ from ..samples import on
 from ..tensor import Tensor
 from ..typing import Axis, Counts, DType, Shape
 from .creation import asarray
+from .sums import SHORT, total
 
 
 @primitive(
@@ -89,9 +90,9 @@ def summed(x, shape):
     """The array x summed to `shape`; backward calls it directly, for it does so for every bias."""
     extra = x.ndim - len(shape)
     if extra == 1 and x.shape[1:] == shape:
-        return x.sum(axis=0)
+        return x.sum(axis=0) if x.size <= SHORT and x.itemsize > 2 else total(x, 0)
     axes = tuple(i for i, n in enumerate(x.shape) if i < extra or shape[i - extra] == 1 != n)
-    return x.sum(axis=axes).reshape(shape)
+    return total(x, axes).reshape(shape)
 
 
 @primitive(
