@@ -14,6 +14,7 @@ from .shape import broadcast_to, expand_dims, place, reshape, transpose
 from .sums import SHORT, total
 
 LONG = 1024  # so many products may be added one by one
+FEW = 64  # of fewer results, BLAS adds all products one by one, too
 
 
 def _matmul_x(g, y, x_shape):
@@ -63,8 +64,10 @@ def matmul(xp, x, y):
 def _long_product(xp, x, y):
     """x @ y; where float32 has few results of many products, which BLAS adds one by one, they are added block by block."""
     n = x.shape[-1]
-    few = y.ndim < 3 and len(y) == n and 1 in (x.size // n, y.size // n)
-    if not few or x.dtype.char != "f":
+    if x.dtype.char == "f":  # NumPy adds one by one where BLAS cannot read the layout
+        x, y = (a if a.flags.c_contiguous or a.flags.f_contiguous else xp.ascontiguousarray(a) for a in (x, y))
+    few = min(x.size, y.size) == n or x.size * y.size <= FEW * n * n
+    if not few or y.ndim > 2 or len(y) != n or x.dtype.char != "f":
         return xp.matmul(x, y)
     rows, columns, whole = x.reshape(-1, n), y.reshape(n, -1), n - n % LONG
     blocks = rows[:, :whole].reshape(len(rows), -1, LONG).swapaxes(0, 1) @ columns[:whole].reshape(
