@@ -245,7 +245,7 @@ def operand(a):
 
 def promoted(a, out):
     """Integers beside floats in the dtype of the result, for the rules, which compute with them."""
-    return a.astype(out.dtype) if getattr(a, "dtype", out.dtype).kind in "biu" and hasattr(out, "dtype") else a
+    return a.astype(out.dtype) if hasattr(a, "dtype") and a.dtype.kind in "biu" else a
 
 
 def protect(argument, array, guards):

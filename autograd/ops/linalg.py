@@ -62,17 +62,16 @@ def matmul(xp, x, y):
 
 
 def _long_product(xp, x, y):
-    """x @ y; where float32 has few results of many products, which BLAS adds one by one, they are added block by block."""
+    """x @ y over a long axis, in float32 block by block where NumPy or BLAS would add all products one by one."""
     n = x.shape[-1]
-    if x.dtype.char == "f":  # NumPy adds one by one where BLAS cannot read the layout
-        x, y = (a if a.flags.c_contiguous or a.flags.f_contiguous else xp.ascontiguousarray(a) for a in (x, y))
-    few = min(x.size, y.size) == n or x.size * y.size <= FEW * n * n
-    if not few or y.ndim > 2 or len(y) != n or x.dtype.char != "f":
+    if x.dtype.char != "f" or y.ndim > 2 or len(y) != n:
+        return xp.matmul(x, y)
+    x, y = (a if a.flags.c_contiguous or a.flags.f_contiguous else xp.ascontiguousarray(a) for a in (x, y))
+    if min(x.size, y.size) > n and x.size * y.size > FEW * n * n:
         return xp.matmul(x, y)
     rows, columns, whole = x.reshape(-1, n), y.reshape(n, -1), n - n % LONG
-    blocks = rows[:, :whole].reshape(len(rows), -1, LONG).swapaxes(0, 1) @ columns[:whole].reshape(
-        -1, LONG, columns.shape[1]
-    )
+    left = rows[:, :whole].reshape(len(rows), -1, LONG).swapaxes(0, 1)
+    blocks = left @ columns[:whole].reshape(-1, LONG, columns.shape[1])
     return (total(blocks, 0) + rows[:, whole:] @ columns[whole:]).reshape(x.shape[:-1] + y.shape[1:])
 
 
