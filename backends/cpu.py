@@ -9,9 +9,8 @@ from .base import Backend
 
 _SCALARS = tuple({np.dtype(code).type for code in np.typecodes["All"] if code not in "OSUVMm"})
 
-_LEAST: dict[np.dtype, float] = defaultdict(
-    int
-)  # above it, the digits that terms near 0 lose do not matter to a sum of squares
+# above it, the digits that terms near 0 lose do not matter to a sum of squares
+_LEAST: dict[np.dtype, float] = defaultdict(int)
 _LEAST |= {np.dtype(f): float(np.finfo(f).tiny / np.finfo(f).eps) for f in (np.float16, np.float32, np.float64)}
 
 # The C library of Linux gives memory of 128 kB and more back at once, and every new array pays for its pages again: more

@@ -72,7 +72,9 @@ else:
         raise _no_such(__name__, name, __all__)
 
     def __dir__():
-        return [*__all__, "plot", "sklearn", "__version__"]
+        from importlib.util import find_spec  # help() reads every name, and sklearn cannot be read where it is missing
+
+        return [*__all__, "plot", *(["sklearn"] if find_spec("sklearn") else []), "__version__"]
 
 
 __version__ = "0.1.0"

@@ -254,7 +254,12 @@ def test_the_public_names_are_those_that_are_there():
 def test_dir_names_what_is_public_and_nothing_else():
     import chainrule as cr
 
-    assert {*dir(cr)} == {*cr.__all__, "plot", "sklearn", "__version__"}
+    assert {*dir(cr)} - {"sklearn"} == {*cr.__all__, "plot", "__version__"}
+
+
+def test_dir_names_nothing_that_cannot_be_read_without_scikit_learn():
+    code = "import sys; sys.modules['sklearn'] = None; import chainrule as cr; [getattr(cr, name) for name in dir(cr)]"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 
 def test_what_only_the_engine_uses_is_no_function_and_no_method():
