@@ -1,4 +1,4 @@
-"""gradcheck: compare the gradients of a function with central differences, for tests and for users."""
+"""gradcheck: compare the derivatives of a function or module with differences along random directions, for tests and users."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from ..backends import owner
+from . import random
 from .errors import ArgumentError, GradcheckError
 from .ops.creation import asarray
-from .tensor import Tensor, Value, raw
+from .tensor import Tensor, Value
 from .transforms import grad, jvp
+
+STEP = 1e-5  # relative to an element, or to 1 where it is smaller
+DIRECTIONS = 2  # along which each input is moved; a mistake that cancels along both is very unlikely
 
 
 def gradcheck(
@@ -18,46 +23,73 @@ def gradcheck(
 ) -> bool:
     """Check that f's derivatives are right at `inputs`: reverse mode, forward mode, and second order.
 
-    Everything runs in float64. Each input element is moved by a small step to either side; the slopes must agree with
-    reverse mode to |difference| ≤ atol + rtol · size, where size is the largest slope. Forward mode must then agree with
-    reverse mode, and for order=2 the same is asked of the gradient as a function.
+    Everything runs in float64. Each input is moved a little along random directions, to either side; the slope of f must
+    agree with what forward and reverse mode say to |difference| ≤ atol + rtol · size, where size is that of the slope.
+    For order=2 the same is asked of the gradient as a function. So the cost depends on how many inputs there are, not on
+    how large they are; only where a check fails, the element that is wrong is searched for.
+
+    f may be a Module: its parameters are checked too. Integer arrays are passed on as they are. Random numbers that f
+    draws are the same at every call.
 
     Shape: f takes the inputs as Tensors and returns a Tensor of any shape. Keep inputs away from kinks.
-    Raises: GradcheckError that says which derivative of which input element is off, and by how much.
+    Raises: GradcheckError that says which derivative of which element is off, and by how much, or that f has a kink there.
     Example:
         >>> import chainrule as cr
         >>> cr.gradcheck(lambda x, y: cr.sin(x) * y, [0.3, 0.5], [1.0, 2.0])
         True
+        >>> cr.gradcheck(cr.nn.Linear(3, 2), [[0.1, 0.2, 0.3]])
+        True
     """
     if order not in (1, 2):
         raise ArgumentError(f"gradcheck: order must be 1 or 2, not {order!r}")
-    inputs = tuple(_double(x) for x in inputs)
+    f, names, xs = _as_a_function(f, inputs)
     rng = np.random.default_rng(seed)
-    weights = {}
-
-    def weighted(key, y):
-        """Σ y · w with fixed random w: makes one number of f without hiding any element."""
-        if key not in weights:
-            weights[key] = rng.uniform(0.5, 1.5, y.shape)
-        return y * float(weights[key]) if y.device == "scalar" else (y * asarray(weights[key]).to(y.device)).sum()
-
-    def first(*xs):
-        return weighted("out", f(*xs))
-
-    every = tuple(range(len(inputs)))
-    gradient = grad(first, every)
-    _compare("reverse mode", gradient(*inputs), _differences(first, inputs), rtol, atol)
-    tangents = tuple(_like(x, rng.uniform(0.5, 1.5, x.shape)) for x in inputs)
-    forward = jvp(first, inputs, tangents)[1].item()
-    reverse = sum(float((g.numpy() * t.numpy()).sum()) for g, t in zip(gradient(*inputs), tangents, strict=True))
-    _compare("forward mode", [forward], [np.asarray(reverse)], rtol, atol)
+    output = f(*xs)
+    if not isinstance(output, Tensor):
+        raise ArgumentError(f"gradcheck: f must return a Tensor, it returned {type(output).__name__}")
+    every = tuple(range(len(xs)))
+    first = _Check(lambda *xs: [f(*xs)], [output], names, rtol, atol, rng)
+    first.run(("reverse mode", "forward mode"), xs)
     if order == 2:
-
-        def second(*xs):
-            return sum(weighted(i, g) for i, g in enumerate(gradient(*xs)))
-
-        _compare("second order", grad(second, every)(*inputs), _differences(second, inputs), rtol * 10, atol * 10)
+        gradient = grad(first.number, every)
+        second = _Check(gradient, xs, names, rtol * 10, atol * 10, rng)
+        second.run(("second order", "second order (forward over reverse)"), xs)
     return True
+
+
+def _as_a_function(f, inputs):
+    """(function, what its arguments are called, their values as float64): a module's parameters become arguments, too."""
+    given = [asarray(x) if isinstance(x, np.ndarray) else x for x in inputs]
+    real = [i for i, x in enumerate(given) if not isinstance(x, Tensor) or np.dtype(x.dtype).kind == "f"]
+    tensors = dict(f.named_tensors()) if hasattr(f, "named_tensors") else {}
+    parameters = {name: p for name, p in f.named_parameters() if p.requires_grad} if tensors else {}
+    names = [f"input {i}" for i in real] + [f"parameter {name}" for name in parameters]
+    if not names:
+        raise ArgumentError(
+            "gradcheck: nothing is differentiable here; give floats (integer arrays are passed on as they are)"
+        )
+    xs = [_double(x) for x in [*(given[i] for i in real), *parameters.values()]]
+    state = random.get_state()
+
+    def call(*xs):
+        arguments = list(given)
+        for i, x in zip(real, xs, strict=False):
+            arguments[i] = x
+        after = random.get_state()
+        before = [(t, t._data, t._node, t._version, t._access) for t in tensors.values()]
+        random.set_state(state)
+        try:
+            for t, data, *_ in before:  # what the call changes in place, such as running statistics, is a copy
+                t._data = owner(data).copy(data)
+            for p, x in zip(parameters.values(), xs[len(real) :], strict=True):
+                p._data, p._node = x._data, x._node
+            return f(*arguments)
+        finally:
+            for t, *was in before:
+                t._data, t._node, t._version, t._access = was
+            random.set_state(after)
+
+    return call, names, xs
 
 
 def _double(x):
@@ -70,32 +102,96 @@ def _like(x, values):
     return Value(float(values)) if isinstance(x, Value) else asarray(values).to(x.device)
 
 
-def _differences(f, inputs):
-    """Central differences of the number f(*inputs) by every element of every input, as NumPy arrays."""
-    slopes = []
-    for i, x in enumerate(inputs):
-        values = x.numpy()
-        slope = np.zeros(values.shape)
-        for at in np.ndindex(values.shape):
-            step = 1e-6 * max(1.0, abs(values[at])) * 10
-            ends = []
-            for moved in (values[at] + step, values[at] - step):
-                shifted = values.copy()
-                shifted[at] = moved
-                ends.append(f(*inputs[:i], _like(x, shifted), *inputs[i + 1 :]).item())
-            slope[at] = (ends[0] - ends[1]) / (2 * step)
-        slopes.append(slope)
-    return slopes
+class _Check:
+    """The derivatives of Σ w · outputs(*xs) with fixed random w, which makes one number without hiding any element."""
 
+    def __init__(self, outputs, like, names, rtol, atol, rng):
+        self.outputs, self.names, self.rtol, self.atol, self.rng = outputs, names, rtol, atol, rng
+        self.weights = [rng.uniform(0.5, 1.5, y.shape) if y.size > 1 else np.ones(y.shape) for y in like]
 
-def _compare(what, given, expected, rtol, atol):
-    for i, (a, b) in enumerate(zip(given, expected, strict=True)):
-        a = a.numpy() if isinstance(a, Tensor) else np.asarray(raw(a))
-        size = np.abs(b).max(initial=0.0)
-        wrong = ~(np.abs(a - b) <= atol + rtol * size)
-        if wrong.any():
-            at = tuple(int(k) for k in np.argwhere(wrong)[0])
+    def number(self, *xs):
+        parts = [y * _like(y, w) for y, w in zip(self.outputs(*xs), self.weights, strict=True)]
+        return sum(part if isinstance(part, Value) else part.sum() for part in parts)
+
+    def run(self, modes, xs):
+        """Along random directions of each input: what reverse and forward mode say, beside differences."""
+        gradients = [g.numpy() for g in grad(self.number, tuple(range(len(xs))))(*xs)]
+        probes = []
+        for i, (x, g) in enumerate(zip(xs, gradients, strict=True)):
+            for _ in range(DIRECTIONS):
+                sizes = self.rng.uniform(0.5, 1.5, x.shape) * self.rng.choice([-1.0, 1.0], x.shape)
+                v = sizes * np.maximum(1.0, np.abs(x.numpy()))
+                slope = self.slope(xs, i, v)
+                probes.append((i, v, slope, self.atol + self.rtol * max(abs(slope), np.linalg.norm(g * v))))
+        claims = (lambda i, v: float((gradients[i] * v).sum())), (lambda i, v: self.push(xs, i, v))
+        for mode, claim in zip(modes, claims, strict=True):
+            for i, v, slope, tolerance in probes:
+                if not abs(claim(i, v) - slope) <= tolerance:
+                    self.fail(mode, lambda v, i=i, claim=claim: claim(i, v), xs, i, v, tolerance)
+
+    def push(self, xs, i, v):
+        """The slope along v as forward mode has it."""
+        tangents = [_like(x, v if j == i else np.zeros(x.shape)) for j, x in enumerate(xs)]
+        return jvp(self.number, xs, tangents)[1].item()
+
+    def slope(self, xs, i, v, ahead=STEP, behind=-STEP):
+        """The slope along v between two points, from differences of each output."""
+        ends = [self.moved(xs, i, ahead * v), self.moved(xs, i, behind * v)]
+        return sum(float((w * (a - b)).sum()) for w, a, b in zip(self.weights, *ends, strict=True)) / (ahead - behind)
+
+    def moved(self, xs, i, step):
+        x = _like(xs[i], xs[i].numpy() + step)
+        return [y.numpy() for y in self.outputs(*xs[:i], x, *xs[i + 1 :])]
+
+    def fail(self, mode, claim, xs, i, v, tolerance):
+        """Search for the element that is wrong, in halves, and say what is wrong with it."""
+
+        def error(part):
+            e = abs(claim(v * part) - self.slope(xs, i, v * part))
+            return e if e == e else np.inf
+
+        part = np.ones(v.shape)
+        while np.count_nonzero(part) > 1:
+            at = np.flatnonzero(part)
+            halves = [np.zeros(v.shape), np.zeros(v.shape)]
+            halves[0].flat[at[: len(at) // 2]] = 1
+            halves[1].flat[at[len(at) // 2 :]] = 1
+            errors = [error(half) for half in halves]
+            part = halves[0] if errors[0] > tolerance or errors[0] >= errors[1] else halves[1]
+        at = tuple(int(k) for k in np.argwhere(part)[0])
+        unit, size = np.abs(v) * part, abs(v[at])
+        given, slope = float(claim(unit) / size), float(self.slope(xs, i, unit) / size)
+        where, of = (
+            f"for {self.names[i]} at {at}",
+            " (of Σ w · f, w random)" if sum(w.size for w in self.weights) > 1 else "",
+        )
+        if (broken := self.not_smooth(xs, i, unit, tolerance)) is not None:
             raise GradcheckError(
-                f"gradcheck: {what} is wrong for input {i} at {at}: got {float(a[at])!r}, differences give {float(b[at])!r} "
-                f"({int(wrong.sum())} of {wrong.size} elements differ by more than {atol:g} + {rtol:g} · {size:.3g})"
+                f"gradcheck: {mode} cannot be checked {where}: f {broken}, {mode} gives {given:.6g}{of}; "
+                "give an input that is further away from there"
             )
+        raise GradcheckError(
+            f"gradcheck: {mode} is wrong {where}: got {given!r}, differences give {slope!r}{of}, "
+            f"an error of {error(part) / tolerance:.3g} times the tolerance"
+        )
+
+    def not_smooth(self, xs, i, unit, tolerance):
+        """What f does at the element that `unit` moves, in words, if it jumps or has a kink there; else None.
+
+        The slopes of the two sides come closer together in proportion to the distance unless there is a kink.
+        """
+
+        def sides(h):
+            return self.slope(xs, i, unit, -h, -2 * h), self.slope(xs, i, unit, 2 * h, h)
+
+        size, at = (
+            np.abs(unit).max(),
+            f"within {STEP * np.abs(unit).max():.0e} of {xs[i].numpy()[unit != 0].item():.6g}",
+        )
+        left, right = sides(STEP)
+        near, far = (abs(b - a) for a, b in (sides(STEP), sides(4 * STEP)))
+        if abs(self.slope(xs, i, unit) - (left + right) / 2) > 10 * tolerance + near:
+            return f"jumps {at}"
+        if near > max(10 * tolerance, far / 2):
+            return f"has a kink {at}, with slope {left / size:.6g} below and {right / size:.6g} above it"
+        return None

@@ -144,11 +144,11 @@ def every(pull, value):
 
 
 def scaled(rule):
-    """The rule, off by one part in a thousand; where it gives 0, by a thousandth of g."""
+    """The rule, off by one part in a thousand; where it gives 0, by a thousandth."""
 
     def wrong(g, *kept):
         share = rule(g, *kept)
-        return share * 1.001 if np.any(raw(share)) else share + g * 0.001
+        return share * 1.001 if np.any(raw(share)) else share + 0.001
 
     asked = ", ".join(signature(rule).parameters)  # the engine reads a rule's arguments by name
     return eval(f"lambda {asked}: wrong({asked})", {"wrong": wrong})

@@ -513,7 +513,7 @@ def test_gradcheck_catches_a_wrong_rule(scale):
 
 def test_gradcheck_catches_a_rule_wrong_at_one_element():
     last = np.array([1.0, 1.0, 1.001])
-    with pytest.raises(cr.GradcheckError, match=r"at \(2,\).*1 of 3 elements"):
+    with pytest.raises(cr.GradcheckError, match=r"at \(2,\)"):
         cr.gradcheck(primitive(lambda g, x: 3 * g * x * x * last), X)
 
 
@@ -542,6 +542,83 @@ def test_gradcheck_says_what_it_got_and_what_differences_give():
         cr.gradcheck(primitive(lambda g, x: 6 * g * x * x), np.array([2.0]))
     got, expected = re.search(r"got ([\d.]+), differences give ([\d.]+)", str(caught.value)).groups()
     assert float(got) == pytest.approx(2 * float(expected), rel=1e-6)
+
+
+def test_gradcheck_calls_the_function_as_often_for_large_inputs_as_for_small_ones():
+    def calls(n):
+        count = []
+        cr.gradcheck(lambda x: count.append(1) or cr.tanh(x), np.linspace(-1, 1, n))
+        return len(count)
+
+    assert calls(1000) == calls(2)
+
+
+def test_gradcheck_finds_the_wrong_element_of_a_large_input():
+    factor = np.ones((40, 30))
+    factor[17, 23] = 1.01
+    with pytest.raises(cr.GradcheckError, match=r"at \(17, 23\)"):
+        cr.gradcheck(primitive(lambda g, x: 3 * g * x * x * factor), np.linspace(1, 2, 1200).reshape(40, 30))
+
+
+def test_gradcheck_says_how_many_tolerances_an_error_is():
+    with pytest.raises(cr.GradcheckError, match="times the tolerance") as caught:
+        cr.gradcheck(primitive(lambda g, x: 1.01 * 3 * g * x * x), np.array([1.0]), rtol=1e-3, atol=0.0)
+    assert float(re.search(r"an error of ([\d.]+) times", str(caught.value))[1]) == pytest.approx(10, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "words"),
+    [
+        (cr.abs, [1.0, 1e-7], r"kink within \S+ of 1e-07, with slope -\S+ below and [^-]\S* above"),
+        (lambda x: cr.maximum(x, 0.0), [1e-7, 2.0], r"at \(0,\): f has a kink .* slope 0 below"),
+        (cr.floor, [2.5, 3.0], r"at \(1,\): f jumps"),
+        (lambda x: cr.abs(x).sum(), [[0.5, 1e-9]], r"slope -1 below and 1 above"),
+    ],
+    ids=["abs", "maximum", "floor", "sum"],
+)
+def test_gradcheck_says_that_a_function_is_not_smooth_there(f, x, words):
+    with pytest.raises(cr.GradcheckError, match=words):
+        cr.gradcheck(f, x)
+
+
+def test_a_wrong_rule_of_a_strongly_curved_function_is_no_kink():
+    with pytest.raises(cr.GradcheckError, match="reverse mode is wrong"):
+        cr.gradcheck(primitive(lambda g, x: 3.01 * g * x * x), X * 1e4)
+
+
+class Scaled(cr.nn.Module):
+    def __init__(self, cut=lambda w: w):
+        self.w, self.cut = cr.nn.Parameter([1.0, 2.0]), cut
+
+    def forward(self, x):
+        return x * self.w * self.cut(self.w)
+
+
+def test_gradcheck_checks_the_parameters_of_a_module():
+    assert cr.gradcheck(Scaled(), [3.0, 4.0])
+
+
+def test_gradcheck_names_the_parameter_whose_gradient_is_wrong():
+    with pytest.raises(cr.GradcheckError, match=r"reverse mode is wrong for parameter w at \(0,\)"):
+        cr.gradcheck(Scaled(lambda w: w.detach()), [3.0, 4.0])
+
+
+def test_gradcheck_leaves_a_module_as_it_was():
+    model = cr.nn.Sequential(cr.nn.Linear(3, 4), cr.nn.BatchNorm(4), cr.nn.Dropout(0.5), cr.nn.Linear(4, 2))
+    before = {name: (x.dtype, x.tolist(), x._node) for name, x in model.named_tensors()}
+    state = cr.random.get_state()
+    assert cr.gradcheck(model, np.random.default_rng(0).normal(size=(6, 3)))
+    assert {name: (x.dtype, x.tolist(), x._node) for name, x in model.named_tensors()} == before
+    assert cr.random.get_state() == state
+
+
+def test_gradcheck_passes_integer_arrays_on():
+    assert cr.gradcheck(lambda x, k: x[k] * 2.0, [1.0, 2.0, 3.0], np.array([2, 0]))
+
+
+def test_gradcheck_of_integers_alone_is_refused():
+    with pytest.raises(cr.ArgumentError, match="nothing is differentiable"):
+        cr.gradcheck(lambda k: k, np.array([2, 0]))
 
 
 # ---- primitives of the user's own
