@@ -7,6 +7,7 @@ from math import inf
 import numpy as np
 
 from ...backends import owner
+from ..arguments import number
 from ..dtypes import wide
 from ..errors import ArgumentError
 from ..primitive import LINEAR, composed, primitive
@@ -239,22 +240,23 @@ def norm(x, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) ->
     Gradient: 0 at the kink x = 0.
     Raises: ArgumentError for an ord below 1.
     """
+    elements(x.shape, axis, "norm")
     if ord in (2, None):
         return norm2(x, axis=axis, keepdims=keepdims)
     if ord == 1:
         return sum_(absolute(x), axis=axis, keepdims=keepdims)
     if ord == inf:
         return max_(absolute(x), axis=axis, keepdims=keepdims)
-    if not ord > 1:
-        raise ArgumentError(f"norm: ord must be at least 1 (or inf), not {ord}")
+    if not (number(ord) and ord > 1):
+        raise ArgumentError(f"norm: ord must be at least 1 (or inf), not {ord!r}")
     return norm_of_order(x, order=ord, axis=axis, keepdims=keepdims)
 
 
 @composed(floats=True, accumulates=True)
 def var(x, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
     """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof, or 0 if ddof is above n."""
+    n = max(elements(x.shape, axis, "var") - ddof, 0)
     centred = x - mean(x, axis=axis, keepdims=True)
-    n = max(elements(x.shape, axis) - ddof, 0)
     with np.errstate(over="ignore"):
         result = sum_(square(centred), axis=axis, keepdims=keepdims) / n
     if not n or not owner(raw(result)).overflowed(raw(result)):
@@ -277,8 +279,8 @@ def std(x, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor
 
 def _root_mean_square(x, axis, ddof, keepdims):
     """The root of the mean squared distance from the mean."""
+    n = max(elements(x.shape, axis, "std") - ddof, 0)
     centred = x - mean(x, axis=axis, keepdims=True)
-    n = max(elements(x.shape, axis) - ddof, 0)
     return norm2(centred, axis=axis, keepdims=keepdims) / n**0.5
 
 

@@ -68,6 +68,9 @@ SHAPES = {
     "moveaxis": (lambda: cr.moveaxis(t(2, 3), (0, 1), (0,)), [r"moveaxis", r"destination"]),
     "sum": (lambda: t(2, 3).sum(axis=2), [r"sum", r"axes that exist", r"\(2, 3\)", r"axis=2"]),
     "mean": (lambda: t(2, 3).mean(axis=-3), [r"mean", r"axes that exist", r"axis=-3"]),
+    "norm": (lambda: cr.norm(t(2, 3), axis=2), [r"^norm: axis 2"]),
+    "var": (lambda: cr.var(t(2, 3), axis=2), [r"^var: axis 2"]),
+    "std": (lambda: cr.std(t(2, 3), axis=-3), [r"^std: axis -3"]),
     "softmax": (lambda: cr.softmax(t(2, 3), axis=4), [r"axes that exist", r"\(2, 3\)", r"axis=4"]),
     "sort": (lambda: cr.sort(t(2, 3), axis=4), [r"sort", r"axis=4"]),
     "cumsum": (lambda: cr.cumsum(t(2, 3), axis=4), [r"cumsum", r"axis=4"]),
@@ -280,6 +283,7 @@ def test_a_device_that_cannot_be_used_here_says_what_is_missing():
 ARGUMENTS = {
     "step 0": (lambda: cr.arange(0, 5, 0), cr.ArgumentError, r"arange: step must not be 0"),
     "norm below 1": (lambda: cr.norm(t(3), ord=0.5), cr.ArgumentError, r"norm: ord.*at least 1.*0\.5"),
+    "norm of text": (lambda: cr.norm(t(3), ord="fro"), cr.ArgumentError, r"norm: ord.*at least 1.*'fro'"),
     "norm nan": (lambda: cr.norm(t(3), ord=float("nan")), cr.ArgumentError, r"norm: ord.*nan"),
     "one_hot too large": (lambda: cr.one_hot([0, 3], 3), cr.ArgumentError, r"\[0, 3\).*0 to 3"),
     "one_hot negative": (lambda: cr.one_hot([-1], 3), cr.ArgumentError, r"\[0, 3\).*-1"),
