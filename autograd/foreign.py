@@ -1,6 +1,7 @@
 """Names that other libraries have: what to write here instead, for the error where one is asked for."""
 
 from .arguments import meant
+from .tensor import Tensor
 
 # by where it is asked for; what needs more than a name is said as code
 ELSEWHERE = {
@@ -41,3 +42,18 @@ def no_such(place, name, known):
     advice = f"use {other}" if other else meant(name, [k for k in known if not k.startswith("_")])
     owner = "a Tensor" if place == "Tensor" else f"module {place!r}"
     return AttributeError(f"{owner} has no attribute {name!r}" + (f"; {advice}" if advice else ""))
+
+
+class _Elsewhere:
+    """Stands in Tensor for a method of another library's. (A __getattr__ would slow down every other attribute.)"""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __get__(self, tensor, owner):
+        raise no_such("Tensor", self.name, ())
+
+
+for _name in ELSEWHERE["Tensor"]:
+    setattr(Tensor, _name, _Elsewhere(_name))
+Tensor.__dir__ = lambda self: [name for name in object.__dir__(self) if name not in ELSEWHERE["Tensor"]]

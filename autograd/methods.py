@@ -9,7 +9,6 @@ import numpy as np
 
 from ..backends import get, owner, registered
 from .errors import DeviceError, DtypeError, GraphError, ShapeError
-from .foreign import no_such
 from .ops.creation import dtype_of
 from .ops.index import getitem, unwrapped
 from .ops.shape import astype, reshape, to_device, transpose
@@ -153,16 +152,9 @@ def _names_dtype(text):
     return True
 
 
-def _no_such_attribute(self, name):
-    if name.startswith("_"):  # what NumPy, notebooks and copies look for
-        raise AttributeError(name)
-    raise no_such("Tensor", name, dir(Tensor))
-
-
 for _name, _method in {
     "__getitem__": _getitem,
     "__setitem__": _setitem,
-    "__getattr__": _no_such_attribute,
     "reshape": _reshape,
     "transpose": _transpose,
 }.items():
