@@ -50,7 +50,7 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
                     part = conform(part, parent, node)
             except Exception as error:
                 part = rescue(error, rule, select(values) if select else values, node)
-                if part is error:
+                if part is None:
                     if watch is None or not watch.failed(node, i, error):
                         raise
                     continue
@@ -108,7 +108,7 @@ def pull(node, slot, saved):
         try:
             return rule(*values)
         except Exception as error:
-            if (part := rescue(error, rule, values, node)) is error:
+            if (part := rescue(error, rule, values, node)) is None:
                 raise
             return part
 
@@ -116,11 +116,14 @@ def pull(node, slot, saved):
 
 
 def rescue(error, rule, values, node):
-    """Second chances for a rule that raised: IEEE arithmetic for Python floats; else the error, with the user's line."""
+    """Second chances for a rule that raised: IEEE arithmetic for Python floats; else None, and the error has the user's line.
+
+    Nobody may hold on to the error: with its traceback it holds whoever does, and the arrays would stay until a collection.
+    """
     if node.dtype is None and isinstance(error, ArithmeticError):
         return float(ieee(rule, *values))
     error.add_note(f"in the backward pass of {node.label}, called at {node.where}")
-    return error
+    return None
 
 
 def conform(part, parent, node):

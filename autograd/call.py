@@ -15,6 +15,7 @@ from .arguments import SIMPLE
 from .call_errors import array_of, check_dtypes, explain, mixed
 from .callsite import INSIDE
 from .dtypes import SETTLED, settled
+from .errors import ChainruleError
 from .grad_mode import recording, scope
 from .node import SMALL, Node
 from .tensor import KEPT, Tensor, Value
@@ -24,6 +25,7 @@ def public(p):
     """The function that users call: dispatch, run, record."""
     fn, arity, plans = p.fn, None if p.variadic else len(p.inputs), p.plans
     converts = p.floats or p.accumulates
+    first_bit = 1 if arity else 0  # of any number of operands, the plan is looked up by a tuple
     names, complete = p.options.keys(), p.defaults.keys() == p.options.keys()  # complete: callable with arrays alone
 
     def call(*args, **options):
@@ -34,7 +36,7 @@ def public(p):
         if not (simple := SIMPLE.issuperset(map(type, options.values()))):
             options = {k: p.whole[k](v) if k in p.whole else v for k, v in options.items()}
         backend = tensor = None
-        arrays, parents, mask, bit, raws = [], [], 0, 1, False
+        arrays, parents, mask, bit, raws = [], [], 0, first_bit, False
         for a in args:
             if isinstance(a, Tensor):
                 tensor, node, a = a, a._node, a._data
@@ -77,6 +79,8 @@ def public(p):
                     return converted
         try:
             out = fn(backend.xp, *arrays, **options)
+        except ChainruleError:
+            raise
         except (ValueError, TypeError, IndexError, AttributeError) as error:
             raise explain(p, backend, arrays, options, error) from error
         if tensor is None:
@@ -90,8 +94,9 @@ def public(p):
         result = _new_value(Value) if type(out) is float else _new_tensor(Tensor)
         result._data = out
         result._node = result._version = result._access = None
-        if mask and recording():
-            plan = plans.get(bit + mask) or p.plan(len(args), bit, mask)
+        if (mask or (not bit and any(parents))) and recording():
+            key = bit + mask if bit else tuple([n is not None for n in parents])
+            plan = plans.get(key) or p.plan(key, [n is not None for n in parents])
             if plan.tracked:
                 if not simple:
                     options = {name: own(value) for name, value in options.items()}
@@ -128,7 +133,7 @@ def _unary(p, general):
         result._data = out
         result._node = result._version = result._access = None
         if node is not None and recording():
-            plan = plans.get(3) or p.plan(1, 2, 1)
+            plan = plans.get(3) or p.plan(3, [True])
             if plan.tracked:
                 guards = ()
                 if node.plan is None and plan.arrays:
@@ -176,7 +181,7 @@ def _binary(p, general):
         result._node = result._version = result._access = None
         if (first is not None or second is not None) and recording():
             mask = (first is not None) + 2 * (second is not None)
-            plan = plans.get(4 + mask) or p.plan(2, 4, mask)
+            plan = plans.get(4 + mask) or p.plan(4 + mask, [first is not None, second is not None])
             if plan.tracked:
                 guards = ()
                 for i in plan.arrays:  # what is no result of ours can change while this node waits

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..backends import NUMBERS, owner
-from .errors import ChainruleError, DeviceError, DtypeError, GraphError, ShapeError
+from .errors import DeviceError, DtypeError, GraphError, ShapeError
 from .tensor import UNMASK, Tensor, masked
 
 
@@ -17,7 +17,10 @@ def array_of(p, data, backend):
             raise GraphError(
                 f"{label}: a list of tensors that require grad would lose its gradient; use chainrule.stack(...)"
             )
-        data = np.asarray([x.numpy() if isinstance(x, Tensor) else x for x in data])
+        try:
+            data = np.asarray([x.numpy() if isinstance(x, Tensor) else x for x in data])
+        except ValueError as error:
+            raise ShapeError(f"{label}: nested lists must be rectangular ({error})") from None
         data = data.astype(np.float32) if data.dtype == np.float64 else data
     if not hasattr(data, "dtype"):
         raise DtypeError(f"{label}: needs tensors, arrays or numbers, was given {type(data).__name__} {data!r}")
@@ -49,8 +52,6 @@ def mixed(p, args):
 
 def explain(p, backend, arrays, options, error):
     """The error a failed call raises: operation, what must hold, what was given."""
-    if isinstance(error, ChainruleError):
-        return error
     given = ", ".join(
         f"{x}: {a.dtype}{a.shape}" if hasattr(a, "shape") else f"{x}: {a!r}"
         for x, a in zip(p.inputs * len(arrays) if p.variadic else p.inputs, arrays, strict=False)

@@ -14,6 +14,7 @@ from .errors import ArgumentError
 from .formula_text import Written, name, write
 from .grad_mode import enable_grad
 from .node import Node
+from .plan import Shapes
 from .primitive import REGISTRY, Primitive
 from .tensor import Tensor, raw
 
@@ -93,7 +94,7 @@ def _formula(primitive):
     arrays = [_asking(array) for array in arrays]
     values = {"g": _asking(Recorded(Symbol("g"), out.shape)), "out": _asking(out), "position": 0} | given
     if primitive.variadic:
-        values |= {primitive.inputs[0]: tuple(arrays), f"{primitive.inputs[0]}_shape": tuple(shapes)}
+        values |= {primitive.inputs[0]: tuple(arrays), f"{primitive.inputs[0]}_shape": Shapes(shapes)}
     else:
         values |= dict(zip(names, arrays, strict=True)) | {f"{n}_shape": s for n, s in zip(names, shapes, strict=True)}
     gradients = {x: _recorded(partial(_run, rule, values), symbols)[1] for x, rule in primitive.vjp.items()}

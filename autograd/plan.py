@@ -1,5 +1,6 @@
 """A primitive's rules made ready: what to keep of a call, and which rules to run on it."""
 
+from itertools import accumulate
 from operator import itemgetter
 
 import numpy as np
@@ -24,17 +25,18 @@ class Plan:
 
     __slots__ = ("tracked", "keep", "links", "arrays", "numbers", "vjps", "jvps", "slots", "fast")
 
-    def __init__(self, primitive, count, mask):
+    def __init__(self, primitive, wanted):
+        count = len(wanted)
         names = primitive.inputs[:1] * count if primitive.variadic else primitive.inputs
-        self.tracked = [i for i in range(count) if mask >> i & 1 and names[i] in primitive.vjp]
+        self.tracked = [i for i, want in enumerate(wanted) if want and names[i] in primitive.vjp]
         self.numbers = frozenset(i for i in range(count) if names[i] in primitive.vjp)
         self.keep, self.links, self.slots = [], [], {}
-        self.vjps = [self._ready(primitive, primitive.vjp[names[i]], i) for i in self.tracked]
-        forward = primitive.jvp if isinstance(primitive.jvp, dict) else primitive.vjp
-        self.jvps = [self._ready(primitive, forward[names[i]], i) for i in self.tracked]
-        everything = list(range(len(self.slots) + 1))
-        for rules in (self.vjps, self.jvps):
-            rules[:] = [(i, rule, None if wanted == everything else _select(wanted)) for i, rule, wanted in rules]
+        self.vjps = self._ready(primitive, primitive.vjp, names)
+        self.jvps = self._ready(primitive, primitive.jvp, names) if isinstance(primitive.jvp, dict) else self.vjps
+        everything = tuple(range(len(self.slots) + 1))
+        for rules in (self.vjps,) if self.jvps is self.vjps else (self.vjps, self.jvps):
+            selects = {w: None if w == everything else _select(w) for w in {w for _, _, w in rules}}
+            rules[:] = [(i, rule, selects[w]) for i, rule, w in rules]
         held = [range(count) if link == "all" else [link] for link in self.links]
         self.arrays = sorted({i for group in held for i in group if isinstance(i, int)})
         plain = all(isinstance(link, int) or link == "out" for link in self.links)
@@ -44,28 +46,33 @@ class Plan:
         """What the rules asked for, in the order of `slots`."""
         return tuple([keep(arrays, out, options) for keep in self.keep])
 
-    def _ready(self, primitive, rule, position):
-        """(position, rule, select), with a place in `saved` for everything the rule asks for."""
-        names = rule.__code__.co_varnames[: rule.__code__.co_argcount]
-        return position, rule, [0 if a in ("g", "t") else self._slot(primitive, a, position) for a in names]
+    def _ready(self, primitive, rules, names):
+        """(position, rule, its places in (g, *saved)) for each tracked input."""
+        ready, known = [], {}
+        for i in self.tracked:
+            rule = rules[names[i]]
+            if rule not in known:
+                asks = rule.__code__.co_varnames[: rule.__code__.co_argcount]
+                places = (0 if a in ("g", "t") else self._slot(primitive, a) for a in asks if a != "position")
+                known[rule] = tuple(places), asks.index("position") if "position" in asks else None
+            places, at = known[rule]
+            ready.append((i, rule if at is None else _at(rule, at, i), places))
+        return ready
 
-    def _slot(self, primitive, name, position):
+    def _slot(self, primitive, name):
         """The place of `name` in (g, *saved), made on first use."""
-        key = (name, position) if name == "position" else name
-        if key not in self.slots:
+        if name not in self.slots:
             base = name.removesuffix("_shape")
             shape_of = base if base != name and base in primitive.inputs else None
             link = None
             if name == "out":
                 link, keep = "out", lambda arrays, out, options: out
-            elif name == "position":
-                keep = lambda arrays, out, options: position
             elif name in primitive.options:
                 keep = lambda arrays, out, options: options[name]
             elif primitive.variadic:
                 link = None if shape_of else "all"
                 keep = (
-                    (lambda a, out, options: tuple(map(np.shape, a)))
+                    (lambda a, out, options: Shapes(map(np.shape, a)))
                     if shape_of
                     else (lambda a, out, options: tuple(a))
                 )
@@ -75,8 +82,26 @@ class Plan:
                 keep = (lambda a, out, options: np.shape(a[i])) if shape_of else (lambda a, out, options: a[i])
             self.keep.append(keep)
             self.links.append(link)
-            self.slots[key] = len(self.keep)
-        return self.slots[key]
+            self.slots[name] = len(self.keep)
+        return self.slots[name]
+
+
+class Shapes(tuple):
+    """The shapes of a list of operands. Where each begins when they are joined is worked out once for all of them."""
+
+    def __init__(self, shapes):
+        self._starts = {}
+
+    def starts(self, axis):
+        """The places along `axis` at which the operands begin, and the end of the last."""
+        if axis not in self._starts:
+            self._starts[axis] = [0, *accumulate(shape[axis] for shape in self)]
+        return self._starts[axis]
+
+
+def _at(rule, place, position):
+    """The rule of one operand of a list: `rule` with its argument number `place` filled in."""
+    return lambda *values: rule(*values[:place], position, *values[place:])
 
 
 def asked(rule):

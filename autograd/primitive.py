@@ -26,6 +26,8 @@ ELEMENTWISE = "elementwise"
 LINEAR = "linear"  # jointly linear in its arrays: forward mode is the primitive itself, on the tangents
 MULTILINEAR = "multilinear"  # linear in each array separately: the product rule
 
+ROOM, LONG = 4096, 1024  # of how many operands in all an operation keeps plans, and of how many in one
+
 Arguments = ParamSpec("Arguments")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -67,7 +69,7 @@ class Primitive:
         self.defaults = {k: v for k, v in self.options.items() if v is not inspect.Parameter.empty}
         self.floats = bool(vjp) and _floating(self.name) if floats is None else floats
         self.accumulates = accumulates
-        self.plans = {}
+        self.plans, self.room = {}, ROOM
         self._check()
 
     def _check(self):
@@ -111,9 +113,18 @@ class Primitive:
                         f"primitive {self.name}: the jvp rule of {x!r} asks for {sorted(extra)}, which vjp does not keep"
                     )
 
-    def plan(self, count, bit, mask):
-        """What to keep, and which rules to run, when the inputs in `mask` (of `count`) want gradients."""
-        plan = self.plans[bit + mask] = Plan(self, count, mask)
+    def plan(self, key, wanted):
+        """What to keep, and which rules to run, when the inputs that `wanted` says want gradients; found again by `key`.
+
+        Lists have any number of lengths and choices: those of so many operands in all are kept, then it begins anew.
+        """
+        plan = Plan(self, wanted)
+        if len(wanted) <= LONG:
+            self.room -= len(wanted)
+            if self.room < 0:
+                self.plans.clear()
+                self.room = ROOM
+            self.plans[key] = plan
         return plan
 
     def bind(self, args, options):

@@ -441,10 +441,12 @@ def owner_or_none(data: Any):
         return None
 
 
-def to_host(operation, data, backend):
+def to_host(operation, data, backend, depth=0):
     """`data` as something NumPy understands; lists may hold Tensors of any device."""
     if isinstance(data, (list, tuple)):
-        return [to_host(operation, item, backend) for item in data]
+        if depth > 64:
+            raise ValueError("nested more than 64 deep, the most axes that an array can have")
+        return [to_host(operation, item, backend, depth + 1) for item in data]
     if isinstance(data, Tensor):
         if data.requires_grad:
             raise GraphError(

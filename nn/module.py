@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from reprlib import recursive_repr
 from typing import Any, Self
 
 import numpy as np
@@ -61,11 +60,11 @@ class Module:
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """(path, module) for this module and all below it, each once."""
-        return ((path, item) for path, item in _walk(self, prefix, set()) if isinstance(item, Module))
+        return ((path, item) for path, item in _walk(self, prefix) if isinstance(item, Module))
 
     def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
         """(path, tensor) for all parameters and other tensors: what a state dict holds. A shared one comes once."""
-        return ((path, item) for path, item in _walk(self, "", set()) if isinstance(item, Tensor))
+        return ((path, item) for path, item in _walk(self) if isinstance(item, Tensor))
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """(path, parameter) for all parameters; a shared one comes once."""
@@ -165,13 +164,25 @@ class Module:
         """What the layer says of itself between the brackets."""
         return ""
 
-    @recursive_repr("...")
     def __repr__(self):
-        shown = ((name, repr(part) if isinstance(part, Module) else name_of(part)) for name, part in self._parts())
-        lines = [f"({name}): " + text.replace("\n", "\n  ") for name, text in shown]
-        if not lines:
-            return f"{type(self).__name__}({self.extra_repr()})"
-        return "\n  ".join([f"{type(self).__name__}({self.extra_repr()}", *lines]) + "\n)"
+        lines, around, waiting = [], set(), [("", "", self)]
+        while waiting:
+            indent, name, part = waiting.pop()
+            if name is None:  # the end of a module
+                lines.append(indent + ")")
+                around.remove(id(part))
+            elif id(part) in around:
+                lines.append(f"{indent}{name}...")
+            elif type(part).__repr__ is not Module.__repr__:  # a function, or a module with a form of its own
+                text = repr(part) if isinstance(part, Module) else name_of(part)
+                lines.append(indent + name + text.replace("\n", f"\n{indent}"))
+            else:
+                inner = [(indent + "  ", f"({path}): ", x) for path, x in part._parts()]
+                lines.append(f"{indent}{name}{type(part).__name__}({part.extra_repr()}" + ")" * (not inner))
+                if inner:
+                    around.add(id(part))
+                    waiting += [(indent, None, part), *reversed(inner)]
+        return "\n".join(lines)
 
 
 def _items(owner):
@@ -189,22 +200,36 @@ def _shape(x):
         return "(ragged)"
 
 
-def _walk(item, path, seen):
-    """(path, item) for the modules and tensors in a module or container, each once, in the order of assignment."""
-    if id(item) in seen or not isinstance(item, (Module, Tensor, list, tuple, dict)):
-        return
-    seen.add(id(item))
-    if isinstance(item, (Module, Tensor)):
-        yield path, item
-    if not isinstance(item, Tensor):
-        for name, inner in _items(item):
-            yield from _walk(inner, f"{path}.{name}" if path else str(name), seen)
+def _inside(path, owner):
+    """(path, value) for the modules, containers and tensors that an object holds, last one first."""
+    held = [(name, x) for name, x in _items(owner) if isinstance(x, (Module, Tensor, list, tuple, dict))]
+    return [(f"{path}.{name}" if path else str(name), x) for name, x in reversed(held)]
 
 
-def _children(owner, path=""):
+def _walk(item, path=""):
+    """(path, item) for the modules and tensors in a module or container, each once, in the order of assignment.
+
+    Without recursion: modules may be nested to any depth.
+    """
+    seen, waiting = set(), [(path, item)]
+    while waiting:
+        path, item = waiting.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, (Module, Tensor)):
+            yield path, item
+        if not isinstance(item, Tensor):
+            waiting += _inside(path, item)
+
+
+def _children(owner):
     """(path, module) for the modules that an object holds itself or in lists, tuples and dicts."""
-    for name, item in _items(owner):
+    seen, waiting = set(), _inside("", owner)
+    while waiting:
+        path, item = waiting.pop()
         if isinstance(item, Module):
-            yield f"{path}{name}", item
-        elif isinstance(item, (list, tuple, dict)):
-            yield from _children(item, f"{path}{name}.")
+            yield path, item
+        elif not isinstance(item, Tensor) and id(item) not in seen:
+            seen.add(id(item))
+            waiting += _inside(path, item)

@@ -129,9 +129,8 @@ def expand_dims(xp, x, *, axis: int | tuple[int, ...]):
 
 
 def _piece(g, xs_shape, position, axis):
-    start = sum(s[axis] for s in xs_shape[:position])
     slices = [slice(None)] * g.ndim
-    slices[axis] = slice(start, start + xs_shape[position][axis])
+    slices[axis] = slice(*xs_shape.starts(axis)[position : position + 2])
     return g[tuple(slices)]
 
 

@@ -846,3 +846,53 @@ def test_a_perceptron_without_bias_decides_at_the_origin():
     neuron = nn.Perceptron(2, "identity", bias=False)
     assert [name for name, _ in neuron.named_parameters()] == ["weight"]
     assert neuron(cr.zeros((1, 2))).tolist() == [0.0]
+
+
+# ---- depth
+
+
+class Wrapped(nn.Module):
+    """A module in a list of a dict of a module, and a weight."""
+
+    def __init__(self, inner):
+        self.inner = {"part": [inner]}
+        self.weight = nn.Parameter([1.0])
+
+
+@pytest.fixture(scope="module")
+def deep():
+    """Modules nested deeper than Python's calls can be."""
+    model = nn.Linear(1, 1)
+    for _ in range(1500):
+        model = Wrapped(model)
+    return model
+
+
+def test_deeply_nested_modules_have_names(deep):
+    names = [name for name, _ in deep.named_parameters()]
+    assert (len(names), names[-1]) == (1502, "weight")
+    assert names[0] == "inner.part.0." * 1500 + "weight"
+    assert len(list(deep.named_modules())) == 1501
+
+
+def test_deeply_nested_modules_keep_their_state(deep):
+    state = deep.state_dict()
+    deep.load_state_dict(state)
+    deep.eval()
+    deep.zero_grad()
+    assert not list(deep.named_modules())[-1][1].training
+
+
+def test_deeply_nested_modules_are_shown(deep):
+    lines = repr(deep).split("\n")
+    assert (len(lines), lines[:2], lines[1500].strip()) == (
+        3001, ["Wrapped(", "  (inner.part.0): Wrapped("], "(inner.part.0): Linear(1 → 1)"
+    )  # fmt: skip
+
+
+def test_a_list_that_holds_itself_is_walked_once():
+    model = nn.Linear(1, 1)
+    model.loop = [model]
+    model.loop.append(model.loop)
+    assert [name for name, _ in model.named_parameters()] == ["weight", "bias"]
+    assert "(loop.0): ..." in repr(model)
