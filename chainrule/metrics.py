@@ -14,6 +14,7 @@ import numpy as np
 
 from .autograd.arguments import choose, whole
 from .autograd.errors import ArgumentError, DtypeError, ShapeError
+from .autograd.ops.reduce import mean, scale
 from .autograd.tensor import convert
 from .autograd.typing import ArrayLike
 from .backends import get
@@ -170,12 +171,13 @@ def r2(prediction: ArrayLike, target: ArrayLike) -> float:
     Shape: both the same, (n,) or (n, d).
     Raises: ShapeError if the shapes differ; ArgumentError for NaN or infinity, or fewer than two examples.
     """
-    prediction, target = _measurements("r2", prediction, target)
+    prediction, target, _ = _measurements("r2", prediction, target)
     if len(target) < 2:
         raise ArgumentError("r2: undefined for one example; measure on more")
     prediction, target = (a.reshape(len(a), -1) for a in (prediction, target))
-    unexplained = np.square(target - prediction).sum(axis=0)
-    variance = np.square(target - target.mean(axis=0)).sum(axis=0)
+    unexplained, factor = _mean_square(target - prediction, 0)
+    variance, other = _mean_square(target - mean(target, axis=0), 0)
+    unexplained = unexplained * (other / factor) * (other / factor)
     variance[(target == target[0]).all(axis=0)] = 0  # also where the mean of equal numbers is rounded
     ratio = np.divide(unexplained, variance, out=(unexplained != 0).astype(np.float64), where=variance != 0)
     return float(np.mean(1 - ratio))
@@ -191,8 +193,9 @@ def mse(prediction: ArrayLike, target: ArrayLike) -> float:
         >>> cr.metrics.mse([1.0, 2.0], [1.0, 4.0])
         2.0
     """
-    prediction, target = _measurements("mse", prediction, target)
-    return float(np.square(prediction - target).mean())
+    prediction, target, scaled = _measurements("mse", prediction, target)
+    square, factor = _mean_square(prediction - target)
+    return float(square / factor / factor / scaled / scaled)
 
 
 def rmse(prediction: ArrayLike, target: ArrayLike) -> float:
@@ -200,8 +203,9 @@ def rmse(prediction: ArrayLike, target: ArrayLike) -> float:
 
     Shape, Raises: as `mse`.
     """
-    prediction, target = _measurements("rmse", prediction, target)
-    return float(np.sqrt(np.square(prediction - target).mean()))
+    prediction, target, scaled = _measurements("rmse", prediction, target)
+    square, factor = _mean_square(prediction - target)
+    return float(np.sqrt(square) / factor / scaled)
 
 
 def mae(prediction: ArrayLike, target: ArrayLike) -> float:
@@ -209,8 +213,8 @@ def mae(prediction: ArrayLike, target: ArrayLike) -> float:
 
     Shape, Raises: as `mse`.
     """
-    prediction, target = _measurements("mae", prediction, target)
-    return float(np.abs(prediction - target).mean())
+    prediction, target, scaled = _measurements("mae", prediction, target)
+    return float(mean(np.abs(prediction - target)) / scaled)
 
 
 # ---- what they share
@@ -225,7 +229,9 @@ def _host(name, values):
 
 
 def _measurements(name, prediction, target):
-    """Both as float64, if they are finite and of one shape, (n,) or (n, d)."""
+    """Both as float64, if they are finite and of one shape, (n,) or (n, d); times a factor, which comes third, with which
+    their differences are finite, too.
+    """
     prediction, target = _host(f"{name}: prediction", prediction), _host(f"{name}: target", target)
     if prediction.shape != target.shape or prediction.ndim not in (1, 2) or not prediction.size:
         raise ShapeError(
@@ -234,7 +240,15 @@ def _measurements(name, prediction, target):
         )
     check_finite(f"{name}: prediction", prediction)
     check_finite(f"{name}: target", target)
-    return prediction.astype(np.float64), target.astype(np.float64)
+    prediction, target = prediction.astype(np.float64), target.astype(np.float64)
+    factor = 1.0 if max(np.abs(prediction).max(), np.abs(target).max()) < 2.0**1020 else 0.25
+    return prediction * factor, target * factor, factor
+
+
+def _mean_square(values, axis=None):
+    """The mean square of values · f, and f: powers of two with which no square overflows or vanishes."""
+    factor = scale(values, axis)
+    return np.square(values * factor).mean(axis=axis), np.squeeze(factor, axis)
 
 
 def _classes(name, prediction, target, threshold):

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import floor, log2, prod
 from typing import Any
 
+import numpy as np
+
 from ..autograd.arguments import choose, positive, probability, whole
-from ..autograd.errors import ShapeError
+from ..autograd.errors import ArgumentError, ShapeError
 from ..autograd.ops.creation import asarray, ones, ones_like, zeros, zeros_like
 from ..autograd.ops.elementwise import sqrt, square
-from ..autograd.ops.reduce import mean
+from ..autograd.ops.reduce import mean, scale
 from ..autograd.ops.sums import rows
 from ..autograd.primitive import primitive
 from ..autograd.samples import on
 from ..autograd.tensor import Tensor, raw
-from ..backends import owner
+from ..backends import check, owner
 from .module import Module, Parameter
 
 # ---- z = (x - mean) / s with s = √(variance + eps), in formulas: for forward mode and derivatives of derivatives
@@ -27,16 +29,27 @@ def _mean(x, over):
 
 
 def _standard(x, over, eps):
-    """z and s."""
+    """z, s and f, where s is that of x · f: powers of two with which no square overflows (None: 1)."""
+    factor = moments(raw(x), over, eps)[2]
+    if factor is not None:
+        x = x * factor
     centred = x - _mean(x, over)
-    s = sqrt(_mean(square(centred), over) + eps)
-    return centred / s, s
+    s = sqrt(_mean(square(centred), over) + _scaled(eps, factor))
+    return centred / s, s, factor
 
 
 def _slope(t, x, over, eps):
     """The derivative of z along t, (t - mean t - z · mean(t z)) / s: a linear map of t that is its own transpose."""
-    z, s = _standard(x, over, eps)
-    return (t - _mean(t, over) - z * _mean(t * z, over)) / s
+    z, s, factor = _standard(x, over, eps)
+    slope = (t - _mean(t, over) - z * _mean(t * z, over)) / s
+    return slope if factor is None else slope * factor
+
+
+def _scaled(eps, factor):
+    """eps for x · factor; not so small that constant features are divided by 0."""
+    if factor is None:
+        return eps
+    return owner(factor).xp.maximum(eps * factor * factor, float(np.finfo(factor.dtype).tiny))
 
 
 # ---- the same for arrays, in half the time: sums are matrix products, and few new arrays are made
@@ -50,10 +63,25 @@ def _fast_mean(x, weight, over):
     return rows(flat) * weight / len(flat)
 
 
-def moments(x, over):
-    """Mean and variance of the array x over "examples", shape (n,), or over "features", shape (…, 1)."""
+def moments(x, over, eps=1e-5):
+    """Mean and variance of the array x · f over "examples", shape (n,), or over "features", shape (…, 1); and f.
+
+    f is None where squares neither overflow nor are so small that they matter beside eps; else powers of two for which that
+    is true, of the same shape.
+    """
     xp = owner(x).xp
     one = xp.ones(x.shape[-1], xp.result_type(x.dtype, "float32"))  # halves are summed as singles
+    with np.errstate(over="ignore", invalid="ignore"):
+        centre, variance = _moments(x, one, over)
+    if owner(x).fits(variance + eps):
+        return centre, variance, None
+    x = x.astype(one.dtype, copy=False)
+    factor = scale(x, _AXES[over](x.ndim)).reshape(centre.shape)
+    factor = xp.minimum(factor, 2.0 ** floor(-log2(max(eps, np.finfo(x.dtype).tiny)) / 2))
+    return *_moments(x * factor, one, over), factor
+
+
+def _moments(x, one, over):
     centre = _fast_mean(x, one, over)
     centred = x - centre
     centred *= centred
@@ -61,15 +89,17 @@ def moments(x, over):
 
 
 def _centred(x, over, eps, known):
-    """x - mean, and 1 / s."""
-    centre, variance = known or moments(x, over)
-    return x - centre, 1 / owner(x).xp.sqrt(variance + eps)
+    """x · f - mean, 1 / s, and f as in `moments`."""
+    centre, variance, factor = known or moments(x, over, eps)
+    if factor is not None:
+        x = x * factor
+    return x - centre, 1 / owner(x).xp.sqrt(variance + _scaled(eps, factor)), factor
 
 
 def _to_x(g, x, weight, over, eps, known):
     if isinstance(g, Tensor):
         return _slope(g * weight, x, over, eps)
-    centred, inverse = _centred(x, over, eps, known)
+    centred, inverse, factor = _centred(x, over, eps, known)
     weight = weight.astype(centred.dtype, copy=False)
     slope = g * centred
     centred *= _fast_mean(slope, weight, over) * (inverse * inverse)
@@ -77,13 +107,15 @@ def _to_x(g, x, weight, over, eps, known):
     slope = owner(g).xp.multiply(g, weight, out=slope)
     slope -= centred
     slope *= inverse
+    if factor is not None:
+        slope *= factor
     return slope
 
 
 def _to_weight(g, x, over, eps, known):
     if isinstance(g, Tensor):
         return g * _standard(x, over, eps)[0]
-    centred, inverse = _centred(x, over, eps, known)
+    centred, inverse, _ = _centred(x, over, eps, known)
     centred *= g
     if over == "features":
         centred *= inverse
@@ -118,7 +150,7 @@ def normalize(xp, x, weight, bias, *, over: str, eps: float = 1e-5, known: Any =
 
     They are taken over="examples" (all axes but the last) or over="features" (the last axis).
 
-    Shape: x (…, n), weight (n,), bias (n,) → (…, n); `known` is moments(x, over), if they were computed already.
+    Shape: x (…, n), weight (n,), bias (n,) → (…, n); `known` is moments(x, over, eps), if they were computed already.
     Raises: ShapeError if the lengths differ; ArgumentError if `over` is none of the two.
     """
     choose("over", over, _AXES)
@@ -126,7 +158,7 @@ def normalize(xp, x, weight, bias, *, over: str, eps: float = 1e-5, known: Any =
         raise ShapeError(
             f"normalize: x (…, n) needs weight and bias (n,); given {x.shape}, {weight.shape}, {bias.shape}"
         )
-    z, inverse = _centred(x, over, eps, known)
+    z, inverse, _ = _centred(x, over, eps, known)
     z *= inverse
     z = z.astype(xp.result_type(x, weight, bias, "float16"), copy=False)
     z *= weight
@@ -175,6 +207,13 @@ class BatchNorm(Module):
         if weight is None:
             weight, bias = ones_like(self.running_var), zeros_like(self.running_var)
         if not self.training:
+            check(
+                owner(raw(self.running_var)).xp.isfinite(raw(self.running_var)).all(),
+                lambda text: ArgumentError(
+                    "BatchNorm: a running variance is not finite, for that of a batch in training was beyond its dtype; "
+                    f"scale the inputs down, or use float64{text}"
+                ),
+            )
             return (x - self.running_mean) * (weight / sqrt(self.running_var + self.eps)) + bias
         n = prod(x.shape[:-1])
         if n < 2:
@@ -182,10 +221,13 @@ class BatchNorm(Module):
                 f"BatchNorm: training needs at least two examples, given shape {x.shape}; use larger batches "
                 "(Batches(..., drop_last=True) leaves a last small one out), or model.eval() to predict"
             )
-        centre, variance = moments(raw(x), "examples")
-        y = normalize(x, weight, bias, over="examples", eps=self.eps, known=(centre, variance))
-        for running, batch in ((self.running_mean, centre), (self.running_var, variance * (n / (n - 1)))):
-            running.assign((1 - self.momentum) * raw(running) + self.momentum * batch)
+        known = centre, variance, factor = moments(raw(x), "examples", self.eps)
+        y = normalize(x, weight, bias, over="examples", eps=self.eps, known=known)
+        with np.errstate(over="ignore"):  # in training a variance beyond the dtype does no harm
+            if factor is not None:
+                centre, variance = centre / factor, variance / factor / factor
+            for running, batch in ((self.running_mean, centre), (self.running_var, variance * (n / (n - 1)))):
+                running.assign((1 - self.momentum) * raw(running) + self.momentum * batch)
         return y
 
     def extra_repr(self) -> str:
@@ -217,7 +259,9 @@ class LayerNorm(Module):
 
     def forward(self, x):
         x = _checked("LayerNorm", x, self.features)
-        return normalize(x, self.weight, self.bias, over="features", eps=self.eps, known=moments(raw(x), "features"))
+        return normalize(
+            x, self.weight, self.bias, over="features", eps=self.eps, known=moments(raw(x), "features", self.eps)
+        )
 
     def extra_repr(self) -> str:
         return f"{self.features}, eps={self.eps:g}"

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..autograd.arguments import positive
 from ..autograd.errors import ArgumentError, DeviceError, GraphError
+from ..autograd.ops.reduce import scale
 from ..autograd.tensor import Tensor
 from ..backends import check, owner
 from .flat import gradient, label_of, sum_of_squares
@@ -53,10 +54,14 @@ def clip_grad_norm(params: Parameters, max_norm: float) -> Tensor:
     norm = _norm(found)
     check_gradients("clip_grad_norm", backend.xp.isfinite(norm), [(label, g) for label, _, g in found])
     if not backend.on_host or norm > max_norm:  # on a device a factor of 1 costs less than to look
-        scale = max_norm / norm if backend.on_host else backend.xp.minimum(max_norm / norm, 1.0)
+        xp = owner(norm).xp
+        factor = xp.minimum(max_norm / norm, 1.0)
+        lift = xp.where(factor < 2.0**-60, 2.0**60, 1.0)  # the factor may be too small for float32
         for _, p, g in found:
-            wide = np.promote_types(g.dtype, np.float32)  # the factor may be too small for float16
-            clipped = g.astype(wide, copy=False) * scale.astype(wide)
+            wide = np.promote_types(g.dtype, np.float32)  # and for float16
+            clipped = g.astype(wide, copy=False) * (factor * lift).astype(wide)
+            if not backend.on_host or lift != 1:
+                clipped /= lift.astype(wide)
             p.grad = Tensor._wrap(backend.asarray(clipped, dtype=g.dtype))
     return Tensor._wrap(backend.asarray(norm))
 
@@ -133,5 +138,13 @@ def _gradients(operation, params):
 
 
 def _norm(found):
-    """√Σ g² in float64, of shape ()."""
-    return owner(found[0][2]).xp.sqrt(sum_of_squares([g for _, _, g in found], np.float64))
+    """√Σ g² in float64, of shape (); float64 gradients whose squares that cannot hold are scaled by powers of two."""
+    gradients = [g for _, _, g in found]
+    backend = owner(gradients[0])
+    with np.errstate(over="ignore"):
+        squares = sum_of_squares(gradients, np.float64)
+    if backend.fits(squares) or all(g.dtype.itemsize < 8 for g in gradients):
+        return backend.xp.sqrt(squares)
+    tops = [abs(g).max().astype(np.float64) for g in gradients if g.size]
+    factor = scale(backend.xp.stack([backend.xp.zeros(()), *tops]), None)[0]
+    return backend.xp.sqrt(sum_of_squares([g * factor for g in gradients], np.float64)) / factor

@@ -205,7 +205,8 @@ def _wide(part):
 def sum_of_squares(gradients, dtype=None):
     """Σ g² over arrays of one device, as an array scalar there: not finite if a gradient is not, or if it overflows.
 
-    It is added up in their own dtype, float32 for float16, or in `dtype`; NumPy arrays are converted chunk by chunk.
+    It is added up in their own dtype, float32 for float16, or in `dtype`; NumPy arrays are converted chunk by chunk. On the
+    host, where it overflows or terms vanish, it is a long double.
     """
     total = 0
     for g in gradients:
@@ -215,6 +216,8 @@ def sum_of_squares(gradients, dtype=None):
             part = flat[a : a + length]
             part = _wide(part) if dtype is None else part.astype(dtype, copy=False)
             total = total + backend.xp.dot(part, part)
+    if dtype is None and backend.on_host and not backend.fits(total):
+        return sum_of_squares(gradients, np.longdouble)
     return total
 
 

@@ -221,13 +221,11 @@ class Optimizer:
         """The sum of the squares of each flat gradient, which must be finite."""
         with np.errstate(over="ignore"):
             squares = [sum_of_squares([g]) for g in gradients]
-        for i, (g, s) in enumerate(zip(gradients, squares, strict=True)):
+        for g, s in zip(gradients, squares, strict=True):
             if owner(s).on_host and isfinite(s):  # which tells without another look at the gradient
                 continue
             held = ((self._label(k), np.asarray(gradient(p))) for k, p in enumerate(self.params) if p.grad is not None)
             check_gradients(f"{self._kind}.step", owner(g).xp.isfinite(g).all(), held)
-            if owner(s).on_host:  # the squares only overflowed
-                squares[i] = sum_of_squares([g], np.longdouble)
         return squares
 
     def _check_parameters(self):

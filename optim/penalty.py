@@ -7,7 +7,7 @@ import numpy as np
 from ..autograd.arguments import flag, positive
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.ops.elementwise import absolute, square
-from ..autograd.ops.reduce import sum_
+from ..autograd.ops.reduce import direction, norm2, sum_
 from ..autograd.tensor import Tensor, raw
 from ..backends import owner
 from .clip import named
@@ -70,8 +70,9 @@ def max_norm(params: Parameters, limit: float, axis: int = 0) -> None:
             raise GraphError(f"max_norm: {label} is the result of a recorded call; only leaves can be changed in place")
     for _, w in found:
         xp, wide = owner(raw(w)).xp, raw(w).astype(np.promote_types(w.dtype, np.float32), copy=False)
-        norms = xp.sqrt(xp.sum(wide * wide, axis=axis, keepdims=True))
-        w.assign(wide * (limit / xp.maximum(norms, limit)))  # exactly 1 for those within the limit, 0 included
+        with np.errstate(over="ignore"):
+            norms = norm2(wide, axis=axis, keepdims=True)
+        w.assign(xp.where(norms > limit, direction(wide, norms, axis, True) * limit, wide))
 
 
 def _weights(operation, params):

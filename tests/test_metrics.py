@@ -369,3 +369,29 @@ def test_a_function_is_a_metric_of_its_own():
 def test_an_unknown_metric_is_refused_with_those_that_exist():
     with pytest.raises(cr.ArgumentError, match=r"unknown metric 'acc': choose one of 'accuracy', 'f1', .* 'top_k'"):
         metrics.metric("acc")
+
+
+# ---- numbers of any size
+
+
+@pytest.mark.parametrize("size", [1e200, 1e-200, 4e307, 5e-324])
+def test_measures_of_an_error_are_right_where_squares_overflow_or_vanish(size):
+    prediction, target = np.array([3.0, -4.0]) * size, np.zeros(2)
+    assert metrics.rmse(prediction, target) == pytest.approx(12.5**0.5 * size, rel=1e-15)
+    assert metrics.mae(prediction, target) == pytest.approx(3.5 * size, rel=1e-15)
+    with np.errstate(over="ignore"):
+        assert metrics.mse(prediction, target) == np.float64(12.5) * size * size
+
+
+def test_an_error_larger_than_all_floats_may_have_a_mean_that_is_not():
+    prediction, target = np.array([1e308, 0, 0, 0]), np.array([-1e308, 0, 0, 0])
+    assert metrics.rmse(prediction, target) == 1e308
+    assert metrics.mae(prediction, target) == 5e307
+    assert metrics.mse([1.2e154, 0], [0, 0]) == pytest.approx(7.2e307, rel=1e-15)
+
+
+@pytest.mark.parametrize("size", [1e200, 1e-200])
+def test_r2_does_not_depend_on_the_size_of_numbers(size):
+    prediction, target = np.array([[1.0, 5.0], [2.5, 6.0], [3.0, 9.0]]), np.array([[1.0, 4.0], [2.0, 7.0], [4.0, 9.0]])
+    sizes = [size, 1 / size]
+    assert metrics.r2(prediction * sizes, target * sizes) == pytest.approx(metrics.r2(prediction, target), rel=1e-14)

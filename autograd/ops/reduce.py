@@ -155,13 +155,13 @@ def prod(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 def _along(g, x, out, axis, keepdims):
     spread = lambda a: kept(a, x.shape, axis, keepdims)
-    return smoothed(spread(g) * _direction(x, out, axis, keepdims), g, x, out, spread)
+    return smoothed(spread(g) * direction(x, out, axis, keepdims), g, x, out, spread)
 
 
 @primitive(
     internal=True,
     jvp=dict(
-        x=lambda t, x, out, axis, keepdims: sum_(t * _direction(x, out, axis, keepdims), axis=axis, keepdims=keepdims),
+        x=lambda t, x, out, axis, keepdims: sum_(t * direction(x, out, axis, keepdims), axis=axis, keepdims=keepdims),
     ),
     samples=[on((3, 4)), on((3, 4), axis=1), on((2, 3, 4), axis=(0, -1), keepdims=True)],
     needs="axes that exist",
@@ -186,7 +186,7 @@ def norm2(xp, x, *, axis: Axis = None, keepdims: bool = False):
     return xp.sqrt(total(x * x, axis, keepdims)) / reduced(factor, axis, keepdims)
 
 
-def _direction(x, out, axis, keepdims):
+def direction(x, out, axis, keepdims):
     """x / ‖x‖, 0 where x is 0; computed anew where the length has overflowed, or is so small that digits are missing."""
     length = kept(out, x.shape, axis, keepdims)
     if not owner(raw(length)).fits(raw(length)) and elements(x.shape, axis):

@@ -433,3 +433,59 @@ def test_an_mlp_with_a_norm_learns_from_inputs_of_any_size(norm):
         nn.cross_entropy(model(1e4 * x), y).backward()
         optimizer.step()
     assert (model.eval()(1e4 * x).detach().numpy().argmax(1) == y).mean() > 0.95
+
+
+# ---- numbers whose squares overflow or vanish
+
+
+def exact(x, g, over, eps=0):
+    """z and the gradient that g at z sends to x, in long doubles."""
+    axis = tuple(range(x.ndim - 1)) if over == "examples" else -1
+    mean = lambda a: a.mean(axis, keepdims=True)
+    x, g = x.astype(np.longdouble), g.astype(np.longdouble)
+    centred = x - mean(x)
+    s = np.sqrt(mean(centred * centred) + eps)
+    z = centred / s
+    return z, (g - mean(g) - z * mean(g * z)) / s
+
+
+@pytest.mark.parametrize(
+    ("dtype", "exponents"), [("float32", [66, 126]), ("float64", [520, 1022]), ("float16", [10, 14])]
+)
+@every_layer
+def test_a_layer_normalises_numbers_of_any_size(name, dtype, exponents, device):
+    x, g = np.array([[1.0, 2, 0], [1, -1, 0], [0.5, 3, 2], [2, 1, -1]]), drawn(4, 3, seed=2).astype(dtype)
+    layer = LAYERS[name](3).to(device).to(dtype)
+    for k in exponents:
+        at = cr.tensor(np.ldexp(x, k).astype(dtype), device=device, requires_grad=True)
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            z = layer(at)
+        z.backward(cr.tensor(g, device=device))
+        value, slope = exact(np.ldexp(x, k), g, OVER[name])
+        tolerance = 16 * np.finfo(dtype).eps
+        np.testing.assert_allclose(z.numpy(), value, rtol=tolerance, atol=tolerance)
+        slope, found = np.ldexp(slope, k), np.ldexp(at.grad.numpy().astype(np.longdouble), k)
+        np.testing.assert_allclose(found, slope, rtol=0, atol=8 * tolerance * abs(slope).max())
+
+
+@every_layer
+def test_numbers_far_below_eps_are_divided_by_its_root(name, device):
+    x = np.array([[1.0, 2, 0], [1, -1, 0], [0.5, 3, 2]]) * 1e-25
+    z = LAYERS[name](3).to(device)(cr.tensor(x, dtype="float32", device=device))
+    np.testing.assert_allclose(z.numpy(), exact(x, x, OVER[name], 1e-5)[0], rtol=1e-5)
+
+
+@every_layer
+def test_derivatives_of_derivatives_are_right_for_large_numbers(name):
+    x, t = np.ldexp(drawn(4, 3), 600), drawn(4, 3, seed=4)
+    layer = LAYERS[name](3).to("float64")
+    small = cr.hvp(lambda x: (layer(x) ** 3).sum(), cr.tensor(np.ldexp(x, -500)), cr.tensor(t)).numpy()
+    large = cr.hvp(lambda x: (layer(x) ** 3).sum(), cr.tensor(x), cr.tensor(np.ldexp(t, 400))).numpy()
+    np.testing.assert_allclose(np.ldexp(large, 600), small, rtol=1e-11)
+
+
+def test_a_running_variance_beyond_its_dtype_is_an_error_when_it_is_used(device):
+    layer = nn.BatchNorm(1).to(device)
+    layer(cr.tensor([[1e30], [2e30]], device=device))
+    with pytest.raises(cr.ArgumentError, match="a running variance is not finite"):
+        layer.eval()(cr.zeros((2, 1), device=device)).numpy()

@@ -288,9 +288,25 @@ def test_a_parameter_without_a_name_is_called_by_its_position(clip):
 
 @pytest.mark.filterwarnings("ignore:overflow")
 def test_gradients_whose_norm_overflows_are_refused_rather_than_set_to_0():
-    params = given([1e200, 1e200], dtype="float64")
+    params = given([1.5e308, 1.5e308], dtype="float64")
     with pytest.raises(cr.GraphError, match="so large that their norm overflows"):
         clip_grad_norm(params, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size", "limit"), [("float64", 1e200, 1), ("float64", 1e-200, 1e-250), ("float32", 6e37, 1e-4)]
+)
+def test_gradients_of_any_size_have_their_norm_and_are_clipped_to_it(dtype, size, limit, device):
+    params = given(np.array([3, 4]) * size, [0.0, 0.0], dtype=dtype, device=device)
+    assert grad_norm(params).item() == pytest.approx(5 * size)
+    clip_grad_norm(params, limit)
+    assert (params[0].grad.to("float64") / limit).tolist() == pytest.approx([0.6, 0.8])
+
+
+def test_a_factor_that_float32_cannot_hold_clips_all_the_same():
+    params = given(np.full(10_000, 3e38), dtype="float32")
+    clip_grad_norm(params, 1.0)
+    np.testing.assert_allclose(params[0].grad.numpy(), 0.01, rtol=1e-6)
 
 
 @pytest.mark.parametrize("measure", [grad_norm, lambda p: clip_grad_norm(p, 1.0), lambda p: clip_grad_value(p, 1.0)])

@@ -454,6 +454,21 @@ def test_finite_gradients_whose_squares_overflow_are_no_reason_to_stop(dtype, hu
     assert optimizer.grad_norm.item() == pytest.approx(math.sqrt(2) * huge, rel=1e-3)
 
 
+@pytest.mark.parametrize("kind", [optim.SGD, optim.LBFGS])
+def test_the_norm_of_gradients_whose_squares_vanish_is_no_0(kind):
+    (p,) = leaves([np.ones(2)], "float32")
+    optimizer = kind([p], lr=1.0)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (p * cr.tensor([3e-25, 4e-25])).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert optimizer.grad_norm.item() == pytest.approx(5e-25, rel=1e-6)
+
+
 def test_squares_that_overflow_do_not_need_a_gradient_in_every_buffer():
     a, b = leaves([np.ones(1)], "float64") + leaves([np.ones(1)], "float32")
     optimizer = optim.SGD([a, b], lr=1e-30)

@@ -220,3 +220,16 @@ def test_a_result_is_refused_before_anything_changes():
     with pytest.raises(cr.GraphError, match=r"max_norm: 1 of shape \(2, 1\) is the result of a recorded call"):
         max_norm([w, w * 2], 1.0)
     assert w.tolist() == [[3.0], [4.0]]
+
+
+@pytest.mark.parametrize("size", [1e20, 8e37, 1e-30])
+def test_max_norm_holds_for_weights_whose_squares_overflow_or_vanish(size, device):
+    w = cr.tensor(np.float32([[3 * size], [-4 * size]]), device=device)
+    max_norm([w], size)
+    np.testing.assert_allclose(w.numpy()[:, 0], [0.6 * size, -0.8 * size], rtol=1e-6)
+
+
+def test_max_norm_holds_for_weights_whose_norm_overflows():
+    w = cr.full((100, 1), 3e38)
+    max_norm([w], 1.0)
+    np.testing.assert_allclose(w.numpy(), 0.1, rtol=1e-6)
