@@ -621,7 +621,7 @@ def test_a_gradient_that_is_not_finite_is_named_by_its_place_in_the_model(bounds
 
 
 def test_a_loss_without_reduction_is_refused_by_backward():
-    with pytest.raises(cr.ShapeError, match="only a single number has a gradient"):
+    with pytest.raises(cr.ShapeError, match="only a single number can start a backward pass"):
         train(loss=partial(nn.cross_entropy, reduction="none"))
 
 
