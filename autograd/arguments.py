@@ -51,6 +51,8 @@ def _plain(owner, name, value):
     kind = type(value)
     if kind in SIMPLE:
         return value
+    if kind is tuple and SIMPLE.issuperset(map(type, value)):
+        return value
     if kind is tuple or kind is list:
         return kind([_plain(owner, name, v) for v in value])
     if kind is np.bool_:

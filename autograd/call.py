@@ -24,7 +24,7 @@ from .tensor import KEPT, Tensor, Value
 def public(p):
     """The function that users call: dispatch, run, record."""
     fn, arity, plans = p.fn, None if p.variadic else len(p.inputs), p.plans
-    converts = p.floats or p.accumulates
+    converts, plain = p.floats or p.accumulates, SIMPLE.issuperset(map(type, p.defaults.values()))
     first_bit = 1 if arity else 0  # of any number of operands, the plan is looked up by a tuple
     names, complete = p.options.keys(), p.defaults.keys() == p.options.keys()  # complete: callable with arrays alone
 
@@ -33,7 +33,7 @@ def public(p):
             args, options = p.bind(args, options)
         elif not options:
             options = p.defaults
-        if not (simple := SIMPLE.issuperset(map(type, options.values()))):
+        if not (simple := options is p.defaults and plain or SIMPLE.issuperset(map(type, options.values()))):
             options = {k: p.whole[k](v) if k in p.whole else v for k, v in options.items()}
         backend = tensor = None
         arrays, parents, mask, bit, raws = [], [], 0, first_bit, False

@@ -309,5 +309,7 @@ def place(operation, axis, ndim):
 
 def elements(shape, axis, operation="reduction"):
     """How many elements of an array of `shape` one sum along `axis` adds up. Errors begin with `operation`."""
-    axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    if axis is None:
+        return prod(shape)
+    axes = (axis,) if isinstance(axis, int) else axis
     return prod(shape[place(operation, a, len(shape))] for a in axes)
