@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Self
 
 import numpy as np
 
-from ..autograd.errors import CheckpointError, DtypeError
+from ..autograd.errors import CheckpointError, DtypeError, GraphError
 from ..autograd.grad_mode import call_number, enter, leave, no_grad, scope
 from ..autograd.ops.creation import tensor
 from ..autograd.serialize import fitted
@@ -94,7 +95,8 @@ class Module:
                 item.assign(arrays[name])
         except BaseException:  # memory that may not be written to, Ctrl-C
             for item, values in before:
-                item.assign(values)
+                with suppress(GraphError):  # what could not be written to
+                    item.assign(values)
             raise
         return self
 

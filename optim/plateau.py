@@ -131,7 +131,8 @@ class ReduceOnPlateau:
             raise CheckpointError(f"{owner}: best must be a finite number or None, not {best!r:.80}")
         try:
             lr = finite(owner, "lr", positive(owner, "lr", state["lr"]))
-            waited, cooling = (whole(owner, name, state[name], least=0) for name in ("waited", "cooling"))
+            best = best if best is None else finite(owner, "best", best)
+            waited, cooling = (whole(owner, name, state[name], 0, 2**63) for name in ("waited", "cooling"))
         except ArgumentError as error:
             raise CheckpointError(str(error)) from None
         self.lr, self.best, self.waited, self.cooling = lr, best, waited, cooling

@@ -54,7 +54,7 @@ def misfits(optimizer, state):
         return [f"it is that of {state['kind']!s:.80}"]
     if not count(state["steps"]):
         return [f"steps is {state['steps']!r:.80}, not a count"]
-    if not (state["last_lr"] is None or _float(state["last_lr"])):
+    if not (_float(state["last_lr"]) or (state["last_lr"] is None and not state["steps"])):
         return [f"last_lr is {state['last_lr']!r:.80}, not a number"]
     groups, schedules, entries = state["groups"], state["schedules"], state["state"]
     if not all(isinstance(part, (list, tuple)) for part in (groups, schedules, entries)):
@@ -95,7 +95,7 @@ def _option_faults(optimizer, group, options):
 
 def _schedule_faults(lr, state):
     """What of a state does not belong to a learning rate, which is as before afterwards."""
-    if not hasattr(lr, "load_state_dict"):
+    if not (hasattr(lr, "state_dict") and hasattr(lr, "load_state_dict")):
         return (
             []
             if type(state) is type(_schedule_state(lr)) and not state

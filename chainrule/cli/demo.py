@@ -1,5 +1,6 @@
 """python -m chainrule demo: train a small network, and write a page that replays the training."""
 
+import os
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -75,10 +76,10 @@ def _writable(path):
     """`path`, if a page can be written there: after the training it would be too late to find out."""
     if path.suffix.lower() != ".html":
         raise ArgumentError(f"the name of the page must end in .html, as moons.html does; {str(path)!r} does not")
-    if path.is_dir():
-        raise ArgumentError(f"cannot write {path}: there is a folder of that name")
+    if path.exists() and not path.is_file():
+        raise ArgumentError(f"cannot write {path}: there is a folder or a device of that name")
     try:
-        TemporaryFile(dir=path.parent).close()
+        TemporaryFile(dir=os.path.dirname(os.path.realpath(path))).close()
     except OSError as error:
         raise ArgumentError(f"cannot write {path}: {error.strerror} (in the folder {path.parent})") from None
     return path

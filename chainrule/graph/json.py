@@ -142,7 +142,10 @@ def _read(form, found, where):
 
 def _brief(found):
     """A found value as text short enough for a message."""
-    text = repr(found)
+    try:
+        text = repr(found)
+    except RecursionError:
+        return "what is nested too deeply"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -158,6 +161,8 @@ def _write_number(x):
 def _read_number(x):
     if type(x) is str:
         return _BROKEN[x]
+    if type(x) is int and not -(2**63) <= x < 2**64:  # no dtype holds it
+        raise ValueError
     if type(x) not in (int, float, bool):
         raise ValueError
     return x
@@ -193,7 +198,7 @@ def _read_values(found):
     shape, dtype = _shape(found["shape"]), _dtype(found["dtype"])
     if found.keys() == {"shape", "dtype", "items"}:
         return Values(shape, dtype, _read_items(found["items"], shape))
-    if found.keys() != {"shape", "dtype", "summary"} or found["summary"].keys() != {
+    if found.keys() != {"shape", "dtype", "summary"} or _exactly(dict)(found["summary"]).keys() != {
         "min",
         "max",
         "mean",
@@ -218,7 +223,7 @@ def _exactly(*types):
 
 
 def _whole(x):
-    if type(x) is not int or x < 0:
+    if type(x) is not int or not 0 <= x < 2**63:
         raise ValueError
     return x
 
@@ -258,7 +263,9 @@ def _write_pairs(pairs):
 
 
 def _read_pairs(x):
-    return x and [(_whole(i), _whole(j), None if d is None else _read_number(d)) for i, j, d in _triples(x)]
+    if x is None:
+        return None
+    return [(_whole(i), _whole(j), None if d is None else _read_number(d)) for i, j, d in _triples(x)]
 
 
 def _modules(x):

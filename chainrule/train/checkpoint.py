@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ..autograd.arguments import whole
@@ -29,8 +30,11 @@ class Checkpoint(Callback):
 
     def check_path(self, resume):
         """Raise if the file cannot be written, or if it exists and would be lost."""
-        if not self.path.parent.is_dir():
-            raise ArgumentError(f"fit: the checkpoint's folder {self.path.parent} does not exist; make it first")
+        folder = Path(os.path.realpath(self.path)).parent  # of what it leads to, if it is a link
+        if not folder.is_dir():
+            raise ArgumentError(f"fit: the checkpoint's folder {folder} does not exist; make it first")
+        if self.path.exists() and not self.path.is_file():
+            raise ArgumentError(f"fit: the checkpoint {self.path} is a folder or a device; give the name of a file")
         if self.path.exists() and not resume:
             raise ArgumentError(
                 f"fit: there is a checkpoint at {self.path}; pass resume=True to go on from it, or delete it"

@@ -125,7 +125,7 @@ def _check_history(run, state):
         require(fits, f"history[{i}] must be a dict with {', '.join(COLUMNS)}", row)
         for name in run.columns:
             require(name not in row or is_number(row[name]), f"history[{i}][{name!r}] must be a number", row.get(name))
-    if state["finished"] != (len(rows) == state["epoch"]):
+    if len(rows) != state["epoch"] - (not state["finished"]):
         raise CheckpointError(
             f"fit: the checkpoint does not fit: its history has {len(rows)} epochs, and it is said to be "
             f"{'at the end' if state['finished'] else 'in the middle'} of epoch {state['epoch']}"

@@ -89,7 +89,7 @@ def test_control_c_in_the_first_epoch_leaves_a_page_of_the_beginning(tmp_path, m
         (["moons", "-o", "moons.svg"], "demo: the name of the page must end in .html, as moons.html does; 'moons.svg'"),
         (["moons", "-o", ""], "demo: the name of the page must end in .html"),
         (["moons", "-o", "nowhere/moons.html"], "demo: cannot write nowhere/moons.html: No such file or directory"),
-        (["moons", "-o", "folder.html"], "demo: cannot write folder.html: there is a folder of that name"),
+        (["moons", "-o", "folder.html"], "demo: cannot write folder.html: there is a folder or a device of that name"),
         (["moons", "--epochs", "many"], "demo: argument --epochs: invalid int value: 'many'"),
         (["suns"], "demo: unknown data 'suns': choose one of 'moons'"),
     ],

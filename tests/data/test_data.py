@@ -233,13 +233,18 @@ BAD_STATES = {
     "shapes": {"mean": [0.0], "scale": [1.0, 1.0]},
     "nan": {"mean": [np.nan], "scale": [1.0]},
     "no scale": {"mean": [0.0], "scale": [0.0]},
+    "text": {"mean": ["low"], "scale": [1.0]},
+    "nothing": {"mean": None, "scale": [1.0]},
+    "a dict": {"mean": [0.0], "scale": {}},
+    "a ragged list": {"mean": [0.0], "scale": [[1.0], [1.0, 2.0]]},
+    "a mask": {"mean": np.ma.masked_array([1.0], [True]), "scale": [1.0]},
 }
 
 
 @pytest.mark.parametrize("case", BAD_STATES)
 def test_a_bad_state_is_refused_and_changes_nothing(case):
     standardizer = cr.data.Standardizer().fit([[0.0], [2.0]])
-    with pytest.raises(cr.CheckpointError, match=r"Standardizer.load_state_dict: needs a"):
+    with pytest.raises(cr.CheckpointError, match=r"Standardizer.load_state_dict: (needs a|mean and scale must be)"):
         standardizer.load_state_dict(BAD_STATES[case])
     assert (standardizer.mean.item(), standardizer.scale.item()) == (1, 1)
 

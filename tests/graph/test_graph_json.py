@@ -286,6 +286,51 @@ def test_a_missing_field_is_refused_by_its_name(path):
         from_dict(graph)
 
 
+WRONG = {  # what is no value of a field that has a value of this kind
+    dict: [None, True, 3, "text", [], [[]], {"a": 1}],
+    list: [None, True, 3, "text", {}, {"a": 1}, [[]], [{}], [10**400]],
+    str: [True, 3, 1.5, [], {}],
+    bool: [None, 3, 1.5, "text", [], {}],
+    int: [None, 1.5 * 1j, "text", [], {}, 10**400],
+    float: [None, "text", [], {}, 10**400],
+    type(None): [3, 1.5, True, [3], {}, {"a": 1}],
+}
+
+
+def fields(value, path=()):
+    """(path, value) of all that stands in nested dicts and lists."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        yield (*path, key), inner
+        if isinstance(inner, (dict, list)):
+            yield from fields(inner, (*path, key))
+
+
+MAYBE = {"name", "value", "grad", "total", "local", "contribution", "running", "jacobian", "min", "max", "mean", "rms"}
+
+
+@pytest.mark.parametrize("program", [shared_input, large])
+def test_every_field_of_a_wrong_kind_is_refused(program):
+    text, accepted = to_json(cr.trace(program())), []
+    graph = json.loads(text)
+    for path, value in list(fields(graph)):
+        found = graph
+        for step in path[:-1]:
+            found = found[step]
+        name = [step for step in path if isinstance(step, str)][-1]
+        for wrong in WRONG[type(value)]:
+            if wrong is None and name in MAYBE:
+                continue
+            found[path[-1]] = wrong
+            try:
+                from_dict(graph)
+            except DataError:
+                continue
+            accepted.append((path, wrong))
+        found[path[-1]] = value
+    assert accepted == []
+    assert to_json(from_dict(graph, Graph)) == text
+
+
 @pytest.mark.parametrize("graph", [None, [], 3, "text"])
 def test_what_is_no_object_is_refused(graph):
     with pytest.raises(DataError, match="needs an object"):
@@ -309,6 +354,22 @@ def test_words_that_are_not_json_are_refused(word):
 def test_bytes_that_are_not_utf8_are_refused():
     with pytest.raises(DataError, match="from_json: .*can't decode"):
         from_json(b'{"format": "\xff"}')
+
+
+def test_an_entry_that_stands_twice_is_refused():
+    with pytest.raises(DataError, match="an object has two entries 'ran'"):
+        from_json(to_json(cr.trace(scalars())).replace('"ran":', '"ran":true,"ran":'))
+
+
+def test_a_number_that_no_float_holds_is_refused():
+    with pytest.raises(DataError, match="1e999 is too large for a float"):
+        from_json(to_json(by_hand(Values((), "", 0.5))).replace("0.5", "1e999"))
+
+
+@pytest.mark.parametrize("text", [None, 3, {}])
+def test_what_is_no_text_is_refused(text):
+    with pytest.raises(DataError, match="from_json: the JSON object must be str, bytes or bytearray"):
+        from_json(text)
 
 
 def test_text_nested_without_end_is_refused():

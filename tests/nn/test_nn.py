@@ -236,6 +236,67 @@ def test_a_state_that_does_not_fit_changes_nothing(fault):
     assert_equal_values(values(model), before)
 
 
+class Counting(nn.Module):
+    """A parameter and tensors of other kinds."""
+
+    def __init__(self):
+        self.weight = nn.Parameter(np.zeros(2, "f"))
+        self.count, self.small = cr.tensor(0), cr.tensor(np.zeros(2, "int8"))
+        self.flags, self.half = cr.tensor([True, False]), cr.tensor(np.zeros(2, "float16"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        ("weight", [1.0, 1e39], "out of range: weight has 1e+39, the model holds float32"),
+        ("weight", [True, False], "no numbers: weight is bool"),
+        ("weight", [[1.0], [1.0, 2.0]], "no numbers: weight is a ragged list"),
+        ("weight", np.ma.masked_array([1.0, 2.0], [True, False]), "no numbers: weight is masked"),
+        ("weight", [1j, 2j], "no numbers: weight is complex128"),
+        ("weight", None, "of another shape: weight is (), the model needs (2,)"),
+        ("count", 2.5, "out of range: count has 2.5, the model holds int64"),
+        ("count", np.nan, "out of range: count has nan, the model holds int64"),
+        ("count", np.uint64(2**63), "out of range: count has 9223372036854775808, the model holds int64"),
+        ("count", {}, "no numbers: count is object"),
+        ("count", None, "no numbers: count is object"),
+        ("small", [1, 300], "out of range: small has 300, the model holds int8"),
+        ("flags", [1, 0], "no numbers: flags is int64"),
+        ("half", np.array([1.0, 7e4], "f"), "out of range: half has 70000.0, the model holds float16"),
+    ],
+)
+def test_a_value_that_the_model_cannot_hold_is_refused(name, value, fault):
+    model = Counting()
+    with pytest.raises(cr.CheckpointError) as error:
+        model.load_state_dict(model.state_dict() | {name: value})
+    assert fault in str(error.value)
+
+
+def test_a_value_of_another_dtype_that_the_model_can_hold_is_rounded():
+    state = {
+        "weight": [1 / 3, np.inf],
+        "count": 3.0,
+        "small": np.array([-128, 127]),
+        "flags": [True, True],
+        "half": [1, 2],
+    }
+    model = Counting().load_state_dict(state)
+    assert model.weight.tolist() == [float(np.float32(1 / 3)), np.inf]
+    assert (model.count.item(), model.small.tolist(), model.half.tolist()) == (3, [-128, 127], [1, 2])
+
+
+def test_memory_that_may_not_be_written_to_leaves_the_model_as_it_was():
+    class Borrowed(nn.Module):
+        def __init__(self):
+            locked = np.ones(2)
+            locked.flags.writeable = False
+            self.first, self.second, self.third = cr.tensor([1.0]), cr.asarray(locked), cr.tensor([3.0])
+
+    model = Borrowed()
+    with pytest.raises(cr.GraphError, match="read-only"):
+        model.load_state_dict({"first": [7.0], "second": [7.0, 7.0], "third": [7.0]})
+    assert [x.tolist() for x in model.state_dict().values()] == [[1.0], [1.0, 1.0], [3.0]]
+
+
 @pytest.mark.parametrize("state", [None, [("weight", 1)], "weights.safetensors"])
 def test_a_state_that_is_no_dict_is_refused(state):
     with pytest.raises(cr.CheckpointError, match="needs a dict of tensors"):

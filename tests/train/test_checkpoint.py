@@ -583,3 +583,29 @@ def test_a_checkpoint_in_which_something_is_missing_is_refused_before_anything_h
     del state[lacking]
     cr.save(state, path)
     refused(path, m := mlp(), adam(m), pairs(), {}, match=None)
+
+
+FIELDS = {
+    "no state of a callback": lambda state: state["callbacks"][0].update(state={}),
+    "text for the state of a callback": lambda state: state["callbacks"][0].update(state="best"),
+    "weights of another model": lambda state: state["callbacks"][0]["state"].update(
+        weights=nn.MLP([2, 3]).state_dict()
+    ),
+    "text for a moment": lambda state: state["optimizer"]["state"][-1].update(v="large"),
+    "no key of a generator": lambda state: state["random"]["now"].update({"": [1]}),
+    "text in the history": lambda state: state["history"][0].update(val_loss="low"),
+    "no list of groups": lambda state: state["optimizer"].update(groups=3),
+}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_wrong_field_is_refused_before_anything_has_changed(field, path):
+    written(path, m := mlp(), adam(m), pairs(), validated(early_stopping=9))
+    state = cr.load(path)
+    FIELDS[field](state)
+    cr.save(state, path)
+    stopper = cr.EarlyStopping(9)
+    stopper.epoch, stopper.value, stopper.waiting = 3, 0.5, 2
+    before = dict(vars(stopper))
+    refused(path, m := mlp(), adam(m), pairs(), validated(early_stopping=stopper), match=None)
+    assert vars(stopper) == before
