@@ -113,12 +113,20 @@ def public(p):
 
 
 def _unary(p, general):
-    """The call path unrolled for one Tensor: half the time of `general`, which does everything else."""
+    """The call path unrolled for one Tensor or array: half the time of `general`, which does everything else."""
     fn, plans, options, converts = p.fn, p.plans, p.options, p.floats or p.accumulates
 
     def call(x):
         if not isinstance(x, Tensor):
-            return general(x)
+            owning = OWNERS.get(type(x))
+            if owning is None or owning.array_type is not type(x) or type(x) is float:
+                return general(x)
+            if converts and x.dtype.char not in SETTLED:
+                return general(x)
+            try:
+                return fn(owning.xp, x)
+            except (ValueError, TypeError, IndexError, AttributeError):
+                return general(x)
         array, node = x._data, x._node
         kind = type(array)
         if converts and node is None and kind is not float and array.dtype.char not in SETTLED:

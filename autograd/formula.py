@@ -90,6 +90,8 @@ def _formula(primitive):
         return next((Symbol(n) for v, n in known if _is_plain(value) and v == value), value)
 
     out, forward = _recorded(lambda: primitive.fn(RECORD.xp, *arrays, **given), symbols)
+    if primitive.means:
+        _, forward = _recorded(lambda: primitive.means(*map(_asking, arrays)), symbols)
     out = Recorded(Symbol("out"), *((out.shape, out.dtype) if isinstance(out, Recorded) else ()))
     arrays = [_asking(array) for array in arrays]
     values = {"g": _asking(Recorded(Symbol("g"), out.shape)), "out": _asking(out), "position": 0} | given
@@ -97,7 +99,13 @@ def _formula(primitive):
         values |= {primitive.inputs[0]: tuple(arrays), f"{primitive.inputs[0]}_shape": Shapes(shapes)}
     else:
         values |= dict(zip(names, arrays, strict=True)) | {f"{n}_shape": s for n, s in zip(names, shapes, strict=True)}
+    own = primitive.name, tuple(map(Symbol, names))  # in a rule, the operation of its operands is out
+
+    def call(name, operands, options):
+        return Symbol("out") if (name, operands) == own else _simple(name, operands, options)
+
     gradients = {x: _recorded(partial(_run, rule, values), symbols)[1] for x, rule in primitive.vjp.items()}
+    gradients = {x: _rebuilt(tree, lambda leaf: leaf, call) for x, tree in gradients.items()}
     return Formula(forward, gradients | {x: sentence(words) for x, words in primitive.words.items()})
 
 
@@ -213,6 +221,9 @@ def _simple(name, a, options):
     """A call without what changes nothing: x + 0, x − 0, x · 1, x / 1 and conversions are x; x · 0 is 0; −1 · x is −x, −−x is x."""
     if name in _SAME:
         return a[0]
+    if name in REGISTRY and REGISTRY[name].means:
+        with enable_grad():
+            return of(REGISTRY[name].means(*(_asking(Recorded(x)) if isinstance(x, (Call, Symbol)) else x for x in a)))
     if name in ("add", "multiply"):
         for x, other in (a, a[::-1]):
             if _is(x, 0 if name == "add" else 1):

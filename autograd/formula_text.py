@@ -13,6 +13,8 @@ _CONSTANTS = {
     math.log(10): ("ln 10", r"\ln 10"),
     math.pi: ("π", r"\pi"),
     2 / math.pi**0.5: ("(2 / √π)", r"\frac{2}{\sqrt{\pi}}"),
+    2**0.5: ("√2", r"\sqrt{2}"),
+    (2 * math.pi) ** 0.5: ("√(2 · π)", r"\sqrt{2 \pi}"),
     math.inf: ("∞", r"\infty"),
 }
 _TWICE = {"multiply": "square", "not_equal": "isnan"}  # how a call is written whose operands are the same

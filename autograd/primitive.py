@@ -50,13 +50,25 @@ class Primitive:
         words: for an input whose rule has no readable formula, a description: "{g}, repeated along the summed axes".
         internal: True keeps it from being a function of `chainrule` and a method of Tensor.
         floats, accumulates: in what dtype it works (dtypes.py).
+        means: the textbook's formula of the same, for code that goes a longer way to keep its digits: formulas show this instead.
     """
 
     def __init__(
-        self, fn, vjp, jvp, symbol, samples, needs, words=None, internal=False, floats=None, accumulates=False
+        self,
+        fn,
+        vjp,
+        jvp,
+        symbol,
+        samples,
+        needs,
+        words=None,
+        internal=False,
+        floats=None,
+        accumulates=False,
+        means=None,
     ):
         self.fn, self.vjp, self.jvp, self.symbol, self.samples, self.needs = fn, vjp, jvp, symbol, samples, needs
-        self.words, self.internal = words or {}, internal
+        self.words, self.internal, self.means = words or {}, internal, means
         self.name = fn.__name__.rstrip("_")
         self.module = fn.__module__
         first, *rest = inspect.signature(fn).parameters.values()
@@ -175,6 +187,7 @@ def primitive(
     internal: bool = False,
     floats: bool | None = None,
     accumulates: bool = False,
+    means: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[Concatenate[Any, Arguments], Any]], Callable[Arguments, Tensor]]:
     """Declare an operation in one block; docs/adding-an-op.md shows an example.
 
@@ -185,7 +198,7 @@ def primitive(
     """
 
     def declare(fn):
-        p = Primitive(fn, vjp, jvp, symbol, samples, needs, words, internal, floats, accumulates)
+        p = Primitive(fn, vjp, jvp, symbol, samples, needs, words, internal, floats, accumulates, means)
         if p.name in REGISTRY and REGISTRY[p.name].module != p.module:
             raise RuleError(f"primitive {p.name}: the name is taken by {REGISTRY[p.name].module}")
         REGISTRY[p.name] = p

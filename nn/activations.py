@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import pi
 from typing import Any, TypeAlias
 
 from ..autograd.arguments import choose
 from ..autograd.errors import ArgumentError
-from ..autograd.ops.elementwise import erf, expm1, multiply, relu, sigmoid, softplus, tanh, where
+from ..autograd.ops import special
+from ..autograd.ops.elementwise import (
+    erf,
+    exp,
+    expm1,
+    gaussian,
+    maximum,
+    minimum,
+    no_slope,
+    relu,
+    sigmoid,
+    sigmoid_slope,
+    softplus,
+    square,
+    tanh,
+    where,
+)
 from ..autograd.ops.reduce import softmax
 from ..autograd.primitive import ELEMENTWISE, composed, primitive
 from ..autograd.samples import reals
@@ -16,7 +33,7 @@ from ..autograd.tensor import Tensor
 Activation: TypeAlias = str | Callable[..., Any]  # a name, a module or a function
 
 
-@primitive(internal=True, floats=True, jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g * 0))
+@primitive(internal=True, floats=True, jvp=ELEMENTWISE, samples=reals, vjp=dict(x=no_slope))
 def step(xp, x):
     """Threshold: 1 where x ≥ 0, else 0.
 
@@ -46,22 +63,65 @@ def elu(x, alpha: float = 1.0) -> Tensor:
     return where(x > 0, x, alpha * expm1(where(x > 0, 0, x)))
 
 
-@composed(numbers=True, floats=True)
-def gelu(x) -> Tensor:
+def _within(x, bound):
+    """x, at most `bound` away from 0: finite, for a factor that is 0 out there anyway."""
+    return maximum(minimum(x, bound), -bound)
+
+
+@primitive(
+    internal=True,
+    floats=True,
+    jvp=ELEMENTWISE,
+    samples=reals,
+    vjp=dict(x=lambda g, x: g * (2 - square(_within(x, 50))) * gaussian(_within(x, 50) * 0.5**0.5) / (2 * pi) ** 0.5),
+    means=lambda x: (1 + erf(x / 2**0.5)) / 2 + x * exp(-(x * x) / 2) / (2 * pi) ** 0.5,
+)
+def gelu_slope(xp, x):
+    """Slope of gelu, Φ(x) + x φ(x) with the normal distribution function Φ and its density φ, with all its digits."""
+    return special.in_double(special.gelu_slope, xp, x)
+
+
+@primitive(
+    floats=True,
+    jvp=ELEMENTWISE,
+    samples=reals,
+    vjp=dict(x=lambda g, x: g * gelu_slope(x)),
+    means=lambda x: x * (1 + erf(x / 2**0.5)) / 2,
+)
+def gelu(xp, x):
     """Gaussian error linear unit x · Φ(x), with the exact distribution function Φ.
 
     Source: Hendrycks and Gimpel, "Gaussian error linear units" (2016).
     """
-    return multiply(0.5 * x, 1 + erf(x * 0.5**0.5))
+    return special.in_double(special.gelu, xp, x)
 
 
-@composed(numbers=True, floats=True)
-def silu(x) -> Tensor:
+@primitive(
+    internal=True,
+    floats=True,
+    jvp=ELEMENTWISE,
+    samples=reals,
+    vjp=dict(x=lambda g, x: g * sigmoid_slope(x) * (2 + _within(x, 1000) * (1 - 2 * sigmoid(x)))),
+    means=lambda x: sigmoid(x) * (1 + x * sigmoid(-x)),
+)
+def silu_slope(xp, x):
+    """Slope of silu, σ(x) (1 + x σ(-x)), with all its digits."""
+    return special.in_double(special.silu_slope, xp, x)
+
+
+@primitive(
+    floats=True,
+    jvp=ELEMENTWISE,
+    samples=reals,
+    vjp=dict(x=lambda g, x: g * silu_slope(x)),
+    means=lambda x: x * sigmoid(x),
+)
+def silu(xp, x):
     """Sigmoid linear unit x · sigmoid(x), also known as swish.
 
     Source: Ramachandran et al., "Searching for activation functions" (2017).
     """
-    return x * sigmoid(x)
+    return special.in_double(special.silu, xp, x)
 
 
 def identity(x: Any) -> Any:

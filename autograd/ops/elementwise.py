@@ -17,6 +17,12 @@ from ..watch import watching
 from . import special
 from .compare import greater, isfinite, less, logical_and
 
+
+def no_slope(g):
+    """0, of an infinite g as well."""
+    return sign(g) * 0
+
+
 # ---- arithmetic
 
 
@@ -86,7 +92,7 @@ def power(xp, x, y):
     return xp.power(x, y)
 
 
-@primitive(symbol="//", jvp=ELEMENTWISE, samples=(unit_open, above_one), vjp=dict(x=lambda g: g * 0, y=lambda g: g * 0))
+@primitive(symbol="//", jvp=ELEMENTWISE, samples=(unit_open, above_one), vjp=dict(x=no_slope, y=no_slope))
 def floor_divide(xp, x, y):
     """Largest whole number ≤ x / y.
 
@@ -125,7 +131,12 @@ def negative(xp, x):
     return xp.negative(x)
 
 
-@primitive(symbol="abs", jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x, out: smoothed(g * sign(x), g, x, out)))
+@primitive(
+    symbol="abs",
+    jvp=ELEMENTWISE,
+    samples=reals,
+    vjp=dict(x=lambda g, x, out: smoothed(where(x == 0, 0, g * sign(x)), g, x, out)),
+)
 def absolute(xp, x):
     """Absolute value |x|.
 
@@ -134,7 +145,7 @@ def absolute(xp, x):
     return xp.absolute(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g * 0))
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=no_slope))
 def sign(xp, x):
     """Sign of x: -1, 0 or 1.
 
@@ -143,7 +154,7 @@ def sign(xp, x):
     return xp.sign(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g * 0))
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=no_slope))
 def floor(xp, x):
     """Largest whole number ≤ x.
 
@@ -152,7 +163,7 @@ def floor(xp, x):
     return xp.floor(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g: g * 0))
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=no_slope))
 def ceil(xp, x):
     """Smallest whole number ≥ x.
 
@@ -161,7 +172,7 @@ def ceil(xp, x):
     return xp.ceil(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=above_zero, vjp=dict(x=lambda g: g * 0))
+@primitive(jvp=ELEMENTWISE, samples=above_zero, vjp=dict(x=no_slope))
 def rint(xp, x):
     """Nearest whole number; halves go to the even one.
 
@@ -357,7 +368,23 @@ def cosh(xp, x):
     return xp.cosh(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: g * (1 - out * out)))
+@primitive(
+    internal=True,
+    jvp=ELEMENTWISE,
+    samples=reals,
+    vjp=dict(x=lambda g, x, out: -2 * g * out * tanh(x)),
+    means=lambda x: 1 - square(tanh(x)),
+)
+def tanh_slope(xp, x):
+    """Slope of tanh, 1 - tanh² x, with all its digits: 1 / cosh² x."""
+    e = 1 / xp.cosh(xp.minimum(xp.absolute(x), _COSH.get(getattr(x, "dtype", None), 710.0)))
+    return e * e
+
+
+_COSH = {np.dtype("float16"): 11.0, np.dtype("float32"): 89.0}  # what cosh takes without overflow
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * tanh_slope(x)))
 def tanh(xp, x):
     """Hyperbolic tangent (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ), between -1 and 1.
 
@@ -496,26 +523,50 @@ def relu(xp, x):
     return xp.maximum(x, 0)
 
 
-@primitive(floats=True, jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: g * out * (1 - out)))
+@primitive(
+    internal=True,
+    floats=True,
+    jvp=ELEMENTWISE,
+    samples=reals,
+    vjp=dict(x=lambda g, x, out: g * out * (1 - 2 * sigmoid(x))),
+    means=lambda x: sigmoid(x) * (1 - sigmoid(x)),
+)
+def sigmoid_slope(xp, x):
+    """Slope of the logistic function, σ(x) (1 - σ(x)), with all its digits: e⁻ˣ / (1 + e⁻ˣ)²."""
+    e = xp.exp(-xp.absolute(x))
+    return e / xp.square(1 + e)
+
+
+@primitive(floats=True, jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * sigmoid_slope(x)))
 def sigmoid(xp, x):
     """Logistic function 1 / (1 + e⁻ˣ), without overflow at either end."""
-    e = xp.exp(-xp.absolute(x))
-    return xp.where(x >= 0, 1.0, e) / (1 + e)
+    e = xp.exp(xp.minimum(x, 11.0 if getattr(x, "dtype", None) == "float16" else 60.0))  # of more, it is 1
+    return e / (1 + e)
 
 
-@primitive(floats=True, jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: -g * expm1(-out)))
+@primitive(floats=True, jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * sigmoid(x)))
 def softplus(xp, x):
-    """Smooth ramp log(1 + eˣ), without overflow.
-
-    Gradient: this is g · sigmoid(x).
-    """
+    """Smooth ramp log(1 + eˣ), without overflow."""
     return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.absolute(x)))
 
 
-@primitive(floats=True, jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * (2 / pi**0.5) * exp(-(x * x))))
+@primitive(
+    internal=True,
+    floats=True,
+    jvp=ELEMENTWISE,
+    samples=reals,
+    vjp=dict(x=lambda g, x, out: -2 * g * out * x),
+    means=lambda x: exp(-(x * x)),
+)
+def gaussian(xp, x):
+    """Bell curve exp(-x²), with all its digits also where x² rounds."""
+    return special.in_double(special.gaussian, xp, x)
+
+
+@primitive(floats=True, jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * (2 / pi**0.5) * gaussian(x)))
 def erf(xp, x):
     """Error function 2/√π ∫₀ˣ exp(-t²) dt, to within a few units in the last place.
 
     Source: W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23 (1969).
     """
-    return xp.erf(x) if hasattr(xp, "erf") else special.erf(xp, x)
+    return xp.erf(x) if hasattr(xp, "erf") else special.in_double(special.erf, xp, x)

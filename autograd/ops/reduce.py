@@ -14,8 +14,9 @@ from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
 from ..tensor import Tensor, raw
 from ..typing import Axis
-from .compare import isfinite, logical_or
-from .elementwise import absolute, exp, power, sign, smoothed, square, where
+from . import special
+from .compare import logical_or
+from .elementwise import absolute, power, sign, smoothed, square, where
 from .shape import astype, broadcast_to, concatenate, elements, flip, place, reshape, squeeze, transpose
 from .sums import SHORT, total
 
@@ -96,7 +97,8 @@ def _winners(x, out, axis, keepdims, dtype):
 
 
 def _to_winners(g, x, out, axis, keepdims):
-    return kept(g, x.shape, axis, keepdims) * _winners(x, out, axis, keepdims, g.dtype)
+    share = _winners(x, out, axis, keepdims, g.dtype)
+    return where(share == 0, 0, kept(g, x.shape, axis, keepdims) * share)
 
 
 def _from_winners(t, x, out, axis, keepdims):
@@ -330,45 +332,81 @@ def any_(xp, x, *, axis: Axis = None, keepdims: bool = False):
 
 # ---- exponentials summed without overflow
 
-
-def _shares(x, axis):
-    """softmax(x) over all of `axis`; not e^(x - out): of large x, out is rounded too coarsely for that."""
-    top = max_(raw(x), axis=axis, keepdims=True)
-    e = exp(x - where(isfinite(top), top, 0))
-    return e / sum_(e, axis=axis, keepdims=True)
+_SUMMED = [on((3, 4), axis=-1), on((3, 4), axis=None), on((2, 3, 2), axis=(0, 2))]
 
 
 @primitive(
-    jvp=dict(x=lambda t, x, axis, keepdims: sum_(t * _shares(x, axis), axis=axis, keepdims=keepdims)),
+    jvp=dict(x=lambda t, x, axis, keepdims: sum_(t * softmax(x, axis=axis), axis=axis, keepdims=keepdims)),
     samples=[on((3, 4), axis=-1), on((3, 4)), on((2, 3, 2), axis=(0, 2), keepdims=True)],
     needs="at least one element along axes that exist",
-    vjp=dict(x=lambda g, x, axis, keepdims: kept(g, x.shape, axis, keepdims) * _shares(x, axis)),
+    vjp=dict(x=lambda g, x, axis, keepdims: kept(g, x.shape, axis, keepdims) * softmax(x, axis=axis)),
     words=dict(x="{g} · softmax({x})"),
     floats=True,
     accumulates=True,
 )
 def logsumexp(xp, x, *, axis: Axis = None, keepdims: bool = False):
-    """log Σ eˣ along `axis`, without overflow."""
-    top = xp.max(x, axis=axis, keepdims=True)
-    top = xp.where(xp.isfinite(top), top, 0)
-    out = xp.log(total(xp.exp(x - top), axis, True)) + top
+    """log Σ eˣ along `axis`, without overflow.
+
+    Gradient: 0 where all are -inf; shared evenly by those that are inf.
+    """
+    top, hit, _, e = special.below_top(xp, x, axis)
+    rest = e.sum(axis=axis, keepdims=True) + (xp.sum(hit, axis=axis, keepdims=True) - 1)
+    out = (xp.log1p(rest) + top).astype(x.dtype)
     return out if keepdims else xp.squeeze(out, axis=tuple(range(x.ndim)) if axis is None else axis)
 
 
-@composed(floats=True, accumulates=True)
-def log_softmax(x, axis: Axis = -1) -> Tensor:
-    """Logarithm of softmax, x - log Σ eˣ, without overflow or log 0."""
-    shifted = x - max_(raw(x), axis=axis, keepdims=True)  # changes nothing but rounding, so no gradient flows there
-    return shifted - logsumexp(shifted, axis=axis, keepdims=True)
+def _softmax_slope(g, out, axis):
+    """out · (g - Σ g · out), counted from the g of an element that takes more than half: then nothing cancels."""
+    g = g - sum_(where(out > 0.5, g, 0), axis=axis, keepdims=True)
+    return out * (g - sum_(g * out, axis=axis, keepdims=True))
 
 
-@composed(floats=True, accumulates=True)
-def softmax(x, axis: Axis = -1) -> Tensor:
-    """Softmax eˣ / Σ eˣ: positive numbers that add up to 1 along `axis`.
+@primitive(
+    floats=True,
+    accumulates=True,
+    jvp=dict(x=lambda t, out, axis: _softmax_slope(t, out, axis)),
+    samples=_SUMMED,
+    needs="at least one element along axes that exist",
+    vjp=dict(x=_softmax_slope),
+    words=dict(x="out · ({g} − Σ {g} · out)"),
+)
+def softmax(xp, x, *, axis: Axis = -1):
+    """Softmax eˣ / Σ eˣ: positive numbers that add up to 1 along `axis`; all 0 where there is nothing but -inf.
 
     Example:
         >>> import chainrule as cr
         >>> cr.softmax(cr.zeros(4)).tolist()
         [0.25, 0.25, 0.25, 0.25]
     """
-    return exp(log_softmax(x, axis))
+    top, hit, _, e = special.below_top(xp, x, axis)
+    total = e.sum(axis=axis, keepdims=True) + xp.sum(hit, axis=axis, keepdims=True)
+    return (xp.where(hit, top > -inf, e) / total).astype(x.dtype)
+
+
+def less_share(g, p, axis):
+    """g - p · Σ g for probabilities p; where p is more than half, 1 - p is the sum of the others, so that nothing cancels."""
+    sure = p > 0.5
+    others = [sum_(where(sure, 0, a), axis=axis, keepdims=True) for a in (p, g)]
+    return where(sure, g * others[0] - p * others[1], g - p * sum_(g, axis=axis, keepdims=True))
+
+
+def _less_mean(t, x, axis):
+    p = softmax(x, axis=axis)
+    t = t - sum_(where(p > 0.5, t, 0), axis=axis, keepdims=True)
+    return t - sum_(t * p, axis=axis, keepdims=True)
+
+
+@primitive(
+    floats=True,
+    accumulates=True,
+    jvp=dict(x=_less_mean),
+    samples=_SUMMED,
+    needs="at least one element along axes that exist",
+    vjp=dict(x=lambda g, x, axis: less_share(g, softmax(x, axis=axis), axis)),
+    words=dict(x="{g} − softmax({x}) · Σ {g}"),
+)
+def log_softmax(xp, x, *, axis: Axis = -1):
+    """Logarithm of softmax, x - log Σ eˣ, without overflow or log 0; all -inf where there is nothing but -inf."""
+    top, hit, below, e = special.below_top(xp, x, axis)
+    rest = e.sum(axis=axis, keepdims=True) + (xp.sum(hit, axis=axis, keepdims=True) - 1)
+    return (xp.where(hit & (top == -inf), top, below) - xp.log1p(rest)).astype(x.dtype)

@@ -1,5 +1,7 @@
 """Functions that NumPy lacks, from array arithmetic alone, so that every array backend computes them alike."""
 
+from math import pi
+
 # W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23 (1969), 631-637.
 _ERF = (  # erf(x) = x · P(x²)/Q(x²) for |x| ≤ 0.46875; highest power first
     (
@@ -57,21 +59,104 @@ def _ratio(table, x):
     return _horner(numerator, x) / _horner(denominator, x)
 
 
+def in_double(function, xp, x):
+    """function(xp, x) in float64, rounded to the dtype of x at the end."""
+    dtype = getattr(x, "dtype", "float64")
+    return function(xp, x) if dtype == "float64" else function(xp, x.astype("float64")).astype(dtype)
+
+
+def gaussian(xp, x):
+    """exp(-x²) of float64 x: the square of x to a few bits is exact, and what is left is small."""
+    near = xp.maximum(xp.minimum(x, 30.0), -30.0)  # beyond, exp(-x²) is 0
+    few = xp.rint(near * 16) / 16
+    return xp.exp(-few * few) * xp.exp(-(near - few) * (near + few))
+
+
+def _scaled_erfc(xp, a):
+    """e^(a²) · erfc(a) for a ≥ 0.46875."""
+    middle = xp.minimum(xp.maximum(a, 0.46875), 4.0)
+    far = xp.maximum(a, 4.0)
+    inverse = 1 / far / far
+    tail = (1 / pi**0.5 - inverse * _ratio(_TAIL, inverse)) / far
+    return xp.where(a <= 4.0, _ratio(_ERFC, middle), tail)
+
+
+def _small_erf(xp, x):
+    """The error function for |x| ≤ 0.46875."""
+    near = xp.maximum(xp.minimum(x, 0.46875), -0.46875)
+    return near * _ratio(_ERF, near * near)
+
+
 def erf(xp, x):
     """The error function of an array."""
-    if x.dtype == "float16":  # cannot hold the polynomials' values
-        return erf(xp, x.astype("float32")).astype("float16")
     a = xp.absolute(x)
-    near = xp.minimum(a, 0.46875)
-    middle = xp.clip(a, 0.46875, 4.0)
-    far = xp.clip(a, 4.0, 6.0)  # beyond 6, erf is 1 in float64
-    inverse = 1 / (far * far)
-    tail = (1 / 3.141592653589793**0.5 - inverse * _ratio(_TAIL, inverse)) / far
-    small = near * _ratio(_ERF, near * near)
-    large = 1 - xp.exp(-middle * middle) * _ratio(_ERFC, middle)
-    huge = 1 - xp.exp(-far * far) * tail
-    size = xp.where(a <= 0.46875, small, xp.where(a <= 4.0, large, huge))
-    return xp.where(x == x, xp.copysign(size, x), x)
+    large = 1 - gaussian(xp, a) * _scaled_erfc(xp, a)
+    return xp.where(a <= 0.46875, _small_erf(xp, x), xp.copysign(large, x))
+
+
+def _normal_tail(xp, x):
+    """(x within what matters, x / √2, e^(-x²/2), what times that is the probability of being beyond |x|)."""
+    near = xp.maximum(xp.minimum(x, 40.0), -40.0)
+    few = xp.rint(near * 16) / 16
+    power = xp.exp(-few * few / 2) * xp.exp(-(near - few) * (near + few) / 2)
+    root = near * 0.5**0.5
+    return near, root, power, _scaled_erfc(xp, xp.absolute(root)) / 2
+
+
+def gelu(xp, x):
+    """x · Φ(x) of float64 x; the probability Φ of small x by its tail, not as a difference from 1."""
+    near, root, power, share = _normal_tail(xp, x)
+    tail = near * share * power
+    centre = near * (0.5 + 0.5 * _small_erf(xp, root))
+    return xp.where(xp.absolute(root) <= 0.46875, centre, xp.where(x < 0, tail, x - tail))
+
+
+def gelu_slope(xp, x):
+    """Φ(x) + x · φ(x) of float64 x, with the normal density φ."""
+    near, root, power, share = _normal_tail(xp, x)
+    density = near / (2 * pi) ** 0.5
+    tail = power * (density + xp.where(x < 0, share, -share))
+    centre = 0.5 + 0.5 * _small_erf(xp, root) + density * power
+    return xp.where(xp.absolute(root) <= 0.46875, centre, xp.where(x < 0, tail, 1 + tail))
+
+
+def silu(xp, x):
+    """x / (1 + e⁻ˣ) of float64 x; in halves, so that nothing underflows before the end."""
+    near = xp.maximum(xp.minimum(x, 40.0), -1600.0)  # beyond, it is x or 0
+    half = xp.exp(near / 2)
+    return xp.where(x > 40, x, near * half * (half / (1 + half * half)))
+
+
+def silu_slope(xp, x):
+    """σ(x) · (1 + x σ(-x)) of float64 x."""
+    near = xp.maximum(xp.minimum(x, 1600.0), -1600.0)
+    half = xp.exp(-xp.absolute(near) / 2)
+    e = half * half
+    small = half / (1 + e)
+    # σ(-x) σ(x) = small²; σ is small · half on the left, and 1 / (1 + e) on the right
+    return xp.where(x < 0, (1 + e + near) * small * small, (1 + (1 + near) * e) / (1 + e) / (1 + e))
+
+
+def below_top(xp, x, axis):
+    """Of float x along `axis`: the largest, where it is, how far the others are below it, and e to that, 0 at the largest.
+
+    The last two are float64, with all their digits: far below the top, the rounding of the difference would be many units
+    of its power. No difference of infinities is taken.
+    """
+    top = xp.max(x, axis=axis, keepdims=True)
+    hit = x == top
+    wide = x.dtype != "float64"
+    x = xp.where(hit, 0, x).astype("float64") if wide else xp.where(hit, 0, x)
+    y = xp.where(hit, 0, top)
+    below = x - y
+    if wide:
+        return top, hit, below, xp.where(hit, 0, xp.exp(below))
+    lost = (x < y - 800) | hit  # their power is 0, their error may be inf - inf
+    x, y = xp.where(lost, 0, x), xp.where(lost, 0, y)
+    near = x - y
+    back = near - x
+    error = (x - (near - back)) - (y + back)  # what near has lost by rounding (Knuth's TwoSum)
+    return top, hit, below, xp.where(lost, 0, xp.exp(near) * (1 + error))
 
 
 def exact_log(xp, x):

@@ -28,10 +28,6 @@ EXTREMES = {
 _RULES = {  # of functions that are made of primitives
     "leaky_relu": "dx = g where x > 0, else slope · g",
     "elu": "dx = g where x > 0, else g · alpha · exp(x)",
-    "silu": "dx = g · (s + out · (1 − s)) with s = sigmoid(x)",
-    "gelu": "dx = g · (Φ(x) + x · φ(x)), with the normal distribution Φ and its density φ(x) = exp(−x² / 2) / √(2π)",
-    "softmax": "dx = out · (g − Σₖ gₖ outₖ), the sum along the last axis",
-    "log_softmax": "dx = g − softmax(x) · Σₖ gₖ, the sum along the last axis",
 }
 
 

@@ -84,7 +84,7 @@ RULE_TEXTS = {
     ("log2", "x"): ("g / ln 2 / x", r"\frac{\frac{g}{\ln 2}}{x}"),
     ("logaddexp", "x"): ("g · sigmoid(x − y)", r"g \cdot \operatorname{sigmoid}(x - y)"),
     ("arcsin", "x"): ("g / √((1 − x) · (1 + x))", r"\frac{g}{\sqrt{(1 - x) \cdot (1 + x)}}"),
-    ("softplus", "x"): ("−g · expm1(−out)", r"-g \cdot \operatorname{expm1}(-\mathrm{out})"),
+    ("softplus", "x"): ("g · sigmoid(x)", r"g \cdot \operatorname{sigmoid}(x)"),
     ("erf", "x"): ("g · (2 / √π) · exp(−x²)", r"g \cdot \frac{2}{\sqrt{\pi}} \cdot \exp(-x^{2})"),
     ("relu", "x"): ("g · (out > 0)", r"g \cdot (\mathrm{out} > 0)"),
     ("floor", "x"): ("0", "0"),
@@ -112,7 +112,7 @@ def test_a_function_of_a_user_stays_whole_and_can_be_opened():
 
     tree = formula(smooth.primitive).gradients["x"]
     assert write(tree) == "g · sigmoid(x)"
-    assert write(expanded(tree)) == "g · ((1 where x ≥ 0, else exp(−|x|)) / (1 + exp(−|x|)))"
+    assert write(expanded(tree)) == "g · (exp(min(x, 60)) / (1 + exp(min(x, 60))))"
 
 
 def test_a_rule_that_reads_values_has_no_formula():
@@ -177,7 +177,7 @@ def test_a_notebook_shows_a_formula_as_latex():
     assert r"\mathrm{dx} &= g \cdot \cos(x)" in cr.formula(cr.sin)._repr_latex_()
 
 
-@pytest.mark.parametrize("what", [cr.softmax, "tanh", 3], ids=["composed", "a name", "a number"])
+@pytest.mark.parametrize("what", [cr.var, "tanh", 3], ids=["composed", "a name", "a number"])
 def test_what_has_no_rules_of_its_own_has_no_formula(what):
     with pytest.raises(cr.ArgumentError, match=r"^formula: needs an operation with rules of its own.*derivation"):
         cr.formula(what)
