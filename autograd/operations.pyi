@@ -26,7 +26,7 @@ from .typing import ArrayLike, Axis, Counts, DType, Shape
 _T = TypeVar("_T", Value, Tensor)
 
 
-__all__ = ['reshape', 'transpose', 'swapaxes', 'moveaxis', 'broadcast_to', 'unbroadcast', 'squeeze', 'expand_dims', 'concatenate', 'flip', 'roll', 'pad', 'astype', 'equal', 'not_equal', 'less', 'less_equal', 'greater', 'greater_equal', 'logical_and', 'logical_or', 'logical_not', 'bitwise_and', 'bitwise_or', 'invert', 'isnan', 'isfinite', 'add', 'subtract', 'multiply', 'divide', 'power', 'floor_divide', 'remainder', 'positive', 'negative', 'absolute', 'sign', 'floor', 'ceil', 'rint', 'square', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'logaddexp', 'sqrt', 'hypot', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'arctan2', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'maximum', 'minimum', 'where', 'relu', 'sigmoid', 'softplus', 'erf', 'sum', 'mean', 'max', 'min', 'cumsum', 'argmax', 'argmin', 'all', 'any', 'logsumexp', 'argsort', 'sort', 'matmul', 'einsum', 'tril', 'triu', 'default_dtype', 'set_default_dtype', 'tensor', 'asarray', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'zeros_like', 'ones_like', 'full_like', 'stack', 'split', 'tile', 'repeat', 'flatten', 'clip', 'prod', 'norm', 'var', 'std', 'log_softmax', 'softmax', 'take', 'take_along_axis', 'one_hot', 'leaky_relu', 'elu', 'gelu', 'silu', 'dot', 'outer', 'tensordot', 'diagonal']
+__all__ = ['reshape', 'transpose', 'swapaxes', 'moveaxis', 'broadcast_to', 'unbroadcast', 'squeeze', 'expand_dims', 'concatenate', 'flip', 'roll', 'pad', 'astype', 'equal', 'not_equal', 'less', 'less_equal', 'greater', 'greater_equal', 'logical_and', 'logical_or', 'logical_not', 'bitwise_and', 'bitwise_or', 'invert', 'isnan', 'isfinite', 'add', 'subtract', 'multiply', 'divide', 'power', 'floor_divide', 'remainder', 'positive', 'negative', 'absolute', 'sign', 'floor', 'ceil', 'rint', 'square', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'logaddexp', 'sqrt', 'hypot', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'arctan2', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'maximum', 'minimum', 'where', 'relu', 'sigmoid', 'softplus', 'erf', 'sum', 'mean', 'max', 'min', 'cumsum', 'argmax', 'argmin', 'all', 'any', 'logsumexp', 'softmax', 'log_softmax', 'argsort', 'sort', 'gelu', 'silu', 'matmul', 'einsum', 'tril', 'triu', 'default_dtype', 'set_default_dtype', 'tensor', 'asarray', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'zeros_like', 'ones_like', 'full_like', 'stack', 'split', 'tile', 'repeat', 'flatten', 'clip', 'prod', 'norm', 'var', 'std', 'take', 'take_along_axis', 'one_hot', 'leaky_relu', 'elu', 'dot', 'outer', 'tensordot', 'diagonal']
 
 class TensorMethods:
     def __eq__(self, y: object) -> Tensor: ...
@@ -225,10 +225,18 @@ class TensorMethods:
         """Whether any element along `axis` is true (not 0)."""
     def logsumexp(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """log Σ eˣ along `axis`, without overflow."""
+    def softmax(self, axis: Axis = -1) -> Tensor:
+        """Softmax eˣ / Σ eˣ: positive numbers that add up to 1 along `axis`; all 0 where there is nothing but -inf."""
+    def log_softmax(self, axis: Axis = -1) -> Tensor:
+        """Logarithm of softmax, x - log Σ eˣ, without overflow or log 0; all -inf where there is nothing but -inf."""
     def argsort(self, axis: int | None = -1) -> Tensor:
         """The positions that sort x along `axis`; equal elements keep their order."""
     def sort(self, axis: int = -1) -> Tensor:
         """x in ascending order along `axis`."""
+    def gelu(self) -> Tensor:
+        """Gaussian error linear unit x · Φ(x), with the exact distribution function Φ."""
+    def silu(self) -> Tensor:
+        """Sigmoid linear unit x · sigmoid(x), also known as swish."""
     def matmul(self, y: ArrayLike) -> Tensor:
         """Matrix product x @ y; vectors on either side and broadcast batches of matrices as in NumPy."""
     def tril(self, k: int = 0) -> Tensor:
@@ -259,10 +267,6 @@ class TensorMethods:
         """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof, or 0 if ddof is above n."""
     def std(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
         """Standard deviation along `axis`, the root of the variance."""
-    def log_softmax(self, axis: Axis = -1) -> Tensor:
-        """Logarithm of softmax, x - log Σ eˣ, without overflow or log 0."""
-    def softmax(self, axis: Axis = -1) -> Tensor:
-        """Softmax eˣ / Σ eˣ: positive numbers that add up to 1 along `axis`."""
     def take(self, indices: ArrayLike, axis: int | None = None) -> Tensor:
         """The elements of x at `indices` along `axis` (None: of the flattened array)."""
     def take_along_axis(self, indices: ArrayLike, axis: int = -1) -> Tensor:
@@ -271,10 +275,6 @@ class TensorMethods:
         """x where x > 0, else slope · x."""
     def elu(self, alpha: float = 1.0) -> Tensor:
         """x where x > 0, else alpha · (eˣ - 1)."""
-    def gelu(self) -> Tensor:
-        """Gaussian error linear unit x · Φ(x), with the exact distribution function Φ."""
-    def silu(self) -> Tensor:
-        """Sigmoid linear unit x · sigmoid(x), also known as swish."""
     def dot(self, y: ArrayLike) -> Tensor:
         """np.dot: inner product of vectors, matrix product of matrices, and the last axis of x with the last but one of y."""
     def outer(self, y: ArrayLike) -> Tensor:
@@ -440,6 +440,10 @@ class ValueMethods(TensorMethods):
         """Smooth ramp log(1 + eˣ), without overflow."""
     def erf(self) -> Value:
         """Error function 2/√π ∫₀ˣ exp(-t²) dt, to within a few units in the last place."""
+    def gelu(self) -> Value:
+        """Gaussian error linear unit x · Φ(x), with the exact distribution function Φ."""
+    def silu(self) -> Value:
+        """Sigmoid linear unit x · sigmoid(x), also known as swish."""
     def tile(self, reps: Shape) -> Value:
         """x laid out repeatedly, `reps` times along each axis."""
     def repeat(self, repeats: Counts, axis: int | None = None) -> Value:
@@ -456,10 +460,6 @@ class ValueMethods(TensorMethods):
         """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof, or 0 if ddof is above n."""
     def std(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Value:
         """Standard deviation along `axis`, the root of the variance."""
-    def log_softmax(self, axis: Axis = -1) -> Value:
-        """Logarithm of softmax, x - log Σ eˣ, without overflow or log 0."""
-    def softmax(self, axis: Axis = -1) -> Value:
-        """Softmax eˣ / Σ eˣ: positive numbers that add up to 1 along `axis`."""
     def take(self, indices: ArrayLike, axis: int | None = None) -> Value:
         """The elements of x at `indices` along `axis` (None: of the flattened array)."""
     def take_along_axis(self, indices: ArrayLike, axis: int = -1) -> Value:
@@ -468,10 +468,6 @@ class ValueMethods(TensorMethods):
         """x where x > 0, else slope · x."""
     def elu(self, alpha: float = 1.0) -> Value:
         """x where x > 0, else alpha · (eˣ - 1)."""
-    def gelu(self) -> Value:
-        """Gaussian error linear unit x · Φ(x), with the exact distribution function Φ."""
-    def silu(self) -> Value:
-        """Sigmoid linear unit x · sigmoid(x), also known as swish."""
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
         """The diagonal of the planes spanned by two axes, as a new last axis."""
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
@@ -1066,6 +1062,18 @@ def logsumexp(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
 def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
 
 @overload
+def softmax(x: _T, axis: Axis = -1) -> _T:
+    """Softmax eˣ / Σ eˣ: positive numbers that add up to 1 along `axis`; all 0 where there is nothing but -inf."""
+@overload
+def softmax(x: ArrayLike, axis: Axis = -1) -> Any: ...
+
+@overload
+def log_softmax(x: _T, axis: Axis = -1) -> _T:
+    """Logarithm of softmax, x - log Σ eˣ, without overflow or log 0; all -inf where there is nothing but -inf."""
+@overload
+def log_softmax(x: ArrayLike, axis: Axis = -1) -> Any: ...
+
+@overload
 def argsort(x: _T, axis: int | None = -1) -> _T:
     """The positions that sort x along `axis`; equal elements keep their order."""
 @overload
@@ -1076,6 +1084,18 @@ def sort(x: _T, axis: int = -1) -> _T:
     """x in ascending order along `axis`."""
 @overload
 def sort(x: ArrayLike, axis: int = -1) -> Any: ...
+
+@overload
+def gelu(x: _T) -> _T:
+    """Gaussian error linear unit x · Φ(x), with the exact distribution function Φ."""
+@overload
+def gelu(x: ArrayLike) -> Any: ...
+
+@overload
+def silu(x: _T) -> _T:
+    """Sigmoid linear unit x · sigmoid(x), also known as swish."""
+@overload
+def silu(x: ArrayLike) -> Any: ...
 
 @overload
 def matmul(x: _T, y: ArrayLike) -> _T:
@@ -1158,18 +1178,6 @@ def std(x: _T, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> _T
 def std(x: ArrayLike, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any: ...
 
 @overload
-def log_softmax(x: _T, axis: Axis = -1) -> _T:
-    """Logarithm of softmax, x - log Σ eˣ, without overflow or log 0."""
-@overload
-def log_softmax(x: ArrayLike, axis: Axis = -1) -> Any: ...
-
-@overload
-def softmax(x: _T, axis: Axis = -1) -> _T:
-    """Softmax eˣ / Σ eˣ: positive numbers that add up to 1 along `axis`."""
-@overload
-def softmax(x: ArrayLike, axis: Axis = -1) -> Any: ...
-
-@overload
 def take(x: _T, indices: ArrayLike, axis: int | None = None) -> _T:
     """The elements of x at `indices` along `axis` (None: of the flattened array)."""
 @overload
@@ -1192,18 +1200,6 @@ def elu(x: _T, alpha: float = 1.0) -> _T:
     """x where x > 0, else alpha · (eˣ - 1)."""
 @overload
 def elu(x: ArrayLike, alpha: float = 1.0) -> Any: ...
-
-@overload
-def gelu(x: _T) -> _T:
-    """Gaussian error linear unit x · Φ(x), with the exact distribution function Φ."""
-@overload
-def gelu(x: ArrayLike) -> Any: ...
-
-@overload
-def silu(x: _T) -> _T:
-    """Sigmoid linear unit x · sigmoid(x), also known as swish."""
-@overload
-def silu(x: ArrayLike) -> Any: ...
 
 @overload
 def dot(x: _T, y: ArrayLike) -> _T:

@@ -243,14 +243,13 @@ def _by_classes(xp, logits, index):
 
     Along the first axis, NumPy takes maxima and sums of few classes several times as fast as along the last.
     """
-    columns, n = logits.reshape(-1, logits.shape[-1]).T, index.size
+    columns, n = xp.array(logits.reshape(-1, logits.shape[-1]).T, dtype="float64", order="C"), index.size
     place = index.reshape(-1).astype("int64") * n + xp.arange(n)
-    if columns.dtype == "float64":
+    if logits.dtype == "float64":
         _, hit, below, powers = special.below_top(xp, columns, 0)
         return below, powers + hit, place
-    below = xp.array(columns, dtype="float64", order="C")
-    below -= below.max(axis=0)
-    return below, xp.exp(below), place
+    columns -= columns.max(axis=0)
+    return columns, xp.exp(columns), place
 
 
 def _softmax_less_truth(logits, index):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..autograd.formula import evaluate, formula, leaves
 from ..autograd.ops.shape import unbroadcast
 from ..autograd.plan import asked
 from ..autograd.primitive import ELEMENTWISE, REGISTRY
@@ -149,13 +150,15 @@ def _wrong_powers(task, arrays, name, right):
 
 def _misread_rules(task, arrays, g, out, x, right):
     """The right formula with one of its variables taken for another: 1 - x² for 1 - out²."""
-    rule, values = task.rules.get(x), {**dict(zip(task.inputs, arrays, strict=True)), "out": out}
-    if rule is None or not asked(rule) <= {"g", *values} or any(a.shape != right.shape for a in arrays):
+    values = {**dict(zip(task.inputs, arrays, strict=True)), "out": out}
+    rule = formula(task.function).gradients.get(x) if x in task.rules else None
+    letters = set(leaves(rule)) - {"g"}
+    if not task.elementwise or not letters <= values.keys() or any(a.shape != right.shape for a in arrays):
         return
-    for meant in sorted(asked(rule) - {"g"}):
+    for meant in sorted(letters):
         for taken in values:
             why = _WHY.get((taken, meant), ".")
-            guess = _apply(rule, g, {**values, meant: values[taken]})
+            guess = evaluate(rule, {**values, "g": g, meant: values[taken]})
             yield guess, f"This is the right formula with {taken} in the place of {meant}{why}"
 
 
@@ -165,7 +168,7 @@ _WHY = {("x", "out"): ": the slope is written with the result of forward, not wi
 def _functions_of_one(name):
     """The elementwise operations of one operand but the one called `name`."""
     found = [p for p in REGISTRY.values() if p.jvp == ELEMENTWISE and p.inputs == ["x"] and "x" in p.vjp]
-    return [p for p in found if p.name != name and not p.options and asked(p.vjp["x"]) <= {"g", "x", "out"}]
+    return [p for p in found if p.name != name and not (p.options or p.internal) and asked(p.vjp["x"]) <= {"g", "x", "out"}]
 
 
 def _apply(rule, g, values):

@@ -198,7 +198,8 @@ def test_a_gradient_without_upstream_is_noticed_and_named(name):
 
     arrays = task.draw(task.shapes[1])
     if not any(d.any() for d in task.gradient(np.ones_like(task.value(arrays)), arrays)):
-        assert task.check(backward=backward).failure is None  # a flat function: every upstream gradient becomes 0
+        failure = task.check(backward=backward).failure  # of a flat function, or one whose results have a fixed sum
+        assert failure is None or "dx is 0 everywhere" in failure.reason
     else:
         assert "g is missing" in task.check(backward=backward).failure.reason
 
