@@ -12,7 +12,7 @@ from ..dtypes import wide
 from ..errors import ArgumentError
 from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
-from ..tensor import Tensor
+from ..tensor import Tensor, raw
 from ..typing import Axis
 from . import special
 from .compare import logical_or
