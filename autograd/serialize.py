@@ -72,7 +72,7 @@ def save(state: dict[str, Any], path: FilePath) -> None:
         raise CheckpointError(f"save: the folder {path.parent} does not exist; make it first")
     try:
         write_atomically(path, data)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a name that no file can have, with a zero in it
         raise CheckpointError(f"save: {path} cannot be written: {error}") from error
 
 

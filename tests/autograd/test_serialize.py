@@ -476,6 +476,14 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800", "a" * 5000])
+def test_a_name_that_no_file_can_have_is_refused(name, tmp_path):
+    with pytest.raises(cr.CheckpointError, match="save: .* cannot be written"):
+        cr.save({"x": 1}, tmp_path / name)
+    with pytest.raises(cr.CheckpointError, match="load: "):
+        cr.load(tmp_path / name)
+
+
 def test_a_folder_is_not_overwritten(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(cr.CheckpointError, match="save: .*folder cannot be written"):

@@ -9,6 +9,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from damage import damaged
 
 import chainrule as cr
 
@@ -122,6 +123,16 @@ def test_reading_takes_the_memory_of_the_array_once(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 13e6  # with what a growing bytearray keeps ready
+
+
+def test_no_damaged_gzip_file_is_read_as_something_else(tmp_path):
+    array = np.arange(200, dtype="u1").reshape(10, 20)
+    for what, content in damaged(gzip.compress(idx(array)), 200):
+        try:
+            found = cr.data.read_idx(write(tmp_path, content))
+        except cr.DataError:
+            continue
+        np.testing.assert_array_equal(found, array, what)
 
 
 def test_a_gzip_file_of_two_parts_is_read(tmp_path):

@@ -7,10 +7,13 @@ import math
 import device_double
 import numpy as np
 import pytest
+from damage import plain
 from optimizer_formulas import CASES, SHAPES, Halving, gradients, leaves, made, one, snapshot, start, train
+from wrong_fields import WRONG, changed, fields
 
 import chainrule as cr
 from chainrule import optim
+from chainrule.optim import schedule
 
 
 def resumed(name, params, state):
@@ -231,6 +234,31 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(what):
     with pytest.raises(cr.CheckpointError, match=rf"Adam.load_state_dict: .*{message}"):
         optimizer.load_state_dict(change(donor.state_dict()))
     assert snapshot(optimizer) == before
+
+
+OPTIMIZERS = [kind for kind in vars(optim).values() if isinstance(kind, type) and issubclass(kind, optim.Optimizer)]
+
+
+@pytest.mark.parametrize("kind", [k for k in OPTIMIZERS if k not in (optim.Optimizer, optim.LBFGS)])
+def test_every_field_that_is_missing_or_of_a_wrong_kind_is_refused_and_changes_nothing(kind, tmp_path):
+    make = lambda: kind(leaves(start(((2,), (1,)))), lr=schedule.warmup(schedule.ReduceOnPlateau(0.1), 2))
+    optimizer, donor = make(), make()
+    train(donor, 2, shapes=((2,), (1,)))
+    cr.save(donor.state_dict(), tmp_path / "state.safetensors")
+    state, before, accepted = cr.load(tmp_path / "state.safetensors"), snapshot(optimizer), []
+    for path, value in fields(state):
+        cases = [(repr(w)[:40], changed(state, path, w)) for w in WRONG[type(value)]]
+        cases += [("deleted", changed(state, path, delete=True))] if path else []
+        for what, case in cases:
+            try:
+                optimizer.load_state_dict(case)
+            except cr.CheckpointError:
+                continue
+            accepted.append((path, what))
+        assert snapshot(optimizer) == before or accepted
+    assert not accepted, accepted
+    optimizer.load_state_dict(state)
+    assert plain(optimizer.state_dict()["state"]) == plain(state["state"])
 
 
 def test_a_state_is_refused_for_all_that_does_not_fit_at_once():

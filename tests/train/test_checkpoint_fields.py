@@ -1,28 +1,15 @@
 """Every field of a checkpoint, missing or of a wrong kind: a CheckpointError, and nothing has changed."""
 
-import copy
-
-import numpy as np
 import pytest
 from damage import plain, silent
 from resumable import pairs, validated
 from training import bits
+from wrong_fields import WRONG, changed, fields
 
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.optim import schedule
 from chainrule.train.run import Run
-
-WRONG = {  # what is no value of a field that has a value of this kind
-    bool: [None, 0, 1.0, "true", [], {}, cr.ones(2)],
-    int: [None, True, 1.5, -1, 10**400, "1", [], {}, cr.ones(2)],
-    float: [None, True, 10**400, "1.0", [], {}, cr.ones(2), np.nan * 1j],
-    str: [None, True, 1, 1.5, [], {}, cr.ones(2)],
-    type(None): ["none", [1], {"a": 1}, cr.ones(2)],
-    list: [None, True, 1, "text", {}, cr.ones(2)],
-    dict: [None, True, 1, "text", [], cr.ones(2), {"a": 1}],
-    cr.Tensor: [None, True, 1.5, "text", {}, [], [[1.0], [1.0, 2.0]], cr.ones((7, 7)), [None], [{}]],
-}
 
 
 class Own(cr.Callback):
@@ -105,26 +92,6 @@ def everything(run):
         [(plain(c.state_dict()), sorted(vars(c))) for c in run.callbacks],
         (run.epoch, run.step, run.stop_reason, dict(run.sums), run.order, list(run.history)),
     )
-
-
-def fields(value, path=()):
-    """(path, value) of all that a state holds, itself first."""
-    yield path, value
-    if isinstance(value, (dict, list)):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from fields(inner, (*path, key))
-
-
-def changed(state, path, value=None, delete=False):
-    """The state with another value at `path`, or without it; what is not on the way there is shared."""
-    if not path:
-        return value
-    result, (key, *rest) = copy.copy(state), path
-    if delete and not rest:
-        del result[key]
-    else:
-        result[key] = changed(state[key], rest, value, delete)
-    return result
 
 
 def free(path):
