@@ -130,7 +130,7 @@ def _check_apart(y, words, numbers, target, path, lines):
     if not all(n.is_integer() for n in numbers):
         return
     for line, word, number in zip(lines, words, y.tolist(), strict=True):
-        exact = Decimal(word)
+        exact = Decimal(word) if number else 0  # what is too small for a float is 0
         if seen.setdefault(number, exact) != exact:
             raise DataError(
                 f"read_csv: {path}, line {line}, column {target!r}: {word} and {seen[number]} would be equal in {y.dtype}; "
