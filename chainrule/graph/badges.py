@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ..autograd.ops.reduce import norm2
 from ..backends import owner
 from .graph import OUTDATED
 from .lettering import readable
@@ -157,7 +158,8 @@ def _rms(values):
     """The root mean square of values that are all finite."""
     if values.items is None:
         return values.summary["rms"]
-    return math.sqrt(np.mean(np.square(values.array(), dtype="float64")))
+    array = np.asarray(values.array(), "float64")
+    return float(norm2(array)) / math.sqrt(array.size)
 
 
 def _nonzero(leaf):

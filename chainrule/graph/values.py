@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..autograd.node import SMALL
+from ..autograd.ops.reduce import norm2
 from ..backends import owner
 
 NOT_COMPUTED = "—"  # a gradient that no backward pass has left; never 0
@@ -94,7 +95,7 @@ def summary(data):
         "min": xp.where(finite, x, math.inf).min(),
         "max": xp.where(finite, x, -math.inf).max(),
         "mean": kept.sum() / some,
-        "rms": xp.sqrt((kept * kept).sum() / some),
+        "rms": norm2(kept) / xp.sqrt(some),
         "nan": xp.isnan(x).sum(),
         "inf": xp.isinf(x).sum(),
         "zero": (x == 0).sum(),

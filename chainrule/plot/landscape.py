@@ -13,7 +13,7 @@ import numpy as np
 from ..autograd.arguments import choose, positive, whole
 from ..autograd.errors import ArgumentError, CheckpointError, ShapeError
 from ..autograd.ops.creation import tensor
-from ..autograd.ops.elementwise import sqrt
+from ..autograd.ops.reduce import norm
 from ..autograd.random import Generator
 from ..nn.module import Module
 from .canvas import pyplot
@@ -154,13 +154,9 @@ def _random(parameters, generator):
     for name, p in parameters.items():
         if p.ndim > 1:
             weight, d = p.detach(), generator.normal(size=p.shape, dtype=p.dtype, device=p.device)
-            direction[name] = d * (_norms(weight) / _norms(d))
+            columns = dict(axis=tuple(range(p.ndim - 1)), keepdims=True)
+            direction[name] = d * (norm(weight, **columns) / norm(d, **columns))
     return direction
-
-
-def _norms(x):
-    """The norm of each column."""
-    return sqrt((x * x).sum(axis=tuple(range(x.ndim - 1)), keepdims=True))
 
 
 def _principal(parameters, states):
