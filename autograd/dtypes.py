@@ -9,11 +9,15 @@
 How sums of float32 keep their digits stands in ops/sums.py.
 """
 
+from collections.abc import Callable, Sequence
 from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
 from .tensor import raw
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 DEFAULT = [np.dtype(np.float32)]  # of floating data that does not bring its own; set_default_dtype changes it
 SETTLED = "fdg"  # the dtypes that no function converts: float32, float64, long double
@@ -56,7 +60,7 @@ def floating(*arrays):
     return settled(alike, arrays, {}, arrays, floats=True, accumulates=False) or arrays
 
 
-def settling(inputs, floats=False, accumulates=False):
+def settling(inputs: Sequence[str], floats: bool = False, accumulates: bool = False) -> Callable[[Function], Function]:
     """A decorator: brings `inputs`, names of a function's first parameters, to the dtype that the rule gives them."""
 
     def decorate(function):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.arguments import choose, fraction
-from ..autograd.dtypes import floating, unsettled
+from ..autograd.dtypes import floating, settling, unsettled
 from ..autograd.errors import ArgumentError, DtypeError, ShapeError
 from ..autograd.ops import special
 from ..autograd.ops.creation import asarray
@@ -48,6 +48,7 @@ def _reduced(values, reduction):
     return values if isinstance(raw(values), (int, float)) else reduce(values)
 
 
+@settling(("prediction", "target"), floats=True, accumulates=True)  # float16 is too small for squares
 def mse(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
     """Mean squared error: mean of (prediction - target)².
 

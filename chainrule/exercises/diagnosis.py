@@ -168,7 +168,9 @@ _WHY = {("x", "out"): ": the slope is written with the result of forward, not wi
 def _functions_of_one(name):
     """The elementwise operations of one operand but the one called `name`."""
     found = [p for p in REGISTRY.values() if p.jvp == ELEMENTWISE and p.inputs == ["x"] and "x" in p.vjp]
-    return [p for p in found if p.name != name and not (p.options or p.internal) and asked(p.vjp["x"]) <= {"g", "x", "out"}]
+    return [
+        p for p in found if p.name != name and not (p.options or p.internal) and asked(p.vjp["x"]) <= {"g", "x", "out"}
+    ]
 
 
 def _apply(rule, g, values):

@@ -9,13 +9,20 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.autograd.primitive import REGISTRY
+from chainrule.autograd.primitive import ELEMENTWISE, LINEAR, REGISTRY
+from chainrule.autograd.samples import cases
 
 DTYPES = ["float16", "float32", "float64"]
 mp.mp.dps = 50
 
 
 # ---- element by element
+
+
+def half(x):
+    """The step from 0 to 1, 1/2 at 0."""
+    return (1 + mp.sign(x)) / 2
+
 
 # {name: (value, slope by each operand)}
 EXACT = {
@@ -42,11 +49,19 @@ EXACT = {
     "arccosh": (mp.acosh, lambda x: 1 / mp.sqrt(x * x - 1)),
     "arctanh": (mp.atanh, lambda x: 1 / (1 - x * x)),
     "relu": (lambda x: max(x, mp.mpf(0)), lambda x: mp.mpf(x > 0)),
+    "add": (lambda x, y: x + y, lambda x, y: mp.mpf(1), lambda x, y: mp.mpf(1)),
+    "subtract": (lambda x, y: x - y, lambda x, y: mp.mpf(1), lambda x, y: mp.mpf(-1)),
+    "maximum": (max, lambda x, y: half(x - y), lambda x, y: half(y - x)),
+    "minimum": (min, lambda x, y: half(y - x), lambda x, y: half(x - y)),
     "multiply": (lambda x, y: x * y, lambda x, y: y, lambda x, y: x),
     "divide": (lambda x, y: x / y, lambda x, y: 1 / y, lambda x, y: -x / (y * y)),
     "hypot": (mp.hypot, lambda x, y: x / mp.hypot(x, y), lambda x, y: y / mp.hypot(x, y)),
     "arctan2": (mp.atan2, lambda x, y: y / (x * x + y * y), lambda x, y: -x / (x * x + y * y)),
 }
+ELSEWHERE = set(  # steps, choices, powers, and what is made of exponentials, whose slopes have tests of their own
+    """sign floor ceil rint floor_divide remainder where step power logaddexp sigmoid softplus tanh erf
+    gaussian sigmoid_slope tanh_slope""".split()
+)
 INSIDE = {
     **dict.fromkeys(("log", "log2", "log10", "sqrt"), (0, np.inf)),
     **dict.fromkeys(("arcsin", "arccos", "arctanh"), (-1, 1)),
@@ -98,9 +113,9 @@ def normal(x, dtype):
 def test_an_elementwise_value_and_its_slopes_are_right_at_every_size(name, dtype):
     value, *slopes = EXACT[name]
     if len(slopes) == 1:
-        columns = [grid(dtype, 40, *INSIDE.get(name, ()))]
+        columns = [grid(dtype, 20, *INSIDE.get(name, ()))]
     else:
-        side = grid(dtype, 7)[::2]
+        side = grid(dtype, 7)[::5]
         columns = [a.ravel() for a in np.meshgrid(side, side)]
     arrays = [cr.tensor(c, requires_grad=True) for c in columns]
     result = REGISTRY[name].call(*arrays)
@@ -111,6 +126,58 @@ def test_an_elementwise_value_and_its_slopes_are_right_at_every_size(name, dtype
             continue  # what slopes are made of has fewer digits itself
         for slope, a in zip(slopes, arrays, strict=True):
             assert units(a.grad.numpy()[i], slope(*given), dtype) <= 8, given
+
+
+def test_every_elementwise_function_is_looked_at():
+    ours = {p.name for p in REGISTRY.values() if p.jvp == ELEMENTWISE and p.module.startswith("chainrule.autograd")}
+    assert EXACT.keys() <= ours
+    assert ours - EXACT.keys() <= ELSEWHERE, "add it to EXACT, with its slopes"
+
+
+# ---- powers of two come out as they go in
+
+EVERY = [
+    pytest.param(p, case, id=f"{p.name}-{i}")
+    for p in REGISTRY.values()
+    if p.vjp and p.module.startswith("chainrule.")
+    for i, case in enumerate(cases(p))
+]
+HOMOGENEOUS = set(
+    "absolute hypot max maximum min minimum norm2 norm_of_order relu sort where".split()
+)  # besides linear ones
+
+
+def pulled(p, case, dtype, k=0, g=0):
+    """The value at inputs times 2^k, and the gradients that 2^g sends to them."""
+    drawn = case.draw(np.random.default_rng(3))
+    real = [p.variadic or p.inputs[i] in p.vjp for i in range(len(drawn))]
+    arrays = [np.ldexp(a.astype(dtype), k) if r else a for a, r in zip(drawn, real, strict=True)]
+    inputs = [cr.tensor(a, requires_grad=True) if r else a for a, r in zip(arrays, real, strict=True)]
+    value = p.call(*inputs, **case.options)
+    value.backward(cr.full(value.shape, 2.0**g, dtype=value.dtype))
+    return value.numpy(), [x.grad.numpy() for x, r in zip(inputs, real, strict=True) if r]
+
+
+@pytest.mark.parametrize(("p", "case"), EVERY)
+def test_gradients_are_as_large_as_what_arrives(p, case):
+    for dtype, most in {"float32": 110, "float64": 1000}.items():
+        _, slopes = pulled(p, case, dtype)
+        for g in (-most, most):
+            for there, here in zip(pulled(p, case, dtype, g=g)[1], slopes, strict=True):
+                np.testing.assert_array_equal(there, np.ldexp(here, g))
+
+
+@pytest.mark.parametrize(
+    ("p", "case"), [e for e in EVERY if e.values[0].jvp == LINEAR or e.values[0].name in HOMOGENEOUS]
+)
+def test_results_of_homogeneous_functions_are_as_large_as_their_operands(p, case):
+    for dtype, most in {"float32": 120, "float64": 1010}.items():
+        value, slopes = pulled(p, case, dtype)
+        for k in (-most, most):
+            large, same = pulled(p, case, dtype, k=k)
+            np.testing.assert_array_equal(large, np.ldexp(value, k))
+            for there, here in zip(same, slopes, strict=True):
+                np.testing.assert_array_equal(there, here)
 
 
 # ---- lengths and spreads
@@ -135,7 +202,7 @@ def length(x, axis, ord=2):
 
 
 # {name: (function, degree, (value, slope) of an array of long doubles)}
-HOMOGENEOUS = {
+LENGTHS = {
     "norm": (cr.norm, 1, length),
     "norm, ord=3": (lambda x, axis: cr.norm(x, 3, axis), 1, lambda x, axis: length(x, axis, 3)),
     "std": (cr.std, 1, lambda x, axis: spread(x, axis, 0)),
@@ -153,10 +220,10 @@ def exponents(dtype):
 
 @pytest.mark.parametrize("axis", [None, 0, 1])
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", HOMOGENEOUS)
+@pytest.mark.parametrize("name", LENGTHS)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_length_and_its_slope_are_right_at_every_size(name, dtype, axis, device):
-    function, degree, exact = HOMOGENEOUS[name]
+    function, degree, exact = LENGTHS[name]
     value, slope = exact(WHOLE.astype(LONG), axis)
     for k in exponents(dtype):
         x = cr.tensor(np.ldexp(WHOLE, k).astype(dtype), device=device, requires_grad=True)
@@ -172,6 +239,28 @@ def close(given, exact, dtype, units=8):
     bound = units * f.eps * np.maximum(abs(exact), LONG(f.tiny))
     wrong = ~((abs(given - exact) <= bound) | ((exact > f.max) & (given == np.inf)))
     assert not wrong.any(), f"{given[wrong]} is not {exact[wrong]}"
+
+
+def test_a_mean_is_no_larger_than_its_numbers():
+    assert cr.mean(cr.full(5, 3e38)).item() == np.float32(3e38)
+    assert cr.mean(cr.full((5, 2), -3e38), axis=0).tolist() == [np.float32(-3e38)] * 2
+
+
+def slope_of(f, x, dtype):
+    return cr.grad(f)(cr.tensor(x, dtype=dtype)).tolist()
+
+
+def test_examples_whose_squares_the_dtype_cannot_hold():
+    assert cr.norm(cr.tensor([300, 400], dtype="float16")).item() == 500
+    assert slope_of(cr.norm, [300, 400], "float16") == pytest.approx([0.6, 0.8], rel=1e-3)
+    assert slope_of(cr.std, [300, -300], "float16") == [0.5, -0.5]
+    assert cr.std(cr.tensor([300, -300], dtype="float16")).item() == 300
+    assert cr.nn.mse(cr.tensor([300, 0, 0, 0], dtype="float16"), cr.zeros(4, dtype="float16")).item() == np.float16(
+        22500
+    )
+    assert slope_of(lambda x: cr.arctan2(x[0], x[1]), [1e-23, 1e-23], "float32") == pytest.approx([5e22, -5e22])
+    assert slope_of(lambda x: cr.arctan2(x[0], x[1]), [1e20, 1e20], "float32") == pytest.approx([5e-21, -5e-21])
+    assert slope_of(cr.arcsinh, 1e20, "float32") == slope_of(cr.arccosh, 1e20, "float32") == pytest.approx(1e-20)
 
 
 # ---- conventions at kinks, differentiated again
