@@ -349,6 +349,6 @@ def loss(name: str | Callable[..., Any]) -> Callable[..., Any]:
     return name if callable(name) else choose("loss", name, LOSSES)
 
 
-def unwrapped(loss):
+def without_partial(loss):
     """The loss that a functools.partial was made of; any other itself."""
     return loss.func if isinstance(loss, partial) else loss

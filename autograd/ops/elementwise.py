@@ -424,18 +424,18 @@ def arctanh(xp, x):
 # ---- choosing
 
 
-def _greater_share(g, x, y):
+def _to_greater(g, x, y):
     return where(x > y, g, where(x == y, g / 2, where(x != x, g, 0)))
 
 
-def _smaller_share(g, x, y):
+def _to_smaller(g, x, y):
     return where(x < y, g, where(x == y, g / 2, where(x != x, g, 0)))
 
 
 @primitive(
     jvp=ELEMENTWISE,
     samples=reals,
-    vjp=dict(x=_greater_share, y=lambda g, x, y: _greater_share(g, y, x)),
+    vjp=dict(x=_to_greater, y=lambda g, x, y: _to_greater(g, y, x)),
 )
 def maximum(xp, x, y):
     """The larger of x and y; nan if either is nan.
@@ -448,7 +448,7 @@ def maximum(xp, x, y):
 @primitive(
     jvp=ELEMENTWISE,
     samples=reals,
-    vjp=dict(x=_smaller_share, y=lambda g, x, y: _smaller_share(g, y, x)),
+    vjp=dict(x=_to_smaller, y=lambda g, x, y: _to_smaller(g, y, x)),
 )
 def minimum(xp, x, y):
     """The smaller of x and y; nan if either is nan.
@@ -518,7 +518,7 @@ def smoothed(part, g, x, out, spread=lambda a: a):
 def relu(xp, x):
     """Rectified linear unit max(x, 0).
 
-    Gradient: 0 at the kink x = 0; an infinite g becomes nan where x ≤ 0, for 15 times the speed of choosing.
+    Gradient: 0 at the kink x = 0. An infinite g gives nan where x ≤ 0; avoiding that with `where` would be 15 times slower.
     """
     return xp.maximum(x, 0)
 

@@ -14,7 +14,7 @@ from ..tensor import Tensor, raw
 from ..typing import ArrayLike, DType, Shape
 from .creation import default_dtype
 from .reduce import max_, min_
-from .shape import place, reshape
+from .shape import axis_index, reshape
 from .sums import SHORT
 
 
@@ -117,7 +117,7 @@ def take(x, indices: ArrayLike, axis: int | None = None) -> Tensor:
         raise DtypeError("take: indices must be integers, not booleans; use x[mask] for the elements under a mask")
     if axis is None:
         return reshape(x, shape=(-1,))[indices]
-    return x[(*(slice(None),) * place("take", axis, len(x.shape)), indices)]
+    return x[(*(slice(None),) * axis_index("take", axis, len(x.shape)), indices)]
 
 
 @composed
@@ -131,7 +131,7 @@ def take_along_axis(x, indices: ArrayLike, axis: int = -1) -> Tensor:
         raise ShapeError(f"take_along_axis: indices need {ndim} axes like x, were given shape {indices.shape}")
     if indices.dtype.kind not in "iu":
         raise DtypeError(f"take_along_axis: indices must be integers, not {indices.dtype}")
-    xp, axis = owner(indices).xp, place("take_along_axis", axis, ndim)
+    xp, axis = owner(indices).xp, axis_index("take_along_axis", axis, ndim)
     grid = [xp.arange(n).reshape((-1,) + (1,) * (ndim - i - 1)) for i, n in enumerate(x.shape)]
     grid[axis] = indices
     return getitem(x, index=tuple(grid))

@@ -10,7 +10,7 @@ from ..samples import on
 from ..tensor import Tensor
 from ..typing import Counts
 from .reduce import sum_
-from .shape import broadcast_to, expand_dims, place, reshape, transpose
+from .shape import axis_index, broadcast_to, expand_dims, reshape, transpose
 from .sums import SHORT, total
 
 LONG = 1024  # so many products may be added one by one
@@ -120,7 +120,7 @@ def _missing_axes(g, letters, target, sizes):
     return transpose(g, axes=tuple(order.index(c) for c in target))
 
 
-def _einsum_share(g, operands, operands_shape, position, subscripts):
+def _einsum_contribution(g, operands, operands_shape, position, subscripts):
     inputs, output = subscripts.split("->")
     inputs = inputs.split(",")
     target = inputs[position]
@@ -143,7 +143,7 @@ def _einsum_push(t, operands, position, subscripts):
     samples=[on((2, 3), (3, 4), subscripts="ij,jk->ik"), on((2, 3), subscripts="ij->j"), on((3,), (3,), subscripts="i,i->"),
              on((2, 3), (3, 2), (2,), subscripts="ij,jk,k->i"), on((2, 3), (4,), subscripts="ij,k->kj")],
     needs="one group of letters for each operand, with one letter for each axis",
-    vjp=dict(operands=_einsum_share), words=dict(operands="einsum of {g} and the other operands, with this operand's letters as the output"),
+    vjp=dict(operands=_einsum_contribution), words=dict(operands="einsum of {g} and the other operands, with this operand's letters as the output"),
 )  # fmt: skip
 def einsum_(xp, *operands, subscripts: str):
     """einsum in normal form: an explicit output, no ellipsis, no letter twice in one group."""
@@ -244,8 +244,8 @@ def tensordot(x, y, axes: Counts = 2) -> Tensor:
         first, second = list(range(len(x.shape) - axes, len(x.shape))), list(range(axes))
     else:
         first, second = ([a] if isinstance(a, int) else list(a) for a in axes)
-    first = [place("tensordot", a, len(x.shape)) for a in first]
-    second = [place("tensordot", a, len(y.shape)) for a in second]
+    first = [axis_index("tensordot", a, len(x.shape)) for a in first]
+    second = [axis_index("tensordot", a, len(y.shape)) for a in second]
     if [x.shape[a] for a in first] != [y.shape[a] for a in second]:
         raise ShapeError(
             f"tensordot: axes {first} of {tuple(x.shape)} and {second} of {tuple(y.shape)} differ in length"
@@ -278,7 +278,7 @@ def diagonal(x, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The diagonal of the planes spanned by two axes, as a new last axis."""
     if len(x.shape) < 2:
         raise ShapeError(f"diagonal: needs at least two axes, given shape {tuple(x.shape)}")
-    axis1, axis2 = (place("diagonal", a, len(x.shape)) for a in (axis1, axis2))
+    axis1, axis2 = (axis_index("diagonal", a, len(x.shape)) for a in (axis1, axis2))
     if axis1 == axis2:
         raise ShapeError(f"diagonal: axis1 and axis2 must differ, both are {axis1}")
     others = tuple(i for i in range(len(x.shape)) if i not in (axis1, axis2))

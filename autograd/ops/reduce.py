@@ -17,7 +17,7 @@ from ..typing import Axis
 from . import special
 from .compare import logical_or
 from .elementwise import absolute, power, sign, smoothed, square, where
-from .shape import astype, broadcast_to, concatenate, elements, flip, place, reshape, squeeze, transpose
+from .shape import astype, axis_index, broadcast_to, concatenate, elements, flip, reshape, squeeze, transpose
 from .sums import SHORT, total
 
 _AXES = [on((3, 4)), on((3, 4), axis=1), on((2, 3, 4), axis=(0, -1)), on((3, 4), axis=0, keepdims=True), on(())]
@@ -144,7 +144,7 @@ def prod(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """
     shape = x.shape
     axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
-    axes = tuple(place("prod", a, len(shape)) for a in axes)
+    axes = tuple(axis_index("prod", a, len(shape)) for a in axes)
     others = tuple(i for i in range(len(shape)) if i not in axes)
     x = reshape(transpose(x, axes=(*others, *axes)), shape=(*(shape[i] for i in others), elements(shape, axes)))
     while x.shape[-1] > 1:
@@ -306,13 +306,13 @@ def cumsum(xp, x, *, axis: int | None = None):
     return xp.cumsum(x, axis=axis)
 
 
-@primitive(samples=_ORDERED[:2], needs="at least one element", vjp={})
+@primitive(samples=_ORDERED[:2], needs="at least one element, along one axis", vjp={})
 def argmax(xp, x, *, axis: int | None = None, keepdims: bool = False):
     """Position of the (first) largest element along `axis`."""
     return xp.argmax(x, axis=axis, keepdims=keepdims)
 
 
-@primitive(samples=_ORDERED[:2], needs="at least one element", vjp={})
+@primitive(samples=_ORDERED[:2], needs="at least one element, along one axis", vjp={})
 def argmin(xp, x, *, axis: int | None = None, keepdims: bool = False):
     """Position of the (first) smallest element along `axis`."""
     return xp.argmin(x, axis=axis, keepdims=keepdims)

@@ -169,7 +169,7 @@ def split(x, sections: int | list[int] | tuple[int, ...], axis: int = 0) -> list
 
     Raises: ShapeError if the axis cannot be divided equally.
     """
-    axis = place("split", axis, len(x.shape))
+    axis = axis_index("split", axis, len(x.shape))
     length = x.shape[axis]
     if isinstance(sections, int):
         if sections < 1 or length % sections:
@@ -265,7 +265,7 @@ def repeat(x, repeats: Counts, axis: int | None = None) -> Tensor:
     """
     if axis is None:
         x, axis = reshape(x, shape=(-1,)), 0
-    axis = place("repeat", axis, len(x.shape))
+    axis = axis_index("repeat", axis, len(x.shape))
     try:
         positions = np.repeat(np.arange(x.shape[axis]), repeats)
     except ValueError as error:
@@ -300,7 +300,7 @@ def to_device(xp, x, *, source: str, target: str):
     return move(x, get(source), get(target))
 
 
-def place(operation, axis, ndim):
+def axis_index(operation, axis, ndim):
     """`axis` counted from the front, if an array with `ndim` axes has it."""
     if not -ndim <= axis < ndim:
         raise ShapeError(f"{operation}: axis {axis} does not exist in an array with {ndim} axes")
@@ -312,4 +312,4 @@ def elements(shape, axis, operation="reduction"):
     if axis is None:
         return prod(shape)
     axes = (axis,) if isinstance(axis, int) else axis
-    return prod(shape[place(operation, a, len(shape))] for a in axes)
+    return prod(shape[axis_index(operation, a, len(shape))] for a in axes)

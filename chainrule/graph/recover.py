@@ -45,7 +45,7 @@ class _Record(Watch):
         self.known, self.arrived, self.totals, self.faults = known, {}, {}, {}
 
     def saved(self, node, create_graph):
-        return kept(node, self.known)[0]
+        return saved_or_restored(node, self.known)[0]
 
     def contribution(self, node, slot, part, total):
         self.arrived[node, slot] = part, total
@@ -68,7 +68,7 @@ def contributions(root, seed, known):
     with watching(record):
         backward(root, seed, retain_graph=True)
     for node in reversed(topological(root)):
-        saved, note = kept(node, known)
+        saved, note = saved_or_restored(node, known)
         g = None if node in unknown else record.totals.get(node)
         if node in unknown:
             note = note or f"the gradient of this {node.label} is unknown"
@@ -102,7 +102,7 @@ def _fitted(rule, parent, node):
     return lambda g: conform(rule(g), parent, node)
 
 
-def kept(node, known):
+def saved_or_restored(node, known):
     """(what the rules of `node` ask for, "") as it was kept, or restored from `known`; (None, why) if it cannot be."""
     line = changed(node)
     if line is not None:

@@ -9,7 +9,7 @@ from ..autograd.errors import ArgumentError, ChainruleError
 from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import tensor
 from ..nn.activations import name_of
-from ..nn.losses import unwrapped
+from ..nn.losses import without_partial
 from ..train.evaluate import predict
 from ..train.restore import eval_mode
 from .example import Example
@@ -32,7 +32,7 @@ class Observer:
         self.facts = {
             "model": f"{type(model).__name__}, {size:,} parameter{'s' * (size != 1)}",
             "optimizer": type(run.optimizer).__name__,
-            "loss": name_of(unwrapped(run.loss)),
+            "loss": name_of(without_partial(run.loss)),
             "notes": {},
         }
         self._own = [name for name in run.random_state() if name.startswith("model.")]
@@ -155,7 +155,7 @@ class Outputs:
     def __init__(self, run, sample):
         self.run, self.x, self.y = run, sample.x[sample.some], sample.y[sample.some]
         self.reading = Reading(
-            predict(run.model, self.x).numpy(), self.y.numpy(), getattr(unwrapped(run.loss), "expects", None)
+            predict(run.model, self.x).numpy(), self.y.numpy(), getattr(without_partial(run.loss), "expects", None)
         )
         self.facts = {
             "source": sample.source,

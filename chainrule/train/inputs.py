@@ -10,7 +10,7 @@ from ..autograd.grad_mode import no_grad
 from ..autograd.tensor import Tensor
 from ..data import Batches, check_finite
 from ..nn.activations import name_of
-from ..nn.losses import unwrapped
+from ..nn.losses import without_partial
 from ..optim.clip import clip_grad_norm, clip_grad_value
 from ..optim.optimizer import Optimizer
 from .callback import Callback, EachEpoch
@@ -200,7 +200,7 @@ def _check_labels(run, name, output, y):
     shape, kind = getattr(output, "shape", ()), np.dtype(y.dtype).kind
     if kind in "iu" and len(shape) == len(y.shape) + 1:
         bounds, advice = (0, shape[-1] - 1), f"class indices 0 to {shape[-1] - 1}: the model has {shape[-1]} outputs"
-    elif bounds := getattr(loss := unwrapped(run.loss), "target_range", None):
+    elif bounds := getattr(loss := without_partial(run.loss), "target_range", None):
         advice = f"targets in {list(bounds)}: that is what {name_of(loss)} compares with"
     else:
         return
