@@ -301,7 +301,13 @@ def test_whole_numbers_that_a_dtype_would_make_equal_are_refused(case, tmp_path)
 
 
 @pytest.mark.parametrize(
-    "words", ["1.5 16777217.0 16777216.0", "0e99999999999999999999 1e-999 7.0", "16777217.0 16777217 16777217.00", "0.1 0.10000000001 1"]
+    "words",
+    [
+        "1.5 16777217.0 16777216.0",
+        "0e99999999999999999999 1e-999 7.0",
+        "16777217.0 16777217 16777217.00",
+        "0.1 0.10000000001 1",
+    ],
 )
 def test_measurements_and_equal_labels_are_only_rounded(words, tmp_path):
     y = read(tmp_path, "x,y\n" + "".join(f"0,{word}\n" for word in words.split()), "y").y
