@@ -30,36 +30,55 @@ def whole_number(value):
     return not isinstance(value, bool)
 
 
-SIMPLE = {int, bool, str, type(None)}  # what an option mostly is: then there is nothing to prepare
-_COUNTS = set("int bool None tuple list Axis Shape Counts".split())  # the words of an annotation of whole numbers
+SIMPLE = frozenset((int, bool, str, type(None)))
+_KINDS = {  # what the words of an annotation of whole numbers, or of a truth value, allow
+    "int": {int}, "bool": {bool, int}, "None": {type(None)}, "tuple": {tuple, list}, "list": {tuple, list}, "Counts": {int, tuple, list},
+    "Axis": {int, tuple, list, type(None)}, "Shape": {int, tuple, list},
+}  # fmt: skip
 
 
 def whole_options(owner, parameters):
     """{name: function} that prepares the options whose annotation says that they are whole numbers, or truth values.
 
     It gives Python's numbers for NumPy's, with which rules may then compare and count, also inside tuples and lists.
+    The functions raise DtypeError for anything that the annotation does not name.
     """
     found = {}
     for q in parameters:
-        words = re.findall(r"\w+", q.annotation if isinstance(q.annotation, str) else formatannotation(q.annotation))
-        if q.annotation is not q.empty and words and _COUNTS.issuperset(words):
-            found[q.name] = partial(_plain, owner, q.name)
+        words = _words(q)
+        if words and _KINDS.keys() >= words:
+            found[q.name] = partial(_plain, owner, q.name, frozenset().union(*(_KINDS[word] for word in words)))
     return found
 
 
-def _plain(owner, name, value):
+def simple_types(parameters):
+    """The types of which any option may be as it is: then there is nothing to prepare."""
+    types = set()
+    for q in parameters:
+        words = _words(q)
+        types |= SIMPLE.intersection(*[set().union(*(_KINDS.get(word, {str}) for word in words))] * bool(words))
+    return types
+
+
+def _words(q):
+    if q.annotation is q.empty:
+        return set()
+    return set(re.findall(r"\w+", q.annotation if isinstance(q.annotation, str) else formatannotation(q.annotation)))
+
+
+def _plain(owner, name, kinds, value):
     kind = type(value)
-    if kind in SIMPLE:
-        return value
-    if kind is tuple and SIMPLE.issuperset(map(type, value)):
-        return value
-    if kind is tuple or kind is list:
-        return kind([_plain(owner, name, v) for v in value])
-    if kind is np.bool_:
+    if kind in kinds:
+        return kind([_plain(owner, name, kinds - {type(None)}, v) for v in value]) if kind in (tuple, list) else value
+    if kind is np.bool_ and bool in kinds:
         return bool(value)
-    if isinstance(value, (float, np.floating)) or getattr(getattr(value, "dtype", None), "kind", "i") not in "biu":
-        raise DtypeError(f"{owner}: {name} must be a whole number, or several, not {value!r}")
-    return index(value) if getattr(value, "ndim", 1) == 0 else value
+    shape, dtype = getattr(value, "shape", ()), getattr(value, "dtype", None)
+    if shape and tuple in kinds and getattr(dtype, "kind", "") in ("i", "u", "b"):
+        return value
+    if shape or not whole_number(value):
+        must = "True or False" if bool in kinds else f"a whole number{', or several' * (tuple in kinds)}"
+        raise DtypeError(f"{owner}: {name} must be {must}{', or None' * (type(None) in kinds)}, not {value!r:.80}")
+    return index(value)
 
 
 def finite(owner, name, value):

@@ -11,7 +11,6 @@ from weakref import ref
 import numpy as np
 
 from ..backends import NUMBERS, OWNERS, owner
-from .arguments import SIMPLE
 from .call_errors import array_of, check_dtypes, explain, mixed
 from .callsite import INSIDE
 from .dtypes import SETTLED, settled
@@ -20,11 +19,14 @@ from .grad_mode import recording, scope
 from .node import SMALL, Node
 from .tensor import KEPT, Tensor, Value
 
+REFUSALS = ValueError, TypeError, IndexError, AttributeError, OverflowError  # by which array code says no
+
 
 def public(p):
     """The function that users call: dispatch, run, record."""
     fn, arity, plans = p.fn, None if p.variadic else len(p.inputs), p.plans
-    converts, plain = p.floats or p.accumulates, SIMPLE.issuperset(map(type, p.defaults.values()))
+    converts, types = p.floats or p.accumulates, p.simple
+    plain = types.issuperset(map(type, p.defaults.values()))
     first_bit = 1 if arity else 0  # of any number of operands, the plan is looked up by a tuple
     names, complete = p.options.keys(), p.defaults.keys() == p.options.keys()  # complete: callable with arrays alone
 
@@ -33,7 +35,7 @@ def public(p):
             args, options = p.bind(args, options)
         elif not options:
             options = p.defaults
-        if not (simple := options is p.defaults and plain or SIMPLE.issuperset(map(type, options.values()))):
+        if not (simple := options is p.defaults and plain or types.issuperset(map(type, options.values()))):
             options = {k: p.whole[k](v) if k in p.whole else v for k, v in options.items()}
         backend = tensor = None
         arrays, parents, mask, bit, raws = [], [], 0, first_bit, False
@@ -81,7 +83,7 @@ def public(p):
             out = fn(backend.xp, *arrays, **options)
         except ChainruleError:
             raise
-        except (ValueError, TypeError, IndexError, AttributeError) as error:
+        except REFUSALS as error:
             raise explain(p, backend, arrays, options, error) from error
         if tensor is None:
             return out
@@ -133,7 +135,7 @@ def _unary(p, general):
             return general(x)
         try:
             out = fn(OWNERS[kind].xp, array)
-        except (ValueError, TypeError, IndexError, AttributeError):
+        except REFUSALS:
             return general(x)
         if type(out) is not kind or out is array or (kind is not float and out.base is not None):
             return general(x)
@@ -180,7 +182,7 @@ def _binary(p, general):
             return general(x, y)
         try:
             out = fn(OWNERS[kind].xp, a, b)
-        except (ValueError, TypeError, IndexError, AttributeError):
+        except REFUSALS:
             return general(x, y)
         if type(out) is not kind or out is a or out is b or (kind is not float and out.base is not None):
             return general(x, y)

@@ -63,6 +63,6 @@ def explain(p, backend, arrays, options, error):
         )
     needs = p.needs or ("shapes that broadcast" if len(arrays) > 1 else "an input that fits its options")
     # NumPy: "arrays used as indices must be of integer"
-    wrong_kind = isinstance(error, TypeError) or "integer" in str(error)
+    wrong_kind = isinstance(error, (TypeError, OverflowError)) or "integer" in str(error)
     kind = DtypeError if wrong_kind else ShapeError
     return kind(f"{p.name}: needs {needs}; given {given} ({error})")

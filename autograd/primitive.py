@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from .arguments import whole_options
+from .arguments import simple_types, whole_options
 from .call import public
 from .call_errors import array_of
 from .dtypes import settling
@@ -77,7 +77,7 @@ class Primitive:
         self.inputs = [p.name for p in rest if p.kind is not p.KEYWORD_ONLY]
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in rest)
         self.options = {p.name: p.default for p in rest if p.kind is p.KEYWORD_ONLY}
-        self.whole = whole_options(self.name, rest)
+        self.whole, self.simple = whole_options(self.name, rest), simple_types(rest[len(self.inputs) :])
         self.defaults = {k: v for k, v in self.options.items() if v is not inspect.Parameter.empty}
         self.floats = bool(vjp) and _floating(self.name) if floats is None else floats
         self.accumulates = accumulates

@@ -7,7 +7,7 @@ import numpy as np
 from ...backends import default, get, owner
 from ..arguments import whole_number
 from ..dtypes import DEFAULT
-from ..errors import ArgumentError, DtypeError, GraphError
+from ..errors import ArgumentError, DtypeError, GraphError, ShapeError
 from ..primitive import composed
 from ..tensor import SHARED, Tensor, convert, masked, owner_or_none, raw
 from ..typing import ArrayLike, DType, Shape
@@ -151,10 +151,13 @@ def _made(name, dtype, device, requires_grad, *args, **kwargs):
         )
     backend = get(device) if device is not None else default()
     dtype = _held(backend, dtype) or default_dtype()
-    if backend.array_type is float:
-        data = backend.asarray(getattr(np, name)(*args, **kwargs))
-    else:
-        data = getattr(backend.xp, name)(*args, dtype=dtype, **kwargs)
+    try:
+        if backend.array_type is float:
+            data = backend.asarray(getattr(np, name)(*args, **kwargs))
+        else:
+            data = getattr(backend.xp, name)(*args, dtype=dtype, **kwargs)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ShapeError(f"{name}: needs lengths of at least 0, and numbers; given {args} ({error})") from error
     result = Tensor._wrap(data)
     result.requires_grad = requires_grad
     return result

@@ -240,6 +240,8 @@ def tensordot(x, y, axes: Counts = 2) -> Tensor:
 
     Raises: ShapeError if paired axes differ in length.
     """
+    if not isinstance(axes, int) and len(axes) != 2:
+        raise ShapeError(f"tensordot: axes must be a whole number or two lists of axes, not {axes!r}")
     if isinstance(axes, int):
         first, second = list(range(len(x.shape) - axes, len(x.shape))), list(range(axes))
     else:

@@ -102,8 +102,27 @@ FRACTIONS = [
 
 @pytest.mark.parametrize(("call", "arrays", "options", "name"), FRACTIONS)
 def test_a_fraction_for_a_whole_number_is_refused_by_name(call, arrays, options, name):
-    with pytest.raises(cr.DtypeError, match=f"{name} must be a whole number, or several, not .*[.]5"):
+    with pytest.raises(cr.DtypeError, match=f"{name} must be a whole number.*, not .*[.]5"):
         call(*[tracked(a) for a in arrays], **options)
+
+
+STRANGE = [None, (), [], True, -1, 0, 7, -7, (0, 0), "x", np.array([0]), (-1,), 2**70, [None]]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(("call", "arrays", "options"), [e[1:] for e in EVERY], ids=[e[0] for e in EVERY])
+def test_what_forward_takes_as_an_option_backward_takes_too(call, arrays, options):
+    for name, value in [
+        (k, v) for k in options.keys() - FREE - {"order", "dtype", "source", "target"} for v in STRANGE
+    ]:
+        leaves = [tracked(a) for a in arrays]
+        try:
+            results = call(*leaves, **{**options, name: value})
+        except (cr.ChainruleError, OverflowError, ValueError):
+            continue
+        results = results if isinstance(results, list) else [results]
+        if results and results[0].requires_grad:
+            sum((y * y).sum() for y in results).backward()
 
 
 @pytest.mark.parametrize("transform", [cr.grad, cr.value_and_grad, cr.jacobian, cr.hessian])
