@@ -1,0 +1,281 @@
+"""Mutation score: gradient rules changed on purpose; how many does the generated gradient check notice?
+
+Every rule of every primitive is changed as a whole (scaled, sign) and inside its code: a term dropped, operands swapped,
+an operator or a number changed, another axis. Helpers that rules call are changed, too, and all operations that use them
+checked. What survives is judged in SURVIVORS.
+"""
+
+import ast
+import inspect
+import sys
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+
+import chainrule as cr
+from chainrule.autograd.primitive import REGISTRY
+from chainrule.autograd.samples import cases
+from chainrule.autograd.tensor import raw
+
+SIMPLE = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.MatMult: ast.Mult}
+ORDERED = (ast.Sub, ast.Div, ast.MatMult, ast.Pow, ast.FloorDiv)
+COMPARED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.Gt, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
+
+
+@dataclass
+class Mutant:
+    """One change: kind of it, where, the code before and after, and whom it concerns."""
+
+    kind: str
+    where: str
+    before: str
+    after: str
+    primitives: list
+    apply: object  # a context manager: inside it the rule is changed
+
+    @property
+    def name(self):
+        return f"{self.where}: {self.before} → {self.after}"
+
+
+# ---- changes of code
+
+
+def another_axis(axis):
+    """What a rule must not do: the same along other axes."""
+    if isinstance(axis, tuple):
+        return axis[:1] if len(axis) > 1 else (-1 - axis[0],)
+    return 0 if axis is None else -1 - axis
+
+
+def changes(node):
+    """(kind, replacement) for one node of a rule's code."""
+    if isinstance(node, ast.BinOp):
+        yield "term dropped", node.left
+        yield "term dropped", node.right
+        if type(node.op) in SIMPLE:
+            yield "operator", ast.BinOp(node.left, SIMPLE[type(node.op)](), node.right)
+        if isinstance(node.op, ORDERED):
+            yield "operands swapped", ast.BinOp(node.right, node.op, node.left)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
+        yield "sign", node.operand
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARED:
+        yield "comparison", ast.Compare(node.left, [COMPARED[type(node.ops[0])]()], node.comparators)
+    if isinstance(node, ast.IfExp):
+        yield "branches swapped", ast.IfExp(node.test, node.orelse, node.body)
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        yield "number", ast.Constant(node.value + 1)
+    if isinstance(node, ast.Call):
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        if name == "where" and len(node.args) == 3:
+            yield "branches swapped", ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], node.keywords)
+        if name in ("matmul", "power", "less", "greater", "subtract", "divide", "floor_divide") and len(node.args) == 2:
+            yield "operands swapped", ast.Call(node.func, node.args[::-1], node.keywords)
+        if len(node.args) == 1 and not node.keywords and name not in ("len", "tuple", "range", "int", "float", "type"):
+            yield "term dropped", node.args[0]
+    if isinstance(node, ast.keyword) and node.arg in ("axis", "axis1"):
+        wrong = ast.Call(ast.Name("another_axis", ast.Load()), [node.value], [])
+        yield "wrong axis", ast.keyword(node.arg, wrong)
+
+
+class _Replace(ast.NodeTransformer):
+    def __init__(self, place, new):
+        self.place, self.new, self.count = place, new, -1
+
+    def visit(self, node):
+        self.count += 1
+        if self.count == self.place:
+            return self.new
+        return super().generic_visit(node)
+
+
+def _numbered(tree):
+    """The nodes in the order in which _Replace counts them."""
+    found = []
+
+    class Walk(ast.NodeVisitor):
+        def visit(self, node):
+            found.append(node)
+            super().generic_visit(node)
+
+    Walk().visit(tree)
+    return found
+
+
+def variants(tree):
+    """(kind, code before, code after, changed tree) for each change of a function's body."""
+    inside = {id(n) for n in ast.walk(tree.args)} | {id(tree)} if hasattr(tree, "args") else set()
+    strings = [n for n in ast.walk(tree) if isinstance(n, (ast.Raise, ast.JoinedStr))]
+    inside |= {id(n) for s in strings for n in ast.walk(s)}
+    for place, node in enumerate(_numbered(tree)):
+        if id(node) in inside:
+            continue
+        for kind, new in changes(node):
+            copy = _Replace(place, deepcopy(new)).visit(deepcopy(tree))
+            yield kind, ast.unparse(node), ast.unparse(new), ast.fix_missing_locations(copy)
+
+
+# ---- the rules and their code
+
+
+def _declarations(module):
+    """{function name: {"vjp": {input: expression}, "jvp": {...}}} and {name: definition} of a module's file."""
+    tree = ast.parse(inspect.getsource(module))
+    rules, helpers = {}, {}
+    for item in tree.body:
+        if not isinstance(item, ast.FunctionDef):
+            continue
+        helpers[item.name] = item
+        for call in item.decorator_list:
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "primitive":
+                rules[item.name] = {
+                    k.arg: {entry.arg: entry.value for entry in k.value.keywords}
+                    for k in call.keywords
+                    if k.arg in ("vjp", "jvp") and isinstance(k.value, ast.Call)
+                }
+    return rules, helpers
+
+
+@contextmanager
+def _rule(p, rules, x, rule):
+    before = rules[x]
+    rules[x] = rule
+    p.plans.clear()
+    try:
+        yield
+    finally:
+        rules[x] = before
+        p.plans.clear()
+
+
+@contextmanager
+def _helper(module, name, function, primitives):
+    before = getattr(module, name)
+    replaced = [(p, rules, x) for p in primitives for rules in (p.vjp, p.jvp) if isinstance(rules, dict) for x in rules if rules[x] is before]
+    setattr(module, name, function)
+    for _, rules, x in replaced:
+        rules[x] = function
+    for p in primitives:
+        p.plans.clear()
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
+        for _, rules, x in replaced:
+            rules[x] = before
+        for p in primitives:
+            p.plans.clear()
+
+
+def _whole(rule, change):
+    asked = ", ".join(inspect.signature(rule).parameters)
+    return eval(f"lambda {asked}: change(rule({asked}))", {"rule": rule, "change": change})
+
+
+def _scaled(share):
+    return share * 1.001 if np.any(raw(share)) else share + 0.001
+
+
+def _negated(share):
+    return -share if np.any(raw(share)) else share - 0.001
+
+
+def _users(module, primitives, helpers):
+    """{helper's name: the primitives whose rules call it, directly or through others}."""
+    def called(function, seen):
+        for name in {*function.__code__.co_names, *(n for c in function.__code__.co_consts if inspect.iscode(c) for n in c.co_names)}:
+            target = getattr(module, name, None)
+            if name in helpers and inspect.isfunction(target) and target.__module__ == module.__name__ and name not in seen:
+                seen.add(name)
+                called(target, seen)
+        return seen
+
+    users = {}
+    for p in primitives:
+        rules = [*p.vjp.values(), *(p.jvp.values() if isinstance(p.jvp, dict) else ())]
+        names = {r.__name__ for r in rules if r.__name__ != "<lambda>"}
+        for rule in rules:
+            names |= called(rule, set())
+        for name in names:
+            users.setdefault(name, []).append(p)
+    return users
+
+
+def mutants():
+    """Every change of every rule."""
+    ours = [p for p in REGISTRY.values() if p.vjp and p.module.startswith("chainrule.") and cases(p)]
+    for module_name in dict.fromkeys(p.module for p in ours):
+        module = sys.modules[module_name]
+        rules, helpers = _declarations(module)
+        primitives = [p for p in ours if p.module == module_name]
+        for p in primitives:
+            for kind, table in (("vjp", p.vjp), ("jvp", p.jvp if isinstance(p.jvp, dict) else {})):
+                for x, rule in table.items():
+                    where = f"{p.name}, {kind} of {x}"
+                    for word, change in (("scaled", _scaled), ("sign", _negated)):
+                        yield Mutant(word, where, "rule", {"scaled": "1.001 · rule", "sign": "−rule"}[word], [p],
+                                     lambda p=p, t=table, x=x, r=_whole(rule, change): _rule(p, t, x, r))  # fmt: skip
+                    tree = rules.get(p.fn.__name__, {}).get(kind, {}).get(x)
+                    if not isinstance(tree, ast.Lambda):
+                        continue
+                    for word, before, after, changed in variants(tree):
+                        code = compile(ast.fix_missing_locations(ast.Expression(changed)), module.__file__, "eval")
+                        wrong = eval(code, {**module.__dict__, "another_axis": another_axis})
+                        yield Mutant(word, where, before, after, [p], lambda p=p, t=table, x=x, r=wrong: _rule(p, t, x, r))
+        for name, users in _users(module, primitives, helpers).items():
+            if any(isinstance(d, ast.Call) for d in helpers[name].decorator_list):
+                continue  # an operation, not a helper
+            for word, before, after, changed in variants(helpers[name]):
+                space = dict(module.__dict__, another_axis=another_axis)
+                try:
+                    exec(compile(ast.Module([changed], []), module.__file__, "exec"), space)
+                except SyntaxError:
+                    continue
+                yield Mutant(word, f"{name}()", before, after, users,
+                             lambda m=module, n=name, f=space[name], u=users: _helper(m, n, f, u))  # fmt: skip
+
+
+# ---- the generated check
+
+
+def function_of_reals(p, case, seed=0):
+    """The call as a function of its differentiable inputs alone, and those inputs, drawn for the case."""
+    args = [cr.asarray(a) for a in case.draw(np.random.default_rng(seed))]
+    real = [i for i in range(len(args)) if p.variadic or p.inputs[i] in p.vjp]
+
+    def f(*xs):
+        given = list(args)
+        for i, x in zip(real, xs, strict=True):
+            given[i] = x
+        return p.call(*given, **case.options)
+
+    return f, [args[i] for i in real]
+
+
+def caught(mutant):
+    """Whether the gradient check of any operation concerned notices the change, or the rule no longer runs."""
+    with mutant.apply(), np.errstate(all="ignore"):
+        for p in mutant.primitives:
+            for case in cases(p):
+                f, inputs = function_of_reals(p, case)
+                try:
+                    cr.gradcheck(f, *inputs)
+                except Exception:
+                    return True
+    return False
+
+
+def score(quick=False):
+    """({kind: (caught, all)}, the survivors)."""
+    table, survivors = {}, []
+    for k, mutant in enumerate(mutants()):
+        if quick and k % 12:
+            continue
+        found = caught(mutant)
+        hits, total = table.get(mutant.kind, (0, 0))
+        table[mutant.kind] = hits + found, total + 1
+        if not found:
+            survivors.append(mutant)
+    return table, survivors
