@@ -12,7 +12,7 @@ from . import random
 from .errors import ArgumentError, GradcheckError
 from .ops.creation import asarray
 from .tensor import Tensor, Value
-from .transforms import grad, jvp
+from .transforms import jvp, vjp
 
 STEP = 1e-5  # relative to an element, or to 1 where it is smaller
 DIRECTIONS = 2  # along which each input is moved; a mistake that cancels along both is very unlikely
@@ -47,12 +47,10 @@ def gradcheck(
     output = f(*xs)
     if not isinstance(output, Tensor):
         raise ArgumentError(f"gradcheck: f must return a Tensor, it returned {type(output).__name__}")
-    every = tuple(range(len(xs)))
     first = _Check(lambda *xs: [f(*xs)], [output], names, rtol, atol, rng)
     first.run(("reverse mode", "forward mode"), xs)
     if order == 2:
-        gradient = grad(first.number, every)
-        second = _Check(gradient, xs, names, rtol * 10, atol * 10, rng)
+        second = _Check(first.pull, xs, names, rtol * 10, atol * 10, rng)
         second.run(("second order", "second order (forward over reverse)"), xs)
     return True
 
@@ -103,19 +101,30 @@ def _like(x, values):
 
 
 class _Check:
-    """The derivatives of Σ w · outputs(*xs) with fixed random w, which makes one number without hiding any element."""
+    """The derivatives of Σ w · outputs(*xs) with fixed random w, which makes one number without hiding any element.
+
+    One output is multiplied by w only outside the graph: no operation is checked with the help of its own rule.
+    """
 
     def __init__(self, outputs, like, names, rtol, atol, rng):
         self.outputs, self.names, self.rtol, self.atol, self.rng = outputs, names, rtol, atol, rng
-        self.weights = [rng.uniform(0.5, 1.5, y.shape) if y.size > 1 else np.ones(y.shape) for y in like]
+        self.weights = [rng.uniform(0.5, 1.5, y.shape) for y in like]
 
-    def number(self, *xs):
-        parts = [y * _like(y, w) for y, w in zip(self.outputs(*xs), self.weights, strict=True)]
+    def single(self, *xs):
+        """One Tensor, to be weighed by `seed`."""
+        parts = self.outputs(*xs)
+        if len(parts) == 1:
+            return parts[0]
+        parts = [y * _like(y, w) for y, w in zip(parts, self.weights, strict=True)]
         return sum(part if isinstance(part, Value) else part.sum() for part in parts)
+
+    @property
+    def seed(self):
+        return self.weights[0] if len(self.weights) == 1 else np.ones(())
 
     def run(self, modes, xs):
         """Along random directions of each input: what reverse and forward mode say, beside differences."""
-        gradients = [g.numpy() for g in grad(self.number, tuple(range(len(xs))))(*xs)]
+        gradients = [g.numpy() for g in self.pull(*xs)]
         probes = []
         for i, (x, g) in enumerate(zip(xs, gradients, strict=True)):
             for _ in range(DIRECTIONS):
@@ -129,10 +138,16 @@ class _Check:
                 if not abs(claim(i, v) - slope) <= tolerance:
                     self.fail(mode, lambda v, i=i, claim=claim: claim(i, v), xs, i, v, tolerance)
 
+    def pull(self, *xs):
+        """The gradients by all inputs, which can be differentiated again."""
+        y, pull = vjp(self.single, *xs)
+        gradients = pull(_like(y, self.seed))
+        return gradients if isinstance(gradients, tuple) else (gradients,)
+
     def push(self, xs, i, v):
         """The slope along v as forward mode has it."""
         tangents = [_like(x, v if j == i else np.zeros(x.shape)) for j, x in enumerate(xs)]
-        return jvp(self.number, xs, tangents)[1].item()
+        return float((jvp(self.single, xs, tangents)[1].numpy() * self.seed).sum())
 
     def slope(self, xs, i, v, ahead=STEP, behind=-STEP):
         """The slope along v between two points, from differences of each output."""
@@ -160,12 +175,11 @@ class _Check:
             part = halves[0] if errors[0] > tolerance or errors[0] >= errors[1] else halves[1]
         at = tuple(int(k) for k in np.argwhere(part)[0])
         unit, size = np.abs(v) * part, abs(v[at])
+        one = sum(w.size for w in self.weights) == 1  # a single number is reported without its weight
+        size *= self.weights[0].item() if one else 1
         given, slope = float(claim(unit) / size), float(self.slope(xs, i, unit) / size)
-        where, of = (
-            f"for {self.names[i]} at {at}",
-            " (of Σ w · f, w random)" if sum(w.size for w in self.weights) > 1 else "",
-        )
-        if (broken := self.not_smooth(xs, i, unit, tolerance)) is not None:
+        where, of = f"for {self.names[i]} at {at}", "" if one else " (of Σ w · f, w random)"
+        if (broken := self.not_smooth(xs, i, unit, size, tolerance)) is not None:
             raise GradcheckError(
                 f"gradcheck: {mode} cannot be checked {where}: f {broken}, {mode} gives {given:.6g}{of}; "
                 "give an input that is further away from there"
@@ -175,7 +189,7 @@ class _Check:
             f"an error of {error(part) / tolerance:.3g} times the tolerance"
         )
 
-    def not_smooth(self, xs, i, unit, tolerance):
+    def not_smooth(self, xs, i, unit, size, tolerance):
         """What f does at the element that `unit` moves, in words, if it jumps or has a kink there; else None.
 
         The slopes of the two sides come closer together in proportion to the distance unless there is a kink.
@@ -184,10 +198,7 @@ class _Check:
         def sides(h):
             return self.slope(xs, i, unit, -h, -2 * h), self.slope(xs, i, unit, 2 * h, h)
 
-        size, at = (
-            np.abs(unit).max(),
-            f"within {STEP * np.abs(unit).max():.0e} of {xs[i].numpy()[unit != 0].item():.6g}",
-        )
+        at = f"within {STEP * np.abs(unit).max():.0e} of {xs[i].numpy()[unit != 0].item():.6g}"
         left, right = sides(STEP)
         near, far = (abs(b - a) for a, b in (sides(STEP), sides(4 * STEP)))
         if abs(self.slope(xs, i, unit) - (left + right) / 2) > 10 * tolerance + near:

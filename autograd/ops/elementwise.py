@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf, pi
 from math import log as _ln
-from math import pi
 
 import numpy as np
 
@@ -339,7 +339,7 @@ def arctan(xp, x):
 def _turn(g, leg, x, y):
     """g · leg / (x² + y²), where the squares may overflow or vanish."""
     length = hypot(x, y)
-    return g * (leg / length) / length
+    return where(length == inf, g * 0, g * (leg / length) / length)
 
 
 @primitive(

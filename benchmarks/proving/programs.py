@@ -14,7 +14,10 @@ import torch
 import chainrule as cr
 
 LARGEST = 400  # elements of an array
-TOLERANCE = {"float64": 1e-9, "float32": 2e-3}  # relative to the largest element; float32 takes part in a program's steps
+TOLERANCE = {
+    "float64": 1e-9,
+    "float32": 2e-3,
+}  # relative to the largest element; float32 takes part in a program's steps
 
 
 # ---- the steps: name → (chainrule's function, PyTorch's), of the arrays and the settings
@@ -159,7 +162,10 @@ SEVERAL = {
     "stack": (lambda *xs, axis: cr.stack(xs, axis), lambda *xs, axis: torch.stack(_alike(xs), axis)),
     "matmul": (cr.matmul, lambda x, y: torch.matmul(*_alike((x, y)))),
     "outer": (cr.outer, lambda x, y: torch.outer(*_alike((x, y)))),
-    "tensordot": (lambda x, y, axes: cr.tensordot(x, y, axes), lambda x, y, axes: torch.tensordot(*_alike((x, y)), axes)),
+    "tensordot": (
+        lambda x, y, axes: cr.tensordot(x, y, axes),
+        lambda x, y, axes: torch.tensordot(*_alike((x, y)), axes),
+    ),
     "einsum": (lambda *xs, text: cr.einsum(text, *xs), lambda *xs, text: torch.einsum(text, *_alike(xs))),
 }
 STEPS = UNARY | BINARY | REDUCTIONS | ALONG | SHAPES | SEVERAL
@@ -202,7 +208,11 @@ def _draw_index(rng, x):
             step = int(rng.choice([-3, -2, -1, 1, 2]))
             ends = sorted(int(k) for k in rng.integers(0, n + 1, 2))
             ends = [ends[0], ends[1]] if ends[0] < ends[1] else [0, n]
-            parts.append(slice(ends[0], ends[1], step) if step > 0 else slice(ends[1] - 1, None if not ends[0] else ends[0] - 1, step))
+            parts.append(
+                slice(ends[0], ends[1], step)
+                if step > 0
+                else slice(ends[1] - 1, None if not ends[0] else ends[0] - 1, step)
+            )
         else:
             parts.append(slice(None))
     if arrays and any(isinstance(p, int) for p in parts):
@@ -225,7 +235,10 @@ def _fits(x, y):
 def _draw_einsum(rng):
     """Letters for one to three operands, with their sizes: repeated inside an operand, summed, kept, batched."""
     sizes = dict(zip("abcde", (int(n) for n in rng.integers(1, 4, 5)), strict=True))
-    groups = ["".join(rng.choice(list("abcde"), rng.integers(1, 4), replace=rng.random() < 0.15)) for _ in range(rng.integers(1, 4))]
+    groups = [
+        "".join(rng.choice(list("abcde"), rng.integers(1, 4), replace=rng.random() < 0.15))
+        for _ in range(rng.integers(1, 4))
+    ]
     letters = sorted(set("".join(groups)))
     kept = [c for c in rng.permutation(letters) if rng.random() < 0.5]
     return groups, sizes, ",".join(groups) + "->" + "".join(kept)
@@ -368,6 +381,7 @@ def _draw_view(rng, x, i, add):
 def _draw_product(rng, arrays, i, add):
     x, kind = arrays[i], rng.integers(4)
     if kind == 0 and x.ndim:
+
         def fits(y):
             if not y.ndim or (x.shape[-1] != (y.shape[-2] if y.ndim > 1 else y.shape[0])):
                 return False
@@ -380,19 +394,31 @@ def _draw_product(rng, arrays, i, add):
         others = [j for j, y in enumerate(arrays) if fits(y)]
         if others:
             return add("matmul", (i, int(rng.choice(others))))
-        return add("matmul", (len(arrays) - 1, i)) if x.ndim > 1 and len({*x.shape[-2:]}) == 1 and arrays[-1] is x else None
+        return (
+            add("matmul", (len(arrays) - 1, i))
+            if x.ndim > 1 and len({*x.shape[-2:]}) == 1 and arrays[-1] is x
+            else None
+        )
     if kind == 1 and x.ndim == 1:
         others = [j for j, y in enumerate(arrays) if y.ndim == 1]
         return add("outer", (i, int(rng.choice(others))))
     if kind == 2:
         axes = int(rng.integers(0, x.ndim + 1))
-        others = [j for j, y in enumerate(arrays) if y.ndim >= axes and y.shape[:axes] == x.shape[x.ndim - axes :] and x.size * y.size < 10 * LARGEST]
+        others = [
+            j
+            for j, y in enumerate(arrays)
+            if y.ndim >= axes and y.shape[:axes] == x.shape[x.ndim - axes :] and x.size * y.size < 10 * LARGEST
+        ]
         if others:
             return add("tensordot", (i, int(rng.choice(others))), axes=axes)
     groups, sizes, text = _draw_einsum(rng)
     chosen = []
     for letters in groups:
-        fitting = [j for j, y in enumerate(arrays) if y.ndim == len(letters) and _binds(letters, y.shape, sizes, chosen, arrays, groups)]
+        fitting = [
+            j
+            for j, y in enumerate(arrays)
+            if y.ndim == len(letters) and _binds(letters, y.shape, sizes, chosen, arrays, groups)
+        ]
         if not fitting:
             return None
         chosen.append(int(rng.choice(fitting)))
@@ -404,10 +430,7 @@ def _binds(letters, shape, sizes, chosen, arrays, groups):
     known = {}
     for group, j in zip(groups, chosen, strict=False):
         known.update(zip(group, arrays[j].shape, strict=True))
-    for c, n in zip(letters, shape, strict=True):
-        if known.setdefault(c, n) != n:
-            return False
-    return True
+    return all(known.setdefault(c, n) == n for c, n in zip(letters, shape, strict=True))
 
 
 # ---- comparing
@@ -426,7 +449,11 @@ def near(ours, theirs, tolerance):
 
 def compare(program, rng):
     """{order: error in tolerances}, and whether the other side is finite to each order; orders that nothing reaches lack."""
-    kind = "float32" if any(a.dtype == np.float32 for a in program.inputs) or "float32" in str(program.steps) else "float64"
+    kind = (
+        "float32"
+        if any(a.dtype == np.float32 for a in program.inputs) or "float32" in str(program.steps)
+        else "float64"
+    )
     tolerance, errors = TOLERANCE[kind], {}
     xs = [torch.tensor(a, requires_grad=True) for a in program.inputs]
     theirs = program.run(False, *xs)
@@ -435,7 +462,9 @@ def compare(program, rng):
     def ours(*xs):
         return (program.run(True, *xs) * w).sum()
 
-    errors["value"] = near(program.run(True, *map(cr.tensor, program.inputs)).numpy(), theirs.detach().numpy(force=True), tolerance)
+    errors["value"] = near(
+        program.run(True, *map(cr.tensor, program.inputs)).numpy(), theirs.detach().numpy(force=True), tolerance
+    )
     every = tuple(range(len(xs)))
     y = (theirs * torch.from_numpy(np.asarray(w))).sum()
     if not y.requires_grad:
@@ -445,7 +474,9 @@ def compare(program, rng):
         return errors
     gradient = cr.grad(ours, every)
     got = gradient(*program.inputs)
-    errors["gradient"] = max(near(a.numpy(), b.detach().numpy(force=True), tolerance) for a, b in zip(got, g, strict=True))
+    errors["gradient"] = max(
+        near(a.numpy(), b.detach().numpy(force=True), tolerance) for a, b in zip(got, g, strict=True)
+    )
     us = [rng.uniform(0.5, 1.5, a.shape).astype(a.dtype) for a in program.inputs]
     slope = sum(float((b.detach().numpy(force=True) * u).sum()) for b, u in zip(g, us, strict=True))
     size = max(1.0, sum(float(np.abs(b.detach().numpy(force=True) * u).sum()) for b, u in zip(g, us, strict=True)))
@@ -457,7 +488,9 @@ def compare(program, rng):
             second = cr.grad(lambda *xs: sum((a * u).sum() for a, u in zip(gradient(*xs), us, strict=True)), every)
             got = second(*program.inputs)
             scale = max(1.0, *(float(b.detach().abs().max()) for b in g))  # rounding comes with the gradient's size
-            errors["second order"] = max(near(a.numpy() / scale, b.numpy(force=True) / scale, tolerance) for a, b in zip(got, h, strict=True))
+            errors["second order"] = max(
+                near(a.numpy() / scale, b.numpy(force=True) / scale, tolerance) for a, b in zip(got, h, strict=True)
+            )
     return errors
 
 

@@ -6,21 +6,16 @@ from itertools import product
 import numpy as np
 import pytest
 from device_double import forbid_syncs
+from rule_checks import CHECKS, applies, function_of_reals, is_scalar
 
 import chainrule as cr
 from chainrule.autograd.primitive import ELEMENTWISE, REGISTRY
-from chainrule.autograd.samples import Case, cases, on, reals
+from chainrule.autograd.samples import cases, on, reals
 from chainrule.autograd.tensor import raw
 
 PRIMITIVES = {p.name: p for p in REGISTRY.values() if p.module.startswith("chainrule.")}
 DIFFERENTIABLE = {name: p for name, p in PRIMITIVES.items() if p.vjp}
-SCALAR = {  # what is done to each element by itself works on single numbers
-    name: p
-    for name, p in PRIMITIVES.items()
-    if not isinstance(p.samples, list)
-    and p.jvp in (ELEMENTWISE, None)
-    and name not in ("bitwise_and", "bitwise_or", "invert")  # of booleans and integers, which a Value is not
-}
+SCALAR = {name: p for name, p in PRIMITIVES.items() if is_scalar(p)}
 DTYPES = ["float16", "float32", "float64"]
 
 # where a function may go wrong, and numbers on either side
@@ -35,22 +30,6 @@ every_case = pytest.mark.parametrize(
     ("p", "case"),
     [pytest.param(p, c, id=f"{name}-{i}") for name, p in DIFFERENTIABLE.items() for i, c in enumerate(cases(p))],
 )
-
-
-def function_of_reals(p, case, device, dtype=np.float64, seed=0):
-    """The call as a function of its differentiable inputs alone, and those inputs, drawn for the case."""
-    drawn = case.draw(np.random.default_rng(seed))
-    real = [i for i in range(len(drawn)) if p.variadic or p.inputs[i] in p.vjp]
-    args = [cr.tensor(a, device=device, dtype=dtype if i in real else None) for i, a in enumerate(drawn)]
-    args = [cr.Value(a) for a in args] if device == "scalar" else args
-
-    def f(*xs):
-        given = list(args)
-        for i, x in zip(real, xs, strict=True):
-            given[i] = x
-        return p.call(*given, **case.options)
-
-    return f, [args[i] for i in real]
 
 
 def masks(case):
@@ -68,11 +47,18 @@ def test_derivatives_agree_with_central_differences(p, case, device):
     assert cr.gradcheck(f, *inputs, order=2, rtol=1e-6)
 
 
-@every_real_scalar
-def test_derivatives_of_numbers_agree_with_central_differences(p):
-    domains = p.samples if isinstance(p.samples, tuple) else (p.samples,) * len(p.inputs)
-    f, inputs = function_of_reals(p, Case(((),) * len(p.inputs), domains), "scalar")
-    assert cr.gradcheck(f, *inputs, order=2, rtol=1e-6)
+@pytest.mark.parametrize(
+    ("check", "p"),
+    [
+        pytest.param(c, p, id=f"{c.__name__}-{p.name}")
+        for c in CHECKS[1:]
+        for p in DIFFERENTIABLE.values()
+        if applies(c, p)
+    ],
+)
+def test_derivatives_are_right_for_numbers_at_kinks_at_zero_and_at_extreme_sizes(check, p):
+    with np.errstate(all="ignore"):
+        check(p)
 
 
 @every_case
@@ -179,11 +165,17 @@ def replace_rule(monkeypatch):
         p.plans.clear()
 
 
+def negated(rule):
+    asked = ", ".join(signature(rule).parameters)
+    return eval(f"lambda {asked}: 0.001 - rule({asked})", {"rule": rule})
+
+
+@pytest.mark.parametrize("wrong", [scaled, negated])
 @pytest.mark.parametrize(
     ("p", "x"), [pytest.param(p, x, id=f"{n}-{x}") for n, p in DIFFERENTIABLE.items() for x in p.vjp]
 )
-def test_a_wrong_gradient_rule_is_caught(p, x, replace_rule):
-    replace_rule(p, p.vjp, x, scaled(p.vjp[x]))
+def test_a_wrong_gradient_rule_is_caught(p, x, wrong, replace_rule):
+    replace_rule(p, p.vjp, x, wrong(p.vjp[x]))
     assert "reverse mode" in next(verdicts(p), "")
 
 
