@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from ..autograd.arguments import choose, fraction
 from ..autograd.dtypes import floating, settling, unsettled
 from ..autograd.errors import ArgumentError, DtypeError, ShapeError
 from ..autograd.ops import special
+from ..autograd.ops.compare import logical_and
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.elementwise import absolute, clip, log, log1p, maximum, softplus, square, where
 from ..autograd.ops.reduce import less_share, log_softmax, mean, softmax, sum_
@@ -290,8 +291,9 @@ def class_entropy(xp, logits, index):
 
 
 def _surprise(logits, target):
-    """-log softmax(logits), and 0 where the target is 0."""
-    return where(target == 0, 0, -log_softmax(logits))
+    """-log softmax(logits), and 0 where that is infinite and the target 0."""
+    surprise = -log_softmax(logits)
+    return where(logical_and(target == 0, surprise == inf), 0, surprise)
 
 
 @primitive(
@@ -314,7 +316,7 @@ def _surprise(logits, target):
 def soft_entropy(xp, logits, target):
     """-Σ y log softmax(logits) along the last axis, with 0 · log 0 = 0, in one node: half the time of the composition.
 
-    Gradient: that of the target is 0 where it is 0.
+    Gradient: that of a target of 0 is 0 where its class is impossible.
     """
     surprise = log_softmax.primitive.fn(xp, logits, axis=-1)
     return -(target * xp.where(target == 0, 0, surprise)).sum(axis=-1)

@@ -657,3 +657,14 @@ def test_a_function_passes_as_a_loss():
 def test_a_target_outside_0_and_1_is_refused(loss, target):
     with pytest.raises(cr.ArgumentError, match=r"targets must lie in \[0, 1\], given"):
         loss(cr.tensor([0.5, 0.5]), cr.tensor(target))
+
+
+def test_the_slope_of_cross_entropy_by_a_target_of_zero_is_that_of_any_other():
+    logits = np.array([[1.0, 2.0, 0.5]])
+    slope = cr.grad(lambda y: nn.cross_entropy(cr.tensor(logits), y))(np.array([[0.0, 1.0, 0.0]]))
+    np.testing.assert_allclose(slope.numpy(), np.log(np.exp(logits).sum()) - logits, rtol=1e-14)
+
+
+def test_the_slope_of_cross_entropy_by_a_target_of_zero_of_an_impossible_class_is_zero():
+    slope = cr.grad(lambda y: nn.cross_entropy(cr.tensor([[1.0, 1.0, -np.inf]]), y))(np.array([[0.5, 0.5, 0.0]]))
+    np.testing.assert_allclose(slope.numpy(), [[np.log(2), np.log(2), 0]], rtol=1e-7)

@@ -120,14 +120,15 @@ def check_extreme_sizes(p):
                 assert not any(np.isnan(g).any() for g in high), f"{case} times {factor:g} has a gradient that is nan"
             for a, b in zip(low, high, strict=True):
                 size = np.abs(b).max(initial=0.0)
-                if np.isfinite(b).all() and (size == 0 or 1e-36 < size < 1e37):
+                if np.isfinite(b).all() and (1e-36 < size < 1e37):
                     np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * size, err_msg=f"{case} times {factor:g}")
 
 
 def _gradients(p, case, drawn, dtype):
     f, inputs = function_of_reals(p, case, dtype=dtype, drawn=drawn)
     value, pull = cr.vjp(f, *inputs)
-    shares = pull(cr.ones_like(value))
+    weights = np.random.default_rng(1).uniform(0.5, 1.5, value.shape).astype("float32")
+    shares = pull(weights.astype(value.dtype))
     return [value.numpy(), *(g.numpy() for g in (shares if isinstance(shares, tuple) else (shares,)))]
 
 
@@ -178,7 +179,6 @@ HOLDS_NOT = {
         **dict.fromkeys("maximum minimum relu max min sort".split(), "the square has a kink in its slope"),
         "arctan2": "nan at the origin",
         "norm_of_order": "its square is not twice differentiable at 0",
-        "soft_entropy": "0 · log 0 = 0: the gradient of a target of 0 is 0",
     },
     check_one_operand_zero: {
         **dict.fromkeys(
@@ -188,11 +188,9 @@ HOLDS_NOT = {
             "divide floor_divide remainder log log2 log10 sqrt arccosh binary_entropy".split(), "0 is outside"
         ),
         "norm_of_order": "its slope jumps",
-        "soft_entropy": "0 · log 0 = 0: the gradient of a target of 0 is 0",
         "normalize": "the differences are too coarse",
     },
-    check_infinities: {"power": "its slope by x is ∞ · 0"},
-    check_extreme_sizes: {"normalize": "the variance leaves float32"},
+    check_infinities: {"power": "its slope by x is ∞ · 0", "gaussian": "its slope is ∞ · 0"},
 }
 
 
