@@ -73,7 +73,7 @@ def moments(x, over, eps=1e-5):
     one = xp.ones(x.shape[-1], xp.result_type(x.dtype, "float32"))  # halves are summed as singles
     with np.errstate(over="ignore", invalid="ignore"):
         centre, variance = _moments(x, one, over)
-    if owner(x).fits(variance + eps):
+    if owner(x).fits(variance.sum() + eps):
         return centre, variance, None
     x = x.astype(one.dtype, copy=False)
     factor = scale(x, _AXES[over](x.ndim)).reshape(centre.shape)

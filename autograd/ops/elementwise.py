@@ -502,11 +502,16 @@ def smoothed(part, g, x, out, spread=lambda a: a):
     backend = owner(raw(out))
     if backend.on_host and not np.any(flat):
         return part
-    one = 1.0 if backend.array_type is float else backend.xp.ones_like(raw(g))
-    with watching(None):  # it is no part of the pass that is watched
-        limit = backward(g._node, one, [out._node], retain_graph=True).get(out._node)
-    if limit is None:
+
+    def pulled(seed):
+        with watching(None):  # it is no part of the pass that is watched
+            return backward(g._node, seed, [out._node], retain_graph=True).get(out._node)
+
+    if (limit := pulled(1.0 if backend.array_type is float else backend.xp.ones_like(raw(g)))) is None:
         return part
+    if out.size > 1:  # each g may depend on its own length alone: what mixes |x| and |y| has no second derivatives at 0
+        weights = backend.from_numpy(np.random.default_rng(0).uniform(0.5, 1.5, out.shape).astype(out.dtype))
+        flat = logical_and(flat, absolute(pulled(weights) - weights * limit) <= 0.01 * absolute(limit))
     limit = where(logical_and(flat, isfinite(limit)), limit, 0)
     return part + spread(limit) * where(spread(flat), x, 0)
 

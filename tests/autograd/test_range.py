@@ -280,6 +280,7 @@ SMOOTH = {  # functions that are smooth where what they are made of has a kink, 
     "std(x)**2, n = 3": (lambda x: cr.std(x) ** 2, [1, 1, 1], 2 / 3 * (np.eye(3) - 1 / 3)),
     "hypot(x, y)**2": (lambda x: cr.hypot(x[0], x[1]) ** 2, [0, 0], 2 * np.eye(2)),
     "abs(x)**2": (lambda x: (cr.absolute(x) ** 2).sum(), [0, 1], 2 * np.eye(2)),
+    "abs(x) · abs(x)": (lambda x: (lambda a: (a * a).sum())(cr.absolute(x)), [0, 1], 2 * np.eye(2)),
     "abs(x)**3": (lambda x: (cr.absolute(x) ** 3).sum(), [0, 1], np.diag([0, 6])),
     "x**y at y = 0": (lambda x: x[0] ** x[1], [2, 0], [[0, 0.5], [0.5, np.log(2) ** 2]]),
     "x**y at y = 1": (lambda x: x[0] ** x[1], [2, 1], [[0, 1 + np.log(2)], [1 + np.log(2), 2 * np.log(2) ** 2]]),
@@ -296,6 +297,10 @@ def test_a_smooth_function_has_its_second_derivatives_also_where_a_part_of_it_ha
 @pytest.mark.parametrize("f", [abs, cr.norm])
 def test_the_square_of_a_number_s_length_is_as_smooth_as_its_square(f):
     assert cr.grad(cr.grad(lambda x: f(x) ** 2))(cr.Value(0.0)).item() == 2
+
+
+def test_the_square_of_a_sum_of_lengths_keeps_its_kinks():
+    assert not hessian(lambda x: cr.norm(x, ord=1) ** 2, [0, 0]).any()
 
 
 def test_a_kink_stays_one():
