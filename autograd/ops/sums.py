@@ -54,12 +54,18 @@ def _collapsed(x, summed):
 
 def rows(x):
     """Σ x along the last axis but one, by BLAS: (…, n, k) → (…, k)."""
-    xp, n = owner(x).xp, x.shape[-2]
+    n = x.shape[-2]
     while n > BLOCK:
         whole = n - n % BLOCK
         blocks = x[..., :whole, :].reshape(*x.shape[:-2], whole // BLOCK, BLOCK, x.shape[-1])
-        parts = xp.ones(BLOCK, x.dtype) @ blocks
-        rest = xp.ones(n - whole, x.dtype) @ x[..., whole:, :]
-        x = xp.concatenate([parts, rest[..., None, :]], axis=-2)
+        rest = _ones(x, n - whole) @ x[..., whole:, :]
+        x = owner(x).xp.concatenate([_ones(x, BLOCK) @ blocks, rest[..., None, :]], axis=-2)
         n = x.shape[-2]
-    return xp.ones(n, x.dtype) @ x
+    return _ones(x, n) @ x
+
+
+_ONES = {dtype: np.ones(BLOCK, dtype) for dtype in "fd"}  # making them takes as long as small sums
+
+
+def _ones(x, n):
+    return _ONES[x.dtype.char][:n] if type(x) is np.ndarray else owner(x).xp.ones(n, x.dtype)
