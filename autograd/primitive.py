@@ -32,7 +32,7 @@ Arguments = ParamSpec("Arguments")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 REGISTRY: dict[str, Primitive] = {}
-COMPOSED: dict[str, object] = {}  # the public functions made of primitives
+COMPOSED: dict[str, object] = {}  # the other public functions: made of primitives, or making tensors
 
 
 class Primitive:
@@ -217,7 +217,7 @@ def composed(fn: Function) -> Function: ...
 @overload
 def composed(*, numbers: bool = ..., floats: bool = ..., accumulates: bool = ...) -> Callable[[Function], Function]: ...
 def composed(fn=None, *, numbers=False, floats=False, accumulates=False):
-    """Enter a function made of primitives into the list of public functions.
+    """Make a function public that is no primitive: one made of primitives, or one that makes tensors.
 
     Its parameters without annotation are arrays: lists become NumPy arrays, and so do single numbers, unless it takes
     `numbers` as they are. `floats` and `accumulates` as for a primitive.
