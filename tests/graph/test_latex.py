@@ -81,7 +81,7 @@ def test_a_negative_number_is_raised_in_brackets():
 
 def test_a_root_spans_a_decimal():
     x = cr.Value(2.5, "x")
-    assert r"&= \frac{1}{\sqrt{1 + 2.5^{2}}} " in latex(cr.arcsinh(x), "x")
+    assert r"\frac{1}{\sqrt{2.5 - 1} \cdot \sqrt{2.5 + 1}}" in latex(cr.arccosh(x), "x")
 
 
 def test_about_is_written_as_such():
@@ -96,7 +96,7 @@ def test_an_outer_product_has_its_sign():
 
 def test_a_root_spans_its_argument():
     x = cr.Value(0.5, "x")
-    assert r"\frac{1}{\sqrt{1 - x^{2}}}" in latex(cr.arcsin(x), "x")
+    assert r"\frac{1}{\sqrt{(1 - x) \cdot (1 + x)}}" in latex(cr.arcsin(x), "x")
 
 
 def test_functions_are_upright():
@@ -112,7 +112,7 @@ def test_a_power_of_ten_is_written_as_one():
 
 def test_a_power_of_ten_is_raised_in_brackets():
     x = cr.Value(1e-9, "x")
-    assert r"\frac{1}{1 + (1 \cdot 10^{-9})^{2}}" in latex(cr.arctan(x), "x")
+    assert r"&= 1 + (1 \cdot 10^{-9})^{2}" in latex(cr.tan(x), "x")
 
 
 def test_small_arrays_are_matrices():

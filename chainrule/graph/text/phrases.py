@@ -13,7 +13,7 @@ from .notation import bracketed
 _OPERATORS = {"+", "-", "*", "/", "**", "//", "%", "@", "==", "!=", "<", "<=", ">", ">=", "&", "|", "~"}
 _OPERANDS = 8  # calls of more operands are shortened
 _ARRAY = r"\([\d, ]*\) [a-z]+\d*"  # the form of an array among the options
-_ARRAYS = re.compile(rf"(?!index=)\w+=(?:{_ARRAY}|[(\[]{_ARRAY}(?:, {_ARRAY})*[)\]])")
+_ARRAYS = re.compile(rf"(?!index=)\w+=(?:{_ARRAY}|[(\[]{_ARRAY}(?:, (?:{_ARRAY}|None))*[)\]])")
 
 
 class Note(str):
