@@ -91,18 +91,22 @@ def public(p):
             if type(out) is bool:  # a comparison of Values
                 return out
             out, backend = settle(out, backend)
-        if (getattr(out, "base", None) is not None or any(out is a for a in arrays)) and may_change(arrays, parents):
+        plan = None
+        if (mask or (not bit and any(parents))) and recording():
+            key = bit + mask if bit else tuple([n is not None for n in parents])
+            plan = plans.get(key) or p.plan(key, [n is not None for n in parents])
+        tracked = plan is not None and plan.tracked
+        if (getattr(out, "base", None) is not None or any(out is a for a in arrays)) and (
+            not tracked or may_change(arrays, parents)
+        ):
             out = backend.copy(out)
         result = _new_value(Value) if type(out) is float else _new_tensor(Tensor)
         result._data = out
         result._node = result._version = result._access = None
-        if (mask or (not bit and any(parents))) and recording():
-            key = bit + mask if bit else tuple([n is not None for n in parents])
-            plan = plans.get(key) or p.plan(key, [n is not None for n in parents])
-            if plan.tracked:
-                if not simple:
-                    options = {name: own(value) for name, value in options.items()}
-                result._node = record(p, plan, args, arrays, parents, out, options)
+        if tracked:
+            if not simple:
+                options = {name: own(value) for name, value in options.items()}
+            result._node = record(p, plan, args, arrays, parents, out, options)
         return result
 
     if p.inputs in (["x"], ["x", "y"]) and not p.options:  # the unrolled calls have these names

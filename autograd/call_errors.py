@@ -4,7 +4,7 @@ import numpy as np
 
 from ..backends import NUMBERS, owner
 from .errors import DeviceError, DtypeError, GraphError, ShapeError
-from .tensor import UNMASK, Tensor, masked
+from .tensor import Tensor, refuse_masked
 
 
 def array_of(p, data, backend):
@@ -17,11 +17,13 @@ def array_of(p, data, backend):
             raise GraphError(
                 f"{label}: a list of tensors that require grad would lose its gradient; use chainrule.stack(...)"
             )
+        refuse_masked(label, data)
         try:
             data = np.asarray([x.numpy() if isinstance(x, Tensor) else x for x in data])
         except ValueError as error:
             raise ShapeError(f"{label}: nested lists must be rectangular ({error})") from None
         data = data.astype(np.float32) if data.dtype == np.float64 else data
+    refuse_masked(label, data)
     if not hasattr(data, "dtype"):
         raise DtypeError(f"{label}: needs tensors, arrays or numbers, was given {type(data).__name__} {data!r}")
     return data, owner(data)
@@ -30,8 +32,6 @@ def array_of(p, data, backend):
 def check_dtypes(p, arrays):
     """A DtypeError for plain arrays of text, objects or complex numbers."""
     for a in arrays:
-        if masked(a):
-            raise DtypeError(f"{p.name}: {UNMASK}")
         if getattr(a, "dtype", _BOOL).kind not in "biuf":
             raise DtypeError(f"{p.name}: needs real numbers, was given an array of {a.dtype}")
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +22,30 @@ def user_line():
     while frame.f_code.co_filename in INSIDE and frame.f_back is not None:
         frame = frame.f_back
     return frame.f_code, frame.f_lasti
+
+
+_warned: tuple[list | None, set] = (
+    None,
+    set(),
+)  # the filters of `warnings`, and the lines about which a warning was given since they were set
+
+
+def warn_once(message, category):
+    """Warn at the user's line, of what `message()` says if it says anything; once for each line.
+
+    Inside a new `warnings.catch_warnings()` each line may warn again.
+    """
+    global _warned
+    frame = sys._getframe(2)
+    while frame.f_code.co_filename in INSIDE and frame.f_back is not None:
+        frame = frame.f_back
+    if _warned[0] is not warnings.filters:
+        _warned = warnings.filters, set()
+    file, line, names = frame.f_code.co_filename, frame.f_lineno, frame.f_globals
+    if (file, line) not in _warned[1] and (text := message()):
+        registry = names.setdefault("__warningregistry__", {})
+        warnings.warn_explicit(text, category, file, line, names.get("__name__"), registry)
+        _warned[1].add((file, line))  # afterwards: a warning that is turned into an error is an error each time
 
 
 def describe(code, instruction):

@@ -11,6 +11,7 @@ __all__ = [
     "DtypeError",
     "GradcheckError",
     "GraphError",
+    "GraphWarning",
     "RuleError",
     "ShapeError",
 ]
@@ -30,6 +31,10 @@ class DtypeError(ChainruleError, TypeError):
 
 class GraphError(ChainruleError, RuntimeError):
     """The recorded graph cannot be walked: freed, changed behind its back, or never recorded."""
+
+
+class GraphWarning(UserWarning):
+    """A number was taken out of the recorded graph where its gradient could still be wanted."""
 
 
 class RuleError(ChainruleError, TypeError):

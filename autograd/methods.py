@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..backends import get, owner, registered
+from .doors import refuse_leaving
 from .errors import DeviceError, DtypeError, GraphError, ShapeError
+from .grad_mode import recording
 from .ops.creation import dtype_of
 from .ops.index import getitem, unwrapped
 from .ops.shape import astype, reshape, to_device, transpose
 from .primitive import COMPOSED, REGISTRY
-from .tensor import Tensor, convert
+from .tensor import Tensor, convert, refuse_masked
 from .typing import ArrayLike, Axis, DType, Shape
 
 OPERATORS = {  # (symbol, operands) -> (method, reflected method)
@@ -48,6 +50,7 @@ def bind():
             setattr(Tensor, method, _comparison(p.call) if p.symbol in ("==", "!=") else p.call)
         if reflected:
             setattr(Tensor, reflected, _reflected(p.call))
+            setattr(Tensor, reflected.replace("__r", "__i"), _in_place(p.call))
     for name, function in functions().items():
         first = getattr(function, "primitive", None)
         first = first.inputs[0] if first else next(iter(inspect.signature(function).parameters), None)
@@ -64,6 +67,18 @@ def functions():
 
 def _reflected(call):
     return lambda y, x: call(x, y)
+
+
+def _in_place(call):
+    """`x += y`: x with another value where that is all that can be meant, else a new tensor under the name of x."""
+
+    def update(x, y):
+        node = x._node
+        if node is None or node.plan is not None or recording():
+            return call(x, y)
+        return x.assign(call(x, y))
+
+    return update
 
 
 def _comparison(call):
@@ -90,10 +105,8 @@ def _setitem(self, index: Any, value: ArrayLike) -> None:
             "assignment into a tensor that requires grad would change values behind the graph's back; "
             "use chainrule.where(mask, new, x) for a new tensor, or x.assign(values) to replace a leaf's values"
         )
-    if isinstance(value, Tensor) and value.requires_grad:
-        raise GraphError(
-            "assignment: the value requires grad and its gradient would be lost; use chainrule.where, or detach() it"
-        )
+    refuse_leaving("assignment", value, "use chainrule.where(mask, new, x)")
+    refuse_masked("index", index)
     data = convert("assignment", value, self.dtype, owner(self._data))
     try:
         self._data[unwrapped(index)] = data

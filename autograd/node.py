@@ -31,13 +31,12 @@ class Node:
     )  # fmt: skip
 
     @classmethod
-    def leaf(cls, shape, dtype, result):
-        """A node with no history: where gradients accumulate."""
+    def leaf(cls):
+        """A node with no history: where gradients accumulate. Its tensor fills in shape, dtype and result."""
         node = cls()
         node.primitive = node.plan = node.grad = node.code = node.instruction = node.scope = None
         node.parents = node.saved = node.guards = ()
         node.options = {}
-        node.shape, node.dtype, node.result = shape, dtype, result
         return node
 
     @property

@@ -19,7 +19,7 @@ from .call_errors import array_of
 from .dtypes import settling
 from .errors import RuleError, ShapeError
 from .plan import Plan, asked
-from .tensor import Tensor
+from .tensor import Tensor, refuse_masked
 
 # each output element depends on the matching input elements: forward mode is the rule itself
 ELEMENTWISE = "elementwise"
@@ -229,6 +229,8 @@ def composed(fn=None, *, numbers=False, floats=False, accumulates=False):
 
     def array(a):
         if not isinstance(a, kinds):
+            if isinstance(a, np.ndarray):
+                refuse_masked(name, a)
             return a
         return array_of(fn, a, None)[0] if isinstance(a, (list, tuple)) else np.asarray(a)
 

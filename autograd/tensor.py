@@ -10,6 +10,7 @@ import numpy as np
 
 from ..backends import get, owner
 from .callsite import user_line
+from .doors import refuse_leaving, warn_leaving
 from .errors import DtypeError, GraphError, ShapeError, UnsizedError
 from .node import SMALL, Node
 from .typing import ArrayLike
@@ -32,11 +33,12 @@ class Tensor(TensorMethods):
         requires_grad: whether gradients flow to this tensor.
     """
 
-    __slots__ = ("_data", "_node", "_version", "_access", "__weakref__")
+    __slots__ = ("_data", "_node", "_version", "_access", "_frozen", "__weakref__")
     _data: Any
     _node: Any
     _version: Any
     _access: Any
+    _frozen: Any  # the Node that it had before requires_grad was set to False; not set otherwise
 
     def __init__(self, data: Any):
         if owner_or_none(data) is None or not hasattr(data, "shape"):
@@ -89,6 +91,7 @@ class Tensor(TensorMethods):
             )
         backend = owner(self._data)
         if value is not self._data:
+            refuse_leaving("assign", value, "compute with it instead of assigning it")
             value = convert("assign", value, self.dtype, backend)
             shape = getattr(value, "shape", ())
             if shape not in (self.shape, ()):
@@ -124,8 +127,12 @@ class Tensor(TensorMethods):
             self._version = self._access[1]
         self._data, self._access = data, None
         if self._node is not None:
-            self._node.dtype = _node_dtype(data)
-            self._node.result = data if self.size <= SMALL else ref(self)
+            self._describe_to(self._node)
+
+    def _describe_to(self, node):
+        """Let the leaf's Node say what its data are now."""
+        node.shape, node.dtype = self.shape, _node_dtype(self._data)
+        node.result = self._data if self.size <= SMALL else ref(self)
 
     @property
     def grad(self) -> Tensor | None:
@@ -139,7 +146,9 @@ class Tensor(TensorMethods):
     def grad(self, value: ArrayLike | None) -> None:
         if self._node is None:
             raise GraphError("grad: this tensor does not require grad; set requires_grad=True first")
-        if value is not None and not (isinstance(value, Tensor) and value.dtype == self.dtype and value.ndim):
+        kept = isinstance(value, Tensor) and value.dtype == self.dtype and (value.ndim or value.requires_grad)
+        if value is not None and not kept:
+            refuse_leaving("grad", value, f"convert it first, e.g. with x.to('{self.dtype}')")
             backend = owner(self._data)
             value = backend.copy(convert("grad", value, self.dtype, backend))
         shape = getattr(value, "shape", ())
@@ -166,12 +175,14 @@ class Tensor(TensorMethods):
                     f"requires_grad: only floating tensors have gradients, this one is {self.dtype}; "
                     "convert it first, e.g. x.to('float32')"
                 )
-            small = self.size <= SMALL
-            self._node = Node.leaf(self.shape, _node_dtype(self._data), self._data if small else ref(self))
+            # what was recorded before it was frozen leads to the Node it had then
+            node = getattr(self, "_frozen", None) or Node.leaf()
+            self._describe_to(node)
+            node.grad, self._node = None, node
         elif not flag and self._node is not None:
             if self._node.primitive is not None:
                 raise GraphError("requires_grad: the result of a recorded call keeps its history; use detach()")
-            self._node = None
+            self._node.grad, self._frozen, self._node = None, self._node, None
 
     @property
     def is_leaf(self) -> bool:
@@ -240,9 +251,13 @@ class Tensor(TensorMethods):
         return twin
 
     def __float__(self) -> float:
+        if self._node is not None:
+            warn_leaving("float", self._node)
         return float(self.item())
 
     def __int__(self) -> int:
+        if self._node is not None:
+            warn_leaving("int", self._node)
         return int(self.item())
 
     def __index__(self) -> int:
@@ -281,6 +296,10 @@ class Tensor(TensorMethods):
                 )
             return self.data
         return np.asarray(self.numpy(), dtype=dtype)
+
+    @property
+    def _mask(self):  # functions of numpy.ma take the numbers out of `_data`, and then ask for this
+        raise DtypeError(f"{type(self).__name__} and a masked array: {UNMASK}")
 
     def __reduce__(self):
         if self._node is not None and self._node.primitive is not None:
@@ -364,6 +383,8 @@ class Value(Tensor, ValueMethods):
             Tensor.grad.fset(self, value)
 
     def __init__(self, data: SupportsFloat, name: str | None = None):
+        refuse_leaving("Value", data)
+        refuse_masked("Value", data)
         try:
             self._set(float(data), None)
         except (TypeError, ValueError):
@@ -405,8 +426,7 @@ def convert(operation, data, dtype, backend):
     Raises: DtypeError for masked arrays, text, objects and ragged lists; DeviceError for a Tensor of another device.
     """
     data = raw(data)
-    if masked(data):
-        raise DtypeError(f"{operation}: {UNMASK}")
+    refuse_masked(operation, data)
     if not isinstance(data, (bool, int, float, list, tuple)) and owner_or_none(data) is backend:
         if np.dtype(data.dtype if hasattr(data, "dtype") else float).kind not in "biuf":
             raise DtypeError(f"{operation}: needs numbers, was given {data.dtype} data")
@@ -434,6 +454,15 @@ def masked(data):
     return isinstance(data, np.ndarray) and hasattr(data, "mask")
 
 
+def refuse_masked(operation, *values):
+    """Raise a DtypeError if one of the values is a masked array, or a list that holds one."""
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            refuse_masked(operation, *value)
+        elif masked(value):
+            raise DtypeError(f"{operation}: {UNMASK}")
+
+
 def owner_or_none(data: Any):
     try:
         return owner(data)
@@ -448,11 +477,7 @@ def to_host(operation, data, backend, depth=0):
             raise ValueError("nested more than 64 deep, the most axes that an array can have")
         return [to_host(operation, item, backend, depth + 1) for item in data]
     if isinstance(data, Tensor):
-        if data.requires_grad:
-            raise GraphError(
-                f"{operation}: the data holds a tensor that requires grad, whose gradient would be lost; "
-                "use chainrule.stack(...), or detach() it"
-            )
+        refuse_leaving(operation, data, "use chainrule.stack(...)")
         return data.numpy()
     owning = owner_or_none(data)
     return data if owning is None or owning.on_host else owning.read(data)

@@ -35,12 +35,15 @@ def _variables(name, args, argnums):
     single = whole_number(argnums)
     chosen = []
     args = list(args)
-    for i in (argnums,) if single else argnums:
-        i = whole(name, "argnums", i, least=-inf)
+    positions = [whole(name, "argnums", i, least=-inf) for i in ((argnums,) if single else argnums)]
+    for i in positions:
         if not -len(args) <= i < len(args):
             raise ArgumentError(
                 f"{name}: argnums asks for argument {i}, but {len(args)} positional arguments were given"
             )
+    if len({i % len(args) for i in positions}) < len(positions):
+        raise ArgumentError(f"{name}: argnums must name each argument once, not {argnums!r}; ask once and use it twice")
+    for i in positions:
         x = asarray(args[i], dtype="float64") if isinstance(args[i], (int, float)) else asarray(args[i])
         twin = variable(x) if x.requires_grad else x.detach()
         twin.requires_grad = True

@@ -158,7 +158,8 @@ def owner(array: Any) -> Backend:
                 f"no backend owns values of type {kind.__module__}.{kind.__qualname__}; known are "
                 f"{', '.join(sorted(t.__module__ + '.' + t.__name__ for b in _BACKENDS.values() for t in b.types[:1]))}"
             )
-        OWNERS[kind] = backend
+        if not hasattr(array, "mask"):  # a masked array is refused wherever its owner must be looked up
+            OWNERS[kind] = backend
     return backend
 
 

@@ -20,6 +20,7 @@ from .autograd.errors import (
     DtypeError,
     GradcheckError,
     GraphError,
+    GraphWarning,
     RuleError,
     ShapeError,
 )
@@ -122,6 +123,7 @@ __all__ = [
     "GradcheckError",
     "Graph",
     "GraphError",
+    "GraphWarning",
     "History",
     "Replay",
     "RuleError",

@@ -57,6 +57,16 @@ class Module:
         finally:
             leave(token)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        replaces = isinstance(vars(self).get(name), Parameter) and value is not None
+        if replaces and not any(isinstance(item, (Parameter, Module)) for _, item in _walk(value)):
+            raise GraphError(
+                f"{type(self).__name__}.{name}: is a Parameter, and {type(value).__name__} in its place would never be "
+                f"trained. For other values use {name}.assign(values), for another shape {name} = Parameter(values); "
+                f"to do without a Parameter, delete it first: del module.{name}"
+            )
+        super().__setattr__(name, value)
+
     # ---- what it is made of
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:

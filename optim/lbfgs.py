@@ -181,7 +181,7 @@ class LBFGS(Optimizer):
             value = closure()
         self.evaluations += 1
         try:
-            loss = float(value)
+            loss = float(value.item() if isinstance(value, Tensor) else value)
         except (TypeError, ValueError):
             raise ArgumentError(
                 f"LBFGS.step: the closure must return the loss, one number, not {value!r:.80}"

@@ -103,7 +103,7 @@ def _globals():
     """The state that outlives a test, by name."""
     return {
         "the default dtype": default_dtype(),
-        "the recording flag": recording(),
+        "the recording flag": bool(recording()),
         "the default device": cr.backends.default().name,
         "the registered backends": set(_BACKENDS),  # registered() also looks through all installed packages
         "NumPy's error handling": np.geterr(),

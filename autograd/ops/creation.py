@@ -6,10 +6,11 @@ import numpy as np
 
 from ...backends import default, get, owner
 from ..arguments import whole_number
+from ..doors import refuse_leaving
 from ..dtypes import DEFAULT
-from ..errors import ArgumentError, DtypeError, GraphError, ShapeError
+from ..errors import ArgumentError, DtypeError, ShapeError
 from ..primitive import composed
-from ..tensor import SHARED, Tensor, convert, masked, owner_or_none, raw
+from ..tensor import SHARED, Tensor, convert, masked, owner_or_none, raw, refuse_masked
 from ..typing import ArrayLike, DType, Shape
 
 _FLOATS = ("float16", "float32", "float64")
@@ -85,6 +86,7 @@ def tensor(
         >>> cr.tensor([[1.0, 2.0]])
         tensor([[1., 2.]], dtype=float32)
     """
+    refuse_leaving("tensor", data, "use the tensor itself, with x.to(...) for another dtype or device")
     backend = get(device) if device is not None else _backend_of(data)
     dtype = _held(backend, dtype)
     try:
@@ -129,13 +131,13 @@ def asarray(
         return data
     backend = get(device) if device is not None else _backend_of(data)
     same = dtype is None or getattr(data, "dtype", None) == dtype_of(dtype)
-    if isinstance(data, Tensor) and same and data.device == backend.name and not requires_grad:
+    if isinstance(data, Tensor) and same and data.device == backend.name and requires_grad <= data.requires_grad:
         return data
     plain = hasattr(data, "shape") and not masked(data) and not isinstance(data, np.generic)
     if owner_or_none(raw(data)) is backend and same and plain:
         if np.dtype(raw(data).dtype).kind not in "biuf":
             raise DtypeError(f"asarray: needs numbers, was given an array of {raw(data).dtype}")
-        array = data if not isinstance(data, Tensor) else data.detach()._data if data.requires_grad else data.data
+        array = data.data if isinstance(data, Tensor) else data
         result = Tensor._wrap(backend.asarray(array))
         result._access = SHARED
         result.requires_grad = requires_grad
@@ -184,10 +186,8 @@ def full(
     requires_grad: bool = False,
 ) -> Tensor:
     """A tensor with `fill_value` everywhere: of truth values if it is one, else of the default dtype."""
-    if isinstance(fill_value, Tensor) and fill_value.requires_grad:
-        raise GraphError(
-            "full: the fill value requires grad, which would be lost; use chainrule.broadcast_to(value, shape)"
-        )
+    refuse_masked("full", fill_value)
+    refuse_leaving("full", fill_value, "use chainrule.broadcast_to(value, shape)")
     fill_value = raw(fill_value)
     if dtype is None and np.dtype(getattr(fill_value, "dtype", type(fill_value))).kind == "b":
         dtype = bool
@@ -260,4 +260,5 @@ def ones_like(x: ArrayLike, dtype: DType | None = None) -> Tensor:
 @composed
 def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DType | None = None) -> Tensor:
     """`fill_value` everywhere, with the shape, dtype and device of x."""
+    refuse_leaving("full_like", fill_value, "use chainrule.broadcast_to(value, x.shape)")
     return _like("full", x, dtype, (raw(fill_value),))

@@ -10,7 +10,7 @@ from ...backends import check, owner
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
-from ..tensor import Tensor, raw
+from ..tensor import Tensor, raw, refuse_masked
 from ..typing import ArrayLike, DType, Shape
 from .creation import default_dtype
 from .reduce import max_, min_
@@ -23,6 +23,7 @@ def _prepared(xp, index):
     if isinstance(index, tuple):
         return tuple(_prepared(xp, i) for i in index)
     if isinstance(index, (list, np.ndarray)):
+        refuse_masked("index", index)
         array = np.asarray(index)
         empty_list = isinstance(index, list) and array.size == 0 and array.dtype.kind == "f"
         return xp.asarray(array.astype(np.intp) if empty_list else array)

@@ -12,7 +12,7 @@ from ...backends import get, move
 from ..errors import ShapeError
 from ..primitive import LINEAR, composed, primitive
 from ..samples import on
-from ..tensor import Tensor
+from ..tensor import Tensor, refuse_masked
 from ..typing import Axis, Counts, DType, Shape
 from .creation import asarray
 from .sums import rows, total
@@ -210,6 +210,7 @@ def roll(xp, x, *, shift: int | tuple[int, ...], axis: Axis = None):
 
 def _width(pad_width, ndim):
     """np.pad's short forms written out: one (before, after) pair for each axis."""
+    refuse_masked("pad", pad_width)
     pairs = np.broadcast_to(np.asarray(pad_width), (ndim, 2))
     return [(int(a), int(b)) for a, b in pairs]
 
@@ -266,6 +267,7 @@ def repeat(x, repeats: Counts, axis: int | None = None) -> Tensor:
     if axis is None:
         x, axis = reshape(x, shape=(-1,)), 0
     axis = axis_index("repeat", axis, len(x.shape))
+    refuse_masked("repeat", repeats)
     try:
         positions = np.repeat(np.arange(x.shape[axis]), repeats)
     except ValueError as error:

@@ -113,7 +113,7 @@ def _sweep(run, lrs, batches, base, diverged):
             group["lr"] = lr * ratio
         run.optimizer.zero_grad()
         value = run.loss(run.model(x), y)
-        number = float(value) - own + mean
+        number = value.item() - own + mean
         if not isfinite(number):
             return
         yield number

@@ -172,7 +172,7 @@ def _overfit(model, loss, x, y, start, parameters, steps, lr):
     for step in range(1, steps + 1):
         optimizer.zero_grad()
         objective = loss(model(x), y)
-        value = float(objective)
+        value = objective.item()
         if value < 0.1 * start:
             return Finding(check, True, f"loss {start:.4g} → {value:.4g} in {step - 1} steps")
         objective.backward()

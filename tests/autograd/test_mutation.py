@@ -1,13 +1,17 @@
 """Changing arrays under a pending backward: it raises and names the line, or the gradient is right all the same."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import nn
 from chainrule.autograd.ops.index import getitem
+from chainrule.autograd.primitive import REGISTRY
+from chainrule.autograd.samples import cases
 
 
 def leaf(values=(1.0, 2.0)):
@@ -654,6 +658,60 @@ def test_changing_a_buffer_under_a_kept_view_of_it_is_never_silent():
     loss = (x * cr.asarray(a)[::1]).sum()
     a[:] = 100
     expect_right_or_raises(loss, x, [3.0, 4.0])
+
+
+CASES = [
+    pytest.param(p, case, id=f"{p.name}-{k}")
+    for p in REGISTRY.values()
+    for k, case in enumerate(cases(p) if isinstance(p.samples, list) else cases(p)[:1])
+    if p.module.startswith("chainrule.")
+]
+MADE = {  # functions made of primitives that may give a view
+    **VIEWS,
+    "einsum of a diagonal": lambda x: cr.einsum("ii->i", x),
+    "take": lambda x: cr.take(x, 0, axis=0),
+    "to": lambda x: x.to("float64"),
+    "clip": lambda x: cr.clip(x),
+    "stack": lambda x: cr.stack([x]),
+    "BatchNorm in eval mode": lambda x: nn.BatchNorm(2).to("float64").eval()(x),
+    "Dropout in eval mode": lambda x: nn.Dropout(0.5).eval()(x) * 1,
+}
+
+
+def written_all_over(result):
+    """Write into a result by each door that lets it, after each other."""
+    for write in (
+        lambda: result.__setitem__(..., 77),
+        lambda: result.data.__setitem__(..., 78),
+        lambda: result.assign(79),
+    ):
+        with suppress(cr.ChainruleError, ValueError):
+            write()
+
+
+@pytest.mark.parametrize(("p", "case"), CASES)
+def test_what_is_made_without_recording_shares_no_memory_with_a_recorded_result(p, case):
+    """Every primitive, on recorded results alone: nobody notices what is written into its result."""
+    leaves = [cr.tensor(a, requires_grad=a.dtype.kind == "f") for a in case.draw(np.random.default_rng(0))]
+    args = [x * 1 if x.requires_grad else x for x in leaves]
+    before = [x.numpy() for x in args]
+    with cr.no_grad():
+        written_all_over(p.call(*args, **case.options))
+    for x, values in zip(args, before, strict=True):
+        np.testing.assert_array_equal(x.numpy(), values)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("name", MADE)
+def test_a_view_of_a_recorded_result_cannot_change_it(name, recorded):
+    x = leaf([[0.0, 1.0], [2.0, 3.0]])
+    y = cr.exp(x)
+    with cr.enable_grad() if recorded else cr.no_grad():
+        view = MADE[name](y)
+    if view is not y:
+        written_all_over(view)
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), np.exp([[0.0, 1.0], [2.0, 3.0]]))
 
 
 @cr.primitive(jvp=cr.LINEAR, samples=[], vjp=dict(x=lambda g: g[::-1]))

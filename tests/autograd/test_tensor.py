@@ -35,9 +35,10 @@ def test_tensor_copies_a_tensor():
     assert second.tolist() == [1.0, 2.0]
 
 
-def test_tensor_of_a_tensor_has_no_history():
+def test_tensor_of_a_recorded_tensor_is_refused():
     x = cr.tensor([1.0], requires_grad=True)
-    assert not cr.tensor(x * 2).requires_grad
+    with pytest.raises(cr.GraphError, match="gradient would be lost.*detach"):
+        cr.tensor(x * 2)
 
 
 def test_asarray_shares_the_memory_of_an_array():

@@ -542,7 +542,7 @@ def test_linear_has_the_right_gradients(bias):
 
     def f(x, weight, bias=None):
         layer = nn.Linear(3, 2, bias=bias is not None)
-        layer.weight, layer.bias = weight, bias
+        vars(layer).update(weight=weight, bias=bias)
         return layer(x)
 
     assert cr.gradcheck(f, x, *inputs)
@@ -720,7 +720,7 @@ def test_an_mlp_has_the_right_gradients():
     def f(x, *parameters):
         model = nn.MLP([3, 4, 2], activation="silu")
         for layer, weight, bias in zip(model.layers, parameters[::2], parameters[1::2], strict=True):
-            layer.weight, layer.bias = weight, bias
+            vars(layer).update(weight=weight, bias=bias)
         return model(x)
 
     assert cr.gradcheck(f, rng.normal(size=(5, 3)), *(rng.normal(size=s) for s in shapes))
@@ -804,7 +804,7 @@ def test_an_activation_is_its_closed_form(name):
 
 @pytest.mark.parametrize("name", CLOSED)
 def test_an_activation_of_a_value_is_its_closed_form(name):
-    y = [float(nn.activation(name)(cr.Value(x))) for x in X]
+    y = [nn.activation(name)(cr.Value(x)).item() for x in X]
     assert y == pytest.approx([CLOSED[name](x) for x in X], rel=1e-13, abs=1e-15)
 
 
@@ -957,3 +957,50 @@ def test_a_list_that_holds_itself_is_walked_once():
     model.loop.append(model.loop)
     assert [name for name, _ in model.named_parameters()] == ["weight", "bias"]
     assert "(loop.0): ..." in repr(model)
+
+
+# ---- a Parameter is not lost
+
+
+@pytest.mark.parametrize(
+    "value",
+    [cr.ones((3, 2)), cr.ones((3, 2), requires_grad=True), np.ones((3, 2)), [[1.0, 2.0]] * 3, 1.0, "ones"],
+    ids=["tensor", "leaf", "array", "list", "number", "text"],
+)
+def test_a_parameter_overwritten_by_what_would_not_be_trained_is_refused(value):
+    layer = nn.Linear(3, 2)
+    kept = layer.weight
+    with pytest.raises(cr.GraphError, match=r"Linear\.weight: is a Parameter.*weight\.assign.*Parameter\(values\)"):
+        layer.weight = value
+    assert layer.weight is kept
+
+
+def test_an_update_that_binds_a_parameter_anew_is_refused():
+    layer = nn.Linear(3, 2)
+    layer(np.ones((1, 3))).sum().backward()
+    with pytest.raises(cr.GraphError, match=r"Linear\.weight: is a Parameter, and Tensor in its place"):
+        layer.weight -= 0.1 * layer.weight.grad
+
+
+def test_under_no_grad_an_update_of_an_attribute_changes_the_parameter():
+    layer = nn.Linear(3, 2)
+    kept, before = layer.weight, layer.weight.numpy()
+    layer(np.ones((1, 3))).sum().backward()
+    with cr.no_grad():
+        layer.weight -= 0.5 * layer.weight.grad
+    assert layer.weight is kept
+    np.testing.assert_allclose(kept.numpy(), before - 0.5)
+
+
+@pytest.mark.parametrize("value", [nn.Parameter([1.0]), None, nn.Linear(1, 1), [nn.Parameter([1.0])]])
+def test_a_parameter_may_be_replaced_by_what_is_trained_or_by_nothing(value):
+    layer = nn.Linear(3, 2)
+    layer.weight = value
+    assert layer.weight is value
+
+
+def test_a_parameter_may_be_deleted_and_then_be_a_tensor():
+    layer = nn.Linear(3, 2)
+    del layer.weight
+    layer.weight = cr.ones((3, 2))
+    assert [name for name, _ in layer.named_parameters()] == ["bias"]
