@@ -73,9 +73,8 @@ def _in_place(call):
     """`x += y`: x with another value where that is all that can be meant, else a new tensor under the name of x."""
 
     def update(x, y):
-        node = x._node
-        if node is None or node.plan is not None or recording():
-            return call(x, y)
+        if recording() or x._node is None or x._node.plan is not None:
+            return NotImplemented  # Python then takes the operator itself
         return x.assign(call(x, y))
 
     return update

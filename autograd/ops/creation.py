@@ -236,6 +236,7 @@ def linspace(
     requires_grad: bool = False,
 ) -> Tensor:
     """`num` evenly spaced numbers from `start` to `stop`, which is the last one unless endpoint=False."""
+    refuse_masked("linspace", start, stop)
     return _made("linspace", dtype, device, requires_grad, start, stop, num, endpoint=endpoint)
 
 
@@ -260,5 +261,6 @@ def ones_like(x: ArrayLike, dtype: DType | None = None) -> Tensor:
 @composed
 def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DType | None = None) -> Tensor:
     """`fill_value` everywhere, with the shape, dtype and device of x."""
+    refuse_masked("full_like", fill_value)
     refuse_leaving("full_like", fill_value, "use chainrule.broadcast_to(value, x.shape)")
     return _like("full", x, dtype, (raw(fill_value),))
