@@ -52,5 +52,5 @@ def refuse_leaving(operation, value, instead="use the tensor itself"):
     if getattr(value, "_node", None) is not None and recording():
         raise GraphError(
             f"{operation}: the value is a tensor that requires grad, and its gradient would be lost; {instead}, "
-            "or x.detach() if only the numbers are wanted"
+            "or x.detach() (or no_grad()) if only the numbers are wanted"
         )
