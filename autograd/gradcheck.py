@@ -11,7 +11,7 @@ from ..backends import owner
 from . import random
 from .errors import ArgumentError, GradcheckError
 from .ops.creation import asarray
-from .tensor import Tensor, Value
+from .tensor import Tensor, Value, raw
 from .transforms import jvp, vjp
 
 STEP = 1e-5  # relative to an element, or to 1 where it is smaller
@@ -93,7 +93,7 @@ def _as_a_function(f, inputs):
 def _double(x):
     if isinstance(x, Value):
         return x
-    return asarray(x, dtype="float64").detach()
+    return asarray(raw(x), dtype="float64").detach()
 
 
 def _like(x, values):

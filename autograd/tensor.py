@@ -456,9 +456,12 @@ def masked(data):
 
 def refuse_masked(operation, *values):
     """Raise a DtypeError if one of the values is a masked array, or a list that holds one."""
-    for value in values:
+    waiting, seen = [*values], set()
+    for value in waiting:
         if isinstance(value, (list, tuple)):
-            refuse_masked(operation, *value)
+            if id(value) not in seen:
+                seen.add(id(value))
+                waiting += value
         elif masked(value):
             raise DtypeError(f"{operation}: {UNMASK}")
 

@@ -59,7 +59,7 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         replaces = isinstance(vars(self).get(name), Parameter) and value is not None
-        if replaces and not any(isinstance(item, (Parameter, Module)) for _, item in _walk(value)):
+        if replaces and not any(isinstance(item, (Parameter, Module)) for _, item in _walk([value])):
             raise GraphError(
                 f"{type(self).__name__}.{name}: is a Parameter, and {type(value).__name__} in its place would never be "
                 f"trained. For other values use {name}.assign(values), for another shape {name} = Parameter(values); "

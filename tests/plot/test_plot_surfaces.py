@@ -220,7 +220,7 @@ def test_scaling_a_network_scales_its_directions():
     model, (x, y) = cr.nn.MLP([2, 8, 1]), data()
     before = plot.landscape(model, cr.nn.mse, x, y, resolution=5)[2]
     model.layers[0].weight.assign(model.layers[0].weight.numpy() * 2)
-    model.layers[1].weight.assign(model.layers[1].weight / 2)
+    model.layers[1].weight.assign(model.layers[1].weight.numpy() / 2)
     np.testing.assert_allclose(plot.landscape(model, cr.nn.mse, x, y, resolution=5)[2], before, rtol=1e-4)
 
 
