@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from decimal import Decimal
 from itertools import chain
 from math import inf, isinf, isnan, nan
 from typing import Any, NamedTuple
@@ -126,6 +125,8 @@ def _whole(words):
 
 def _check_apart(y, words, numbers, target, path, lines):
     """Raise if two different whole numbers of a target of whole numbers, which may be labels, are equal in y."""
+    from decimal import Decimal
+
     seen = {}
     if not all(n.is_integer() for n in numbers):
         return
