@@ -48,11 +48,12 @@ def load(run, state):
         run.optimizer.load_state_dict(optimizer)
         run.set_random_state(random)
         for callback, attributes, old in before:
-            vars(callback).clear()
             vars(callback).update(attributes)
             if old:  # what it had changed in place
                 with suppress(Exception):
                     callback.load_state_dict(old)
+            vars(callback).clear()
+            vars(callback).update(attributes)
         raise
     run.order, run.sums = state["random"]["order"], state["sums"]
     run.history[:] = state["history"]

@@ -71,7 +71,7 @@ def test_links_in_a_circle_are_refused(written):
 
 
 @posix
-@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444, 0o755])
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444, 0o755, 0o666])
 def test_the_mode_of_the_file_stays(mode, written):
     path, write = written
     path.write_bytes(b"old")

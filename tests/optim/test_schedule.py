@@ -405,6 +405,15 @@ def test_a_schedule_that_remembers_nothing_has_an_empty_state():
     assert schedule.cosine(0.1, 10).state_dict() == {}
 
 
+def test_parts_of_which_one_refuses_its_state_are_all_as_before():
+    lr = schedule.sequence((3, ReduceOnPlateau(1.0)), ReduceOnPlateau(0.5))
+    before, state = lr.state_dict(), lr.state_dict()
+    state["parts"][0]["lr"], state["parts"][1]["lr"] = 0.25, "low"
+    with pytest.raises(cr.CheckpointError, match="lr must be a finite number above 0, not 'low'"):
+        lr.load_state_dict(state)
+    assert lr.state_dict() == before
+
+
 @pytest.mark.parametrize("state", [{}, None, {"lr": 1.0}, {"parts": []}])
 def test_the_state_of_something_else_is_refused(state):
     for lr in (ReduceOnPlateau(1.0), schedule.warmup(ReduceOnPlateau(1.0), 1)):

@@ -16,7 +16,7 @@ class Own(cr.Callback):
     """A user's callback that checks nothing, and changes what it has in place before it fails."""
 
     def __init__(self):
-        self.numbers, self.average, self.text = [], {"w": cr.zeros(2)}, ""
+        self.numbers, self.average, self.text, self.loads = [], {"w": cr.zeros(2)}, "", 0
 
     def on_step(self, run):
         self.numbers.append(run.step)
@@ -31,6 +31,7 @@ class Own(cr.Callback):
         }
 
     def load_state_dict(self, state):
+        self.loads += 1
         self.numbers[:] = state["numbers"]
         for name, value in self.average.items():
             value.assign(state["average"][name])
@@ -89,7 +90,7 @@ def everything(run):
         bits(run.model),
         plain(run.optimizer.state_dict()),
         run.random_state(),
-        [(plain(c.state_dict()), sorted(vars(c))) for c in run.callbacks],
+        [(plain(c.state_dict()), sorted(vars(c)), getattr(c, "loads", 0)) for c in run.callbacks],
         (run.epoch, run.step, run.stop_reason, dict(run.sums), run.order, list(run.history)),
     )
 
