@@ -30,7 +30,7 @@ def _mean(x, over):
 
 def _standard(x, over, eps):
     """z, s and f, where s is that of x · f: powers of two with which no square overflows (None: 1)."""
-    factor = moments(raw(x), over, eps)[2]
+    _, _, factor = _with_factor(*moments(raw(x), over, eps))
     if factor is not None:
         x = x * factor
     centred = x - _mean(x, over)
@@ -64,21 +64,25 @@ def _fast_mean(x, weight, over):
 
 
 def moments(x, over, eps=1e-5):
-    """Mean and variance of the array x · f over "examples", shape (n,), or over "features", shape (…, 1); and f.
+    """Mean and variance of the array x over "examples", shape (n,), or over "features", shape (…, 1).
 
-    f is None where squares neither overflow nor are so small that they matter beside eps; else powers of two for which that
-    is true, of the same shape.
+    Where squares overflow, or are so small that they matter beside eps, those of x · f, and third f: powers of two of the same
+    shape with which they do not.
     """
     xp = owner(x).xp
     one = xp.ones(x.shape[-1], xp.result_type(x.dtype, "float32"))  # halves are summed as singles
     with np.errstate(over="ignore", invalid="ignore"):
         centre, variance = _moments(x, one, over)
     if owner(x).fits(variance.sum() + eps):
-        return centre, variance, None
+        return centre, variance
     x = x.astype(one.dtype, copy=False)
     factor = scale(x, _AXES[over](x.ndim)).reshape(centre.shape)
     factor = xp.minimum(factor, 2.0 ** floor(-log2(max(eps, np.finfo(x.dtype).tiny)) / 2))
     return *_moments(x * factor, one, over), factor
+
+
+def _with_factor(centre, variance, factor=None):
+    return centre, variance, factor
 
 
 def _moments(x, one, over):
@@ -90,7 +94,7 @@ def _moments(x, one, over):
 
 def _centred(x, over, eps, known):
     """x · f - mean, 1 / s, and f as in `moments`."""
-    centre, variance, factor = known or moments(x, over, eps)
+    centre, variance, factor = _with_factor(*(known or moments(x, over, eps)))
     if factor is not None:
         x = x * factor
     return x - centre, 1 / owner(x).xp.sqrt(variance + _scaled(eps, factor)), factor
@@ -221,8 +225,9 @@ class BatchNorm(Module):
                 f"BatchNorm: training needs at least two examples, given shape {x.shape}; use larger batches "
                 "(Batches(..., drop_last=True) leaves a last small one out), or model.eval() to predict"
             )
-        known = centre, variance, factor = moments(raw(x), "examples", self.eps)
+        known = moments(raw(x), "examples", self.eps)
         y = normalize(x, weight, bias, over="examples", eps=self.eps, known=known)
+        centre, variance, factor = _with_factor(*known)
         with np.errstate(over="ignore"):  # in training a variance beyond the dtype does no harm
             if factor is not None:
                 centre, variance = centre / factor, variance / factor / factor
