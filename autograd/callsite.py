@@ -24,10 +24,8 @@ def user_line():
     return frame.f_code, frame.f_lasti
 
 
-_warned: tuple[list | None, set] = (
-    None,
-    set(),
-)  # the filters of `warnings`, and the lines about which a warning was given since they were set
+# the filters of `warnings`, and the lines about which a warning was given since they were set
+_warned: tuple[list | None, set] = (None, set())
 
 
 def warn_once(message, category):

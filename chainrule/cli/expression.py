@@ -14,6 +14,7 @@ from unicodedata import east_asian_width
 from ..autograd.arguments import meant
 from ..autograd.errors import ArgumentError
 from ..autograd.primitive import COMPOSED, ELEMENTWISE, REGISTRY
+from ..nn.activations import ACTIVATIONS
 
 LENGTH = 10_000  # characters
 DEPTH = 200  # operations inside operations; well below Python's limit of calls inside calls
@@ -104,7 +105,7 @@ class Expression:
 def parse(text: str) -> Expression:
     """Read a formula: statements `name = expression` separated by `;` or line ends, the last with or without a name.
 
-    Functions are the elementwise operations of one or two inputs, under the names of their declarations.
+    Functions are the elementwise operations and activations of one or two inputs, under the names that they have in chainrule.
     Raises: ExpressionError that marks the place, whatever the text is.
     Example:
         >>> list(parse("(a*b + c) * f").inputs)
@@ -134,7 +135,8 @@ def functions():
 
 
 def _elementwise():
-    return [p for p in REGISTRY.values() if p.jvp == ELEMENTWISE and len(p.inputs) <= 2 and not p.options]
+    known = [p for p in REGISTRY.values() if not p.internal or p.name in ACTIVATIONS]
+    return [p for p in known if p.jvp == ELEMENTWISE and len(p.inputs) <= 2 and not p.options]
 
 
 def marked(text, start, stop):

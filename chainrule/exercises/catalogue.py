@@ -6,10 +6,11 @@ from ..autograd import samples
 from ..autograd.methods import functions
 from ..autograd.plan import asked
 from ..autograd.primitive import COMPOSED, ELEMENTWISE, REGISTRY
+from ..nn.activations import ACTIVATIONS
 from .check import run_checks
 from .task import Task
 
-_COMPOSED = "silu gelu elu leaky_relu"  # elementwise functions made of primitives
+_COMPOSED = "elu leaky_relu"  # elementwise functions made of primitives
 _ALONG = {  # operations along the last axis: (what is asked, level)
     "sum": ("The sum along the last axis: outᵢ = Σⱼ xᵢⱼ.", 4),
     "mean": ("The mean along the last axis of length n: outᵢ = Σⱼ xᵢⱼ / n.", 4),
@@ -75,7 +76,8 @@ class Exercise(Task):
 
 def exercises():
     """All exercises by name, from easy to hard."""
-    found = [_elementwise(p) for p in REGISTRY.values() if p.jvp == ELEMENTWISE and p.vjp and not p.options]
+    known = [p for p in REGISTRY.values() if not p.internal or p.name in ACTIVATIONS]
+    found = [_elementwise(p) for p in known if p.jvp == ELEMENTWISE and p.vjp and not p.options]
     found += [_composed(name) for name in _COMPOSED.split() if name in COMPOSED]
     public = functions()
     for name, (title, level) in _ALONG.items():
