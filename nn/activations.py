@@ -14,8 +14,6 @@ from ..autograd.ops.elementwise import (
     exp,
     expm1,
     gaussian,
-    maximum,
-    minimum,
     no_slope,
     relu,
     sigmoid,
@@ -24,6 +22,7 @@ from ..autograd.ops.elementwise import (
     square,
     tanh,
     where,
+    within,
 )
 from ..autograd.ops.reduce import softmax
 from ..autograd.primitive import ELEMENTWISE, composed, primitive
@@ -63,17 +62,12 @@ def elu(x, alpha: float = 1.0) -> Tensor:
     return where(x > 0, x, alpha * expm1(where(x > 0, 0, x)))
 
 
-def _within(x, bound):
-    """x, at most `bound` away from 0: finite, for a factor that is 0 out there anyway."""
-    return maximum(minimum(x, bound), -bound)
-
-
 @primitive(
     internal=True,
     floats=True,
     jvp=ELEMENTWISE,
     samples=reals,
-    vjp=dict(x=lambda g, x: g * (2 - square(_within(x, 50))) * gaussian(_within(x, 50) * 0.5**0.5) / (2 * pi) ** 0.5),
+    vjp=dict(x=lambda g, x: g * (2 - square(within(x, 50))) * gaussian(within(x, 50) * 0.5**0.5) / (2 * pi) ** 0.5),
     means=lambda x: (1 + erf(x / 2**0.5)) / 2 + x * exp(-(x * x) / 2) / (2 * pi) ** 0.5,
 )
 def gelu_slope(xp, x):
@@ -101,7 +95,7 @@ def gelu(xp, x):
     floats=True,
     jvp=ELEMENTWISE,
     samples=reals,
-    vjp=dict(x=lambda g, x: g * sigmoid_slope(x) * (2 + _within(x, 1000) * (1 - 2 * sigmoid(x)))),
+    vjp=dict(x=lambda g, x: g * sigmoid_slope(x) * (2 + within(x, 1000) * (1 - 2 * sigmoid(x)))),
     means=lambda x: sigmoid(x) * (1 + x * sigmoid(-x)),
 )
 def silu_slope(xp, x):

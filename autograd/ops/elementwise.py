@@ -15,12 +15,17 @@ from ..tensor import Tensor, raw
 from ..typing import ArrayLike
 from ..watch import watching
 from . import special
-from .compare import greater, isfinite, less, logical_and
+from .compare import greater, isfinite, less, logical_and, logical_or
 
 
 def no_slope(g):
     """0, of an infinite g as well."""
     return sign(g) * 0
+
+
+def within(x, bound):
+    """x, at most `bound` away from 0: finite, for a factor that is 0 out there anyway."""
+    return maximum(minimum(x, bound), -bound)
 
 
 # ---- arithmetic
@@ -64,10 +69,12 @@ def divide(xp, x, y):
 
 
 def _power_x(g, x, y):
-    if isinstance(y, (int, float)):
-        return g * (y * power(x, y - 1)) if y else g * 0
+    if isinstance(y, (int, float)) and abs(y) <= 3e4 and (y >= 0.5 or y % 0.25 == 0):  # y - 1 is exact
+        return g * (y * power(x, y - 1)) if y else no_slope(g)
     flat = logical_and(y == 0, absolute(x) > 0)  # there the slope is 0, and its derivative by y is 1 / x
-    slope = where(y == 0, 0, y * power(x, where(y == 0, 1, y - 1)))
+    rounds = logical_and(logical_and(x != 0, isfinite(x)), logical_or(y < 0.5, y > 3e4))  # y - 1 loses digits of y
+    slope = where(rounds, y * power(x, y) / where(rounds, x, 1), y * power(x, where(y == 0, 1, y - 1)))
+    slope = where(y == 0, 0, slope)
     return g * where(flat, y / where(flat, x, 1), slope)
 
 
@@ -239,16 +246,31 @@ def log1p(xp, x):
 
 
 @primitive(
+    internal=True,
+    floats=True,
     jvp=ELEMENTWISE,
-    samples=reals,  # not e^(x - out): of large operands, out is rounded too coarsely for that
-    vjp=dict(x=lambda g, x, y: g * sigmoid(x - y), y=lambda g, x, y: g * sigmoid(y - x)),
+    samples=reals,
+    vjp=dict(x=lambda g, x, y, out: g * out * share(y, x), y=lambda g, x, y, out: -g * out * share(y, x)),
+    means=lambda x, y: sigmoid(x - y),
+)
+def share(xp, x, y):
+    """eˣ / (eˣ + eʸ) with all its digits; of two -inf 0, of two inf one half."""
+    return special.in_double(special.share, xp, x, y)
+
+
+@primitive(
+    floats=True,
+    jvp=ELEMENTWISE,
+    samples=reals,
+    vjp=dict(x=lambda g, x, y: g * share(x, y), y=lambda g, x, y: g * share(y, x)),
 )
 def logaddexp(xp, x, y):
     """log(eˣ + eʸ), without overflow.
 
     Shape: x, y broadcast together.
+    Gradient: 0 where both are -inf; shared evenly where both are inf.
     """
-    return xp.logaddexp(x, y)
+    return special.in_double(lambda xp, x, y: xp.logaddexp(x, y), xp, x, y)
 
 
 @primitive(jvp=ELEMENTWISE, samples=above_zero, vjp=dict(x=lambda g, out: g / (2 * out)))
@@ -560,7 +582,7 @@ def softplus(xp, x):
     floats=True,
     jvp=ELEMENTWISE,
     samples=reals,
-    vjp=dict(x=lambda g, x, out: -2 * g * out * x),
+    vjp=dict(x=lambda g, x, out: -2 * g * out * within(x, 50)),
     means=lambda x: exp(-(x * x)),
 )
 def gaussian(xp, x):

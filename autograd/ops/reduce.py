@@ -188,10 +188,17 @@ def norm2(xp, x, *, axis: Axis = None, keepdims: bool = False):
     return xp.sqrt(total(x * x, axis, keepdims)) / reduced(factor, axis, keepdims)
 
 
+def _beside_infinities(x, axis):
+    """x, but where there are infinities along `axis`, their signs and 0 for all else: nothing else counts beside them."""
+    endless = absolute(raw(x)) == inf
+    return where(owner(endless).xp.max(endless, axis=axis, keepdims=True), where(endless, sign(x), 0), x)
+
+
 def direction(x, out, axis, keepdims):
     """x / ‖x‖, 0 where x is 0; computed anew where the length has overflowed, or is so small that digits are missing."""
     length = kept(out, x.shape, axis, keepdims)
     if not owner(raw(length)).fits(raw(length)) and elements(x.shape, axis):
+        x = _beside_infinities(x, axis)
         x = x * scale(raw(x), axis)
         length = norm2(x, axis=axis, keepdims=True)
     return x / where(length == 0, 1, length)
@@ -199,6 +206,7 @@ def direction(x, out, axis, keepdims):
 
 def _to_the(order, x, axis):
     """|x| / t and Σ (|x| / t)ᵒʳᵈᵉʳ, where t is the largest |x|; a power of larger numbers could overflow."""
+    x = _beside_infinities(x, axis)
     top = max_(absolute(raw(x)), axis=axis, keepdims=True)
     size = absolute(x) / where(top == 0, 1, top)
     return size, sum_(power(size, order), axis=axis, keepdims=True)
@@ -239,7 +247,7 @@ def norm_of_order(xp, x, *, order: float, axis: Axis = None, keepdims: bool = Fa
 def norm(x, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Vector norm (Σ |x|ᵒʳᵈ)^(1/ord) along `axis` (None: of all elements); ord = 1, 2, any p ≥ 1, or inf.
 
-    Gradient: 0 at the kink x = 0.
+    Gradient: 0 at the kink x = 0; beside infinities finite numbers count as 0, and the infinities as equal.
     Raises: ArgumentError for an ord below 1.
     """
     elements(x.shape, axis, "norm")

@@ -59,10 +59,13 @@ def _ratio(table, x):
     return _horner(numerator, x) / _horner(denominator, x)
 
 
-def in_double(function, xp, x):
-    """function(xp, x) in float64, rounded to the dtype of x at the end."""
-    dtype = getattr(x, "dtype", "float64")
-    return function(xp, x) if dtype == "float64" else function(xp, x.astype("float64")).astype(dtype)
+def in_double(function, xp, *arrays):
+    """function(xp, *arrays) in float64, rounded to their dtype at the end."""
+    dtypes = [a.dtype for a in arrays if hasattr(a, "dtype")]
+    if not dtypes or any(dtype == "float64" for dtype in dtypes):
+        return function(xp, *arrays)
+    wide = [a.astype("float64") if hasattr(a, "dtype") else a for a in arrays]
+    return function(xp, *wide).astype(max(dtypes, key=lambda dtype: dtype.itemsize))
 
 
 def gaussian(xp, x):
@@ -152,11 +155,29 @@ def below_top(xp, x, axis):
     if wide:
         return top, hit, below, xp.where(hit, 0, xp.exp(below))
     lost = (x < y - 800) | hit  # their power is 0, their error may be inf - inf
-    x, y = xp.where(lost, 0, x), xp.where(lost, 0, y)
+    near, error = _difference(xp.where(lost, 0, x), xp.where(lost, 0, y))
+    return top, hit, below, xp.where(lost, 0, xp.exp(near) * (1 + error))
+
+
+def _difference(x, y):
+    """x - y, and what it has lost by rounding (Knuth's TwoSum)."""
     near = x - y
     back = near - x
-    error = (x - (near - back)) - (y + back)  # what near has lost by rounding (Knuth's TwoSum)
-    return top, hit, below, xp.where(lost, 0, xp.exp(near) * (1 + error))
+    return near, (x - (near - back)) - (y + back)
+
+
+def share(xp, x, y):
+    """eˣ / (eˣ + eʸ) of float64 x and y; no difference of infinities is taken."""
+    none, whole = x < y - 800, y < x - 800
+    lost = xp.logical_or(xp.logical_or(none, whole), xp.equal(x, y))
+    near, error = _difference(xp.where(lost, 0.0, x), xp.where(lost, 0.0, y))
+    e = xp.exp(-xp.absolute(near)) * (1 - xp.sign(near) * error)
+    part = xp.where(near < 0, e, 1.0) / (1 + e)
+    part = xp.where(xp.logical_and(xp.equal(x, y), x < -MOST), 0.0, part)
+    return xp.where(none, 0.0, xp.where(whole, 1.0, part))
+
+
+MOST = 1.7976931348623157e308  # the largest float64
 
 
 def exact_log(xp, x):

@@ -1,0 +1,274 @@
+"""Values and first-order slopes against 50 digits, over the whole range of float32 and float64, and their limits at its ends."""
+
+import warnings
+from math import inf, nan
+
+import accuracy
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.autograd.primitive import ELEMENTWISE, REGISTRY
+
+DTYPES = ["float32", "float64"]
+OURS = {p.name: p for p in REGISTRY.values() if p.module.startswith("chainrule.")}
+EVERY = [p for p in OURS.values() if p.jvp == ELEMENTWISE]
+ONE = [p for p in EVERY if p.inputs == ["x"]]
+PASSED_ON = {  # what the table of references does without: why
+    "floor_divide": "whole numbers, NumPy's",
+    "remainder": "NumPy's own remainder",
+    "where": "a choice",
+    "binary_entropy": "tested below, on probabilities",
+    "sigmoid_slope": "the slope of sigmoid",
+    "silu_slope": "the slope of silu",
+    "gelu_slope": "the slope of gelu",
+    "gaussian": "the slope of erf",
+    "share": "the slope of logaddexp",
+}
+
+
+# ---- digits
+
+
+def test_every_elementwise_operation_has_a_reference():
+    assert {p.name for p in EVERY} == {*accuracy.REFERENCES, *PASSED_ON}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", accuracy.REFERENCES)
+def test_an_operation_is_right_to_4_units_and_its_slope_to_8(name, dtype):
+    forward, slope, where = accuracy.worst_of(name, dtype)
+    assert forward <= (8 if name == "tanh_slope" else 4), where
+    assert slope <= 8, where
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_softmax_and_cross_entropies_are_right_to_4_units_and_their_slopes_to_8(dtype):
+    wrong = {
+        name: errors for name, errors in accuracy.worst_along_axis(dtype).items() if errors[0] > 4 or errors[1] > 8
+    }
+    assert wrong == {}
+
+
+def test_a_worse_form_is_caught(monkeypatch):
+    monkeypatch.setitem(OURS["tanh"].vjp, "x", lambda g, out: g * (1 - out * out))
+    OURS["tanh"].plans.clear()
+    assert accuracy.worst_of("tanh", "float32")[1] > 1000
+    monkeypatch.undo()
+    OURS["tanh"].plans.clear()
+
+
+def slope(function, x, dtype="float32"):
+    x = cr.tensor(np.array(x, dtype), requires_grad=True)
+    with np.errstate(all="ignore"):
+        function(x).sum().backward()
+    return x.grad.tolist()
+
+
+def test_cross_entropy_of_huge_logits_has_the_slope_of_their_differences():
+    found = slope(lambda z: cr.nn.cross_entropy(z, np.array([0])), [[0, 1e6 + 0.5, 1e6]])
+    np.testing.assert_allclose(found, [[-1, 0.62245933, 0.37754067]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_confident_prediction_has_a_loss_and_a_slope(dtype):
+    z = cr.tensor(np.array([[20, 0]], dtype), requires_grad=True)
+    loss = cr.nn.cross_entropy(z, np.array([0]))
+    loss.backward()
+    np.testing.assert_allclose([loss.item(), *z.grad.numpy()[0]], np.array([1, -1, 1]) * 2.0611536203e-9, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_loss_of_a_certain_logit_keeps_its_digits_with_label_smoothing(dtype):
+    found = slope(lambda z: cr.nn.cross_entropy(z, np.array([0]), label_smoothing=0.1), [[50.0, 0.0]], dtype)
+    np.testing.assert_allclose(found, [[0.05, -0.05]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("p", "y"), [(1e-5, 0), (1e-10, 0), (0.0, 0), (1.0, 1), (1e-5, 1), (0.999, 1), (0.3, 0.5)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bce_and_its_slope_keep_their_digits_at_every_probability(p, y, dtype):
+    p = np.array(p, dtype)
+    x = cr.tensor(p, requires_grad=True)
+    loss = cr.nn.bce(x, np.array(y, dtype))
+    loss.backward()
+    with accuracy.mp.workdps(50):
+        q = accuracy.mp.mpf(float(p))
+        log = lambda a: accuracy.mp.log(a) if a else 0
+        exact = -(y * log(q) + (1 - y) * log(1 - q)), (0 if y == 1 else (1 - y) / (1 - q)) - (y / q if y else 0)
+    assert accuracy.ulps(loss.item(), exact[0], dtype) <= 4
+    assert accuracy.ulps(x.grad.item(), exact[1], dtype) <= 8
+
+
+# ---- limits: what a function and its slope come to at the ends of the range; conventions where there is no limit
+
+ENDS = [inf, -inf, 0.0, -0.0, np.finfo("f8").max, -np.finfo("f8").max, np.finfo("f8").tiny, -np.finfo("f8").tiny]
+LIMITS = {  # at inf: (value, slope), at -inf: (value, slope); nan: it is not defined there
+    "positive": ((inf, 1), (-inf, 1)),
+    "negative": ((-inf, -1), (inf, -1)),
+    "absolute": ((inf, 1), (inf, -1)),
+    "sign": ((1, 0), (-1, 0)),
+    "floor": ((inf, 0), (-inf, 0)),
+    "ceil": ((inf, 0), (-inf, 0)),
+    "rint": ((inf, 0), (-inf, 0)),
+    "square": ((inf, inf), (inf, -inf)),
+    "exp": ((inf, inf), (0, 0)),
+    "expm1": ((inf, inf), (-1, 0)),
+    "log": ((inf, 0), (nan, None)),
+    "log2": ((inf, 0), (nan, None)),
+    "log10": ((inf, 0), (nan, None)),
+    "log1p": ((inf, 0), (nan, None)),
+    "sqrt": ((inf, 0), (nan, None)),
+    "sin": ((nan, nan), (nan, nan)),
+    "cos": ((nan, nan), (nan, nan)),
+    "tan": ((nan, nan), (nan, nan)),
+    "arcsin": ((nan, None), (nan, None)),
+    "arccos": ((nan, None), (nan, None)),
+    "arctan": ((np.pi / 2, 0), (-np.pi / 2, 0)),
+    "sinh": ((inf, inf), (-inf, inf)),
+    "cosh": ((inf, inf), (inf, -inf)),
+    "tanh": ((1, 0), (-1, 0)),
+    "arcsinh": ((inf, 0), (-inf, 0)),
+    "arccosh": ((inf, 0), (nan, None)),
+    "arctanh": ((nan, None), (nan, None)),
+    "relu": ((inf, 1), (0, 0)),
+    "sigmoid": ((1, 0), (0, 0)),
+    "softplus": ((inf, 1), (0, 0)),
+    "erf": ((1, 0), (-1, 0)),
+    "gelu": ((inf, 1), (0, 0)),
+    "silu": ((inf, 1), (0, 0)),
+    "step": ((1, 0), (0, 0)),
+    "gaussian": ((0, 0), (0, 0)),
+    "tanh_slope": ((0, 0), (0, 0)),
+    "sigmoid_slope": ((0, 0), (0, 0)),
+    "gelu_slope": ((1, 0), (0, 0)),
+    "silu_slope": ((1, 0), (0, 0)),
+}
+
+
+def value_and_slope(call, x, dtype="float64"):
+    x = cr.tensor(np.array(x, dtype), requires_grad=True)
+    with np.errstate(all="ignore"):
+        out = call(x)
+        out.backward(cr.ones_like(out))
+    return out.numpy(), x.grad.numpy()
+
+
+def test_every_operation_of_one_number_states_its_limits():
+    assert {p.name for p in ONE} == {*LIMITS}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", LIMITS)
+def test_an_operation_and_its_slope_have_their_limits_at_infinity(name, dtype):
+    value, slope = value_and_slope(OURS[name].call, [inf, -inf], dtype)
+    for i, (v, s) in enumerate(LIMITS[name]):
+        np.testing.assert_allclose(value[i], v, rtol=1e-6)
+        if s is not None:
+            np.testing.assert_allclose(slope[i], s, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("p", [p for p in ONE if p.name not in ("sin", "cos", "tan")], ids=lambda p: p.name)
+def test_the_slope_at_the_largest_and_smallest_numbers_is_no_nan_where_the_value_is_none(p, dtype):
+    info = np.finfo(dtype)
+    value, slope = value_and_slope(p.call, [0.0, -0.0, info.max, info.min, info.tiny, -info.tiny], dtype)
+    assert not np.isnan(slope[~np.isnan(value)]).any()
+
+
+@pytest.mark.parametrize("name", ["sign", "floor", "ceil", "rint", "step", "absolute"])
+def test_an_infinite_gradient_stays_out_of_what_has_no_slope(name):
+    assert slope(lambda x: cr.sqrt(cr.absolute(OURS[name].call(x) * 0)) + 0 * x, [0.0]) == [0.0]
+
+
+def test_an_infinite_gradient_stays_out_of_a_quotient_that_is_rounded():
+    assert slope(lambda x: cr.sqrt(x // 2), [0.5]) == [0.0]
+
+
+def test_an_infinite_gradient_goes_to_the_largest_only():
+    assert slope(lambda x: cr.sqrt(cr.max(x)), [-1.0, 0.0]) == [0.0, inf]
+
+
+def test_the_gradient_of_a_root_of_a_rounded_number_is_0():
+    assert slope(lambda x: cr.sqrt(cr.rint(x)), [0.3]) == [0.0]
+
+
+# ---- -inf: what is masked
+
+
+def test_a_masked_class_that_is_the_target_costs_infinitely_much_and_has_a_slope():
+    found = slope(lambda z: cr.nn.cross_entropy(z, np.array([1])), [[0, -inf, 1]])
+    np.testing.assert_allclose(found, [[0.26894142, -1, 0.73105858]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_masked_class_leaves_the_others_as_they_are(dtype):
+    target = cr.tensor(np.array([[0.5, 0.0, 0.5]], dtype))
+    for loss in (lambda z: cr.nn.cross_entropy(z, np.array([0])), lambda z: cr.nn.cross_entropy(z, target)):
+        with_mask, without = slope(loss, [[0, -inf, 1]], dtype), slope(loss, [[0, -1e4, 1]], dtype)
+        np.testing.assert_allclose(with_mask, without)
+
+
+@pytest.mark.parametrize("dtype", ["float16", *DTYPES])
+@pytest.mark.parametrize("function", [cr.logsumexp, cr.softmax], ids=["logsumexp", "softmax"])
+def test_a_row_that_is_masked_altogether_has_no_slope(function, dtype):
+    x = cr.tensor(np.full((1, 3), -inf, dtype), requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        function(x).sum().backward()
+    assert x.grad.tolist() == [[0, 0, 0]]
+
+
+def test_a_masked_row_behind_where_has_no_slope():
+    rows = lambda x: cr.where(np.array([True, False]), cr.logsumexp(x, axis=1), 0.0)
+    assert slope(rows, [[0.0, 0.0], [-inf, -inf]]) == [[0.5, 0.5], [0, 0]]
+
+
+def test_softmax_of_a_masked_row_is_0_and_its_logarithm_minus_infinity():
+    assert cr.softmax(cr.tensor([-inf, -inf])).tolist() == [0, 0]
+    assert cr.log_softmax(cr.tensor([-inf, -inf])).tolist() == [-inf, -inf]
+
+
+def test_infinite_logits_share_evenly():
+    assert cr.softmax(cr.tensor([inf, 1, inf])).tolist() == [0.5, 0, 0.5]
+    assert slope(cr.logsumexp, [inf, 1, inf]) == [0.5, 0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "slopes"),
+    [
+        (-inf, -inf, (0, 0)),
+        (inf, inf, (0.5, 0.5)),
+        (inf, 0, (1, 0)),
+        (0, -inf, (1, 0)),
+        (-inf, inf, (0, 1)),
+        (-inf, 3, (0, 1)),
+    ],
+)
+@pytest.mark.parametrize("make", [cr.tensor, cr.Value])
+def test_logaddexp_has_its_limits_at_infinity(make, x, y, slopes):
+    dx, dy = cr.grad(cr.logaddexp, (0, 1))(make(float(x)), make(float(y)))
+    assert (dx.item(), dy.item()) == slopes
+
+
+def test_logaddexp_of_what_is_masked_twice_has_no_slope():
+    assert slope(lambda x: cr.logaddexp(cr.logaddexp(x[0], x[1]), x[2]), [-inf, -inf, 0]) == [0, 0, 1]
+
+
+# ---- infinity in a norm
+
+
+@pytest.mark.parametrize("order", [1.5, 2, 3, inf])
+def test_one_infinite_component_is_the_whole_direction(order):
+    x = cr.tensor([3.0, -inf, 0.0], requires_grad=True)
+    with np.errstate(all="ignore"):
+        length = cr.norm(x, ord=order)
+        length.backward()
+    assert (length.item(), x.grad.tolist()) == (inf, [0, -1, 0])
+
+
+@pytest.mark.parametrize("order", [1.5, 2, 3])
+def test_infinite_components_count_alike(order):
+    found = slope(lambda x: cr.norm(x, ord=order, axis=1), [[3.0, -inf, inf], [3.0, 4.0, 0.0]], "float64")
+    share = 2 ** (1 / order - 1)
+    np.testing.assert_allclose(found[0], [0, -share, share])
+    np.testing.assert_allclose(found[1], slope(lambda x: cr.norm(x, ord=order), [3.0, 4.0, 0.0], "float64"))
