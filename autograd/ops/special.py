@@ -61,11 +61,11 @@ def _ratio(table, x):
 
 def in_double(function, xp, *arrays):
     """function(xp, *arrays) in float64, rounded to their dtype at the end."""
-    dtypes = [a.dtype for a in arrays if hasattr(a, "dtype")]
-    if not dtypes or any(dtype == "float64" for dtype in dtypes):
-        return function(xp, *arrays)
-    wide = [a.astype("float64") if hasattr(a, "dtype") else a for a in arrays]
-    return function(xp, *wide).astype(max(dtypes, key=lambda dtype: dtype.itemsize))
+    dtypes = [getattr(a, "dtype", "float64") for a in arrays]
+    wide = [a if dtype == "float64" else a.astype("float64") for a, dtype in zip(arrays, dtypes, strict=True)]
+    known = [a.dtype for a in arrays if hasattr(a, "dtype")]
+    out = function(xp, *wide)
+    return out if not known or "float64" in known else out.astype(max(known, key=lambda dtype: dtype.itemsize))
 
 
 def gaussian(xp, x):
