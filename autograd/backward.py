@@ -1,5 +1,7 @@
 """The reverse pass, on one screen: order the nodes, pull the gradient through each once, add up what arrives."""
 
+import numpy as np
+
 from ..backends import owner
 from ..backends.scalar import ieee
 from .errors import RuleError
@@ -8,6 +10,8 @@ from .node import Node
 from .ops.shape import astype, broadcast_to, summed, unbroadcast
 from .tensor import Tensor
 from .watch import current_watch
+
+HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
 
 def backward(root, seed, sources=None, retain_graph=False, create_graph=False, leave_grads=False):
@@ -21,11 +25,14 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
     ask for it (`result`).
     """
     order, grads, found, watch = topological(root, sources), {root: seed}, {}, current_watch()
+    halves = set()  # the nodes of float16 whose gradient is being added up, in float32
     while order:
         node = order.pop()
         g = grads.pop(node, None)
         if g is None:
             continue
+        if halves and node in halves:
+            g = astype(g, dtype=HALF)
         if watch is not None:
             watch.gradient(node, g)
         if sources and node in sources:
@@ -55,6 +62,9 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
                         raise
                     continue
             known = grads.get(parent)
+            if known is not None and parent.dtype is HALF:
+                halves.add(parent)
+                known = astype(known, dtype=SINGLE)
             grads[parent] = total = part if known is None else known + part
             if watch is not None:
                 watch.contribution(node, i, part, total)
@@ -62,6 +72,8 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
             if node.dtype is None:
                 node.used = saved
             node.saved = None
+    for leaf in halves & grads.keys():
+        grads[leaf] = astype(grads[leaf], dtype=HALF)
     if watch is not None:
         for leaf, g in grads.items():
             watch.gradient(leaf, g)

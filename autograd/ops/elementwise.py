@@ -491,7 +491,11 @@ def where(xp, condition, x, y):
     Shape: condition, x, y broadcast together.
     Gradient: a branch that is not taken gets 0, but its own rule may turn that into nan (0 · inf): make the argument of the
         untaken branch harmless with a second `where`.
+    Raises: DtypeError for a whole number that the integers of the other branch cannot hold.
     """
+    for number, array in ((x, y), (y, x)):
+        if type(number) is int and hasattr(array, "dtype") and array.dtype.kind in "iu":
+            array.dtype.type(number)  # raises where np.where would wrap it around
     return xp.where(condition if hasattr(condition, "astype") else xp.asarray(condition), x, y)
 
 

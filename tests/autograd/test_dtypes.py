@@ -308,3 +308,22 @@ def test_a_sum_along_an_axis_that_does_not_exist_is_numpys_error():
     for axis in (2, (0, 0)):
         with pytest.raises(ValueError, match="axis"):
             total(np.ones((1000, 2), "float32"), axis)
+
+
+def test_a_leaf_of_halves_that_is_used_many_times_gets_the_exact_sum(device):
+    w = cr.zeros((), dtype="float16", device=device, requires_grad=True)
+    x, y = cr.ones((), dtype="float16", device=device), w * 1
+    for create_graph in (False, True):
+        for leaf in (w, y):
+            total = sum((leaf * x for _ in range(2999)), leaf * x)
+            total.backward(retain_graph=True, create_graph=create_graph)
+            assert (w.grad.dtype, w.grad.item()) == ("float16", 3000)
+            w.grad = None
+
+
+@pytest.mark.parametrize("number", [-1, 300])
+def test_a_number_that_the_other_branch_cannot_hold_is_refused(number, device):
+    x = cr.tensor(np.uint8([3, 16]), device=device)
+    assert cr.where(x > 3, x, 255).tolist() == [255, 16]
+    with pytest.raises(cr.DtypeError, match=f"{number} out of bounds for uint8"):
+        cr.where(x > 3, number, x)
