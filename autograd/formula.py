@@ -61,8 +61,8 @@ def formula(operation):
         >>> import chainrule as cr
         >>> print(cr.formula(cr.arctan2))
         out = arctan2(x, y)
-        dx = g · (y / hypot(x, y)) / hypot(x, y)
-        dy = −g · (x / hypot(x, y)) / hypot(x, y)
+        dx = 0 where hypot(x, y) = ∞, else g · (y / hypot(x, y)) / hypot(x, y)
+        dy = 0 where hypot(x, y) = ∞, else −g · (x / hypot(x, y)) / hypot(x, y)
     """
     primitive = getattr(operation, "primitive", operation)
     if not isinstance(primitive, Primitive):
