@@ -31,6 +31,7 @@ def whole_number(value):
 
 
 SIMPLE = frozenset((int, bool, str, type(None)))
+_WHOLE = frozenset((int,))
 _KINDS = {  # what the words of an annotation of whole numbers, or of a truth value, allow
     "int": {int}, "bool": {bool, int}, "None": {type(None)}, "tuple": {tuple, list}, "list": {tuple, list}, "Counts": {int, tuple, list},
     "Axis": {int, tuple, list, type(None)}, "Shape": {int, tuple, list},
@@ -68,6 +69,8 @@ def _words(q):
 
 def _plain(owner, name, kinds, value):
     kind = type(value)
+    if kind is tuple and tuple in kinds and _WHOLE.issuperset(map(type, value)):
+        return value
     if kind in kinds:
         return kind([_plain(owner, name, kinds - {type(None)}, v) for v in value]) if kind in (tuple, list) else value
     if kind is np.bool_ and bool in kinds:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .tensor import raw
+from .tensor import Tensor
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -63,13 +63,18 @@ def floating(*arrays):
 def settling(inputs: Sequence[str], floats: bool = False, accumulates: bool = False) -> Callable[[Function], Function]:
     """A decorator: brings `inputs`, names of a function's first parameters, to the dtype that the rule gives them."""
 
+    count, names = len(inputs), set(inputs)
+
     def decorate(function):
         def call(*args, **options):
-            arrays = [*args[: len(inputs)], *(options[name] for name in inputs if name in options)]
-            if any(unsettled(raw(a)) for a in arrays):
-                out = settled(function, args, options, arrays, floats, accumulates)
-                if out is not None:
-                    return out
+            arrays = args[:count]
+            if not names.isdisjoint(options):
+                arrays = [*arrays, *(options[name] for name in inputs if name in options)]
+            for a in arrays:
+                dtype = getattr(a._data if isinstance(a, Tensor) else a, "dtype", None)
+                if dtype is not None and dtype.char not in SETTLED:
+                    out = settled(function, args, options, arrays, floats, accumulates)
+                    return function(*args, **options) if out is None else out
             return function(*args, **options)
 
         return wraps(function)(call)
