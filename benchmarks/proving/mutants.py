@@ -21,6 +21,7 @@ from chainrule.autograd.tensor import raw
 
 SIMPLE = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.MatMult: ast.Mult}
 ORDERED = (ast.Sub, ast.Div, ast.MatMult, ast.Pow, ast.FloorDiv)
+PLAIN = ("len", "tuple", "range", "int", "float", "type", "raw", "asarray", "wide", "owner")  # they change no value
 COMPARED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.Gt, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
 
 
@@ -73,7 +74,7 @@ def changes(node):
             yield "branches swapped", ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], node.keywords)
         if name in ("matmul", "power", "less", "greater", "subtract", "divide", "floor_divide") and len(node.args) == 2:
             yield "operands swapped", ast.Call(node.func, node.args[::-1], node.keywords)
-        if len(node.args) == 1 and not node.keywords and name not in ("len", "tuple", "range", "int", "float", "type"):
+        if len(node.args) == 1 and not node.keywords and name not in PLAIN:
             yield "term dropped", node.args[0]
     if isinstance(node, ast.keyword) and node.arg in ("axis", "axis1"):
         wrong = ast.Call(ast.Name("another_axis", ast.Load()), [node.value], [])
@@ -189,32 +190,29 @@ def _negated(share):
     return -share if np.any(raw(share)) else share - 0.001
 
 
+def _called(module, function, helpers, seen):
+    """`seen` with the names of all helpers of the module that the function calls, directly or through others."""
+    code = function.__code__
+    for name in {*code.co_names, *(n for c in code.co_consts if inspect.iscode(c) for n in c.co_names)}:
+        target = getattr(module, name, None)
+        if name in helpers and inspect.isfunction(target) and target.__module__ == module.__name__ and name not in seen:
+            seen.add(name)
+            _called(module, target, helpers, seen)
+    return seen
+
+
 def _users(module, primitives, helpers):
-    """{helper's name: the primitives whose rules call it, directly or through others}."""
-
-    def called(function, seen):
-        for name in {
-            *function.__code__.co_names,
-            *(n for c in function.__code__.co_consts if inspect.iscode(c) for n in c.co_names),
-        }:
-            target = getattr(module, name, None)
-            if (
-                name in helpers
-                and inspect.isfunction(target)
-                and target.__module__ == module.__name__
-                and name not in seen
-            ):
-                seen.add(name)
-                called(target, seen)
-        return seen
-
-    users = {}
+    """{helper's name: the primitives whose rules call it}, for helpers that no array code calls, only rules."""
+    users, forward = {}, set()
+    for p in REGISTRY.values():
+        if p.module == module.__name__:
+            _called(module, p.fn, helpers, forward)
     for p in primitives:
         rules = [*p.vjp.values(), *(p.jvp.values() if isinstance(p.jvp, dict) else ())]
-        names = {r.__name__ for r in rules if r.__name__ != "<lambda>"}
+        names = {r.__name__ for r in rules if r.__name__ in helpers}
         for rule in rules:
-            names |= called(rule, set())
-        for name in names:
+            _called(module, rule, helpers, names)
+        for name in names - forward:
             users.setdefault(name, []).append(p)
     return users
 
@@ -245,7 +243,7 @@ def mutants():
                             word, where, before, after, [p], lambda p=p, t=table, x=x, r=wrong: _rule(p, t, x, r)
                         )
         for name, users in _users(module, primitives, helpers).items():
-            if any(isinstance(d, ast.Call) for d in helpers[name].decorator_list):
+            if helpers[name].decorator_list:
                 continue  # an operation, not a helper
             for word, before, after, changed in variants(helpers[name]):
                 space = dict(module.__dict__, another_axis=another_axis)
@@ -285,3 +283,28 @@ def score(quick=False):
         if not found:
             survivors.append(mutant)
     return table, survivors
+
+
+def section(quick):
+    table, survivors = score(quick)
+    caught, total = (sum(n) for n in zip(*table.values(), strict=True))
+    judged = [(m, judgement(m)) for m in survivors]
+    harmless = sum(why is not None for _, why in judged)
+    rows = [f"| {kind} | {a} | {n} | {a / n:.1%} |" for kind, (a, n) in table.items()]
+    return "\n".join(
+        [
+            f"{total:,} changes of the rules of all operations and of the helpers that they call. **{caught:,} are caught ({caught / total:.1%})** by the",
+            f"generated checks of `tests/support/rule_checks.py`; {harmless} of the other {len(survivors)} change nothing that can be observed there, for the",
+            f"reason that stands beside them. Without those, {caught / (total - harmless):.1%}.",
+            "",
+            "| change | caught | of | |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            "<details><summary>survivors</summary>",
+            "",
+            *[f"- {m.name.replace(chr(10), ' ')}: {why or '**not judged**'}" for m, why in judged],
+            "",
+            "</details>",
+        ]
+    )

@@ -513,3 +513,24 @@ def sweep(count, seed=0):
             if error > 1:
                 faults.append((k, f"{order} is off by {error:.3g} tolerances", program))
     return agreed, faults, steps
+
+
+def section(quick):
+    count = 300 if quick else 6000
+    agreed, faults, steps = sweep(count)
+    orders = ", ".join(f"{order} of {n:,}" for order, n in agreed.items())
+    kinds = ", ".join(f"{name} {n:,}" for name, n in sorted(steps.items(), key=lambda item: -item[1]))
+    return "\n".join(
+        [
+            f"{count:,} random programs of 2 to 9 steps against PyTorch {torch.__version__}: broadcasting, views with negative steps, masks,",
+            "repeated indices, reductions over one, several and all axes, products of all ranks, einsum with repeated letters, float32 beside",
+            "float64, integers and booleans beside both. Compared are values, gradients, forward mode, and gradients of gradients, to",
+            f"{TOLERANCE['float64']:g} of the largest element in float64, and {TOLERANCE['float32']:g} where float32 takes part. (Orders that PyTorch has as inf or nan, and",
+            "results that no input reaches, are not compared. JAX is not installed here.)",
+            "",
+            f"The same: {orders}. **Different: {len(faults)}.**",
+            *[f"- program {k}: {what.splitlines()[0]}. {program}" for k, what, program in faults[:20]],
+            "",
+            f"<details><summary>in how many programs each step took part</summary>\n\n{kinds}\n\n</details>",
+        ]
+    )
