@@ -15,7 +15,7 @@ GPU := $(if $(filter cuda,$(DEVICE)),$(VENV)/.with-cuda$(CUDA))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run examples test bench check types docs clean
+.PHONY: help run examples test bench proof check types docs clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
@@ -32,6 +32,9 @@ test: $(GPU) $(VENV)/.with-dev  ## run the tests
 # variables that bind OpenBLAS to a kernel or a cache size would bind one side of the comparison only
 bench: $(GPU) $(VENV)/.with-bench  ## compare with PyTorch, scikit-learn and micrograd, as ratios
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PY) -m benchmarks $(ARGS)
+
+proof: $(VENV)/.with-dev $(VENV)/.with-bench  ## measure how right everything is and write docs/proof.md; QUICK=1: only try it
+	@PYTHONPATH=.:tests/support OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PY) -m benchmarks.proof
 
 check: $(VENV)/.with-dev  ## check format, lint and types
 	@$(PY) -m ruff format --check .

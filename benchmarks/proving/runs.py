@@ -22,7 +22,8 @@ def files(quick):
     optimizer.step()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "checkpoint.safetensors"
-        cr.save(path, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3, "note": "made by proof"})
+        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3, "note": "made by proof"}
+        cr.save(state, path)
         faults, refused, same = silent(path, count)
         size = path.stat().st_size
     return "\n".join(

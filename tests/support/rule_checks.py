@@ -125,11 +125,14 @@ def check_extreme_sizes(p):
 
 
 def _gradients(p, case, drawn, dtype):
+    """The value, the gradients by the inputs, and the slope in forward mode."""
     f, inputs = function_of_reals(p, case, dtype=dtype, drawn=drawn)
     value, pull = cr.vjp(f, *inputs)
     weights = np.random.default_rng(1).uniform(0.5, 1.5, value.shape).astype("float32")
     shares = pull(weights.astype(value.dtype))
-    return [value.numpy(), *(g.numpy() for g in (shares if isinstance(shares, tuple) else (shares,)))]
+    tangents = [np.random.default_rng(2).uniform(0.5, 1.5, x.shape).astype("float32") for x in inputs]
+    push = cr.jvp(f, inputs, [t.astype(x.dtype) for t, x in zip(tangents, inputs, strict=True)])[1].numpy()
+    return [value.numpy(), *(g.numpy() for g in (shares if isinstance(shares, tuple) else (shares,))), push]
 
 
 def check_one_operand_zero(p):
