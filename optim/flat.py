@@ -113,18 +113,30 @@ class FlatBuffer:
 
     def step(self, rule, options, counted):
         """Run an update rule over all that is due, with the count `t` among its options if `counted`."""
+        for _, i, j in self.due:
+            self._mark(self.spans[i][0], self.spans[j - 1][1])
+        for a, b, new in self._results(rule, options, counted):
+            self._write(a, b, *new)
+        for t, i, j in self.due:
+            self.updates[i:j] = [t] * (j - i)
+        self.gradient = None
+
+    def stays_finite(self, rule, options, counted):
+        """Whether all that `step` would write is finite. Reads values, so it is for the host."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return all(np.isfinite(part).all() for *_, new in self._results(rule, options, counted) for part in new)
+
+    def _results(self, rule, options, counted):
+        """(first, last, what the rule makes of these elements), chunk by chunk."""
         for t, i, j in self.due:
             first, last = self.spans[i][0], self.spans[j - 1][1]
             if counted:
                 options["t"] = t
             length = CHUNK if self.backend.on_host else last - first  # on a device every call costs a launch
-            self._mark(first, last)
             for a in range(first, last, length or 1):
                 b = min(a + length, last)
                 state = [s[a:b] for s in self.state.values()]
-                self._write(a, b, *rule(_wide(self.values[a:b]), _wide(self.gradient[a:b]), *state, **options))
-            self.updates[i:j] = [t] * (j - i)
-        self.gradient = None
+                yield a, b, rule(_wide(self.values[a:b]), _wide(self.gradient[a:b]), *state, **options)
 
     def store(self, values, *state, first=0, last=None):
         """Write elements [first, last) of the parameters (None leaves them) and of each kind of state."""

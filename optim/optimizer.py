@@ -113,11 +113,19 @@ class Optimizer:
         rates = [self.rate(group) for group in self.groups]
         work = [(i, flat) for i, flat in self.buffers if flat.gather() is not None]
         self._check_gradients_reached(work)
-        self._squares = self._checked_squares([flat.gradient for _, flat in work])
-        for i, flat in work:
-            group = self.groups[i]
-            options = {name: rates[i] if name == "lr" else group[name] for name in self._asked}
-            flat.step(self.update, options, self._counted)
+        squares = self._checked_squares([flat.gradient for _, flat in work])
+        options = [{name: rates[i] if name == "lr" else self.groups[i][name] for name in self._asked} for i, _ in work]
+        for (_, flat), given, s in zip(work, options, squares, strict=True):
+            if s.dtype == np.longdouble and not flat.stays_finite(
+                self.update, given, self._counted
+            ):  # see sum_of_squares
+                raise GraphError(
+                    f"{self._kind}.step: a gradient is so large that the rule overflows on its square; nothing was changed. "
+                    "Scale the loss down, clip the gradients, or train in float64"
+                )
+        self._squares = squares
+        for (_, flat), given in zip(work, options, strict=True):
+            flat.step(self.update, given, self._counted)
         self.steps, self.last_lr = self.steps + 1, rates[0]
         return value
 
