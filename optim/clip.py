@@ -66,8 +66,8 @@ def clip_grad_norm(params: Parameters, max_norm: float) -> Tensor:
     return Tensor._wrap(backend.asarray(norm))
 
 
-def clip_grad_value(params: Parameters, limit: float) -> None:
-    """Bound each element of the gradients to [-limit, limit].
+def clip_grad_value(params: Parameters, limit: float) -> Tensor:
+    """Bound each element of the gradients to [-limit, limit]; returns the norm that they had.
 
     A clipped gradient is a new tensor without history, as in clip_grad_norm.
 
@@ -77,15 +77,17 @@ def clip_grad_value(params: Parameters, limit: float) -> None:
         >>> import chainrule as cr
         >>> w = cr.tensor([0.25, 4.0], requires_grad=True)
         >>> (w * w).sum().backward()
-        >>> cr.optim.clip_grad_value([w], limit=1.0)
+        >>> norm = cr.optim.clip_grad_value([w], limit=1.0)
         >>> w.grad.tolist()
         [0.5, 1.0]
     """
     positive("clip_grad_value", "limit", limit)
     backend, found = _gradients("clip_grad_value", params)
-    check_gradients("clip_grad_value", backend.xp.isfinite(_norm(found)), [(label, g) for label, _, g in found])
+    norm = _norm(found)
+    check_gradients("clip_grad_value", backend.xp.isfinite(norm), [(label, g) for label, _, g in found])
     for _, p, g in found:
         p.grad = Tensor._wrap(backend.asarray(g.clip(-limit, limit)))
+    return Tensor._wrap(backend.asarray(norm))
 
 
 def check_gradients(operation, ok, found, now="nothing was changed"):

@@ -395,3 +395,10 @@ def test_r2_does_not_depend_on_the_size_of_numbers(size):
     prediction, target = np.array([[1.0, 5.0], [2.5, 6.0], [3.0, 9.0]]), np.array([[1.0, 4.0], [2.0, 7.0], [4.0, 9.0]])
     sizes = [size, 1 / size]
     assert metrics.r2(prediction * sizes, target * sizes) == pytest.approx(metrics.r2(prediction, target), rel=1e-14)
+
+
+def test_top_k_of_three_axes_counts_every_row():
+    scores = np.random.default_rng(0).normal(size=(2, 5, 4))
+    target = np.random.default_rng(1).integers(0, 4, (2, 5))
+    hits = [t in np.argsort(row)[-2:] for row, t in zip(scores.reshape(-1, 4), target.ravel(), strict=True)]
+    assert metrics.top_k(scores, target, k=2) == np.mean(hits)

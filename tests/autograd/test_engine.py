@@ -3,6 +3,7 @@
 import gc
 import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -711,3 +712,19 @@ def test_the_gradient_of_a_result_of_shape_nothing_is_an_array_too():
     y = x.sum()
     (y * 3 + y).backward()
     assert isinstance(y.grad.data, np.ndarray)
+
+
+def test_a_function_under_no_grad_runs_in_several_threads_at_once():
+    count = 3
+    x, started = cr.tensor([1.0], requires_grad=True), threading.Barrier(count)
+
+    @cr.no_grad()
+    def recorded():
+        started.wait(10)
+        inside = (x * 2).requires_grad
+        started.wait(10)
+        return inside
+
+    with ThreadPoolExecutor(count) as pool:
+        found = [f.result() for f in [pool.submit(lambda: (recorded(), (x * 2).requires_grad)) for _ in range(count)]]
+    assert found == [(False, True)] * count

@@ -831,3 +831,58 @@ def test_division_by_zero_is_numpys():
 
 def test_float16_does_not_overflow_in_mean():
     assert cr.mean(cr.tensor(np.full(100_000, 2.0, "float16"))).item() == 2.0
+
+
+# ---- corners
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_the_gradient_of_an_extreme_value_that_is_nan_goes_to_the_nan(name):
+    x = cr.tensor([[1.0, np.nan, 3.0], [1.0, 2.0, 3.0]], requires_grad=True)
+    getattr(cr, name)(x, axis=1).sum().backward()
+    assert x.grad.tolist() == [[0, 1, 0], [0, 0, 1] if name == "max" else [1, 0, 0]]
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_the_gradient_beside_a_nan_does_not_become_nan(name):
+    x, y = cr.tensor([np.nan, 1.0], requires_grad=True), cr.tensor([1.0, np.nan], requires_grad=True)
+    getattr(cr, name)(x, y).sum().backward()
+    assert x.grad.tolist() == [1, 0]
+    assert y.grad.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "dtypes", [("float32", "float64", "float64"), ("float64", "float32", "float32"), ("float32", "float32", "float64")]
+)
+def test_affine_of_mixed_dtypes_is_its_formula_and_gradients_keep_the_dtypes(dtypes):
+    from chainrule.autograd.ops.linalg import affine
+
+    shapes = (4, 3), (3, 2), (2,)
+    x, w, b = (cr.tensor(RNG.normal(size=s), dtype=d, requires_grad=True) for s, d in zip(shapes, dtypes, strict=True))
+    y = affine(x, w, b)
+    np.testing.assert_allclose(y.numpy(), x.numpy() @ w.numpy() + b.numpy(), rtol=1e-5, atol=1e-6)
+    y.sum().backward()
+    assert (y.dtype, x.grad.dtype, w.grad.dtype, b.grad.dtype) == ("float64", *dtypes)
+
+
+def test_argsort_and_sort_keep_the_order_of_equal_elements():
+    x = np.arange(60) // 3 % 4 * 1.0
+    assert cr.argsort(cr.tensor(x)).tolist() == sorted(range(60), key=lambda i: x[i])
+    t = cr.tensor(x, requires_grad=True)
+    (cr.sort(t) * np.arange(60.0)).sum().backward()
+    assert t.grad.tolist() == np.argsort(np.argsort(x, kind="stable"), kind="stable").tolist()
+
+
+def test_an_einsum_letter_of_length_1_beside_length_0_repeats_to_nothing():
+    x, y = cr.ones((1, 2), requires_grad=True), cr.ones((0, 2), requires_grad=True)
+    z = cr.einsum("ij,ij->j", x, y)
+    z.sum().backward()
+    assert (z.tolist(), x.grad.tolist(), y.grad.shape) == ([0, 0], [[0, 0]], (0, 2))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("values", [[1.0, 2.0], [1, 2], [True, False]])
+def test_a_list_beside_a_tensor_is_the_tensor_that_is_made_of_it(values, dtype):
+    x = cr.tensor([1.0, 3.0], dtype=dtype)
+    for f in (lambda a: x + a, lambda a: a * x, lambda a: cr.maximum(x, a)):
+        assert (f(values).dtype, f(values).tolist()) == (f(cr.tensor(values)).dtype, f(cr.tensor(values)).tolist())

@@ -330,3 +330,19 @@ def test_erf_keeps_its_limits():
     assert values[:4].tolist() == [1, -1, 0, 0]
     assert np.signbit(values[3])
     assert np.isnan(values[4])
+
+
+def test_float16_uniform_numbers_are_the_first_11_bits_of_each_word():
+    words = np.random.Philox(key=9, counter=2**256 - 1).random_raw(50)
+    numbers = cr.random.Generator(9).uniform(size=50, dtype="float16").numpy()
+    assert numbers.tolist() == ((words >> 53) / 2**11).tolist()
+
+
+def test_float64_normal_numbers_are_the_quantiles_of_the_words():
+    mpmath = pytest.importorskip("mpmath")
+    words = np.random.Philox(key=9, counter=2**256 - 1).random_raw(50)
+    numbers = cr.random.Generator(9).normal(size=50, dtype="float64").numpy()
+    for word, number in zip(words, numbers, strict=True):
+        p = (int(word >> 12) + mpmath.mpf(1) / 2) / 2**52
+        exact = -mpmath.sqrt(2) * mpmath.erfinv(1 - 2 * p)
+        assert number == pytest.approx(float(exact), rel=1e-13, abs=1e-15)

@@ -7,6 +7,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.autograd.primitive import REGISTRY
+from chainrule.autograd.watch import Watch, watching
 from chainrule.nn.linear import affine
 
 X = np.array([0.3, -1.2, 2.0])
@@ -788,3 +789,59 @@ def test_an_error_inside_a_rule_names_the_forward_line():
         y.sum().backward()
     assert "test_transforms_cube" in caught.value.__notes__[0]
     assert "test_transforms.py" in caught.value.__notes__[0]
+
+
+# ---- seeds and tangents belong to the caller
+
+
+@pytest.mark.parametrize("wrap", [np.array, cr.tensor])
+def test_a_gradient_with_history_shares_no_memory_with_the_seed(wrap):
+    x, seed = cr.tensor(X, requires_grad=True), wrap(Y)
+    cr.abs(x).backward(seed, create_graph=True)
+    before = x.grad.tolist()
+    seed[:] = 0
+    assert x.grad.tolist() == before
+
+
+@pytest.mark.parametrize("wrap", [np.array, cr.tensor])
+def test_a_result_of_forward_mode_shares_no_memory_with_the_tangent(wrap):
+    tangent = wrap(Y)
+    _, slope = cr.jvp(lambda x: +x, (X,), (tangent,))
+    tangent[:] = 0
+    assert slope.tolist() == Y.tolist()
+
+
+def test_a_seed_that_requires_grad_is_differentiated_too():
+    x, seed = cr.tensor(X, requires_grad=True), cr.tensor(Y, requires_grad=True)
+    cr.sin(x).backward(seed, create_graph=True)
+    (slope,) = [x.grad]
+    x.grad = None
+    slope.sum().backward()
+    close(seed.grad, np.cos(X))
+    close(x.grad, -Y * np.sin(X))
+
+
+def test_a_tangent_that_requires_grad_is_differentiated_too():
+    x, tangent = cr.tensor(X, requires_grad=True), cr.tensor(Y, requires_grad=True)
+    cr.jvp(cr.sin, (x,), (tangent,))[1].sum().backward()
+    close(tangent.grad, np.cos(X))
+    close(x.grad, -Y * np.sin(X))
+
+
+def test_a_rule_that_returns_the_number_0_is_an_error_that_names_the_operation():
+    nothing = primitive(lambda g, x: 0)
+    with pytest.raises(cr.RuleError, match="test_transforms_cube: the rule returned 0, not an array"):
+        cr.grad(lambda x: nothing(x).sum())(X)
+
+
+def test_a_gradient_visits_only_what_lies_between_the_output_and_the_arguments():
+    w, seen = cr.tensor(X, requires_grad=True), []
+
+    class Labels(Watch):
+        def contribution(self, node, slot, part, total):
+            seen.append(node.label)
+
+    with watching(Labels()):
+        cr.grad(lambda x: (x * 2.0 + cr.exp(w)).sum())(X)
+    assert {"sum", "+", "*"} <= set(seen)
+    assert "exp" not in seen

@@ -155,3 +155,19 @@ def test_an_initialiser_takes_options_through_partial(init, std):
 def test_an_initialiser_that_returns_another_shape_is_refused():
     with pytest.raises(cr.ShapeError, match=r"initialiser: must return the shape \(2, 3\).*not \(4,\)"):
         nn.Linear(2, 3, init=lambda shape, fan_in, fan_out: cr.zeros(4))
+
+
+@pytest.mark.parametrize("name", nn.INITIALIZERS)
+def test_an_initialiser_follows_the_default_device(name, strict):
+    with cr.backends.use(strict):
+        assert nn.INITIALIZERS[name]((4, 3), 4, 3).device == strict
+
+
+@pytest.mark.parametrize(
+    ("activation", "scale"),
+    [("relu", 2 / FAN_IN), ("leaky_relu", 2 / FAN_IN), ("elu", 2 / FAN_IN), ("gelu", 2 / FAN_IN), ("silu", 2 / FAN_IN),
+     ("tanh", 2 / (FAN_IN + FAN_OUT)), ("sigmoid", 2 / (FAN_IN + FAN_OUT)), ("softplus", 2 / FAN_IN)],
+)  # fmt: skip
+def test_the_weights_of_an_mlp_suit_its_activation(activation, scale):
+    model = nn.MLP([FAN_IN, FAN_OUT, 2], activation=activation)
+    assert model.parameters()[0].numpy().var() == pytest.approx(scale, rel=0.05)

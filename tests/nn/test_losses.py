@@ -668,3 +668,14 @@ def test_the_slope_of_cross_entropy_by_a_target_of_zero_is_that_of_any_other():
 def test_the_slope_of_cross_entropy_by_a_target_of_zero_of_an_impossible_class_is_zero():
     slope = cr.grad(lambda y: nn.cross_entropy(cr.tensor([[1.0, 1.0, -np.inf]]), y))(np.array([[0.5, 0.5, 0.0]]))
     np.testing.assert_allclose(slope.numpy(), [[np.log(2), np.log(2), 0]], rtol=1e-7)
+
+
+@pytest.mark.parametrize("total", [0.991, 1.009])
+def test_probabilities_may_miss_a_sum_of_1_by_a_hundredth(total):
+    assert np.isfinite(nn.cross_entropy(cr.tensor([[0.0, 1.0]]), cr.tensor([[total / 2, total / 2]])).item())
+
+
+@pytest.mark.parametrize("total", [0.989, 1.011])
+def test_probabilities_that_miss_a_sum_of_1_by_more_are_refused(total):
+    with pytest.raises(cr.ArgumentError, match="add up to 1"):
+        nn.cross_entropy(cr.tensor([[0.0, 1.0]]), cr.tensor([[total / 2, total / 2]]))

@@ -489,3 +489,25 @@ def test_a_running_variance_beyond_its_dtype_is_an_error_when_it_is_used(device)
     layer(cr.tensor([[1e30], [2e30]], device=device))
     with pytest.raises(cr.ArgumentError, match="a running variance is not finite"):
         layer.eval()(cr.zeros((2, 1), device=device)).numpy()
+
+
+def test_the_running_variance_is_that_of_a_sample():
+    x = drawn(6, 3)
+    layer = nn.BatchNorm(3, momentum=0.25)
+    layer(x)
+    np.testing.assert_allclose(layer.running_mean.numpy(), 0.25 * x.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(layer.running_var.numpy(), 0.75 + 0.25 * x.var(0, ddof=1), rtol=1e-5)
+
+
+def test_a_batch_norm_without_weight_and_bias_only_standardizes():
+    x = drawn(6, 3)
+    layer = nn.BatchNorm(3, affine=False, eps=1e-3)
+    np.testing.assert_allclose(layer(x).numpy(), (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3), rtol=1e-5, atol=1e-6)
+    assert layer.parameters() == []
+
+
+def test_a_summary_leaves_the_running_statistics_alone():
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm(3))
+    before = {name: x.tolist() for name, x in model.named_tensors()}
+    nn.summary(model, 2)
+    assert {name: x.tolist() for name, x in model.named_tensors()} == before

@@ -608,3 +608,8 @@ def test_a_cubic_that_is_none_gives_the_middle(loss):
 def test_a_straight_line_has_no_minimum():
     phi = along(lambda t: -t, lambda t: -1.0)
     assert cubic_minimum(phi(0.0), phi(1.0), 2.0, 4.0) in (2.0, 3.0, 4.0)
+
+
+def test_no_more_than_history_size_pairs_are_kept():
+    _, _, optimizer = ours(rosenbrock, 6, lr=0.003, max_iter=3, history_size=2)
+    assert len(optimizer._pairs) == 2

@@ -340,3 +340,13 @@ def test_the_best_without_stopping_watches_only():
     best = Best("val_loss")
     model, history = scripted([2.0, 1.0, 3.0, 4.0], early_stopping=best)
     assert (best.epoch, best.value, len(history), model.slope.item()) == (2, 1.0, 4, 4.0)
+
+
+def test_a_callback_may_end_the_run_before_early_stopping_does():
+    class Enough(cr.Callback):
+        def on_epoch(self, run):
+            if run.epoch == 3:
+                run.stop_reason = "enough"
+
+    model, history = scripted([3.0, 1.0, 2.0, 4.0, 0.0], early_stopping=EarlyStopping(patience=3), callbacks=[Enough()])
+    assert (len(history), history.best_epoch, model.slope.item()) == (3, 2, 2)

@@ -631,11 +631,14 @@ def test_prediction_and_target_that_would_only_broadcast_are_refused():
         train(batches=(x, y.astype("f")), loss=nn.mse)
 
 
-def test_the_norm_in_the_history_is_that_before_clipping():
+@pytest.mark.parametrize(
+    "bounds", [dict(clip_norm=1.0), dict(clip_value=0.5), dict(clip_norm=1.0, clip_value=0.5)], ids=str
+)
+def test_the_norm_in_the_history_is_that_before_clipping(bounds):
     x, y = np.ones((4, 1), "f"), np.full((4, 1), 100.0, "f")
     model = nn.Linear(1, 1, init="zeros")
     history = cr.fit(
-        model, nn.mse, optim.SGD(model.parameters(), lr=1e-6), (x, y), 1, batch_size=4, clip_norm=1.0, verbose=0
+        model, nn.mse, optim.SGD(model.parameters(), lr=1e-6), (x, y), 1, batch_size=4, verbose=0, **bounds
     )
     assert history[0]["grad_norm"] == pytest.approx(200 * 2**0.5, rel=1e-4)
 

@@ -380,3 +380,15 @@ def test_a_start_at_which_the_loss_explodes_is_an_error():
         cr.ArgumentError, match=r"lr_find: the loss exploded after [123] steps, at a rate of .*; lower start"
     ):
         quadratic(2.0, start=1e5, end=1e9)
+
+
+def test_a_loss_below_0_gives_the_rate_that_it_gives_above_0():
+    x = np.ones(4, "f")
+
+    def found(shift):
+        model = Line(-1.0)
+        loss = lambda prediction, y: nn.mse(prediction, y) + shift
+        return cr.lr_find(model, loss, optim.SGD(model.parameters(), lr=0.1), (x, x), batch_size=None)
+
+    assert found(-8.0).losses[0] == -4.0
+    assert 0.01 < found(-8.0).suggestion < 1
