@@ -121,10 +121,11 @@ class FlatBuffer:
             self.updates[i:j] = [t] * (j - i)
         self.gradient = None
 
-    def stays_finite(self, rule, options, counted):
-        """Whether all that `step` would write is finite. Reads values, so it is for the host."""
+    def state_stays_finite(self, rule, options, counted):
+        """Whether all that `step` would write into the state is finite. Reads values, so it is for the host."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return all(np.isfinite(part).all() for *_, new in self._results(rule, options, counted) for part in new)
+            results = self._results(rule, options, counted)
+            return all(np.isfinite(part).all() for *_, (_, *state) in results for part in state)
 
     def _results(self, rule, options, counted):
         """(first, last, what the rule makes of these elements), chunk by chunk."""

@@ -116,7 +116,7 @@ class Optimizer:
         squares = self._checked_squares([flat.gradient for _, flat in work])
         options = [{name: rates[i] if name == "lr" else self.groups[i][name] for name in self._asked} for i, _ in work]
         for (_, flat), given, s in zip(work, options, squares, strict=True):
-            if s.dtype == np.longdouble and not flat.stays_finite(
+            if s.dtype == np.longdouble and not flat.state_stays_finite(
                 self.update, given, self._counted
             ):  # see sum_of_squares
                 raise GraphError(

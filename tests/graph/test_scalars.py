@@ -233,7 +233,7 @@ def test_grad_may_be_set_to_zero_in_the_manner_of_micrograd():
     assert (x.grad, type(x.grad)) == (6.0, float)
 
 
-SETTABLE = {"int": 2, "float": 2.0, "numpy": np.float64(2), "Value": Value(2.0), "tensor": cr.tensor(2.0)}
+SETTABLE = {"int": 2, "float": 2.0, "numpy": np.float64(2), "tensor": cr.tensor(2.0)}
 
 
 @pytest.mark.parametrize("kind", SETTABLE)
@@ -241,6 +241,12 @@ def test_grad_set_from_any_number_is_a_float(kind):
     x = Value(3.0)
     x.grad = SETTABLE[kind]
     assert (x.grad, type(x.grad)) == (2.0, float)
+
+
+def test_grad_set_to_a_value_that_requires_grad_is_that_value():
+    x, g = Value(3.0), Value(2.0)
+    x.grad = g
+    assert x.grad is g
 
 
 def test_a_value_can_be_assigned():
