@@ -241,6 +241,8 @@ def composed(fn=None, *, numbers=False, floats=False, accumulates=False):
 
     @wraps(fn)
     def call(*args, **kwargs):
+        if len(args) == 1 and not kwargs and isinstance(args[0], Tensor):  # there is nothing to prepare
+            return body(args[0])
         given = [prepare(a) for prepare, a in zip(in_order, args, strict=False)]
         return body(*given, *args[len(given) :], **{k: prepared.get(k, _as_it_is)(a) for k, a in kwargs.items()})
 

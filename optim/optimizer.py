@@ -116,9 +116,8 @@ class Optimizer:
         squares = self._checked_squares([flat.gradient for _, flat in work])
         options = [{name: rates[i] if name == "lr" else self.groups[i][name] for name in self._asked} for i, _ in work]
         for (_, flat), given, s in zip(work, options, squares, strict=True):
-            if s.dtype == np.longdouble and not flat.state_stays_finite(
-                self.update, given, self._counted
-            ):  # see sum_of_squares
+            unusual = s.dtype.char == "g"  # too large or too small for the dtype, see sum_of_squares
+            if unusual and not flat.state_stays_finite(self.update, given, self._counted):
                 raise GraphError(
                     f"{self._kind}.step: a gradient is so large that the rule overflows on its square; nothing was changed. "
                     "Scale the loss down, clip the gradients, or train in float64"
