@@ -3,7 +3,8 @@
 from .arguments import meant
 from .tensor import Tensor
 
-# by where it is asked for; what needs more than a name is said as code
+# by where it is asked for; what needs more than a name is said as code. (Not x.float(): it would hide the type of that name
+# from whoever reads the annotations of Tensor)
 ELSEWHERE = {
     "chainrule": {
         "cat": "concatenate", "concat": "concatenate", "mm": "matmul", "bmm": "matmul", "unsqueeze": "expand_dims", "permute": "transpose",
@@ -27,8 +28,8 @@ ELSEWHERE = {
     },
     "Tensor": {
         "view": "x.reshape(...)", "permute": "x.transpose(...)", "unsqueeze": "x[:, None]", "expand": "x.broadcast_to(shape=...)", "cpu": 'x.to("cpu")',
-        "cuda": 'x.to("cuda")', "float": 'x.to("float32")', "double": 'x.to("float64")', "half": 'x.to("float16")', "long": 'x.to("int64")',
-        "int": 'x.to("int32")', "bool": 'x.to("bool")', "clone": "x.detach(), or x itself: results never change", "clamp": "x.clip(...)",
+        "cuda": 'x.to("cuda")', "double": 'x.to("float64")', "half": 'x.to("float16")', "long": 'x.to("int64")',
+        "clone": "x.detach(), or x itself: results never change", "clamp": "x.clip(...)",
         "pow": "x ** y", "mul": "x * y", "add_": "x.assign(x + y)", "sub_": "x.assign(x - y)", "mul_": "x.assign(x * y)", "copy_": "x.assign(y)",
         "zero_": "x.assign(0)", "fill_": "x.assign(value)", "requires_grad_": "x.requires_grad = True", "detach_": "x.detach()",
         "is_cuda": "x.device", "numel": "x.size", "mm": "x @ y", "at": "chainrule.where, or x[index]", "block_until_ready": "x.numpy()",
