@@ -886,3 +886,8 @@ def test_a_list_beside_a_tensor_is_the_tensor_that_is_made_of_it(values, dtype):
     x = cr.tensor([1.0, 3.0], dtype=dtype)
     for f in (lambda a: x + a, lambda a: a * x, lambda a: cr.maximum(x, a)):
         assert (f(values).dtype, f(values).tolist()) == (f(cr.tensor(values)).dtype, f(cr.tensor(values)).tolist())
+
+
+@pytest.mark.parametrize("x", [-2.0, 0.0, 3.0])
+def test_the_slope_of_a_power_with_a_tensor_of_0_as_exponent_is_0(x):
+    assert cr.grad(lambda x, y: (x**y).sum())(np.array([x]), np.array([0.0])).tolist() == [0.0]

@@ -137,10 +137,19 @@ def _gradients(p, case, drawn, dtype):
 
 def check_one_operand_zero(p):
     """Each operand in turn is 0, the others are ordinary; of a power, the exponent."""
+    _check_with_operand(p, 0, real_inputs(p)[p.name == "power" :])
+
+
+def check_one_operand_one(p):
+    """Each operand in turn is 1, the others are ordinary."""
+    _check_with_operand(p, 1, real_inputs(p))
+
+
+def _check_with_operand(p, value, operands):
     case = cases(p)[0]
-    for i in real_inputs(p)[p.name == "power" :]:
+    for i in operands:
         drawn = case.draw(np.random.default_rng(0))
-        drawn[i] = np.zeros_like(drawn[i])
+        drawn[i] = np.full_like(drawn[i], value)
         f, inputs = function_of_reals(p, case, drawn=drawn)
         cr.gradcheck(f, *inputs)
 
@@ -165,7 +174,7 @@ def check_infinities(p):
 
 
 CHECKS = [check_at_samples, check_values, check_plain_numbers, check_ties, check_equal_operands, check_square_at_zero,
-          check_one_operand_zero, check_extreme_sizes, check_infinities]  # fmt: skip
+          check_one_operand_zero, check_one_operand_one, check_extreme_sizes, check_infinities]  # fmt: skip
 HOLDS_NOT = {
     check_ties: {
         "sort": "of equal elements one goes first, by the stability of the order",
@@ -192,6 +201,11 @@ HOLDS_NOT = {
         ),
         "norm_of_order": "its slope jumps",
         "normalize": "the differences are too coarse",
+    },
+    check_one_operand_one: {
+        **dict.fromkeys("arcsin arccos arccosh arctanh binary_entropy".split(), "1 is outside, or at the end"),
+        **dict.fromkeys("floor ceil max min sort".split(), "jumps, or has a kink"),
+        "normalize": "no variance",
     },
     check_infinities: {"power": "its slope by x is ∞ · 0", "gaussian": "its slope is ∞ · 0"},
 }
