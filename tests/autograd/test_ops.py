@@ -891,3 +891,10 @@ def test_a_list_beside_a_tensor_is_the_tensor_that_is_made_of_it(values, dtype):
 @pytest.mark.parametrize("x", [-2.0, 0.0, 3.0])
 def test_the_slope_of_a_power_with_a_tensor_of_0_as_exponent_is_0(x):
     assert cr.grad(lambda x, y: (x**y).sum())(np.array([x]), np.array([0.0])).tolist() == [0.0]
+
+
+@pytest.mark.parametrize("step", [cr.rint, cr.floor, cr.sign, lambda x: x // 1.0, lambda x: -cr.ceil(-x)])
+def test_what_is_constant_between_jumps_has_slope_0_also_for_an_infinite_gradient(step):
+    x = cr.tensor([0.3], requires_grad=True)
+    step(x).backward([np.inf])
+    assert x.grad.tolist() == [0.0]
