@@ -73,7 +73,8 @@ def _in_place(call):
     """`x += y`: x with another value where that is all that can be meant, else a new tensor under the name of x."""
 
     def update(x, y):
-        if recording() or x._node is None or x._node.plan is not None:
+        frozen = x._node is None and hasattr(x, "_frozen")  # a parameter with requires_grad=False
+        if recording() or not (frozen or x._node is not None and x._node.plan is None):
             return NotImplemented  # Python then takes the operator itself
         return x.assign(call(x, y))
 

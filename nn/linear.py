@@ -26,8 +26,7 @@ class Linear(Module):
     """
 
     def __init__(self, n_in: int, n_out: int, bias: bool = True, init: Initializer = "xavier_uniform"):
-        whole("Linear", "n_in", n_in)
-        whole("Linear", "n_out", n_out)
+        n_in, n_out = whole("Linear", "n_in", n_in), whole("Linear", "n_out", n_out)
         self.weight = Parameter(initial(init, (n_in, n_out), n_in, n_out))
         self.bias = Parameter(zeros(n_out)) if bias else None
 

@@ -37,7 +37,7 @@ class Perceptron(Module):
         init: Initializer = "xavier_normal",
         bias: bool = True,
     ):
-        whole("Perceptron", "n_inputs", n_inputs)
+        n_inputs = whole("Perceptron", "n_inputs", n_inputs)
         self.activation = find(activation)
         self.weight = Parameter(initial(init, (n_inputs,), n_inputs, 1))
         self.bias = Parameter(zeros(())) if bias else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd.arguments import flag, positive
+from ..autograd.dtypes import floating
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.ops.elementwise import absolute, square
 from ..autograd.ops.reduce import direction, norm2, sum_
@@ -87,5 +88,5 @@ def _total(operation, params, biases, size):
     found = list(named(operation, params)) if flag(operation, "biases", biases) else _weights(operation, params)
     if not found:
         raise ArgumentError(f"{operation}: needs at least one parameter; does the model have any?")
-    first, *rest = [sum_(size(p)) if p.ndim else size(p) for _, p in found]
+    first, *rest = [sum_(size(p)) if p.ndim else size(p) for _, p in ((label, *floating(p)) for label, p in found)]
     return sum(rest, start=first)

@@ -13,6 +13,8 @@ from itertools import accumulate
 from math import cos, inf, pi
 from typing import Any, ParamSpec, TypeAlias
 
+import numpy as np
+
 from ..autograd.arguments import choose, not_negative, number, positive, whole
 from ..autograd.errors import ArgumentError, CheckpointError
 from .options import Rate
@@ -162,12 +164,22 @@ CHECKS = {
 SCHEDULES: dict[str, Any] = {"ReduceOnPlateau": ReduceOnPlateau}
 
 
+def _python(x):
+    """NumPy's numbers, also in lists, as Python's: counting with np.uint8 would end at 255."""
+    if isinstance(x, (list, tuple)):
+        return type(x)(map(_python, x))
+    if isinstance(x, dict):
+        return {name: _python(value) for name, value in x.items()}
+    return x.item() if isinstance(x, np.generic) else x
+
+
 def _constructor(function: Callable[Arguments, RateFunction]) -> Callable[Arguments, Schedule]:
     """Let `function`, from arguments to a formula of the step, check them and return a Schedule; list it by its name."""
     signature, name = inspect.signature(function), function.__name__
 
     @wraps(function)
     def make(*args: Arguments.args, **options: Arguments.kwargs) -> Schedule:
+        args, options = _python(args), _python(options)
         try:
             given = signature.bind(*args, **options)
         except TypeError as error:

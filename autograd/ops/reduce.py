@@ -265,7 +265,7 @@ def norm(x, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) ->
 @composed(floats=True, accumulates=True)
 def var(x, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
     """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof, or 0 if ddof is above n."""
-    n = max(elements(x.shape, axis, "var") - ddof, 0)
+    n = max(elements(x.shape, axis, "var") - float(ddof), 0)
     centred = x - mean(x, axis=axis, keepdims=True)
     with np.errstate(over="ignore"):
         result = sum_(square(centred), axis=axis, keepdims=keepdims) / n
@@ -289,7 +289,7 @@ def std(x, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor
 
 def _root_mean_square(x, axis, ddof, keepdims):
     """The root of the mean squared distance from the mean."""
-    n = max(elements(x.shape, axis, "std") - ddof, 0)
+    n = max(elements(x.shape, axis, "std") - float(ddof), 0)
     centred = x - mean(x, axis=axis, keepdims=True)
     return norm2(centred, axis=axis, keepdims=keepdims) / n**0.5
 

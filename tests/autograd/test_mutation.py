@@ -958,3 +958,13 @@ def test_a_value_can_be_updated_in_the_manner_of_micrograd():
         loss.backward()
         w.data -= 0.25 * w.grad
     assert w.data == 3.0 * 0.5**3
+
+
+def test_a_frozen_parameter_is_updated_in_place_without_recording():
+    layer = cr.nn.Linear(2, 1)
+    before = layer.weight.numpy()
+    layer.weight.requires_grad = False
+    with cr.no_grad():
+        for p in layer.parameters():
+            p *= 0.5
+    np.testing.assert_array_equal(layer.weight.numpy(), before / 2)

@@ -345,3 +345,10 @@ def test_asarray_without_a_copy_shares_memory_or_refuses():
 def test_full_of_a_truth_value_holds_truth_values(value):
     assert cr.full((2,), value).dtype == bool
     assert cr.full((2,), value, dtype="float32").dtype == "float32"
+
+
+@pytest.mark.parametrize("name", ["var", "std"])
+def test_ddof_in_a_small_numpy_number_is_that_number(name):
+    x = cr.arange(300) * 1.0
+    assert getattr(cr, name)(x, ddof=np.uint8(1)).item() == getattr(cr, name)(x, ddof=1).item()
+    assert getattr(cr, name)(x[:3], ddof=np.uint8(5)).item() == np.inf

@@ -171,3 +171,18 @@ def test_an_initialiser_follows_the_default_device(name, strict):
 def test_the_weights_of_an_mlp_suit_its_activation(activation, scale):
     model = nn.MLP([FAN_IN, FAN_OUT, 2], activation=activation)
     assert model.parameters()[0].numpy().var() == pytest.approx(scale, rel=0.05)
+
+
+@pytest.mark.parametrize("layer", [lambda n: nn.Linear(n, n), lambda n: nn.MLP([n, n, n]).layers[0]])
+def test_sizes_in_small_numpy_numbers_give_the_same_weights(layer):
+    cr.random.seed(0)
+    expected = layer(200).weight.tolist()
+    cr.random.seed(0)
+    assert layer(np.uint8(200)).weight.tolist() == expected
+
+
+def test_a_perceptron_counts_its_inputs_beyond_a_small_numpy_number():
+    cr.random.seed(0)
+    expected = nn.Perceptron(255).weight.tolist()
+    cr.random.seed(0)
+    assert nn.Perceptron(np.uint8(255)).weight.tolist() == expected

@@ -233,3 +233,9 @@ def test_max_norm_holds_for_weights_whose_norm_overflows():
     w = cr.full((100, 1), 3e38)
     max_norm([w], 1.0)
     np.testing.assert_allclose(w.numpy(), 0.1, rtol=1e-6)
+
+
+def test_penalties_of_integers_do_not_wrap():
+    w = cr.tensor(np.array([[-128, 100]], "int8"))
+    assert optim.l1_penalty([w]).item() == 228
+    assert optim.l2_penalty([w]).item() == (128**2 + 100**2) / 2

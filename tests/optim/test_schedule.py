@@ -498,3 +498,8 @@ def test_another_optimiser_takes_over_by_its_option_too():
     other = cr.optim.SGD([cr.nn.Parameter([1.0])], lr=3.0)
     other.lr = lr
     assert other.lr == 1.0
+
+
+def test_steps_counted_by_small_numpy_numbers_go_on_beyond_their_range():
+    rate = schedule.warmup(schedule.step_decay(0.1, np.uint8(100)), np.uint8(3))
+    assert rate(300) == schedule.warmup(schedule.step_decay(0.1, 100), 3)(300)
