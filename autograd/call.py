@@ -131,7 +131,7 @@ def _unary(p, general):
                 return general(x)
             try:
                 return fn(owning.xp, x)
-            except (ValueError, TypeError, IndexError, AttributeError):
+            except REFUSALS:
                 return general(x)
         array, node = x._data, x._node
         kind = type(array)
@@ -141,7 +141,7 @@ def _unary(p, general):
             out = fn(OWNERS[kind].xp, array)
         except REFUSALS:
             return general(x)
-        if type(out) is not kind or out is array or (kind is not float and out.base is not None):
+        if type(out) is not kind or out is array or getattr(out, "base", None) is not None:
             return general(x)
         result = _new_value(Value) if kind is float else _new_tensor(Tensor)
         result._data = out
@@ -188,7 +188,7 @@ def _binary(p, general):
             out = fn(OWNERS[kind].xp, a, b)
         except REFUSALS:
             return general(x, y)
-        if type(out) is not kind or out is a or out is b or (kind is not float and out.base is not None):
+        if type(out) is not kind or out is a or out is b or getattr(out, "base", None) is not None:
             return general(x, y)
         result = _new_value(Value) if kind is float else _new_tensor(Tensor)
         result._data = out

@@ -13,7 +13,6 @@ ELSEWHERE = {
         "randint": "random.integers", "randperm": "random.permutation", "manual_seed": "random.seed", "PRNGKey": "random.seed",
         "inference_mode": "no_grad", "stop_gradient": "Tensor.detach", "DataLoader": "data.Batches", "train_test_split": "data.split",
         "StandardScaler": "data.Standardizer", "Linear": "nn.Linear", "MLP": "nn.MLP", "Adam": "optim.Adam", "SGD": "optim.SGD",
-        "compile": "fit",
     },
     "chainrule.nn": {
         "ReLU": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "GELU": "gelu", "ELU": "elu", "SiLU": "silu", "Softplus": "softplus",

@@ -26,9 +26,10 @@ def _set_label(self, text):
 
 def _value(node):
     """A Value for a node that is met on the way down. (Whoever computed it may hold another object for the same node.)"""
-    value = node.met = getattr(node, "met", None) or Value._wrap(node.result, node)
-    value._data = node.result  # a leaf may have changed
-    return value
+    if not hasattr(node, "met"):
+        node.met = Value._wrap(node.result, node)
+    node.met._data = node.result  # a leaf may have changed
+    return node.met
 
 
 def _backward(self):
@@ -36,9 +37,10 @@ def _backward(self):
     node = self._node
     if self.is_leaf:
         return
+    saved = saved_values(node)
     for slot, _, _ in node.plan.vjps:
         parent = node.parents[slot]
-        parent.grad = (parent.grad or 0.0) + pull(node, slot, saved_values(node))(node.grad or 0.0)
+        parent.grad = (parent.grad or 0.0) + pull(node, slot, saved)(node.grad or 0.0)
 
 
 Value._backward = _backward

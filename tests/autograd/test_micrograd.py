@@ -81,6 +81,12 @@ def test_the_graph_can_be_walked_from_the_result_to_its_leaves(neuron):
     assert sorted(v._op for v in nodes if v._op) == ["*", "*", "+", "+", "tanh"]
 
 
+def test_a_value_of_zero_that_is_used_twice_is_met_as_one():
+    x = Value(0.0)
+    nodes, edges = walk(x * 2.0 + x * 3.0)
+    assert (len(nodes), len(edges)) == (4, 4)
+
+
 def test_what_is_walked_shows_data_and_gradients_as_they_are_now(neuron):
     o, named = neuron
     nodes, _ = walk(o)
