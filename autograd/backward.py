@@ -76,7 +76,8 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
         grads[leaf] = astype(grads[leaf], dtype=HALF)
     if watch is not None:
         for leaf, g in grads.items():
-            watch.gradient(leaf, g)
+            if not sources or leaf in sources:  # of others, with sources, only a part has arrived
+                watch.gradient(leaf, g)
     return grads | found  # what is left in grads belongs to leaves
 
 

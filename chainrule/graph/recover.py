@@ -79,11 +79,12 @@ def contributions(root, seed, known):
             parent, c = node.parents[slot], Contribution(node, slot, note=record.faults.get((node, slot), note))
             found.append(c)
             if saved is not None:
-                c.pull = _fitted(pull(node, slot, saved), parent, node)
+                rule = pull(node, slot, saved)
+                c.pull = _fitted(rule, parent, node)
                 if elementwise(node) and form is not None:
                     ones = 1.0 if node.dtype is None else owner(form).xp.ones_like(form)
                     with suppress(Exception):  # a rule that raises was noted, or is not asked for more
-                        c.local = pull(node, slot, saved)(ones)
+                        c.local = rule(ones)
             if g is not None:
                 c.part, c.running = record.arrived.get((node, slot), (None, None))
             if c.note and c.note != NO_GRADIENT:

@@ -74,6 +74,19 @@ def test_transforms_are_watched_too():
     assert [label for label, *_ in diary.parts] == ["*", "*"]
 
 
+def test_a_transform_tells_complete_gradients_only():
+    class Leaves(Watch):
+        told = []
+
+        def gradient(self, node, g):
+            self.told += [g.tolist()] if node.plan is None else []
+
+    w = cr.tensor([1.0, 2.0], requires_grad=True)
+    with watching(Leaves()) as leaves:
+        cr.grad(lambda x: (x * w).sum())(cr.tensor([3.0, 4.0]))
+    assert leaves.told == [[1, 2]]  # that of x; of w, which was not asked for, none
+
+
 def test_after_the_block_and_in_other_threads_nobody_watches(graph):
     *_, loss = graph
     with watching(Diary()) as diary:
