@@ -26,7 +26,7 @@ from .typing import ArrayLike, Axis, Counts, DType, Shape
 _T = TypeVar("_T", Value, Tensor)
 
 
-__all__ = ['reshape', 'transpose', 'swapaxes', 'moveaxis', 'broadcast_to', 'unbroadcast', 'squeeze', 'expand_dims', 'concatenate', 'flip', 'roll', 'pad', 'astype', 'equal', 'not_equal', 'less', 'less_equal', 'greater', 'greater_equal', 'logical_and', 'logical_or', 'logical_not', 'bitwise_and', 'bitwise_or', 'invert', 'isnan', 'isfinite', 'add', 'subtract', 'multiply', 'divide', 'power', 'floor_divide', 'remainder', 'positive', 'negative', 'absolute', 'sign', 'floor', 'ceil', 'rint', 'square', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'logaddexp', 'sqrt', 'hypot', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'arctan2', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'maximum', 'minimum', 'where', 'relu', 'sigmoid', 'softplus', 'erf', 'sum', 'mean', 'max', 'min', 'cumsum', 'argmax', 'argmin', 'all', 'any', 'logsumexp', 'softmax', 'log_softmax', 'argsort', 'sort', 'gelu', 'silu', 'matmul', 'einsum', 'tril', 'triu', 'default_dtype', 'set_default_dtype', 'tensor', 'asarray', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'zeros_like', 'ones_like', 'full_like', 'stack', 'split', 'tile', 'repeat', 'flatten', 'clip', 'prod', 'norm', 'var', 'std', 'take', 'take_along_axis', 'one_hot', 'leaky_relu', 'elu', 'dot', 'outer', 'tensordot', 'diagonal']
+__all__ = ['reshape', 'transpose', 'swapaxes', 'moveaxis', 'broadcast_to', 'unbroadcast', 'squeeze', 'expand_dims', 'concatenate', 'flip', 'roll', 'pad', 'astype', 'equal', 'not_equal', 'less', 'less_equal', 'greater', 'greater_equal', 'logical_and', 'logical_or', 'logical_not', 'bitwise_and', 'bitwise_or', 'invert', 'isnan', 'isfinite', 'maximum', 'minimum', 'where', 'relu', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'logaddexp', 'sigmoid', 'softplus', 'erf', 'sign', 'floor', 'ceil', 'rint', 'floor_divide', 'remainder', 'absolute', 'hypot', 'add', 'subtract', 'multiply', 'divide', 'positive', 'negative', 'square', 'power', 'sum', 'mean', 'max', 'min', 'cumsum', 'argmax', 'argmin', 'all', 'any', 'logsumexp', 'softmax', 'log_softmax', 'argsort', 'sort', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'arctan2', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'gelu', 'silu', 'matmul', 'einsum', 'tril', 'triu', 'default_dtype', 'set_default_dtype', 'tensor', 'asarray', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'zeros_like', 'ones_like', 'full_like', 'stack', 'split', 'tile', 'repeat', 'flatten', 'clip', 'prod', 'norm', 'var', 'std', 'take', 'take_along_axis', 'one_hot', 'leaky_relu', 'elu', 'dot', 'outer', 'tensordot', 'diagonal']
 
 class TensorMethods:
     def __eq__(self, y: object) -> Tensor: ...
@@ -40,6 +40,11 @@ class TensorMethods:
     def __or__(self, y: ArrayLike) -> Tensor: ...
     def __ror__(self, x: ArrayLike) -> Tensor: ...
     def __invert__(self) -> Tensor: ...
+    def __floordiv__(self, y: ArrayLike) -> Tensor: ...
+    def __rfloordiv__(self, x: ArrayLike) -> Tensor: ...
+    def __mod__(self, y: ArrayLike) -> Tensor: ...
+    def __rmod__(self, x: ArrayLike) -> Tensor: ...
+    def __abs__(self) -> Tensor: ...
     def __add__(self, y: ArrayLike) -> Tensor: ...
     def __radd__(self, x: ArrayLike) -> Tensor: ...
     def __sub__(self, y: ArrayLike) -> Tensor: ...
@@ -48,15 +53,10 @@ class TensorMethods:
     def __rmul__(self, x: ArrayLike) -> Tensor: ...
     def __truediv__(self, y: ArrayLike) -> Tensor: ...
     def __rtruediv__(self, x: ArrayLike) -> Tensor: ...
-    def __pow__(self, y: ArrayLike) -> Tensor: ...
-    def __rpow__(self, x: ArrayLike) -> Tensor: ...
-    def __floordiv__(self, y: ArrayLike) -> Tensor: ...
-    def __rfloordiv__(self, x: ArrayLike) -> Tensor: ...
-    def __mod__(self, y: ArrayLike) -> Tensor: ...
-    def __rmod__(self, x: ArrayLike) -> Tensor: ...
     def __pos__(self) -> Tensor: ...
     def __neg__(self) -> Tensor: ...
-    def __abs__(self) -> Tensor: ...
+    def __pow__(self, y: ArrayLike) -> Tensor: ...
+    def __rpow__(self, x: ArrayLike) -> Tensor: ...
     def __matmul__(self, y: ArrayLike) -> Tensor: ...
     def __rmatmul__(self, x: ArrayLike) -> Tensor: ...
     def backward(self, gradient: ArrayLike | None = None, retain_graph: bool = False, create_graph: bool = False) -> None:
@@ -119,36 +119,12 @@ class TensorMethods:
         """Whether x is not a number."""
     def isfinite(self) -> Tensor:
         """Whether x is neither nan nor infinite."""
-    def add(self, y: ArrayLike) -> Tensor:
-        """Sum x + y."""
-    def subtract(self, y: ArrayLike) -> Tensor:
-        """Difference x - y."""
-    def multiply(self, y: ArrayLike) -> Tensor:
-        """Product x · y, element by element."""
-    def divide(self, y: ArrayLike) -> Tensor:
-        """Quotient x / y."""
-    def power(self, y: ArrayLike) -> Tensor:
-        """Power xʸ."""
-    def floor_divide(self, y: ArrayLike) -> Tensor:
-        """Largest whole number ≤ x / y."""
-    def remainder(self, y: ArrayLike) -> Tensor:
-        """Remainder x - y · ⌊x / y⌋, which has the sign of y."""
-    def positive(self) -> Tensor:
-        """x itself: unary plus."""
-    def negative(self) -> Tensor:
-        """Negation -x."""
-    def absolute(self) -> Tensor:
-        """Absolute value |x|."""
-    def sign(self) -> Tensor:
-        """Sign of x: -1, 0 or 1."""
-    def floor(self) -> Tensor:
-        """Largest whole number ≤ x."""
-    def ceil(self) -> Tensor:
-        """Smallest whole number ≥ x."""
-    def rint(self) -> Tensor:
-        """Nearest whole number; halves go to the even one."""
-    def square(self) -> Tensor:
-        """Square x²."""
+    def maximum(self, y: ArrayLike) -> Tensor:
+        """The larger of x and y; nan if either is nan."""
+    def minimum(self, y: ArrayLike) -> Tensor:
+        """The smaller of x and y; nan if either is nan."""
+    def relu(self) -> Tensor:
+        """Rectified linear unit max(x, 0)."""
     def exp(self) -> Tensor:
         """Exponential eˣ."""
     def expm1(self) -> Tensor:
@@ -161,50 +137,48 @@ class TensorMethods:
         """Logarithm of x to base 10."""
     def log1p(self) -> Tensor:
         """log(1 + x), accurate near 0."""
-    def logaddexp(self, y: ArrayLike) -> Tensor:
-        """log(eˣ + eʸ), without overflow."""
     def sqrt(self) -> Tensor:
         """Square root √x."""
-    def hypot(self, y: ArrayLike) -> Tensor:
-        """Length √(x² + y²) of the vector (x, y), without overflow."""
-    def sin(self) -> Tensor:
-        """Sine of x."""
-    def cos(self) -> Tensor:
-        """Cosine of x."""
-    def tan(self) -> Tensor:
-        """Tangent of x."""
-    def arcsin(self) -> Tensor:
-        """Inverse sine, in radians."""
-    def arccos(self) -> Tensor:
-        """Inverse cosine, in radians."""
-    def arctan(self) -> Tensor:
-        """Inverse tangent, in radians."""
-    def arctan2(self, y: ArrayLike) -> Tensor:
-        """Angle of the point (y, x): arctan(x / y) in the right quadrant, in radians. The first argument is the ordinate."""
-    def sinh(self) -> Tensor:
-        """Hyperbolic sine of x."""
-    def cosh(self) -> Tensor:
-        """Hyperbolic cosine of x."""
-    def tanh(self) -> Tensor:
-        """Hyperbolic tangent (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ), between -1 and 1."""
-    def arcsinh(self) -> Tensor:
-        """Inverse hyperbolic sine."""
-    def arccosh(self) -> Tensor:
-        """Inverse hyperbolic cosine."""
-    def arctanh(self) -> Tensor:
-        """Inverse hyperbolic tangent."""
-    def maximum(self, y: ArrayLike) -> Tensor:
-        """The larger of x and y; nan if either is nan."""
-    def minimum(self, y: ArrayLike) -> Tensor:
-        """The smaller of x and y; nan if either is nan."""
-    def relu(self) -> Tensor:
-        """Rectified linear unit max(x, 0)."""
+    def logaddexp(self, y: ArrayLike) -> Tensor:
+        """log(eˣ + eʸ), without overflow."""
     def sigmoid(self) -> Tensor:
         """Logistic function 1 / (1 + e⁻ˣ), without overflow at either end."""
     def softplus(self) -> Tensor:
         """Smooth ramp log(1 + eˣ), without overflow."""
     def erf(self) -> Tensor:
         """Error function 2/√π ∫₀ˣ exp(-t²) dt, to within a few units in the last place."""
+    def sign(self) -> Tensor:
+        """Sign of x: -1, 0 or 1."""
+    def floor(self) -> Tensor:
+        """Largest whole number ≤ x."""
+    def ceil(self) -> Tensor:
+        """Smallest whole number ≥ x."""
+    def rint(self) -> Tensor:
+        """Nearest whole number; halves go to the even one."""
+    def floor_divide(self, y: ArrayLike) -> Tensor:
+        """Largest whole number ≤ x / y."""
+    def remainder(self, y: ArrayLike) -> Tensor:
+        """Remainder x - y · ⌊x / y⌋, which has the sign of y."""
+    def absolute(self) -> Tensor:
+        """Absolute value |x|."""
+    def hypot(self, y: ArrayLike) -> Tensor:
+        """Length √(x² + y²) of the vector (x, y), without overflow."""
+    def add(self, y: ArrayLike) -> Tensor:
+        """Sum x + y."""
+    def subtract(self, y: ArrayLike) -> Tensor:
+        """Difference x - y."""
+    def multiply(self, y: ArrayLike) -> Tensor:
+        """Product x · y, element by element."""
+    def divide(self, y: ArrayLike) -> Tensor:
+        """Quotient x / y."""
+    def positive(self) -> Tensor:
+        """x itself: unary plus."""
+    def negative(self) -> Tensor:
+        """Negation -x."""
+    def square(self) -> Tensor:
+        """Square x²."""
+    def power(self, y: ArrayLike) -> Tensor:
+        """Power xʸ."""
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Sum along `axis` (an axis, several, or None for all)."""
     def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -233,6 +207,32 @@ class TensorMethods:
         """The positions that sort x along `axis`; equal elements keep their order."""
     def sort(self, axis: int = -1) -> Tensor:
         """x in ascending order along `axis`."""
+    def sin(self) -> Tensor:
+        """Sine of x."""
+    def cos(self) -> Tensor:
+        """Cosine of x."""
+    def tan(self) -> Tensor:
+        """Tangent of x."""
+    def arcsin(self) -> Tensor:
+        """Inverse sine, in radians."""
+    def arccos(self) -> Tensor:
+        """Inverse cosine, in radians."""
+    def arctan(self) -> Tensor:
+        """Inverse tangent, in radians."""
+    def arctan2(self, y: ArrayLike) -> Tensor:
+        """Angle of the point (y, x): arctan(x / y) in the right quadrant, in radians. The first argument is the ordinate."""
+    def sinh(self) -> Tensor:
+        """Hyperbolic sine of x."""
+    def cosh(self) -> Tensor:
+        """Hyperbolic cosine of x."""
+    def tanh(self) -> Tensor:
+        """Hyperbolic tangent (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ), between -1 and 1."""
+    def arcsinh(self) -> Tensor:
+        """Inverse hyperbolic sine."""
+    def arccosh(self) -> Tensor:
+        """Inverse hyperbolic cosine."""
+    def arctanh(self) -> Tensor:
+        """Inverse hyperbolic tangent."""
     def gelu(self) -> Tensor:
         """Gaussian error linear unit x · Φ(x), with the exact distribution function Φ."""
     def silu(self) -> Tensor:
@@ -300,6 +300,11 @@ class ValueMethods(TensorMethods):
     def __or__(self, y: ArrayLike) -> bool: ...
     def __ror__(self, x: ArrayLike) -> bool: ...
     def __invert__(self) -> bool: ...
+    def __floordiv__(self, y: ArrayLike) -> Value: ...
+    def __rfloordiv__(self, x: ArrayLike) -> Value: ...
+    def __mod__(self, y: ArrayLike) -> Value: ...
+    def __rmod__(self, x: ArrayLike) -> Value: ...
+    def __abs__(self) -> Value: ...
     def __add__(self, y: ArrayLike) -> Value: ...
     def __radd__(self, x: ArrayLike) -> Value: ...
     def __sub__(self, y: ArrayLike) -> Value: ...
@@ -308,15 +313,10 @@ class ValueMethods(TensorMethods):
     def __rmul__(self, x: ArrayLike) -> Value: ...
     def __truediv__(self, y: ArrayLike) -> Value: ...
     def __rtruediv__(self, x: ArrayLike) -> Value: ...
-    def __pow__(self, y: ArrayLike) -> Value: ...
-    def __rpow__(self, x: ArrayLike) -> Value: ...
-    def __floordiv__(self, y: ArrayLike) -> Value: ...
-    def __rfloordiv__(self, x: ArrayLike) -> Value: ...
-    def __mod__(self, y: ArrayLike) -> Value: ...
-    def __rmod__(self, x: ArrayLike) -> Value: ...
     def __pos__(self) -> Value: ...
     def __neg__(self) -> Value: ...
-    def __abs__(self) -> Value: ...
+    def __pow__(self, y: ArrayLike) -> Value: ...
+    def __rpow__(self, x: ArrayLike) -> Value: ...
     def __getitem__(self, index: Any) -> Value: ...
     def reshape(self, *shape: Shape) -> Value:
         """The same elements under another shape, given as one tuple or as several lengths."""
@@ -354,36 +354,12 @@ class ValueMethods(TensorMethods):
         """Whether x is not a number."""
     def isfinite(self) -> bool:
         """Whether x is neither nan nor infinite."""
-    def add(self, y: ArrayLike) -> Value:
-        """Sum x + y."""
-    def subtract(self, y: ArrayLike) -> Value:
-        """Difference x - y."""
-    def multiply(self, y: ArrayLike) -> Value:
-        """Product x · y, element by element."""
-    def divide(self, y: ArrayLike) -> Value:
-        """Quotient x / y."""
-    def power(self, y: ArrayLike) -> Value:
-        """Power xʸ."""
-    def floor_divide(self, y: ArrayLike) -> Value:
-        """Largest whole number ≤ x / y."""
-    def remainder(self, y: ArrayLike) -> Value:
-        """Remainder x - y · ⌊x / y⌋, which has the sign of y."""
-    def positive(self) -> Value:
-        """x itself: unary plus."""
-    def negative(self) -> Value:
-        """Negation -x."""
-    def absolute(self) -> Value:
-        """Absolute value |x|."""
-    def sign(self) -> Value:
-        """Sign of x: -1, 0 or 1."""
-    def floor(self) -> Value:
-        """Largest whole number ≤ x."""
-    def ceil(self) -> Value:
-        """Smallest whole number ≥ x."""
-    def rint(self) -> Value:
-        """Nearest whole number; halves go to the even one."""
-    def square(self) -> Value:
-        """Square x²."""
+    def maximum(self, y: ArrayLike) -> Value:
+        """The larger of x and y; nan if either is nan."""
+    def minimum(self, y: ArrayLike) -> Value:
+        """The smaller of x and y; nan if either is nan."""
+    def relu(self) -> Value:
+        """Rectified linear unit max(x, 0)."""
     def exp(self) -> Value:
         """Exponential eˣ."""
     def expm1(self) -> Value:
@@ -396,12 +372,48 @@ class ValueMethods(TensorMethods):
         """Logarithm of x to base 10."""
     def log1p(self) -> Value:
         """log(1 + x), accurate near 0."""
-    def logaddexp(self, y: ArrayLike) -> Value:
-        """log(eˣ + eʸ), without overflow."""
     def sqrt(self) -> Value:
         """Square root √x."""
+    def logaddexp(self, y: ArrayLike) -> Value:
+        """log(eˣ + eʸ), without overflow."""
+    def sigmoid(self) -> Value:
+        """Logistic function 1 / (1 + e⁻ˣ), without overflow at either end."""
+    def softplus(self) -> Value:
+        """Smooth ramp log(1 + eˣ), without overflow."""
+    def erf(self) -> Value:
+        """Error function 2/√π ∫₀ˣ exp(-t²) dt, to within a few units in the last place."""
+    def sign(self) -> Value:
+        """Sign of x: -1, 0 or 1."""
+    def floor(self) -> Value:
+        """Largest whole number ≤ x."""
+    def ceil(self) -> Value:
+        """Smallest whole number ≥ x."""
+    def rint(self) -> Value:
+        """Nearest whole number; halves go to the even one."""
+    def floor_divide(self, y: ArrayLike) -> Value:
+        """Largest whole number ≤ x / y."""
+    def remainder(self, y: ArrayLike) -> Value:
+        """Remainder x - y · ⌊x / y⌋, which has the sign of y."""
+    def absolute(self) -> Value:
+        """Absolute value |x|."""
     def hypot(self, y: ArrayLike) -> Value:
         """Length √(x² + y²) of the vector (x, y), without overflow."""
+    def add(self, y: ArrayLike) -> Value:
+        """Sum x + y."""
+    def subtract(self, y: ArrayLike) -> Value:
+        """Difference x - y."""
+    def multiply(self, y: ArrayLike) -> Value:
+        """Product x · y, element by element."""
+    def divide(self, y: ArrayLike) -> Value:
+        """Quotient x / y."""
+    def positive(self) -> Value:
+        """x itself: unary plus."""
+    def negative(self) -> Value:
+        """Negation -x."""
+    def square(self) -> Value:
+        """Square x²."""
+    def power(self, y: ArrayLike) -> Value:
+        """Power xʸ."""
     def sin(self) -> Value:
         """Sine of x."""
     def cos(self) -> Value:
@@ -428,18 +440,6 @@ class ValueMethods(TensorMethods):
         """Inverse hyperbolic cosine."""
     def arctanh(self) -> Value:
         """Inverse hyperbolic tangent."""
-    def maximum(self, y: ArrayLike) -> Value:
-        """The larger of x and y; nan if either is nan."""
-    def minimum(self, y: ArrayLike) -> Value:
-        """The smaller of x and y; nan if either is nan."""
-    def relu(self) -> Value:
-        """Rectified linear unit max(x, 0)."""
-    def sigmoid(self) -> Value:
-        """Logistic function 1 / (1 + e⁻ˣ), without overflow at either end."""
-    def softplus(self) -> Value:
-        """Smooth ramp log(1 + eˣ), without overflow."""
-    def erf(self) -> Value:
-        """Error function 2/√π ∫₀ˣ exp(-t²) dt, to within a few units in the last place."""
     def gelu(self) -> Value:
         """Gaussian error linear unit x · Φ(x), with the exact distribution function Φ."""
     def silu(self) -> Value:
@@ -710,108 +710,36 @@ def isfinite(x: Tensor) -> Tensor: ...
 def isfinite(x: ArrayLike) -> Any: ...
 
 @overload
-def add(x: _T, y: ArrayLike) -> _T:
-    """Sum x + y."""
+def maximum(x: _T, y: ArrayLike) -> _T:
+    """The larger of x and y; nan if either is nan."""
 @overload
-def add(x: ArrayLike, y: _T) -> _T: ...
+def maximum(x: ArrayLike, y: _T) -> _T: ...
 @overload
-def add(x: ArrayLike, y: ArrayLike) -> Any: ...
+def maximum(x: ArrayLike, y: ArrayLike) -> Any: ...
 
 @overload
-def subtract(x: _T, y: ArrayLike) -> _T:
-    """Difference x - y."""
+def minimum(x: _T, y: ArrayLike) -> _T:
+    """The smaller of x and y; nan if either is nan."""
 @overload
-def subtract(x: ArrayLike, y: _T) -> _T: ...
+def minimum(x: ArrayLike, y: _T) -> _T: ...
 @overload
-def subtract(x: ArrayLike, y: ArrayLike) -> Any: ...
+def minimum(x: ArrayLike, y: ArrayLike) -> Any: ...
 
 @overload
-def multiply(x: _T, y: ArrayLike) -> _T:
-    """Product x · y, element by element."""
+def where(condition: _T, x: ArrayLike, y: ArrayLike) -> _T:
+    """x where the condition holds, else y."""
 @overload
-def multiply(x: ArrayLike, y: _T) -> _T: ...
+def where(condition: ArrayLike, x: _T, y: ArrayLike) -> _T: ...
 @overload
-def multiply(x: ArrayLike, y: ArrayLike) -> Any: ...
+def where(condition: ArrayLike, x: ArrayLike, y: _T) -> _T: ...
+@overload
+def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Any: ...
 
 @overload
-def divide(x: _T, y: ArrayLike) -> _T:
-    """Quotient x / y."""
+def relu(x: _T) -> _T:
+    """Rectified linear unit max(x, 0)."""
 @overload
-def divide(x: ArrayLike, y: _T) -> _T: ...
-@overload
-def divide(x: ArrayLike, y: ArrayLike) -> Any: ...
-
-@overload
-def power(x: _T, y: ArrayLike) -> _T:
-    """Power xʸ."""
-@overload
-def power(x: ArrayLike, y: _T) -> _T: ...
-@overload
-def power(x: ArrayLike, y: ArrayLike) -> Any: ...
-
-@overload
-def floor_divide(x: _T, y: ArrayLike) -> _T:
-    """Largest whole number ≤ x / y."""
-@overload
-def floor_divide(x: ArrayLike, y: _T) -> _T: ...
-@overload
-def floor_divide(x: ArrayLike, y: ArrayLike) -> Any: ...
-
-@overload
-def remainder(x: _T, y: ArrayLike) -> _T:
-    """Remainder x - y · ⌊x / y⌋, which has the sign of y."""
-@overload
-def remainder(x: ArrayLike, y: _T) -> _T: ...
-@overload
-def remainder(x: ArrayLike, y: ArrayLike) -> Any: ...
-
-@overload
-def positive(x: _T) -> _T:
-    """x itself: unary plus."""
-@overload
-def positive(x: ArrayLike) -> Any: ...
-
-@overload
-def negative(x: _T) -> _T:
-    """Negation -x."""
-@overload
-def negative(x: ArrayLike) -> Any: ...
-
-@overload
-def absolute(x: _T) -> _T:
-    """Absolute value |x|."""
-@overload
-def absolute(x: ArrayLike) -> Any: ...
-
-@overload
-def sign(x: _T) -> _T:
-    """Sign of x: -1, 0 or 1."""
-@overload
-def sign(x: ArrayLike) -> Any: ...
-
-@overload
-def floor(x: _T) -> _T:
-    """Largest whole number ≤ x."""
-@overload
-def floor(x: ArrayLike) -> Any: ...
-
-@overload
-def ceil(x: _T) -> _T:
-    """Smallest whole number ≥ x."""
-@overload
-def ceil(x: ArrayLike) -> Any: ...
-
-@overload
-def rint(x: _T) -> _T:
-    """Nearest whole number; halves go to the even one."""
-@overload
-def rint(x: ArrayLike) -> Any: ...
-
-@overload
-def square(x: _T) -> _T:
-    """Square x²."""
-@overload
-def square(x: ArrayLike) -> Any: ...
+def relu(x: ArrayLike) -> Any: ...
 
 @overload
 def exp(x: _T) -> _T:
@@ -850,138 +778,18 @@ def log1p(x: _T) -> _T:
 def log1p(x: ArrayLike) -> Any: ...
 
 @overload
-def logaddexp(x: _T, y: ArrayLike) -> _T:
-    """log(eˣ + eʸ), without overflow."""
-@overload
-def logaddexp(x: ArrayLike, y: _T) -> _T: ...
-@overload
-def logaddexp(x: ArrayLike, y: ArrayLike) -> Any: ...
-
-@overload
 def sqrt(x: _T) -> _T:
     """Square root √x."""
 @overload
 def sqrt(x: ArrayLike) -> Any: ...
 
 @overload
-def hypot(x: _T, y: ArrayLike) -> _T:
-    """Length √(x² + y²) of the vector (x, y), without overflow."""
+def logaddexp(x: _T, y: ArrayLike) -> _T:
+    """log(eˣ + eʸ), without overflow."""
 @overload
-def hypot(x: ArrayLike, y: _T) -> _T: ...
+def logaddexp(x: ArrayLike, y: _T) -> _T: ...
 @overload
-def hypot(x: ArrayLike, y: ArrayLike) -> Any: ...
-
-@overload
-def sin(x: _T) -> _T:
-    """Sine of x."""
-@overload
-def sin(x: ArrayLike) -> Any: ...
-
-@overload
-def cos(x: _T) -> _T:
-    """Cosine of x."""
-@overload
-def cos(x: ArrayLike) -> Any: ...
-
-@overload
-def tan(x: _T) -> _T:
-    """Tangent of x."""
-@overload
-def tan(x: ArrayLike) -> Any: ...
-
-@overload
-def arcsin(x: _T) -> _T:
-    """Inverse sine, in radians."""
-@overload
-def arcsin(x: ArrayLike) -> Any: ...
-
-@overload
-def arccos(x: _T) -> _T:
-    """Inverse cosine, in radians."""
-@overload
-def arccos(x: ArrayLike) -> Any: ...
-
-@overload
-def arctan(x: _T) -> _T:
-    """Inverse tangent, in radians."""
-@overload
-def arctan(x: ArrayLike) -> Any: ...
-
-@overload
-def arctan2(x: _T, y: ArrayLike) -> _T:
-    """Angle of the point (y, x): arctan(x / y) in the right quadrant, in radians. The first argument is the ordinate."""
-@overload
-def arctan2(x: ArrayLike, y: _T) -> _T: ...
-@overload
-def arctan2(x: ArrayLike, y: ArrayLike) -> Any: ...
-
-@overload
-def sinh(x: _T) -> _T:
-    """Hyperbolic sine of x."""
-@overload
-def sinh(x: ArrayLike) -> Any: ...
-
-@overload
-def cosh(x: _T) -> _T:
-    """Hyperbolic cosine of x."""
-@overload
-def cosh(x: ArrayLike) -> Any: ...
-
-@overload
-def tanh(x: _T) -> _T:
-    """Hyperbolic tangent (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ), between -1 and 1."""
-@overload
-def tanh(x: ArrayLike) -> Any: ...
-
-@overload
-def arcsinh(x: _T) -> _T:
-    """Inverse hyperbolic sine."""
-@overload
-def arcsinh(x: ArrayLike) -> Any: ...
-
-@overload
-def arccosh(x: _T) -> _T:
-    """Inverse hyperbolic cosine."""
-@overload
-def arccosh(x: ArrayLike) -> Any: ...
-
-@overload
-def arctanh(x: _T) -> _T:
-    """Inverse hyperbolic tangent."""
-@overload
-def arctanh(x: ArrayLike) -> Any: ...
-
-@overload
-def maximum(x: _T, y: ArrayLike) -> _T:
-    """The larger of x and y; nan if either is nan."""
-@overload
-def maximum(x: ArrayLike, y: _T) -> _T: ...
-@overload
-def maximum(x: ArrayLike, y: ArrayLike) -> Any: ...
-
-@overload
-def minimum(x: _T, y: ArrayLike) -> _T:
-    """The smaller of x and y; nan if either is nan."""
-@overload
-def minimum(x: ArrayLike, y: _T) -> _T: ...
-@overload
-def minimum(x: ArrayLike, y: ArrayLike) -> Any: ...
-
-@overload
-def where(condition: _T, x: ArrayLike, y: ArrayLike) -> _T:
-    """x where the condition holds, else y."""
-@overload
-def where(condition: ArrayLike, x: _T, y: ArrayLike) -> _T: ...
-@overload
-def where(condition: ArrayLike, x: ArrayLike, y: _T) -> _T: ...
-@overload
-def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Any: ...
-
-@overload
-def relu(x: _T) -> _T:
-    """Rectified linear unit max(x, 0)."""
-@overload
-def relu(x: ArrayLike) -> Any: ...
+def logaddexp(x: ArrayLike, y: ArrayLike) -> Any: ...
 
 @overload
 def sigmoid(x: _T) -> _T:
@@ -1000,6 +808,118 @@ def erf(x: _T) -> _T:
     """Error function 2/√π ∫₀ˣ exp(-t²) dt, to within a few units in the last place."""
 @overload
 def erf(x: ArrayLike) -> Any: ...
+
+@overload
+def sign(x: _T) -> _T:
+    """Sign of x: -1, 0 or 1."""
+@overload
+def sign(x: ArrayLike) -> Any: ...
+
+@overload
+def floor(x: _T) -> _T:
+    """Largest whole number ≤ x."""
+@overload
+def floor(x: ArrayLike) -> Any: ...
+
+@overload
+def ceil(x: _T) -> _T:
+    """Smallest whole number ≥ x."""
+@overload
+def ceil(x: ArrayLike) -> Any: ...
+
+@overload
+def rint(x: _T) -> _T:
+    """Nearest whole number; halves go to the even one."""
+@overload
+def rint(x: ArrayLike) -> Any: ...
+
+@overload
+def floor_divide(x: _T, y: ArrayLike) -> _T:
+    """Largest whole number ≤ x / y."""
+@overload
+def floor_divide(x: ArrayLike, y: _T) -> _T: ...
+@overload
+def floor_divide(x: ArrayLike, y: ArrayLike) -> Any: ...
+
+@overload
+def remainder(x: _T, y: ArrayLike) -> _T:
+    """Remainder x - y · ⌊x / y⌋, which has the sign of y."""
+@overload
+def remainder(x: ArrayLike, y: _T) -> _T: ...
+@overload
+def remainder(x: ArrayLike, y: ArrayLike) -> Any: ...
+
+@overload
+def absolute(x: _T) -> _T:
+    """Absolute value |x|."""
+@overload
+def absolute(x: ArrayLike) -> Any: ...
+
+@overload
+def hypot(x: _T, y: ArrayLike) -> _T:
+    """Length √(x² + y²) of the vector (x, y), without overflow."""
+@overload
+def hypot(x: ArrayLike, y: _T) -> _T: ...
+@overload
+def hypot(x: ArrayLike, y: ArrayLike) -> Any: ...
+
+@overload
+def add(x: _T, y: ArrayLike) -> _T:
+    """Sum x + y."""
+@overload
+def add(x: ArrayLike, y: _T) -> _T: ...
+@overload
+def add(x: ArrayLike, y: ArrayLike) -> Any: ...
+
+@overload
+def subtract(x: _T, y: ArrayLike) -> _T:
+    """Difference x - y."""
+@overload
+def subtract(x: ArrayLike, y: _T) -> _T: ...
+@overload
+def subtract(x: ArrayLike, y: ArrayLike) -> Any: ...
+
+@overload
+def multiply(x: _T, y: ArrayLike) -> _T:
+    """Product x · y, element by element."""
+@overload
+def multiply(x: ArrayLike, y: _T) -> _T: ...
+@overload
+def multiply(x: ArrayLike, y: ArrayLike) -> Any: ...
+
+@overload
+def divide(x: _T, y: ArrayLike) -> _T:
+    """Quotient x / y."""
+@overload
+def divide(x: ArrayLike, y: _T) -> _T: ...
+@overload
+def divide(x: ArrayLike, y: ArrayLike) -> Any: ...
+
+@overload
+def positive(x: _T) -> _T:
+    """x itself: unary plus."""
+@overload
+def positive(x: ArrayLike) -> Any: ...
+
+@overload
+def negative(x: _T) -> _T:
+    """Negation -x."""
+@overload
+def negative(x: ArrayLike) -> Any: ...
+
+@overload
+def square(x: _T) -> _T:
+    """Square x²."""
+@overload
+def square(x: ArrayLike) -> Any: ...
+
+@overload
+def power(x: _T, y: ArrayLike) -> _T:
+    """Power xʸ."""
+@overload
+def power(x: ArrayLike, y: _T) -> _T: ...
+@overload
+def power(x: ArrayLike, y: ArrayLike) -> Any: ...
 
 @overload
 def sum(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
@@ -1084,6 +1004,86 @@ def sort(x: _T, axis: int = -1) -> _T:
     """x in ascending order along `axis`."""
 @overload
 def sort(x: ArrayLike, axis: int = -1) -> Any: ...
+
+@overload
+def sin(x: _T) -> _T:
+    """Sine of x."""
+@overload
+def sin(x: ArrayLike) -> Any: ...
+
+@overload
+def cos(x: _T) -> _T:
+    """Cosine of x."""
+@overload
+def cos(x: ArrayLike) -> Any: ...
+
+@overload
+def tan(x: _T) -> _T:
+    """Tangent of x."""
+@overload
+def tan(x: ArrayLike) -> Any: ...
+
+@overload
+def arcsin(x: _T) -> _T:
+    """Inverse sine, in radians."""
+@overload
+def arcsin(x: ArrayLike) -> Any: ...
+
+@overload
+def arccos(x: _T) -> _T:
+    """Inverse cosine, in radians."""
+@overload
+def arccos(x: ArrayLike) -> Any: ...
+
+@overload
+def arctan(x: _T) -> _T:
+    """Inverse tangent, in radians."""
+@overload
+def arctan(x: ArrayLike) -> Any: ...
+
+@overload
+def arctan2(x: _T, y: ArrayLike) -> _T:
+    """Angle of the point (y, x): arctan(x / y) in the right quadrant, in radians. The first argument is the ordinate."""
+@overload
+def arctan2(x: ArrayLike, y: _T) -> _T: ...
+@overload
+def arctan2(x: ArrayLike, y: ArrayLike) -> Any: ...
+
+@overload
+def sinh(x: _T) -> _T:
+    """Hyperbolic sine of x."""
+@overload
+def sinh(x: ArrayLike) -> Any: ...
+
+@overload
+def cosh(x: _T) -> _T:
+    """Hyperbolic cosine of x."""
+@overload
+def cosh(x: ArrayLike) -> Any: ...
+
+@overload
+def tanh(x: _T) -> _T:
+    """Hyperbolic tangent (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ), between -1 and 1."""
+@overload
+def tanh(x: ArrayLike) -> Any: ...
+
+@overload
+def arcsinh(x: _T) -> _T:
+    """Inverse hyperbolic sine."""
+@overload
+def arcsinh(x: ArrayLike) -> Any: ...
+
+@overload
+def arccosh(x: _T) -> _T:
+    """Inverse hyperbolic cosine."""
+@overload
+def arccosh(x: ArrayLike) -> Any: ...
+
+@overload
+def arctanh(x: _T) -> _T:
+    """Inverse hyperbolic tangent."""
+@overload
+def arctanh(x: ArrayLike) -> Any: ...
 
 @overload
 def gelu(x: _T) -> _T:

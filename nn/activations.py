@@ -9,22 +9,12 @@ from typing import Any, TypeAlias
 from ..autograd.arguments import choose
 from ..autograd.errors import ArgumentError
 from ..autograd.ops import special
-from ..autograd.ops.elementwise import (
-    erf,
-    exp,
-    expm1,
-    gaussian,
-    no_slope,
-    relu,
-    sigmoid,
-    sigmoid_slope,
-    softplus,
-    square,
-    tanh,
-    where,
-    within,
-)
+from ..autograd.ops.arithmetic import square
+from ..autograd.ops.choose import relu, where, within
+from ..autograd.ops.exponential import erf, exp, expm1, gaussian, sigmoid, sigmoid_slope, softplus
 from ..autograd.ops.reduce import softmax
+from ..autograd.ops.rounding import no_slope
+from ..autograd.ops.trigonometric import tanh
 from ..autograd.primitive import ELEMENTWISE, composed, primitive
 from ..autograd.samples import reals
 from ..autograd.tensor import Tensor

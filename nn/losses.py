@@ -13,9 +13,12 @@ from ..autograd.arguments import choose, fraction
 from ..autograd.dtypes import floating, settling, unsettled
 from ..autograd.errors import ArgumentError, DtypeError, ShapeError
 from ..autograd.ops import special
+from ..autograd.ops.arithmetic import square
+from ..autograd.ops.choose import clip, maximum, where
 from ..autograd.ops.compare import logical_and
 from ..autograd.ops.creation import asarray
-from ..autograd.ops.elementwise import absolute, clip, log, log1p, maximum, softplus, square, where
+from ..autograd.ops.exponential import log, log1p, softplus
+from ..autograd.ops.length import absolute
 from ..autograd.ops.reduce import less_share, log_softmax, mean, softmax, sum_
 from ..autograd.primitive import ELEMENTWISE, primitive
 from ..autograd.samples import indices, on, reals, unit

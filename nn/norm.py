@@ -9,8 +9,9 @@ import numpy as np
 
 from ..autograd.arguments import choose, positive, probability, whole
 from ..autograd.errors import ArgumentError, ShapeError
+from ..autograd.ops.arithmetic import square
 from ..autograd.ops.creation import asarray, ones, ones_like, zeros, zeros_like
-from ..autograd.ops.elementwise import sqrt, square
+from ..autograd.ops.exponential import sqrt
 from ..autograd.ops.reduce import mean, scale
 from ..autograd.ops.sums import rows
 from ..autograd.primitive import primitive

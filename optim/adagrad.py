@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..autograd.ops.elementwise import maximum, sqrt
+from ..autograd.ops.choose import maximum
+from ..autograd.ops.exponential import sqrt
 from .optimizer import Optimizer
 from .options import Parameters, Rate
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ..autograd.ops.elementwise import absolute, maximum, sign, sqrt
+from ..autograd.ops.choose import maximum
+from ..autograd.ops.exponential import sqrt
+from ..autograd.ops.length import absolute
+from ..autograd.ops.rounding import sign
 from .optimizer import Optimizer
 from .options import Parameters, Rate
 

@@ -7,7 +7,8 @@ import numpy as np
 from ..autograd.arguments import flag, positive
 from ..autograd.dtypes import floating
 from ..autograd.errors import ArgumentError, GraphError
-from ..autograd.ops.elementwise import absolute, square
+from ..autograd.ops.arithmetic import square
+from ..autograd.ops.length import absolute
 from ..autograd.ops.reduce import direction, norm2, sum_
 from ..autograd.tensor import Tensor, raw
 from ..backends import owner

@@ -15,8 +15,11 @@ from ..samples import distinct, on
 from ..tensor import Tensor, raw
 from ..typing import Axis
 from . import special
+from .arithmetic import power, square
+from .choose import where
 from .compare import logical_or
-from .elementwise import absolute, power, sign, smoothed, square, where
+from .length import absolute, smoothed
+from .rounding import sign
 from .shape import astype, axis_index, broadcast_to, concatenate, elements, flip, reshape, squeeze, transpose
 from .sums import SHORT, total
 

@@ -1,0 +1,88 @@
+"""Operations that choose among elements."""
+
+from __future__ import annotations
+
+from ..primitive import ELEMENTWISE, composed, primitive
+from ..samples import booleans, reals
+from ..tensor import Tensor
+from ..typing import ArrayLike
+from .compare import greater, less
+
+
+def within(x, bound):
+    """x, at most `bound` away from 0: finite, for a factor that is 0 out there anyway."""
+    return maximum(minimum(x, bound), -bound)
+
+
+def _to_greater(g, x, y):
+    return where(x > y, g, where(x == y, g / 2, where(x != x, g, 0)))
+
+
+@primitive(
+    jvp=ELEMENTWISE,
+    samples=reals,
+    vjp=dict(x=_to_greater, y=lambda g, x, y: _to_greater(g, y, x)),
+)
+def maximum(xp, x, y):
+    """The larger of x and y; nan if either is nan.
+
+    Shape: x, y broadcast together.
+    """
+    return xp.maximum(x, y)
+
+
+def _to_smaller(g, x, y):
+    return where(x < y, g, where(x == y, g / 2, where(x != x, g, 0)))
+
+
+@primitive(
+    jvp=ELEMENTWISE,
+    samples=reals,
+    vjp=dict(x=_to_smaller, y=lambda g, x, y: _to_smaller(g, y, x)),
+)
+def minimum(xp, x, y):
+    """The smaller of x and y; nan if either is nan.
+
+    Shape: x, y broadcast together.
+    """
+    return xp.minimum(x, y)
+
+
+@primitive(
+    jvp=ELEMENTWISE,
+    samples=(booleans, reals, reals),
+    vjp=dict(x=lambda g, condition: where(condition, g, 0), y=lambda g, condition: where(condition, 0, g)),
+)
+def where(xp, condition, x, y):
+    """x where the condition holds, else y.
+
+    Shape: condition, x, y broadcast together.
+    Gradient: a branch that is not taken gets 0, but its own rule may turn that into nan (0 · inf): make the argument of the
+        untaken branch harmless with a second `where`.
+    Raises: DtypeError for a whole number that the integers of the other branch cannot hold.
+    """
+    for number, array in ((x, y), (y, x)):
+        if type(number) is int and hasattr(array, "dtype") and array.dtype.kind in "iu":
+            array.dtype.type(number)  # raises where np.where would wrap it around
+    return xp.where(condition if hasattr(condition, "astype") else xp.asarray(condition), x, y)
+
+
+@composed(numbers=True)
+def clip(x, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:
+    """x kept between `min` and `max`; None leaves that side open.
+
+    Shape: the bounds broadcast with x.
+    Gradient: dx = g where min ≤ x ≤ max, else 0.
+    """
+    if min is not None:
+        x = where(less(x, min), min, x)
+    return x if max is None else where(greater(x, max), max, x)
+
+
+@primitive(floats=True, jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, out: g * (out > 0)))
+def relu(xp, x):
+    """Rectified linear unit max(x, 0).
+
+    Gradient: 0 at the kink x = 0. An infinite g gives nan where x ≤ 0; avoiding that with `where` would be 15 times slower.
+    """
+    return xp.maximum(x, 0)

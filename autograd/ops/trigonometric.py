@@ -1,0 +1,157 @@
+"""Circular and hyperbolic functions, and their inverses."""
+
+from __future__ import annotations
+
+from math import inf
+
+import numpy as np
+
+from ..primitive import ELEMENTWISE, primitive
+from ..samples import above_one, reals, unit_open
+from .arithmetic import square
+from .choose import where
+from .exponential import sqrt
+from .length import hypot
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * cos(x)))
+def sin(xp, x):
+    """Sine of x.
+
+    Unit: x in radians.
+    """
+    return xp.sin(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: -g * sin(x)))
+def cos(xp, x):
+    """Cosine of x.
+
+    Unit: x in radians.
+    """
+    return xp.cos(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=unit_open, vjp=dict(x=lambda g, out: g * (1 + out * out)))
+def tan(xp, x):
+    """Tangent of x.
+
+    Unit: x in radians.
+    """
+    return xp.tan(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=unit_open, vjp=dict(x=lambda g, x: g / sqrt((1 - x) * (1 + x))))
+def arcsin(xp, x):
+    """Inverse sine, in radians.
+
+    Domain: -1 ≤ x ≤ 1.
+    Gradient: inf at ±1.
+    """
+    return xp.arcsin(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=unit_open, vjp=dict(x=lambda g, x: -g / sqrt((1 - x) * (1 + x))))
+def arccos(xp, x):
+    """Inverse cosine, in radians.
+
+    Domain: -1 ≤ x ≤ 1.
+    Gradient: inf at ±1.
+    """
+    return xp.arccos(x)
+
+
+def _arctan_x(g, x):
+    length = hypot(1, x)  # its square may overflow
+    return g / length / length
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=_arctan_x))
+def arctan(xp, x):
+    """Inverse tangent, in radians."""
+    return xp.arctan(x)
+
+
+def _turn(g, leg, x, y):
+    """g · leg / (x² + y²), where the squares may overflow or vanish."""
+    length = hypot(x, y)
+    return where(length == inf, g * 0, g * (leg / length) / length)
+
+
+@primitive(
+    jvp=ELEMENTWISE,
+    samples=reals,
+    vjp=dict(x=lambda g, x, y: _turn(g, y, x, y), y=lambda g, x, y: _turn(-g, x, x, y)),
+)
+def arctan2(xp, x, y):
+    """Angle of the point (y, x): arctan(x / y) in the right quadrant, in radians. The first argument is the ordinate.
+
+    Shape: x, y broadcast together.
+    Gradient: nan at the origin.
+    """
+    return xp.arctan2(x, y)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * cosh(x)))
+def sinh(xp, x):
+    """Hyperbolic sine of x."""
+    return xp.sinh(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * sinh(x)))
+def cosh(xp, x):
+    """Hyperbolic cosine of x."""
+    return xp.cosh(x)
+
+
+@primitive(
+    internal=True,
+    jvp=ELEMENTWISE,
+    samples=reals,
+    vjp=dict(x=lambda g, x, out: -2 * g * out * tanh(x)),
+    means=lambda x: 1 - square(tanh(x)),
+)
+def tanh_slope(xp, x):
+    """Slope of tanh, 1 - tanh² x, with all its digits: 1 / cosh² x."""
+    e = 1 / xp.cosh(xp.minimum(xp.absolute(x), _COSH.get(getattr(x, "dtype", None), 710.0)))
+    return e * e
+
+
+_COSH = {np.dtype("float16"): 11.0, np.dtype("float32"): 89.0}  # what cosh takes without overflow
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * tanh_slope(x)))
+def tanh(xp, x):
+    """Hyperbolic tangent (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ), between -1 and 1.
+
+    Example:
+        >>> import chainrule as cr
+        >>> cr.tanh(0.0)
+        0.0
+    """
+    return xp.tanh(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g / hypot(1, x)))
+def arcsinh(xp, x):
+    """Inverse hyperbolic sine."""
+    return xp.arcsinh(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=above_one, vjp=dict(x=lambda g, x: g / (sqrt(x - 1) * sqrt(x + 1))))
+def arccosh(xp, x):
+    """Inverse hyperbolic cosine.
+
+    Domain: x ≥ 1.
+    Gradient: inf at 1.
+    """
+    return xp.arccosh(x)
+
+
+@primitive(jvp=ELEMENTWISE, samples=unit_open, vjp=dict(x=lambda g, x: g / ((1 - x) * (1 + x))))
+def arctanh(xp, x):
+    """Inverse hyperbolic tangent.
+
+    Domain: -1 < x < 1.
+    """
+    return xp.arctanh(x)
