@@ -80,6 +80,7 @@ xp = SimpleNamespace(
     sign=_sign,
     maximum=_maximum,
     minimum=_minimum,
+    clip=lambda x, low, high: min(max(x, low), high),
     where=lambda condition, x, y: float(x if condition else y),
     equal=operator.eq,
     not_equal=operator.ne,

@@ -1,7 +1,5 @@
 """Functions that NumPy lacks, from array arithmetic alone, so that every array backend computes them alike."""
 
-from math import pi
-
 # W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23 (1969), 631-637.
 _ERF = (  # erf(x) = x · P(x²)/Q(x²) for |x| ≤ 0.46875; highest power first
     (
@@ -13,18 +11,36 @@ _ERF = (  # erf(x) = x · P(x²)/Q(x²) for |x| ≤ 0.46875; highest power first
     ),
     (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3),
 )
-_ERFC = (  # erfc(x) = e^(-x²) · P(x)/Q(x) for 0.46875 ≤ x ≤ 4
-    (2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0, 6.61191906371416295e1, 2.98635138197400131e2,
-     8.81952221241769090e2, 1.71204761263407058e3, 2.05107837782607147e3, 1.23033935479799725e3),
-    (1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2, 1.62138957456669019e3,
-     3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3),
-)  # fmt: skip
-_TAIL = (  # erfc(x) = e^(-x²)/x · (1/√π - P(1/x²)/(x² Q(1/x²))) for x ≥ 4
-    (1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1, 1.25781726111229246e-1,
-     1.60837851487422766e-2, 6.58749161529837803e-4),
-    (1.0, 2.56852019228982242e0, 1.87295284992346725e0, 5.27905102951428412e-1, 6.05183413124413191e-2,
-     2.33520497626869185e-3),
-)  # fmt: skip
+
+# Chebyshev approximations of our own, in t = (a - 4) / (a + 4) for a = |x|, highest power first: what is left of the normal
+# distribution where its density has been divided out, which neither overflows nor vanishes. Each for a result of 24 bits, up to
+# a = 15, and for one of 53 bits, up to a = 40: with a larger a, it is 0.
+_REACH = {True: 15.0, False: 40.0}
+_TAIL = {  # Φ(-a) · e^(a²/2) · (a + 5/4)
+    True: (
+        -7.099677699189547e-05, -7.733993925706476e-05, 0.0006482526086622649, -0.0001400446321304303, -0.004877120741847548,
+        0.015816246595088203, -0.02448125706983161, 0.010673208532455798, 0.04509442548189864, -0.13930289918649777,
+        0.49565586701341524),
+    False: (
+        3.7701949618813784e-09, 1.1779740869989767e-08, -1.5347543674966766e-08, -9.91522028360867e-08, -1.1364673175315416e-08,
+        5.197618082649981e-07, 4.5445315019683975e-07, -2.442561940040115e-06, -3.638358020706644e-06, 1.2549142443590822e-05,
+        2.2407455300955606e-05, -8.069065712585602e-05, -0.00010581886378581804, 0.0006481009707032727, -0.00012591965044919608,
+        -0.004875488066352321, 0.01581307361026195, -0.024481636401781786, 0.010673512219080254, 0.045094448559246346,
+        -0.13930290771363932, 0.4956558668353369),
+}  # fmt: skip
+_GELU_SLOPE = {  # (Φ(-a) - a φ(a)) · e^(a²/2) / (zero - a), where its only zero is divided out, too
+    True: (
+        -1.6186042255908588e-05, -1.3273808736888157e-05, 0.00018545970743990352, -0.00015648298871603507, -0.0017883224124301666,
+        0.009505302202670787, -0.02808334538255808, 0.06046291274754229, -0.10336589891534069, 0.46221124431928434),
+    False: (
+        3.7635994083021696e-10, 1.1856625616161679e-09, -1.6270459675768374e-09, -1.063427305531849e-08, -7.334702837619166e-10,
+        6.26818912665958e-08, 5.231149923989772e-08, -3.4907997878178253e-07, -4.921083779187415e-07, 2.2166472989711096e-06,
+        3.5388793532133046e-06, -1.8034920855316767e-05, -1.7477210051434554e-05, 0.0001857757724045311, -0.0001546133133204272,
+        -0.001788260541076643, 0.009504950375125302, -0.028083359953053503, 0.060462936767850445, -0.10336589852195688,
+        0.4622112440495753),
+}  # fmt: skip
+_GELU_ZERO = 0.7517915246935645, -1.4956759177009883e-17  # with 106 bits, in two numbers
+_SILU_ZERO = 1.2784645427610737, 1.0946994183093437e-16  # of 1 + e⁻ᵃ - a
 
 # M. J. Wichura, "Algorithm AS 241: the percentage points of the normal distribution", Applied Statistics 37 (1988).
 _CENTRE = (  # z = q · P(r)/Q(r), q = p - 1/2, r = 0.180625 - q², for |q| ≤ 0.425
@@ -48,9 +64,11 @@ _FAR = (  # the same with r - 5, for r > 5
 
 
 def _horner(coefficients, x):
-    value = coefficients[0] * x + coefficients[1]
+    value = coefficients[0] * x
+    value += coefficients[1]
     for c in coefficients[2:]:
-        value = value * x + c
+        value *= x
+        value += c
     return value
 
 
@@ -60,84 +78,83 @@ def _ratio(table, x):
 
 
 def in_double(function, xp, *arrays):
-    """function(xp, *arrays) in float64, rounded to their dtype at the end."""
+    """function(xp, *arrays, short) in float64, rounded to their dtype at the end.
+
+    `short` says that they and the result have 24 bits at most: then nothing is lost in a square, or in a short approximation.
+    """
     dtypes = [getattr(a, "dtype", "float64") for a in arrays]
     wide = [a if dtype == "float64" else a.astype("float64") for a, dtype in zip(arrays, dtypes, strict=True)]
     known = [a.dtype for a in arrays if hasattr(a, "dtype")]
-    out = function(xp, *wide)
-    return out if not known or "float64" in known else out.astype(max(known, key=lambda dtype: dtype.itemsize))
+    short = bool(known) and "float64" not in known
+    out = function(xp, *wide, short)
+    return out.astype(max(known, key=lambda dtype: dtype.itemsize)) if short else out
 
 
-def gaussian(xp, x):
-    """exp(-x²) of float64 x: the square of x to a few bits is exact, and what is left is small."""
-    near = xp.maximum(xp.minimum(x, 30.0), -30.0)  # beyond, exp(-x²) is 0
-    few = xp.rint(near * 16) / 16
-    return xp.exp(-few * few) * xp.exp(-(near - few) * (near + few))
+def gaussian(xp, x, short, share=1.0):
+    """exp(-share · x²)."""
+    x = xp.clip(x, -40.0, 40.0)  # beyond, it is 0
+    square = x * x
+    bell = xp.exp(-share * square)
+    if short:
+        return bell
+    few = xp.rint(x * 16) / 16  # has a square without rounding, and so shows the rounding of the other
+    return bell - bell * (share * ((few * few - square) + (x - few) * (x + few)))
 
 
-def _scaled_erfc(xp, a):
-    """e^(a²) · erfc(a) for a ≥ 0.46875."""
-    middle = xp.minimum(xp.maximum(a, 0.46875), 4.0)
-    far = xp.maximum(a, 4.0)
-    inverse = 1 / far / far
-    tail = (1 / pi**0.5 - inverse * _ratio(_TAIL, inverse)) / far
-    return xp.where(a <= 4.0, _ratio(_ERFC, middle), tail)
+def _tail(xp, a, short):
+    """Φ(-a), by how much a normal variable exceeds a ≥ 0 with its digits, over e^(-a²/2)."""
+    return _horner(_TAIL[short], (a - 4) / (a + 4)) / (a + 1.25)
 
 
-def _small_erf(xp, x):
-    """The error function for |x| ≤ 0.46875."""
-    near = xp.maximum(xp.minimum(x, 0.46875), -0.46875)
-    return near * _ratio(_ERF, near * near)
-
-
-def erf(xp, x):
+def erf(xp, x, short):
     """The error function of an array."""
     a = xp.absolute(x)
-    large = 1 - gaussian(xp, a) * _scaled_erfc(xp, a)
-    return xp.where(a <= 0.46875, _small_erf(xp, x), xp.copysign(large, x))
+    near, far = xp.minimum(a, 0.46875), xp.minimum(a, 6.0)
+    small = near * _ratio(_ERF, near * near)
+    large = 1 - 2 * _tail(xp, far * 2**0.5, short) * gaussian(xp, far, short)
+    return xp.copysign(xp.where(a <= 0.46875, small, large), x)
 
 
-def _normal_tail(xp, x):
-    """(x within what matters, x / √2, e^(-x²/2), what times that is the probability of being beyond |x|)."""
-    near = xp.maximum(xp.minimum(x, 40.0), -40.0)
-    few = xp.rint(near * 16) / 16
-    power = xp.exp(-few * few / 2) * xp.exp(-(near - few) * (near + few) / 2)
-    root = near * 0.5**0.5
-    return near, root, power, _scaled_erfc(xp, xp.absolute(root)) / 2
+def gelu(xp, x, short):
+    """x · Φ(x); for both signs by Φ(-|x|), so that no small probability is a difference of larger ones."""
+    a = xp.minimum(xp.absolute(x), _REACH[short])
+    return xp.maximum(x, 0) - a * _tail(xp, a, short) * gaussian(xp, a, short, 0.5)
 
 
-def gelu(xp, x):
-    """x · Φ(x) of float64 x; the probability Φ of small x by its tail, not as a difference from 1."""
-    near, root, power, share = _normal_tail(xp, x)
-    tail = near * share * power
-    centre = near * (0.5 + 0.5 * _small_erf(xp, root))
-    return xp.where(xp.absolute(root) <= 0.46875, centre, xp.where(x < 0, tail, x - tail))
+def gelu_slope(xp, x, short):
+    """Φ(x) + x · φ(x), with the normal density φ."""
+    a = xp.minimum(xp.absolute(x), _REACH[short])
+    zero, rest = _GELU_ZERO
+    root = gaussian(xp, a, short, 0.25)  # its square may vanish where the product with it does not
+    left = ((zero - a) + rest) * _horner(_GELU_SLOPE[short], (a - 4) / (a + 4)) * root * root
+    return xp.where(x < 0, left, 1 - left)
 
 
-def gelu_slope(xp, x):
-    """Φ(x) + x · φ(x) of float64 x, with the normal density φ."""
-    near, root, power, share = _normal_tail(xp, x)
-    density = near / (2 * pi) ** 0.5
-    tail = power * (density + xp.where(x < 0, share, -share))
-    centre = 0.5 + 0.5 * _small_erf(xp, root) + density * power
-    return xp.where(xp.absolute(root) <= 0.46875, centre, xp.where(x < 0, tail, 1 + tail))
+def silu(xp, x, short):
+    """x / (1 + e⁻ˣ)."""
+    if short:
+        near = xp.maximum(x, -200.0)  # below, it is 0
+        return near / (1 + xp.exp(-near))
+    a = xp.minimum(xp.absolute(x), 1600.0)
+    half = xp.exp(a * -0.5)  # in halves, so that nothing underflows before the end
+    return xp.maximum(x, 0) - a * half * (half / (1 + half * half))
 
 
-def silu(xp, x):
-    """x / (1 + e⁻ˣ) of float64 x; in halves, so that nothing underflows before the end."""
-    near = xp.maximum(xp.minimum(x, 40.0), -1600.0)  # beyond, it is x or 0
-    half = xp.exp(near / 2)
-    return xp.where(x > 40, x, near * half * (half / (1 + half * half)))
-
-
-def silu_slope(xp, x):
-    """σ(x) · (1 + x σ(-x)) of float64 x."""
-    near = xp.maximum(xp.minimum(x, 1600.0), -1600.0)
-    half = xp.exp(-xp.absolute(near) / 2)
-    e = half * half
-    small = half / (1 + e)
-    # σ(-x) σ(x) = small²; σ is small · half on the left, and 1 / (1 + e) on the right
-    return xp.where(x < 0, (1 + e + near) * small * small, (1 + (1 + near) * e) / (1 + e) / (1 + e))
+def silu_slope(xp, x, short):
+    """σ(x) · (1 + x σ(-x))."""
+    if short:
+        near = xp.clip(x, -200.0, 200.0)
+        part = 1 / (1 + xp.exp(-near))
+        return part * (1 + near * (1 - part))
+    a = xp.minimum(xp.absolute(x), 1600.0)
+    half = xp.exp(a * -0.5)
+    small = half / (1 + half * half)
+    zero, rest = _SILU_ZERO
+    beyond = (zero - a) + rest
+    left = (
+        (beyond + (zero - 1) * xp.expm1(beyond)) * small * small
+    )  # 1 + e⁻ᵃ - a, counted from its zero: with all digits there
+    return xp.where(x < 0, left, 1 - left)
 
 
 def below_top(xp, x, axis):
@@ -166,7 +183,7 @@ def _difference(x, y):
     return near, (x - (near - back)) - (y + back)
 
 
-def share(xp, x, y):
+def share(xp, x, y, short):
     """eˣ / (eˣ + eʸ) of float64 x and y; no difference of infinities is taken."""
     none, whole = x < y - 800, y < x - 800
     lost = xp.logical_or(xp.logical_or(none, whole), xp.equal(x, y))

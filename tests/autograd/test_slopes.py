@@ -43,6 +43,17 @@ def test_an_operation_is_right_to_4_units_and_its_slope_to_8(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("name", "zero"), [("gelu", -0.7517915246935645), ("silu", -1.2784645427610738)])
+def test_a_slope_keeps_its_digits_beside_its_zero(name, zero, dtype):
+    x = np.array([zero + side * near for near in (0, 1e-12, 1e-7, 1e-4, 0.01) for side in (-1, 1)], dtype)
+    t = cr.tensor(x, requires_grad=True)
+    OURS[name].call(t).sum().backward()
+    with accuracy.mp.workdps(50):
+        exact = [accuracy.REFERENCES[name][1](accuracy.mp.mpf(a)) for a in x.tolist()]
+    assert max(accuracy.ulps(g, e, dtype) for g, e in zip(t.grad.tolist(), exact, strict=True)) <= 8
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_softmax_and_cross_entropies_are_right_to_4_units_and_their_slopes_to_8(dtype):
     wrong = {
         name: errors for name, errors in accuracy.worst_along_axis(dtype).items() if errors[0] > 4 or errors[1] > 8
