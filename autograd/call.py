@@ -28,40 +28,46 @@ def public(p):
     converts, types = p.floats or p.accumulates, p.simple
     plain = types.issuperset(map(type, p.defaults.values()))
     first_bit = 1 if arity else 0  # of any number of operands, the plan is looked up by a tuple
-    names, complete = p.options.keys(), p.defaults.keys() == p.options.keys()  # complete: callable with arrays alone
+    names, fixed = (
+        p.options.keys(),
+        arity if p.defaults.keys() == p.options.keys() else None,
+    )  # callable with arrays alone
 
     def call(*args, **options):
-        if len(args) != arity or (options.keys() != names if options else not complete):
-            args, options = p.bind(args, options)
-        elif not options:
-            options = p.defaults
-        if not (simple := options is p.defaults and plain or types.issuperset(map(type, options.values()))):
-            options = {k: p.whole[k](v) if k in p.whole else v for k, v in options.items()}
-        backend = tensor = None
+        if options or len(args) != fixed:
+            if len(args) != arity or options.keys() != names:
+                args, options = p.bind(args, options)
+            if not (simple := types.issuperset(map(type, options.values()))):
+                options = {k: p.whole[k](v) if k in p.whole else v for k, v in options.items()}
+        else:
+            options, simple = p.defaults, plain
+        backend = tensor = kind = None
         arrays, parents, mask, bit, raws = [], [], 0, first_bit, False
         for a in args:
+            node = None
             if isinstance(a, Tensor):
                 tensor, node, a = a, a._node, a._data
-                parents.append(node)
                 if node is not None:
                     mask |= bit
-                owning = OWNERS[type(a)]
+            elif type(a) in NUMBERS:
+                arrays.append(a)
+                parents.append(None)
+                bit <<= 1
+                continue
+            else:
+                raws = True
+            if type(a) is not kind:
+                owning = OWNERS.get(type(a))
+                if owning is None:
+                    a, owning = array_of(p, a, backend)
+                else:
+                    kind = type(a)
                 if owning is not backend:
                     if backend is not None:
                         raise mixed(p, args)
                     backend = owning
-            else:
-                parents.append(None)
-                if type(a) not in NUMBERS:
-                    owning = OWNERS.get(type(a))
-                    if owning is None:
-                        a, owning = array_of(p, a, backend)
-                    raws = True
-                    if owning is not backend:
-                        if backend is not None:
-                            raise mixed(p, args)
-                        backend = owning
             arrays.append(a)
+            parents.append(node)
             bit <<= 1
         if backend is None:  # numbers only
             backend = OWNERS[np.ndarray if any(isinstance(a, np.generic) for a in arrays) else float]
@@ -91,14 +97,14 @@ def public(p):
             if type(out) is bool:  # a comparison of Values
                 return out
             out, backend = settle(out, backend)
-        plan = None
+        plan, shared = None, getattr(out, "base", None) is not None
         if (mask or (not bit and any(parents))) and recording():
             key = bit + mask if bit else tuple([n is not None for n in parents])
             plan = plans.get(key) or p.plan(key, [n is not None for n in parents])
         tracked = plan is not None and plan.tracked
-        if (getattr(out, "base", None) is not None or any(out is a for a in arrays)) and (
-            not tracked or may_change(arrays, parents)
-        ):
+        for a in arrays:
+            shared |= a is out
+        if shared and (not tracked or may_change(arrays, parents)):
             out = backend.copy(out)
         result = _new_value(Value) if type(out) is float else _new_tensor(Tensor)
         result._data = out
@@ -237,7 +243,8 @@ def record(p, plan, args, arrays, parents, out, options):
             if parents[i] is None and i in plan.numbers:
                 arrays[i] = promoted(arrays[i], out)
             arrays[i], guards = protect(args[i], arrays[i], guards)
-    parents = [operand(a) if parent is None else parent for parent, a in zip(parents, arrays, strict=True)]
+    if None in parents:
+        parents = [operand(a) if parent is None else parent for parent, a in zip(parents, arrays, strict=True)]
     return stamp(Node(), p, plan, parents, (*arrays, out), guards, options)
 
 
