@@ -129,11 +129,12 @@ def _unary(p, general):
     fn, plans, options, converts = p.fn, p.plans, p.options, p.floats or p.accumulates
 
     def call(x):
-        if not isinstance(x, Tensor):
-            owning = OWNERS.get(type(x))
-            if owning is None or owning.array_type is not type(x) or type(x) is float:
+        if not isinstance(x, Tensor):  # an array, or a float
+            kind = type(x)
+            owning = OWNERS.get(kind)
+            if owning is None or owning.array_type is not kind:
                 return general(x)
-            if converts and x.dtype.char not in SETTLED:
+            if converts and kind is not float and x.dtype.char not in SETTLED:
                 return general(x)
             try:
                 return fn(owning.xp, x)
@@ -185,7 +186,16 @@ def _binary(p, general):
             a, b, second = x, y._data, y._node
             kind = type(b)
         else:
-            return general(x, y)
+            kind = type(x)
+            owning = OWNERS.get(kind)
+            if kind is not type(y) or owning is None or owning.array_type is not kind:
+                return general(x, y)
+            if converts and kind is not float and x.dtype.char not in SETTLED:
+                return general(x, y)
+            try:
+                return fn(owning.xp, x, y)
+            except REFUSALS:
+                return general(x, y)
         if kind is float:
             a, b = float(a), float(b)
         elif converts and (b if type(a) in NUMBERS else a).dtype.char not in SETTLED:

@@ -108,19 +108,19 @@ def cosh(xp, x):
     internal=True,
     jvp=ELEMENTWISE,
     samples=reals,
-    vjp=dict(x=lambda g, x, out: -2 * g * out * tanh(x)),
-    means=lambda x: 1 - square(tanh(x)),
+    vjp=dict(x=lambda g, y: tanh_back(g, y), y=lambda g, y, out: -2 * g * out * tanh(y)),
+    means=lambda x, y: x * (1 - square(tanh(y))),
 )
-def tanh_slope(xp, x):
-    """Slope of tanh, 1 - tanh² x, with all its digits: 1 / cosh² x."""
-    e = 1 / xp.cosh(xp.minimum(xp.absolute(x), _COSH.get(getattr(x, "dtype", None), 710.0)))
-    return e * e
+def tanh_back(xp, x, y):
+    """x · tanh′(y) with all its digits: x / cosh² y, 0 where cosh y overflows."""
+    c = xp.cosh(y) if type(y) is float else _quiet_cosh(xp, y)
+    return x / c / c
 
 
-_COSH = {np.dtype("float16"): 11.0, np.dtype("float32"): 89.0}  # what cosh takes without overflow
+_quiet_cosh = np.errstate(over="ignore")(lambda xp, x: xp.cosh(x))  # in half the time of a with-block
 
 
-@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * tanh_slope(x)))
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: tanh_back(g, x)))
 def tanh(xp, x):
     """Hyperbolic tangent (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ), between -1 and 1.
 

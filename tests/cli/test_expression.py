@@ -321,4 +321,4 @@ def test_damaged_formulas_raise_nothing_but_their_own_error():
 
 def test_the_activations_can_be_called_but_no_other_operation_that_is_not_public():
     assert "step" in expression.functions()
-    assert "tanh_slope" not in expression.functions()
+    assert "tanh_back" not in expression.functions()

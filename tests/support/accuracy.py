@@ -83,7 +83,6 @@ REFERENCES = {
     "gelu": (lambda x: x * _normal(x), lambda x: _normal(x) + x * _density(x)),
     "silu": (lambda x: x * _sigmoid(x), lambda x: _sigmoid(x) * (1 + x * _sigmoid(-x))),
     "step": (lambda x: x >= 0, _flat),
-    "tanh_slope": (lambda x: 4 * _sigmoid_slope(2 * x), lambda x: -8 * _sigmoid_slope(2 * x) * mp.tanh(x)),
 }
 
 
