@@ -7,7 +7,7 @@ from ..backends.scalar import ieee
 from .errors import RuleError
 from .guards import saved_values
 from .node import Node
-from .ops.shape import astype, broadcast_to, summed, unbroadcast
+from .ops.shape import astype, broadcast_to, unbroadcast
 from .tensor import Tensor
 from .watch import current_watch
 
@@ -150,10 +150,12 @@ def conform(part, parent, node):
         raise RuleError(f"{node.label}: the rule returned {part!r}, not an array; called at {node.where}")
     if part.shape != parent.shape:
         try:
-            if part.ndim < len(parent.shape) or parent is node:  # a tangent grows to the shape of the output
-                fitted = broadcast_to(part, shape=parent.shape)
+            # a tangent grows to the shape of the output
+            fit = broadcast_to if part.ndim < len(parent.shape) or parent is node else unbroadcast
+            if isinstance(part, Tensor):
+                fitted = fit(part, shape=parent.shape)
             else:
-                fitted = (unbroadcast if isinstance(part, Tensor) else summed)(part, shape=parent.shape)
+                fitted = fit.primitive.fn(owner(part).xp, part, shape=parent.shape)
         except ValueError:
             raise RuleError(
                 f"{node.label}: the rule returned a gradient of shape {part.shape} for an input of shape {parent.shape}; "

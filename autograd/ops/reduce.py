@@ -35,11 +35,16 @@ def kept(a, shape, axis, keepdims=False):
     return reshape(a, shape=tuple(1 if i in axes else n for i, n in enumerate(shape)))
 
 
+def _spread(g, x_shape, axis, keepdims):
+    """g repeated along the reduced axes; a single number the engine repeats, as it is."""
+    return g if axis is None and not keepdims else broadcast_to(kept(g, x_shape, axis, keepdims), shape=x_shape)
+
+
 @primitive(
     jvp=LINEAR,
     samples=_AXES,
     needs="axes that exist",
-    vjp=dict(x=lambda g, x_shape, axis, keepdims: broadcast_to(kept(g, x_shape, axis, keepdims), shape=x_shape)),
+    vjp=dict(x=lambda g, x_shape, axis, keepdims: _spread(g, x_shape, axis, keepdims)),
     words=dict(x="{g}, repeated along the summed axes"),
 )
 def sum_(xp, x, *, axis: Axis = None, keepdims: bool = False):
@@ -54,7 +59,7 @@ def sum_(xp, x, *, axis: Axis = None, keepdims: bool = False):
 
 
 def _spread_mean(g, x_shape, axis, keepdims):
-    return broadcast_to(kept(g / elements(x_shape, axis), x_shape, axis, keepdims), shape=x_shape)
+    return _spread(g / elements(x_shape, axis), x_shape, axis, keepdims)
 
 
 @primitive(
