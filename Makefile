@@ -18,7 +18,7 @@ GPU := $(if $(filter cuda,$(DEVICE)),$(VENV)/.with-cuda$(CUDA))
 .PHONY: help run examples test bench proof check types docs clean
 
 help:  ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-17s%s\n", $$1, $$2 }'
 
 run: $(GPU) $(VENV)/.with-examples  ## train a network on handwritten digits; DEVICE=cuda make run: on the GPU
 	@DEVICE="$(or $(DEVICE),cpu)" $(PY) examples/10_digits.py $(ARGS)
@@ -28,6 +28,10 @@ examples: $(GPU) $(VENV)/.with-examples  ## run every example and build runs/gal
 
 test: $(GPU) $(VENV)/.with-dev  ## run the tests
 	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 $(ARGS)
+
+# with the interpreter that is there and what is installed for it, for machines lent for a few minutes, without network
+test-gpu:  ## run the tests of the GPU, on a machine with one, in at most 150 s; into RESULTS (default: benchmarks/results)
+	@PYTHONUNBUFFERED=1 ARGS="$(ARGS)" $(or $(PYTHON),python3) tests/support/gpu_tests.py
 
 # variables that bind OpenBLAS to a kernel or a cache size would bind one side of the comparison only
 bench: $(GPU) $(VENV)/.with-bench  ## compare with PyTorch, scikit-learn and micrograd, as ratios

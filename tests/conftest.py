@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import sys
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -48,6 +49,29 @@ def device(request):
     return request.getfixturevalue("strict") if request.param == "strict" else request.param
 
 
+# ---- what a machine lacks
+
+LIBRARIES = {
+    "graphviz",
+    "matplotlib",
+    "sklearn",
+    "threadpoolctl",
+}  # make test installs them; a bare checkout may lack them
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call():
+    """A test that needs a library that is not installed is skipped, wherever in our code it is imported."""
+    try:
+        return (yield)
+    except ImportError as error:
+        missing = error.__cause__ or error  # pytest's monkeypatch wraps it
+        library = (getattr(missing, "name", None) or "").partition(".")[0]
+        if library in LIBRARIES and library not in sys.modules:  # a test may have put None there
+            pytest.skip(f"could not import {library!r}: {missing}")
+        raise
+
+
 @cache
 def missing_gpu():
     """Why tests marked gpu cannot run here, or None if they can."""
@@ -84,7 +108,12 @@ def quick_collections():
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """With pytest-xdist, one process runs the tests of a file, and one runs all that look at what the examples made."""
+    """With pytest-xdist, one process runs the tests of a file, and one runs all that look at what the examples made.
+
+    Another choice of --dist is left as it is.
+    """
+    if config.option.dist != "load":  # what --numprocesses alone chooses
+        return None
     from xdist.scheduler import LoadFileScheduling
 
     class ByFile(LoadFileScheduling):

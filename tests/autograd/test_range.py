@@ -4,7 +4,6 @@ References have fifty digits, or are numbers of ordinary size times powers of tw
 what is computed.
 """
 
-import mpmath as mp
 import numpy as np
 import pytest
 
@@ -13,6 +12,7 @@ from chainrule.autograd.primitive import ELEMENTWISE, LINEAR, REGISTRY
 from chainrule.autograd.samples import cases
 
 DTYPES = ["float16", "float32", "float64"]
+mp = pytest.importorskip("mpmath")
 mp.mp.dps = 50
 
 

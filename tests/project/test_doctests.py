@@ -10,7 +10,13 @@ import pytest
 
 import chainrule as cr
 
-NEEDS = {"plot": "matplotlib", "sklearn": "sklearn"}  # the libraries without which a part cannot be imported
+# the libraries without which a part cannot be imported, or its examples run
+NEEDS = {
+    "graph.picture.dot": "graphviz",
+    "graph.picture.graphviz": "graphviz",
+    "plot": "matplotlib",
+    "sklearn": "sklearn",
+}
 
 
 def modules():
