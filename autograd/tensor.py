@@ -10,6 +10,7 @@ import numpy as np
 
 from ..backends import get, owner
 from .callsite import user_line
+from .cast import cast
 from .doors import refuse_leaving, warn_leaving
 from .errors import DtypeError, GraphError, ShapeError, UnsizedError
 from .node import SMALL, Node
@@ -77,7 +78,8 @@ class Tensor(TensorMethods):
         """Replace the values of this leaf, and note the line for a pending backward that needs the old ones.
 
         Shape: value the same as this tensor, or a single number.
-        Raises: GraphError on the result of a recorded call; ShapeError if the shape differs.
+        Raises: GraphError on the result of a recorded call; ShapeError if the shape differs; DtypeError for numbers that
+            this dtype cannot hold.
         Example:
             >>> import chainrule as cr
             >>> w = cr.tensor([1.0, 2.0], requires_grad=True)
@@ -387,7 +389,7 @@ class Value(Tensor, ValueMethods):
         refuse_masked("Value", data)
         try:
             self._set(float(data), None)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise DtypeError(f"Value: needs one number, not {data!r}; for arrays use chainrule.tensor") from None
         self.requires_grad = True
         if name is not None:
@@ -423,14 +425,15 @@ def convert(operation, data, dtype, backend):
     """`data` (Tensor, array, number, nested list, whatever NumPy takes) as an array of `backend` with `dtype` (None: the
     natural one).
 
-    Raises: DtypeError for masked arrays, text, objects and ragged lists; DeviceError for a Tensor of another device.
+    Raises: DtypeError for masked arrays, text, objects, ragged lists, and numbers that `dtype` cannot hold; DeviceError for
+        a Tensor of another device.
     """
     data = raw(data)
     refuse_masked(operation, data)
     if not isinstance(data, (bool, int, float, list, tuple)) and owner_or_none(data) is backend:
         if np.dtype(data.dtype if hasattr(data, "dtype") else float).kind not in "biuf":
             raise DtypeError(f"{operation}: needs numbers, was given {data.dtype} data")
-        return backend.asarray(data, dtype=dtype)
+        return backend.asarray(data if dtype is None or data.dtype == dtype else cast(operation, data, dtype))
     try:
         host = np.asarray(to_host(operation, data, backend))
     except ValueError as error:
@@ -442,7 +445,8 @@ def convert(operation, data, dtype, backend):
         example = (host.flat[0] if odd is None else odd) if host.size else host
         raise DtypeError(f"{operation}: needs numbers, was given {host.dtype} data such as {example}{advice}")
     try:
-        return backend.asarray(host, dtype=dtype, copy=True)
+        array = host if dtype is None else cast(operation, host, dtype)
+        return backend.asarray(array, copy=array is host)
     except (TypeError, ValueError) as error:
         if isinstance(error, (DtypeError, ShapeError)):
             raise

@@ -6,9 +6,10 @@ import numpy as np
 
 from ...backends import default, get, owner
 from ..arguments import whole_number
+from ..cast import cast
 from ..doors import refuse_leaving
 from ..dtypes import DEFAULT
-from ..errors import ArgumentError, DtypeError, ShapeError
+from ..errors import ArgumentError, ChainruleError, DtypeError, ShapeError
 from ..primitive import composed
 from ..tensor import SHARED, Tensor, convert, masked, owner_or_none, raw, refuse_masked
 from ..typing import ArrayLike, DType, Shape
@@ -153,16 +154,31 @@ def _made(name, dtype, device, requires_grad, *args, **kwargs):
         )
     backend = get(device) if device is not None else default()
     dtype = _held(backend, dtype) or default_dtype()
+    stepped = name in ("arange", "linspace")
     try:
         if backend.array_type is float:
             data = backend.asarray(getattr(np, name)(*args, **kwargs))
+        elif stepped and dtype.kind != "f":
+            data = cast(name, getattr(backend.xp, name)(*args, **kwargs), dtype)
         else:
+            for number in args[:2] if stepped else args[1:] if name == "full" else ():
+                cast(name, number if hasattr(number, "dtype") else np.asarray(number), dtype)
             data = getattr(backend.xp, name)(*args, dtype=dtype, **kwargs)
+    except ChainruleError:
+        raise
     except (TypeError, ValueError, OverflowError) as error:
         raise ShapeError(f"{name}: needs lengths of at least 0, and numbers; given {args} ({error})") from error
     result = Tensor._wrap(data)
     result.requires_grad = requires_grad
     return result
+
+
+def _plain(operation, instead, *values):
+    """The values as numbers or arrays; refused where a mask or a gradient would be lost."""
+    refuse_masked(operation, *values)
+    for value in values:
+        refuse_leaving(operation, value, instead)
+    return [v.item() if isinstance(v, Tensor) and v.ndim == 0 else raw(v) for v in values]
 
 
 @composed
@@ -186,9 +202,7 @@ def full(
     requires_grad: bool = False,
 ) -> Tensor:
     """A tensor with `fill_value` everywhere: of truth values if it is one, else of the default dtype."""
-    refuse_masked("full", fill_value)
-    refuse_leaving("full", fill_value, "use chainrule.broadcast_to(value, shape)")
-    fill_value = raw(fill_value)
+    (fill_value,) = _plain("full", "use chainrule.broadcast_to(value, shape)", fill_value)
     if dtype is None and np.dtype(getattr(fill_value, "dtype", type(fill_value))).kind == "b":
         dtype = bool
     return _made("full", dtype, device, requires_grad, shape, fill_value)
@@ -217,6 +231,7 @@ def arange(
     requires_grad: bool = False,
 ) -> Tensor:
     """Numbers from `start` (0 if only one bound is given) to below `stop` in steps; whole numbers give int64."""
+    start, stop, step = _plain("arange", "use start + step * chainrule.arange(n)", start, stop, step)
     start, stop = (0, start) if stop is None else (start, stop)
     if step == 0:
         raise ArgumentError("arange: step must not be 0")
@@ -236,7 +251,7 @@ def linspace(
     requires_grad: bool = False,
 ) -> Tensor:
     """`num` evenly spaced numbers from `start` to `stop`, which is the last one unless endpoint=False."""
-    refuse_masked("linspace", start, stop)
+    start, stop = _plain("linspace", "use start + (stop - start) * chainrule.linspace(0, 1, num)", start, stop)
     return _made("linspace", dtype, device, requires_grad, start, stop, num, endpoint=endpoint)
 
 
@@ -261,6 +276,4 @@ def ones_like(x: ArrayLike, dtype: DType | None = None) -> Tensor:
 @composed
 def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DType | None = None) -> Tensor:
     """`fill_value` everywhere, with the shape, dtype and device of x."""
-    refuse_masked("full_like", fill_value)
-    refuse_leaving("full_like", fill_value, "use chainrule.broadcast_to(value, x.shape)")
-    return _like("full", x, dtype, (raw(fill_value),))
+    return _like("full", x, dtype, _plain("full_like", "use chainrule.broadcast_to(value, x.shape)", fill_value))
