@@ -61,6 +61,11 @@ def explain(p, backend, arrays, options, error):
         return DtypeError(
             f"{p.name}: not an operation on single numbers; use chainrule.tensor(...) for arrays ({given})"
         )
+    if isinstance(error, OverflowError):
+        advice = "convert the array first, e.g. with .astype('int64') or .astype('float64')"
+        return DtypeError(
+            f"{p.name}: needs numbers that the dtype beside them holds; given {given} ({error}). {advice}"
+        )
     needs = p.needs or ("shapes that broadcast" if len(arrays) > 1 else "an input that fits its options")
     # NumPy: "arrays used as indices must be of integer"
     wrong_kind = isinstance(error, (TypeError, OverflowError)) or "integer" in str(error)

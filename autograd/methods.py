@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..backends import get, owner, registered
+from .cast import cast
 from .doors import refuse_leaving
 from .errors import DeviceError, DtypeError, GraphError, ShapeError
 from .grad_mode import recording
@@ -132,8 +133,10 @@ def _transpose(self, *axes: Axis) -> Tensor:
 def to(self, target: DType) -> Tensor:
     """This tensor on another device, or with another dtype; itself if it is there already.
 
+    Integers cut fractions off, and take integers of another dtype modulo their range.
     Gradient: flows through moves and floating dtypes; integers and booleans end it.
-    Raises: DeviceError for an unknown or unusable device; DtypeError for an unknown dtype.
+    Raises: DeviceError for an unknown or unusable device; DtypeError for an unknown dtype, and for floats that are nan or out
+        of range of integers.
     Example:
         >>> import chainrule as cr
         >>> cr.ones(2).to("float64").dtype
@@ -154,7 +157,12 @@ def to(self, target: DType) -> Tensor:
         return self
     if self.device == "scalar":
         raise DtypeError("to: a Value is always a float64; move it to 'cpu' first")
-    return astype(self, dtype=dtype) if dtype.kind == "f" else Tensor._wrap(self._data.astype(dtype))
+    if dtype.kind == "f":
+        return astype(self, dtype=dtype)
+    if self.dtype.kind == "f" and dtype.kind in "iu":  # what comes of nan, and out of range, depends on the machine
+        whole = owner(self._data).xp.trunc(self._data)
+        return Tensor._wrap(cast("to", whole, dtype, "replace such numbers first, e.g. with chainrule.where"))
+    return Tensor._wrap(self._data.astype(dtype))
 
 
 def _names_dtype(text):

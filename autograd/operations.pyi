@@ -269,8 +269,8 @@ class TensorMethods:
         """Standard deviation along `axis`, the root of the variance."""
     def take(self, indices: ArrayLike, axis: int | None = None) -> Tensor:
         """The elements of x at `indices` along `axis` (None: of the flattened array)."""
-    def take_along_axis(self, indices: ArrayLike, axis: int = -1) -> Tensor:
-        """For each position, the element of x that `indices` names along `axis`; undoes and applies sorts."""
+    def take_along_axis(self, indices: ArrayLike, axis: int | None = -1) -> Tensor:
+        """For each position, the element of x that `indices` names along `axis` (None: of the flattened array); undoes and applies sorts."""
     def leaky_relu(self, slope: float = 0.01) -> Tensor:
         """x where x > 0, else slope · x."""
     def elu(self, alpha: float = 1.0) -> Tensor:
@@ -462,8 +462,8 @@ class ValueMethods(TensorMethods):
         """Standard deviation along `axis`, the root of the variance."""
     def take(self, indices: ArrayLike, axis: int | None = None) -> Value:
         """The elements of x at `indices` along `axis` (None: of the flattened array)."""
-    def take_along_axis(self, indices: ArrayLike, axis: int = -1) -> Value:
-        """For each position, the element of x that `indices` names along `axis`; undoes and applies sorts."""
+    def take_along_axis(self, indices: ArrayLike, axis: int | None = -1) -> Value:
+        """For each position, the element of x that `indices` names along `axis` (None: of the flattened array); undoes and applies sorts."""
     def leaky_relu(self, slope: float = 0.01) -> Value:
         """x where x > 0, else slope · x."""
     def elu(self, alpha: float = 1.0) -> Value:
@@ -1184,10 +1184,10 @@ def take(x: _T, indices: ArrayLike, axis: int | None = None) -> _T:
 def take(x: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Any: ...
 
 @overload
-def take_along_axis(x: _T, indices: ArrayLike, axis: int = -1) -> _T:
-    """For each position, the element of x that `indices` names along `axis`; undoes and applies sorts."""
+def take_along_axis(x: _T, indices: ArrayLike, axis: int | None = -1) -> _T:
+    """For each position, the element of x that `indices` names along `axis` (None: of the flattened array); undoes and applies sorts."""
 @overload
-def take_along_axis(x: ArrayLike, indices: ArrayLike, axis: int = -1) -> Any: ...
+def take_along_axis(x: ArrayLike, indices: ArrayLike, axis: int | None = -1) -> Any: ...
 
 @overload
 def leaky_relu(x: _T, slope: float = 0.01) -> _T:

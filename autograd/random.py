@@ -16,6 +16,7 @@ import numpy as np
 
 from ..backends import default, get
 from .arguments import probability, whole, whole_number
+from .cast import cast
 from .errors import ArgumentError, DeviceError, DtypeError, ShapeError
 from .ops.creation import default_dtype, dtype_of
 from .ops.special import normal_quantile
@@ -111,7 +112,7 @@ class Generator:
         _check_numbers("uniform", low=low, high=high)
         if not 0 <= high - low < inf:
             raise ArgumentError(f"uniform: needs low ≤ high, both finite, not {low} and {high}")
-        backend, dtype = _where("uniform", device, dtype)
+        backend, dtype = _where("uniform", device, dtype, low, high)
         bits = {2: 11, 4: 24}.get(dtype.itemsize, 53)  # as many as the dtype can hold
         last = float(np.nextafter(dtype.type(high), dtype.type(low)))  # rounding to the dtype must not reach high
         minimum = _namespace(backend).minimum
@@ -136,7 +137,7 @@ class Generator:
         _check_numbers("normal", loc=loc, scale=scale)
         if not scale >= 0:
             raise ArgumentError(f"normal: scale must be ≥ 0, not {scale}")
-        backend, dtype = _where("normal", device, dtype)
+        backend, dtype = _where("normal", device, dtype, loc, scale)
         xp = _namespace(backend)
         make = lambda unit: normal_quantile(xp, unit + 2.0**-53) * scale + loc  # the middle of a cell: never 0 or 1
         return self._draw(size, backend, 52, make, dtype, requires_grad)
@@ -187,13 +188,21 @@ def _check_numbers(operation, **given):
             raise ArgumentError(
                 f"{operation}: {name} must be a number, not {value!r}; for a shape write size={value!r}"
             )
+        if isinstance(value, Tensor) or getattr(value, "shape", ()):
+            raise ArgumentError(
+                f"{operation}: {name} must be a number, not an array of shape {value.shape}; for a number of a tensor write "
+                f"x.item(), for many compute with numbers that were drawn, e.g. mean + chainrule.random.{operation}(size=mean.shape)"
+            )
 
 
-def _where(operation, device, dtype, kinds="f"):
+def _where(operation, device, dtype, *numbers, kinds="f"):
     dtype = default_dtype() if dtype is None else dtype_of(dtype)
     if dtype.kind not in kinds:
         raise DtypeError(f"{operation}: cannot give numbers of dtype {dtype}; use a floating one, or integers()")
-    return (get(device) if device is not None else default()), dtype
+    backend = get(device) if device is not None else default()
+    for number in numbers if backend.array_type is not float else ():
+        cast(operation, np.asarray(number), dtype)
+    return backend, dtype
 
 
 def _arrays(operation, device):

@@ -262,6 +262,18 @@ class Tensor(TensorMethods):
             warn_leaving("int", self._node)
         return int(self.item())
 
+    def __round__(self, digits: int | None = None) -> Tensor:
+        raise DtypeError("round: gives plain numbers; use chainrule.rint(x), or round(x.item(), digits)")
+
+    def __trunc__(self) -> int:
+        raise DtypeError("math.trunc: gives plain numbers; use x.to('int64'), or math.trunc(x.item())")
+
+    def __divmod__(self, y: ArrayLike) -> tuple[Tensor, Tensor]:
+        return self // y, self % y
+
+    def __rdivmod__(self, x: ArrayLike) -> tuple[Tensor, Tensor]:
+        return x // self, x % self
+
     def __index__(self) -> int:
         if self.dtype.kind not in "iu":
             raise DtypeError(f"only integer tensors can be an index, this one is {self.dtype}")
@@ -274,7 +286,9 @@ class Tensor(TensorMethods):
 
     def __len__(self) -> int:
         if not self.shape:
-            raise UnsizedError("len: a tensor of shape () has no length")
+            raise UnsizedError(
+                "len: a tensor of shape () has no length; its number is x.item(), and other libraries take x.numpy()"
+            )
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:

@@ -233,7 +233,8 @@ class BatchNorm(Module):
             if factor is not None:
                 centre, variance = centre / factor, variance / factor / factor
             for running, batch in ((self.running_mean, centre), (self.running_var, variance * (n / (n - 1)))):
-                running.assign((1 - self.momentum) * raw(running) + self.momentum * batch)
+                new = (1 - self.momentum) * raw(running) + self.momentum * batch
+                running.assign(new.astype(running.dtype))
         return y
 
     def extra_repr(self) -> str:

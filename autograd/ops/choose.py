@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..cast import beside
 from ..primitive import ELEMENTWISE, composed, primitive
 from ..samples import booleans, reals
 from ..tensor import Tensor
@@ -59,11 +60,10 @@ def where(xp, condition, x, y):
     Shape: condition, x, y broadcast together.
     Gradient: a branch that is not taken gets 0, but its own rule may turn that into nan (0 · inf): make the argument of the
         untaken branch harmless with a second `where`.
-    Raises: DtypeError for a whole number that the integers of the other branch cannot hold.
+    Raises: DtypeError for a number that the dtype of the other branch cannot hold.
     """
-    for number, array in ((x, y), (y, x)):
-        if type(number) is int and hasattr(array, "dtype") and array.dtype.kind in "iu":
-            array.dtype.type(number)  # raises where np.where would wrap it around
+    beside("where", x, y)
+    beside("where", y, x)
     return xp.where(condition if hasattr(condition, "astype") else xp.asarray(condition), x, y)
 
 
@@ -73,7 +73,10 @@ def clip(x, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tenso
 
     Shape: the bounds broadcast with x.
     Gradient: dx = g where min ≤ x ≤ max, else 0.
+    Raises: DtypeError for a number that the dtype of x cannot hold.
     """
+    beside("clip", min, x)
+    beside("clip", max, x)
     if min is not None:
         x = where(less(x, min), min, x)
     return x if max is None else where(greater(x, max), max, x)

@@ -231,13 +231,17 @@ def arange(
     requires_grad: bool = False,
 ) -> Tensor:
     """Numbers from `start` (0 if only one bound is given) to below `stop` in steps; whole numbers give int64."""
-    start, stop, step = _plain("arange", "use start + step * chainrule.arange(n)", start, stop, step)
+    start, stop, step = map(_number, (start, stop, step))
     start, stop = (0, start) if stop is None else (start, stop)
     if step == 0:
         raise ArgumentError("arange: step must not be 0")
     if dtype is None and all(whole_number(v) for v in (start, stop, step)):
         dtype = np.int64
     return _made("arange", dtype, device, requires_grad, start, stop, step)
+
+
+def _number(v):
+    return v if not isinstance(v, Tensor) else int(v) if whole_number(v) else float(v)
 
 
 @composed

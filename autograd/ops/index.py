@@ -122,11 +122,14 @@ def take(x, indices: ArrayLike, axis: int | None = None) -> Tensor:
 
 
 @composed
-def take_along_axis(x, indices: ArrayLike, axis: int = -1) -> Tensor:
-    """For each position, the element of x that `indices` names along `axis`; undoes and applies sorts.
+def take_along_axis(x, indices: ArrayLike, axis: int | None = -1) -> Tensor:
+    """For each position, the element of x that `indices` names along `axis` (None: of the flattened array); undoes and
+    applies sorts.
 
     Shape: indices (integers) have as many axes as x, and broadcast with it but for `axis`.
     """
+    if axis is None:
+        x, axis = reshape(x, shape=(-1,)), 0
     indices, ndim = raw(indices if hasattr(indices, "shape") else np.asarray(indices)), len(x.shape)
     if len(indices.shape) != ndim:
         raise ShapeError(f"take_along_axis: indices need {ndim} axes like x, were given shape {indices.shape}")

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from ...backends import get, move
+from ..cast import cast
+from ..doors import refuse_leaving
 from ..errors import ShapeError
 from ..primitive import LINEAR, composed, primitive
 from ..samples import on
-from ..tensor import Tensor, refuse_masked
+from ..tensor import Tensor, raw, refuse_masked
 from ..typing import Axis, Counts, DType, Shape
 from .creation import asarray
 from .sums import rows, total
@@ -232,8 +234,16 @@ def _unpad(g, pad_width, x_shape):
     words=dict(x="{g} without the border"),
 )
 def pad(xp, x, *, pad_width: Counts, constant_values: float = 0):
-    """A border of `constant_values` around x."""
-    return xp.pad(x, _width(pad_width, x.ndim), constant_values=constant_values)
+    """A border of `constant_values` around x.
+
+    Raises: DtypeError for values that the dtype of x cannot hold.
+    """
+    refuse_masked("pad", constant_values)
+    refuse_leaving("pad", constant_values, "use chainrule.concatenate")
+    border = raw(constant_values)
+    if not isinstance(border, (bool, int, float)) or border:
+        border = cast("pad", np.asarray(border), x.dtype).tolist()
+    return xp.pad(x, _width(pad_width, x.ndim), constant_values=border)
 
 
 @composed
