@@ -26,7 +26,7 @@ from chainrule.backends.gpu import Cuda
 pytest_plugins = ("browser",)
 
 # what a test starts as a process of its own imports this checkout, and the helpers, too
-_PATHS = [str(Path(cr.__file__).parents[1]), str(Path(device_double.__file__).parent), os.environ.get("PYTHONPATH")]
+_PATHS = [str(Path(cr.__file__).parents[1]), str(Path(device_double.__file__).parents[1]), os.environ.get("PYTHONPATH")]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, _PATHS))
 
 DEVICES = ["cpu", "strict", pytest.param("cuda", marks=pytest.mark.gpu)]

@@ -254,11 +254,11 @@ def test_predictions_and_targets_may_be_a_series():
 def test_a_metric_transfers_each_of_its_arguments_once(strict):
     prediction, target = cr.tensor([[0.1, 0.9], [0.8, 0.2]], device=strict), cr.tensor([1, 1], device=strict)
     for name in ("accuracy", "top_k", "f1", "roc_auc"):
-        with device_double.count_syncs() as syncs:
+        with device_double.counting() as seen:
             getattr(metrics, name)(
                 prediction, [0, 1] if name == "roc_auc" else target, **{"k": 1} if name == "top_k" else {}
             )
-        assert sum(syncs.values()) <= 2
+        assert seen.waits.total() <= 2
 
 
 def test_more_axes_than_one_of_examples_are_counted_together():

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import device_double
 import numpy as np
 import pytest
-from device_double import HostSyncError, count_syncs, cupy, forbid_syncs
+from device_double import ForbiddenError, counting, cupy, forbid
 
 import chainrule as cr
 
@@ -142,32 +142,32 @@ READS = {
 
 @pytest.mark.parametrize("what", READS)
 def test_every_way_to_read_a_value_is_counted_once(what, x):
-    with count_syncs() as counts:
+    with counting() as seen:
         READS[what](x)
-    assert counts == {what: 1}
+    assert seen.waits == {what: 1}
 
 
 @pytest.mark.parametrize("what", READS)
 def test_every_way_to_read_a_value_can_be_forbidden(what, x):
-    with forbid_syncs(), pytest.raises(HostSyncError, match=f"^{what} makes the host wait"):
+    with forbid("waits"), pytest.raises(ForbiddenError, match=f"^{what} makes the host wait"):
         READS[what](x)
 
 
 def test_asnumpy_is_a_read(x):
-    with count_syncs() as counts:
+    with counting() as seen:
         cupy.asnumpy(x)
-    assert counts == {"get": 1}
+    assert seen.waits == {"get": 1}
 
 
 def test_work_on_the_device_is_no_read(x):
-    with forbid_syncs():
+    with forbid("waits"):
         x[cupy.asarray([0])] = (x @ x.T).sum() / x.size
 
 
 def test_synchronizing_a_backend_is_counted(strict):
-    with count_syncs() as counts:
+    with counting() as seen:
         cr.backends.get(strict).synchronize()
-    assert counts == {"synchronize": 1}
+    assert seen.waits == {"synchronize": 1}
 
 
 # ---- names, arguments and dtypes
@@ -179,7 +179,7 @@ def test_names_that_cupy_lacks_are_missing(name):
         getattr(cupy, name)
 
 
-@pytest.mark.parametrize("name", ["ctypes", "__array_interface__", "data", "setflags"])
+@pytest.mark.parametrize("name", ["ctypes", "__array_interface__", "setflags"])
 def test_attributes_that_device_arrays_lack_are_missing(name, x):
     with pytest.raises(AttributeError):
         getattr(x, name)
@@ -213,7 +213,7 @@ def test_dtypes_are_those_of_cupys_loops():
 
 
 def test_adding_at_indices_needs_an_atomic_dtype():
-    with pytest.raises(TypeError, match="does not support uint8"):
+    with pytest.raises(TypeError, match="cupy.add.at only supports int32.*, not uint8"):
         cupy.add.at(cupy.zeros(3, dtype="uint8"), cupy.asarray([0]), cupy.ones(1, dtype="uint8"))
 
 

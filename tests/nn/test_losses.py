@@ -464,7 +464,7 @@ def test_rounded_probabilities_pass(dtype):
 
 def test_wrong_probabilities_on_a_device_raise_when_a_value_is_read(strict):
     target = cr.tensor([[0.5, 1.5]], device=strict)
-    with device_double.forbid_syncs():
+    with device_double.forbid("waits"):
         loss = nn.cross_entropy(cr.zeros((1, 2), device=strict), target)
     with pytest.raises(cr.ArgumentError, match="add up to 1; found when device 'strict' was next read"):
         loss.item()
@@ -561,7 +561,7 @@ def test_a_smoothing_outside_its_range_is_refused(name, smoothing):
 def test_a_smoothed_loss_on_a_device_is_that_of_the_cpu_and_never_makes_the_host_wait(name, device):
     loss, _, p, y, _ = CASES[name]
     there, here = (cr.tensor(p, device=place, requires_grad=True) for place in (device, "cpu"))
-    with device_double.forbid_syncs():
+    with device_double.forbid("waits"):
         result = loss(there, cr.tensor(y, device=device))
         result.backward()
     loss(here, y).backward()
@@ -572,7 +572,7 @@ def test_a_smoothed_loss_on_a_device_is_that_of_the_cpu_and_never_makes_the_host
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_a_class_out_of_range_on_a_device_raises_when_a_value_is_read(strict, smoothing):
     z, index = cr.tensor(logits(3, 4), device=strict), cr.tensor([0, 4, -1], device=strict)
-    with device_double.forbid_syncs():
+    with device_double.forbid("waits"):
         nn.cross_entropy(z, index, label_smoothing=smoothing)
         nn.cross_entropy(z, cr.zeros(3, "int64", strict), label_smoothing=smoothing)  # the next batch is all right
     with pytest.raises(cr.ArgumentError, match=r"class indices must lie in \[0, 4\); found when device 'strict'"):

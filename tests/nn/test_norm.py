@@ -366,7 +366,7 @@ def passed(device, name, mode):
     """Output, gradients and state after two batches on a device; no value is read on the way."""
     layer = made(name).to(device).train(mode)
     xs = [cr.tensor(drawn(8, 3, seed=i), device=device, requires_grad=True) for i in range(2)]
-    with device_double.forbid_syncs():
+    with device_double.forbid("waits"):
         ys = [layer(x) for x in xs]
         sum((y * y).sum() for y in ys).backward()
     tensors = [*ys, *(x.grad for x in xs), *(p.grad for p in layer.parameters()), *layer.state_dict().values()]
@@ -385,7 +385,7 @@ def test_a_training_step_with_a_norm_never_makes_the_host_wait(norm, strict):
     model = nn.MLP([4, 16, 8, 3], norm=norm).to(strict)
     optimizer = cr.optim.Adam(model.parameters())
     x, y = cr.tensor(drawn(20, 4), dtype="float32", device=strict), cr.tensor(np.arange(20) % 3, device=strict)
-    with device_double.forbid_syncs():
+    with device_double.forbid("waits"):
         for _ in range(3):
             optimizer.zero_grad()
             nn.cross_entropy(model(x), y).backward()

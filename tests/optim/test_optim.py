@@ -271,7 +271,7 @@ def test_decoupled_decay_shrinks_parameters_whose_gradient_is_0_by_the_rate(name
 def test_a_device_gives_what_the_cpu_gives_and_never_makes_the_host_wait(strict, name, dtype):
     here, there = (made(name, leaves(start(), dtype, device)) for device in ("cpu", strict))
     given = [[cr.tensor(g, dtype=dtype, device=strict) for g in gradients(step)] for step in range(10)]
-    with device_double.forbid_syncs():
+    with device_double.forbid("waits"):
         for step in given:
             for p, g in zip(there.params, step, strict=True):
                 p.grad = g

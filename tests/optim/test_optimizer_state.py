@@ -48,7 +48,7 @@ def test_going_on_with_values_is_never_having_stopped(name):
 def test_going_on_elsewhere_is_going_on_here(name, strict):
     """From a device to the host and back: a state belongs to no device."""
     first = made(name, leaves(start(), "float32", strict))
-    with device_double.forbid_syncs():
+    with device_double.forbid("waits"):
         first.state_dict()
     middle = train(first, 4)
     here = resumed(name, leaves(middle, "float32"), first.state_dict())

@@ -199,7 +199,7 @@ def test_the_projection_of_weights_that_a_graph_waits_for_is_noticed():
 
 def test_no_value_is_read_from_the_device(strict):
     w, b = leaf(np.ones((4, 3)), device=strict), leaf(np.ones(3), device=strict)
-    with device_double.forbid_syncs():
+    with device_double.forbid("waits"):
         max_norm([w, b], 1.0)
         (l1_penalty([w, b]) + l2_penalty([w, b])).backward()
 

@@ -50,7 +50,7 @@ def passed(device, name):
     """The output of a layer made and moved to the device, and all its gradients; no value is read on the way."""
     cr.random.seed(3)
     model, x = LAYERS[name]().to(device), cr.tensor(X, device=device, requires_grad=True)
-    with device_double.forbid_syncs():
+    with device_double.forbid("waits"):
         y = model(x)
         (y * y).sum().backward()
     return [t.numpy() for t in (y, x.grad, *(p.grad for p in model.parameters()))]
@@ -99,7 +99,7 @@ def measured(device, name, reduction, dtype):
     p = uniform(device, 5, 3, dtype=dtype, requires_grad=True)
     y = TARGETS[name](device)
     y = y.to(dtype) if y.dtype.kind == "f" else y
-    with device_double.forbid_syncs():
+    with device_double.forbid("waits"):
         loss = nn.loss(name.split()[0])(p, y, reduction=reduction)
         loss.sum().backward()
     return loss.numpy(), p.grad.numpy()
@@ -132,7 +132,7 @@ def test_a_class_out_of_range_raises_when_a_value_is_read_where_looking_would_co
 
 @pytest.mark.parametrize("name", [n for n in nn.LOSSES if n != "cross_entropy"])
 def test_shapes_that_would_only_broadcast_are_refused_without_a_wait(strict, name):
-    with device_double.forbid_syncs(), pytest.raises(cr.ShapeError, match="must have the same shape"):
+    with device_double.forbid("waits"), pytest.raises(cr.ShapeError, match="must have the same shape"):
         nn.loss(name)(uniform(strict, 10, 1), uniform(strict, 10))
 
 
@@ -168,7 +168,7 @@ def stepped(device, name, dtype):
     params = [uniform(device, *shape, dtype=dtype, requires_grad=True) for shape in shapes]
     optimizer = OPTIMIZERS[name](params)
     grads = [uniform(device, *shape, dtype=dtype) - 0.5 for shape in shapes]
-    with device_double.forbid_syncs():
+    with device_double.forbid("waits"):
         for step in range(10):
             optimizer.zero_grad()
             for i, (p, g) in enumerate(zip(params, grads, strict=True)):
@@ -210,7 +210,7 @@ def test_batches_come_in_the_order_of_the_cpu_and_never_make_the_host_wait(away,
         batches = cr.data.Batches(
             cr.tensor(X, device=device), cr.tensor(LABELS, device=device), batch_size=16, **options
         )
-        with device_double.forbid_syncs():
+        with device_double.forbid("waits"):
             seen = [(x, y) for _ in range(2) for x, y in batches]
         assert {t.device for pair in seen for t in pair} == {device}
         passes.append([t.numpy() for pair in seen for t in pair])
@@ -258,7 +258,7 @@ def test_a_training_run_stays_on_the_device(away):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_training_step_never_makes_the_host_wait(strict, name):
     model, optimizer, batches, _ = made(strict, name)
-    with device_double.forbid_syncs():
+    with device_double.forbid("waits"):
         for x, y in batches:
             optimizer.zero_grad()
             nn.cross_entropy(model(x), y).backward()
@@ -274,11 +274,11 @@ def waits(epochs, metrics=None, **options):
     model, optimizer, batches, data = made("strict", dropout=0.0)
     if metrics:
         options |= {"validation": data, "metrics": metrics}
-    with device_double.count_syncs() as counts:
+    with device_double.counting() as seen:
         history = cr.fit(model, nn.cross_entropy, optimizer, batches, epochs, verbose=0, **options)
     column = "val_loss" if metrics else "loss"
     assert history[column] == sorted(history[column], reverse=True)
-    return sum(counts.values())
+    return seen.waits.total()
 
 
 def test_fit_waits_for_the_device_three_times_in_each_epoch_for_the_loss_the_norm_and_the_checks(strict):
@@ -289,9 +289,9 @@ def test_the_number_of_batches_makes_no_difference(strict):
     model, optimizer, _, data = made(strict)
     counted = []
     for batch_size in (4, 40):
-        with device_double.count_syncs() as counts:
+        with device_double.counting() as seen:
             cr.fit(model, nn.cross_entropy, optimizer, data, 2, batch_size=batch_size, verbose=0)
-        counted.append(sum(counts.values()))
+        counted.append(seen.waits.total())
     assert counted[0] == counted[1]
 
 

@@ -1,0 +1,214 @@
+"""The module `cupy`: NumPy's functions of the names that CuPy has, with what CuPy takes and what it gives."""
+
+import inspect
+from functools import cache
+from types import SimpleNamespace
+
+import numpy as np
+
+from . import costs, indexing
+from .array import ndarray
+from .crossing import host, is_on_device, quiet, refuse_host_arrays
+from .events import note
+from .kernels import ElementwiseKernel, RawKernel, RawModule, ReductionKernel
+from .streams import cuda
+
+try:
+    import cupy as real
+except ImportError:
+    real = None
+
+# NumPy's functions that CuPy 14 lacks, for where it is not installed
+LACKING = frozenset(
+    """busday_count busday_offset datetime_as_string datetime_data einsum_path frompyfunc geomspace histogram_bin_edges
+    insert is_busday isnat matvec nanpercentile nanquantile ndenumerate nditer nested_iters polyder polydiv polyint
+    spacing unstack vecdot vecmat""".split()
+)
+_FROM_HOST = frozenset("array asarray asanyarray ascontiguousarray asfortranarray".split())
+_FROM_NOTHING = _FROM_HOST | frozenset(  # functions that need no device array among their arguments
+    """arange broadcast_shapes can_cast empty eye full hamming identity indices isscalar issubdtype linspace logspace
+    ones promote_types result_type tri zeros""".split()
+)
+_WRAPPING = frozenset("take take_along_axis".split())
+
+
+def device(value):
+    """What NumPy answered, as CuPy would have: every number and array is a device array."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return ndarray.of(np.asarray(value))
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(device, value))
+    return value
+
+
+def _on_device(value):
+    """Whether an operand is a device array, or a sequence of nothing else."""
+    return is_on_device(value) or isinstance(value, (tuple, list)) and value and all(map(_on_device, value))
+
+
+class Ufunc:
+    """A function of each element: of device arrays and scalars, with the dtypes that CuPy has loops for."""
+
+    def __init__(self, ufunc, theirs):
+        self.ufunc, self.theirs = ufunc, theirs
+        self.__name__ = ufunc.__name__
+
+    def __call__(self, *operands, out=None, dtype=None, casting="same_kind"):
+        refuse_host_arrays(operands)
+        if any(isinstance(operand, (list, tuple)) for operand in operands):
+            raise TypeError("Unsupported type <class 'list'>")
+        inside = host(operands)
+        results = quiet(self.ufunc, *inside, dtype=dtype, casting=casting)
+        if dtype is None and self.theirs is not None:
+            results = results if isinstance(results, tuple) else (results,)
+            results = tuple(np.asarray(r).astype(t) for r, t in zip(results, self._dtypes(inside), strict=True))
+            results = results if len(results) > 1 else results[0]
+        size = np.size(results if not isinstance(results, tuple) else results[0])
+        if out is not None:
+            overlaps = (
+                x for x in operands if is_on_device(x) and x is not out and np.may_share_memory(x._host, out._host)
+            )
+            note("launches", "copy", size and sum(1 for _ in overlaps))
+        note("launches", self.__name__, size and 1)
+        if out is None:
+            return device(results)
+        np.copyto(host(out), results, casting=casting)
+        return out
+
+    def _dtypes(self, operands):
+        """The dtypes of CuPy's results: those of its first loop that takes the operands."""
+        kinds = "biufc"
+        strong = [x.dtype for x in operands if hasattr(x, "dtype")]
+        rank = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 2}
+        highest = max((rank[d.kind] for d in strong), default=-1)
+        for loop in self.theirs.types:
+            wanted, given = loop.split("->")
+            if not set(wanted + given) <= _CHARACTERS:  # of a dtype that another package has brought
+                continue
+            for x, char in zip(operands, wanted, strict=True):
+                weak = type(x) in (int, float, complex) and 0 <= rank[np.dtype(type(x)).kind] <= highest
+                own = x.dtype if hasattr(x, "dtype") else np.dtype(type(x))
+                if own.kind not in kinds:
+                    break
+                fits = np.can_cast(own, char) or weak and np.result_type(np.dtype(char), type(x)(0)) == np.dtype(char)
+                if not fits:
+                    break
+            else:
+                return given
+        raise TypeError(
+            f"Wrong type {[getattr(x, 'dtype', type(x)) for x in operands]} of arguments for {self.__name__}"
+        )
+
+    def at(self, array, indices, values):
+        if self.__name__ != "add":
+            raise NotImplementedError(f"`{self.__name__}.at` is not supported yet")
+        array.scatter_add(indices, values)
+
+
+_CHARACTERS = frozenset("?bhilqBHILQefdFD")
+
+
+def _function(name, numpys, theirs):
+    """A function of whole arrays, with CuPy's arguments."""
+    signature = None if theirs is None else _signature(theirs)
+
+    def call(*args, **kwargs):
+        if signature is not None:
+            signature.bind(*args, **kwargs)
+        operands = [*args, *kwargs.values()]
+        if name in _FROM_HOST:
+            if not _on_device(args[0]):
+                return _from_host(name, *args, **kwargs)
+        else:
+            refuse_host_arrays(operands)
+        if name not in _FROM_NOTHING:
+            first = next((x for x in operands if not isinstance(x, str)), None)
+            if not _on_device(first) and not (name == "where" and isinstance(first, np.generic)):
+                raise TypeError(f"{name}: needs a device array, was given {type(first)}")
+        out = kwargs.get("out")
+        inside, named = host(args), {k: host(v) for k, v in kwargs.items()}
+        if name in _WRAPPING:
+            inside, named = _wrapped(*inside, **named), {}
+        result = quiet(numpys, *inside, **named)
+        costs.pay(name, args, kwargs, result)
+        if out is not None:
+            return out
+        if args and is_on_device(args[0]) and result is args[0]._host:
+            return args[0]  # as asarray does
+        return device(np.asarray(result) if isinstance(result, bool) else result)
+
+    call.__name__ = name
+    return call
+
+
+def _from_host(name, data, *args, **kwargs):
+    """An array of the device with memory of its own; a single number travels with the kernel that fills it."""
+    result = np.array(getattr(np, name)(data, *args, **kwargs))
+    note("uploads" if result.ndim else "launches", name, result.size and 1)
+    return ndarray.of(result)
+
+
+def _wrapped(a, indices, axis=None, *rest):
+    """The arguments of take, with indices that wrap around."""
+    return a, indexing.wrapped(np.asarray(indices), a.size if axis is None else a.shape[axis]), axis, *rest
+
+
+def _signature(function):
+    try:
+        return inspect.signature(function)
+    except ValueError:  # written in C
+        return None
+
+
+def _random(name):
+    """A function of `cupy.random`: numbers of another generator, so only their shape and dtype tell."""
+
+    def draw(*args, **kwargs):
+        note("launches", f"random.{name}")
+        return device(getattr(np.random, name)(*args, **kwargs))
+
+    return draw
+
+
+_RANDOM = (
+    "beta choice exponential gamma normal permutation poisson rand randint randn random shuffle standard_normal uniform"
+)
+
+
+class Namespace:
+    """The module `cupy`."""
+
+    ndarray = ndarray
+    ElementwiseKernel, ReductionKernel = ElementwiseKernel, ReductionKernel
+    RawKernel, RawModule = RawKernel, RawModule
+    cuda = cuda
+    random = SimpleNamespace(seed=lambda seed=None: None, **{name: _random(name) for name in _RANDOM.split()})
+
+    @staticmethod
+    def asnumpy(a, stream=None, order="C", out=None, *, blocking=True):
+        return a.get(order=order) if is_on_device(a) else np.asarray(a, order=order)
+
+    @staticmethod
+    def get_default_memory_pool():
+        return SimpleNamespace(used_bytes=lambda: 0, total_bytes=lambda: 0, free_all_blocks=lambda: None)
+
+    @staticmethod
+    def get_array_module(*args):
+        return cupy if any(map(is_on_device, args)) else np
+
+    @cache  # noqa: B019  there is one namespace, for good
+    def __getattr__(self, name):
+        if name.startswith("__") or (name in LACKING if real is None else not hasattr(real, name)):
+            raise AttributeError(f"module 'cupy' has no attribute {name!r}")
+        value, theirs = getattr(np, name), getattr(real, name, None)
+        if isinstance(value, (type, int, float)) or value is None:
+            return value
+        if isinstance(value, np.ufunc) and value.signature is None:
+            return Ufunc(value, theirs)
+        if not costs.modelled(name):
+            raise NotImplementedError(f"the device double does not model cupy.{name}: add what it costs to costs.py")
+        return _function(name, value, theirs)
+
+
+cupy = Namespace()
+ndarray.namespace = cupy
