@@ -15,7 +15,7 @@ GPU := $(if $(filter cuda,$(DEVICE)),$(VENV)/.with-cuda$(CUDA))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run examples test bench proof check types docs clean
+.PHONY: help run examples test test-gpu bench bench-gpu proof check types docs clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-17s%s\n", $$1, $$2 }'
@@ -36,6 +36,9 @@ test-gpu:  ## run the tests of the GPU, on a machine with one, in at most 150 s;
 # variables that bind OpenBLAS to a kernel or a cache size would bind one side of the comparison only
 bench: $(GPU) $(VENV)/.with-bench  ## compare with PyTorch, scikit-learn and micrograd, as ratios
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PY) -m benchmarks $(ARGS)
+
+bench-gpu:  ## compare with PyTorch on a GPU, as ratios, in at most 180 s; into RESULTS (default: benchmarks/results)
+	@PYTHONUNBUFFERED=1 $(or $(PYTHON),python3) -m benchmarks.gpu $(ARGS)
 
 proof: $(VENV)/.with-dev $(VENV)/.with-bench  ## measure how right everything is and write docs/proof.md; QUICK=1: only try it
 	@PYTHONPATH=.:tests/support OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PY) -m benchmarks.proof

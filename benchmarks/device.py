@@ -70,9 +70,9 @@ class Results:
     data: what the JSON file holds; text: a function of it, for the other file.
     """
 
-    def __init__(self, name, data, text):
+    def __init__(self, name, data, text, folder=None):
         self.data, self.text = data, text
-        self.folder = Path(os.environ.get("RESULTS") or FOLDER)
+        self.folder = Path(folder or os.environ.get("RESULTS") or FOLDER)
         self.path = self.folder / f"{date.today()}-{name}"
 
     def write(self):

@@ -39,46 +39,94 @@ class Row:
         )
 
 
+class Worker:
+    """A process of its own that calls functions: `begin` hands it one, `answer` waits for what it returned."""
+
+    def __init__(self):
+        context = get_context("spawn")
+        self.pipe, far = context.Pipe()
+        self.process = context.Process(target=_serve, args=(far,), daemon=True)
+        self.process.start()
+        far.close()
+
+    def begin(self, function, *arguments):
+        self.pipe.send((function, arguments))
+
+    def answer(self, seconds=None):
+        """What the function returned, within so many seconds.
+
+        Raises: RuntimeError with the words of whatever the function raised; TimeoutError and ChildProcessError if there
+            is no answer, and then the process has ended.
+        """
+        if not self.pipe.poll(seconds):
+            self.process.kill()
+            raise TimeoutError(f"no answer within {seconds:.1f} s")
+        try:
+            good, value = self.pipe.recv()
+        except (EOFError, ConnectionError):
+            self.process.join(1)
+            raise ChildProcessError(f"the process ended with status {self.process.exitcode}") from None
+        if not good:
+            raise RuntimeError(value)
+        return value
+
+    def end(self):
+        """Let it come to its end."""
+        self.pipe.close()
+        self.process.join()
+
+
+def _serve(pipe):
+    """A worker's process: call what comes until nobody asks any more."""
+    while True:
+        try:
+            function, arguments = pipe.recv()
+        except EOFError:
+            return
+        try:
+            answer = True, function(*arguments)
+        except Exception as error:
+            answer = False, f"{type(error).__name__}: {error}"
+        pipe.send(answer)
+
+
 def contest(makers, rounds, size=1, warmup=3):
     """Median seconds of a call of the step that each maker makes: a picklable (function, *arguments).
 
     Each of the `rounds` gives every contestant a turn of `size` calls, each of them timed.
     """
-    context = get_context("spawn")
-    workers = []
-    for maker, *arguments in makers:
-        pipe, far = context.Pipe()
-        process = context.Process(target=_serve, args=(far, maker, arguments, size, warmup), daemon=True)
-        process.start()
-        far.close()
-        workers.append((process, pipe))
-    for _, pipe in workers:
-        pipe.recv()
+    workers = [Worker() for _ in makers]
+    for worker, maker in zip(workers, makers, strict=True):
+        worker.begin(_prepare, warmup, *maker)
+    for worker in workers:
+        worker.answer()
     times = [[] for _ in workers]
     for _ in range(rounds):
-        for (_, pipe), record in zip(workers, times, strict=True):
-            pipe.send("go")
-            record += pipe.recv()
-    for process, pipe in workers:
-        pipe.send("end")
-        process.join()
+        for worker, record in zip(workers, times, strict=True):
+            worker.begin(_turn, size)
+            record += worker.answer()
+    for worker in workers:
+        worker.end()
     return [median(record) for record in times]
 
 
-def _serve(pipe, maker, arguments, size, warmup):
-    """A contestant's process: make the step, warm up, then a turn of timed calls whenever asked."""
-    step = maker(*arguments)
+def _prepare(warmup, maker, *arguments):
+    """Make the step of this process, and warm up."""
+    global _step
+    _step = maker(*arguments)
     for _ in range(warmup):
-        step()
-    pipe.send("ready")
-    while pipe.recv() == "go":
-        times = []
-        step()  # wakes up threads and caches
-        for _ in range(size):
-            start = perf_counter()
-            step()
-            times.append(perf_counter() - start)
-        pipe.send(times)
+        _step()
+
+
+def _turn(size):
+    """The seconds of each of `size` calls."""
+    times = []
+    _step()  # wakes up threads and caches
+    for _ in range(size):
+        start = perf_counter()
+        _step()
+        times.append(perf_counter() - start)
+    return times
 
 
 def in_fresh_process(code):

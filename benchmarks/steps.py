@@ -1,7 +1,5 @@
 """Training steps (forward, loss, backward, Adam) and a chain of small operations, in float32, against PyTorch eager."""
 
-import numpy as np
-
 from .measure import Row, contest, in_fresh_process
 
 NETS = [  # sizes, batch, target ratio, rounds, calls in a turn
@@ -14,6 +12,8 @@ NETS = [  # sizes, batch, target ratio, rounds, calls in a turn
 
 def arrays(sizes, batch):
     """The same inputs and targets for every contestant: classes, or numbers where there is one output."""
+    import numpy as np
+
     rng = np.random.default_rng(0)
     x = rng.standard_normal((batch, sizes[0]), dtype=np.float32)
     if sizes[-1] == 1:
@@ -37,7 +37,7 @@ def ours(sizes, batch, device="cpu"):
     return step
 
 
-def pytorch(sizes, batch, device="cpu"):
+def pytorch(sizes, batch, device="cpu", **options):
     import torch
 
     x, y = (torch.as_tensor(a, device=device) for a in arrays(sizes, batch))
@@ -45,7 +45,7 @@ def pytorch(sizes, batch, device="cpu"):
     for n, m in zip(sizes, sizes[1:], strict=False):
         layers += [torch.nn.Linear(n, m), torch.nn.ReLU()]
     model = torch.nn.Sequential(*layers[:-1]).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **options)
     loss = torch.nn.functional.mse_loss if sizes[-1] == 1 else torch.nn.functional.cross_entropy
 
     def step():
@@ -58,6 +58,8 @@ def pytorch(sizes, batch, device="cpu"):
 
 def chain(library):
     """50 × (tanh, add) on a 32×16 array, forward and backward."""
+    import numpy as np
+
     rng = np.random.default_rng(0)
     x, c = (rng.standard_normal((32, 16), dtype=np.float32) for _ in range(2))
     if library == "chainrule":
