@@ -48,10 +48,13 @@ def warn_once(message, category):
 
 def describe(code, instruction):
     """`file.py:12, in train` for what user_line() returned."""
-    if code is None:
-        return "an unknown line"
+    return "an unknown line" if code is None else f"{code.co_filename}:{line_of(code, instruction)}, in {code.co_name}"
+
+
+def line_of(code, instruction):
+    """The number of the line."""
     line = next((p[0] for i, p in enumerate(code.co_positions()) if i == instruction // 2), None)
-    return f"{code.co_filename}:{line or code.co_firstlineno}, in {code.co_name}"
+    return line or code.co_firstlineno
 
 
 @lru_cache(maxsize=256)

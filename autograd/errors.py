@@ -1,5 +1,7 @@
 """The errors chainrule raises. Each message says: operation · what must hold · what was given · what to try."""
 
+from typing import Any
+
 from ..backends.base import ChainruleError, DeviceError
 
 __all__ = [
@@ -12,6 +14,7 @@ __all__ = [
     "GradcheckError",
     "GraphError",
     "GraphWarning",
+    "NonFiniteError",
     "RuleError",
     "ShapeError",
 ]
@@ -35,6 +38,37 @@ class GraphError(ChainruleError, RuntimeError):
 
 class GraphWarning(UserWarning):
     """A number was taken out of the recorded graph where its gradient could still be wanted."""
+
+
+class NonFiniteError(ChainruleError, FloatingPointError):
+    """Inside `debug`, an operation made the first nan or inf, or was given a nan.
+
+    Fields:
+        kind, phase: "nan" or "inf"; "forward", "backward", or "forward-mode" for tangents.
+        operation: the name of the operation.
+        source: the operand that was nan before any operation, in words; else None.
+        operands: what it was given, with `name`, `shape`, `dtype`, the range `least` to `greatest` of what is finite, and the
+            numbers of elements that are `nan` and `inf`.
+        file, line, text: the user's line of the call, and what stands there.
+        module: the module in which it was called, or "".
+        cause, advice: why, and what to do.
+    """
+
+    kind: str
+    phase: str
+    operation: str
+    source: str | None
+    operands: list[Any]
+    file: str
+    line: int
+    text: str
+    module: str
+    cause: str
+    advice: str
+
+    def __init__(self, message: str, **fields: Any):
+        super().__init__(message)
+        self.__dict__.update(fields)
 
 
 class RuleError(ChainruleError, TypeError):

@@ -4,18 +4,21 @@ from ..backends import owner
 from .backward import conform, topological
 from .guards import saved_values
 from .primitive import ELEMENTWISE, LINEAR, MULTILINEAR
+from .watch import current_watch
 
 
 def pushforward(root, tangents):
     """The tangent of node `root`, given those of some nodes it depends on: forward mode along the recorded graph."""
-    tangents = dict(tangents)
+    tangents, watch = dict(tangents), current_watch()
     for node in topological(root):
         if node in tangents:
             continue
         incoming = {i: tangents[node.parents[i]] for i in node.plan.tracked if node.parents[i] in tangents}
         if incoming:
             t = push(node, incoming)
-            tangents[node] = conform(t, node, node)
+            tangents[node] = t = conform(t, node, node)
+            if watch is not None:
+                watch.tangent(node, incoming, t)
     return tangents.get(root)
 
 

@@ -1,4 +1,6 @@
-"""A way to observe a backward pass: each contribution and each finished gradient. Passes that are not watched cost nothing extra."""
+"""A way to observe what happens: in a backward pass each contribution and each finished gradient, and while calls.py observes,
+each call. What is not watched costs nothing extra.
+"""
 
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,13 +12,24 @@ current_watch = _watch.get
 
 
 class Watch:
-    """What a backward pass tells, in its order. Subclass it and override what you want to know; it must not change arrays."""
+    """What is told, in the order of time. Subclass it and override what you want to know; it must not change arrays."""
 
     def contribution(self, node, slot, part, total):
         """`part` has arrived at the operand of `node` at position `slot`, whose gradient is `total` so far."""
 
     def gradient(self, node, g):
         """The gradient of a call, or of a leaf, is complete: `g`. Those of leaves come last."""
+
+    def tangent(self, node, incoming, t):
+        """In forward mode: of a call whose operands have the tangents `incoming`, {position: tangent}, that of the result is `t`."""
+
+    def called(self, p, arrays, options, out, frame, inner):
+        """The array code of the primitive `p` gave `out`, which is to be returned. `frame` called it; `inner` is a list for the
+        composed function around it, else None."""
+        return out
+
+    def returned(self, out, frame, inner):
+        """A composed function returns `out`, and its calls have filled `inner`."""
 
     def saved(self, node, create_graph):
         """What the rules of `node` get. Called only where `node.saved` cannot be used directly (freed, guarded, or
@@ -30,7 +43,7 @@ class Watch:
 
 @contextmanager
 def watching(watch):
-    """Every backward pass inside the with-block, in this thread, is watched by `watch`.
+    """Every pass inside the with-block, in this thread, is watched by `watch`.
 
     Example:
         >>> import chainrule as cr

@@ -21,6 +21,7 @@ from .autograd.errors import (
     GradcheckError,
     GraphError,
     GraphWarning,
+    NonFiniteError,
     RuleError,
     ShapeError,
 )
@@ -49,6 +50,7 @@ if TYPE_CHECKING:  # what __getattr__ finds, and the operations
     from . import plot as plot
     from . import sklearn as sklearn
     from .autograd import operations as _stub
+    from .autograd.debug import debug
     from .autograd.formula import formula
     from .autograd.operations import *
     from .exercises import exercise
@@ -58,6 +60,7 @@ else:
     _LATER = {
         "Graph": ".graph.views",
         "Replay": ".replay.recorder",
+        "debug": ".autograd.debug",
         "exercise": ".exercises",
         "formula": ".autograd.formula",
     }
@@ -125,6 +128,7 @@ __all__ = [
     "GraphError",
     "GraphWarning",
     "History",
+    "NonFiniteError",
     "Replay",
     "RuleError",
     "Run",
@@ -134,6 +138,7 @@ __all__ = [
     "abs",
     "backends",
     "data",
+    "debug",
     "draw",
     "enable_grad",
     "evaluate",

@@ -103,7 +103,10 @@ def check_gradients(operation, ok, found, now="nothing was changed"):
                 return f", but the gradient of parameter {label} has {nans} nan and {infs} infinite of {g.size} elements; {now}"
         return ", but they are so large that their norm overflows; scale the loss down"
 
-    advice = "Look for log or division at 0 and overflow in the loss; a lower learning rate or scaled inputs often help"
+    advice = (
+        "Look for log or division at 0 and overflow in the loss: `with chainrule.debug():` names the operation. A lower learning "
+        "rate or scaled inputs often help"
+    )
     check(ok, lambda text: GraphError(f"{operation}: every gradient must be finite{text}. {advice}"), given)
 
 

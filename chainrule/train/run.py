@@ -170,7 +170,8 @@ class Run:
         """The error for a loss that is nan or infinite."""
         return GraphError(
             f"fit: the {column.replace('_', ' ')} of epoch {self.epoch} is {value}{_broken(self.model)}. Look for nan in the "
-            "data and log, division at 0 or overflow in the loss; a lower learning rate, clipping or scaled inputs often help"
+            "data and log, division at 0 or overflow in the loss: run it again inside `with chainrule.debug():`, which names the "
+            "operation. A lower learning rate, clipping or scaled inputs often help"
         )
 
     # ---- saving

@@ -1,0 +1,323 @@
+"""What is said of a nan or inf: which operation made it, on which line, of what, why, and what to do about it."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import re
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..backends import NUMBERS, owner
+from .callsite import describe, line_of
+from .errors import NonFiniteError
+from .primitive import ELEMENTWISE, REGISTRY
+from .tensor import raw
+
+LOGARITHM = (
+    "keep it above 0, e.g. cr.log(cr.maximum(x, 1e-12)); instead of the logarithm of a softmax or sigmoid use cr.log_softmax, "
+    "cr.nn.cross_entropy or cr.nn.bce_with_logits, which need no log 0"
+)
+DIVISION = "keep y away from 0, e.g. x / cr.where(y == 0, 1, y), or add a small number to it"
+POWERS = "subtract the largest first, as cr.softmax and cr.logsumexp do, or stay with logarithms: cr.softplus, cr.log_softmax"
+REMEDIES = {  # where an operation leaves its domain, or is infinitely steep
+    **dict.fromkeys(("log", "log2", "log10", "log1p"), LOGARITHM),
+    **dict.fromkeys(("divide", "floor_divide", "remainder"), DIVISION),
+    "sqrt": "keep it above 0, e.g. cr.sqrt(cr.maximum(x, 1e-12)); for a length use cr.norm or cr.hypot, whose slope at 0 is 0",
+    "power": "keep x above 0, e.g. with cr.absolute or cr.maximum(x, 1e-12), or use a whole exponent",
+}
+OVERFLOWS = dict.fromkeys(("exp", "expm1", "sinh", "cosh"), POWERS)
+
+
+class Operand(NamedTuple):
+    """What an operation was given.
+
+    Fields:
+        name: the operand's in the declaration; "g" is the gradient of the result, "out" the result itself.
+        shape, dtype: its form.
+        least, greatest: of its finite elements; None where there are none.
+        nan, inf: how many elements are nan, and how many are infinite.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    least: float | None
+    greatest: float | None
+    nan: int
+    inf: int
+
+    def __str__(self):
+        if not self.shape:
+            value = "nan" if self.nan else "infinite" if self.inf else f"{self.least:.6g}"
+            return f"{self.name} {self.dtype} = {value}"
+        span = "" if self.least is None else f", {self.least:.6g} to {self.greatest:.6g}"
+        counts = "".join(f", {n} {what}" for n, what in ((self.nan, "nan"), (self.inf, "infinite")) if n)
+        return f"{self.name} {self.dtype} {self.shape}{span}{counts}"
+
+
+class Place(NamedTuple):
+    """Where an operation was called.
+
+    Fields:
+        code, instruction: the user's line.
+        called: the function of chainrule that called it, or "".
+        scope: the module call around it, as grad_mode.scope() gives it.
+    """
+
+    code: Any
+    instruction: int
+    called: str
+    scope: Any
+
+
+def host(a):
+    """An array, Tensor or number as a NumPy array."""
+    a = raw(a)
+    return np.asarray(a) if type(a) in NUMBERS else owner(a).to_numpy(a)
+
+
+def operand(name, a):
+    values = host(a)
+    finite = values[np.isfinite(values)]
+    least, greatest = (finite.min().item(), finite.max().item()) if finite.size else (None, None)
+    return Operand(
+        name, values.shape, str(values.dtype), least, greatest, int(np.isnan(values).sum()), int(np.isinf(values).sum())
+    )
+
+
+def forward_error(kind, p, arrays, options, out, known, tensors, place):
+    """`p` was given nothing that is `kind`, and gave `out`, which is; `known` says where an infinity comes from, if anybody knows."""
+    given, origin = dict(zip(operand_names(p, len(arrays)), arrays, strict=True)), None
+    endless = [name for name, a in given.items() if np.isinf(host(a)).any()]
+    domain, name = said(p, "Domain"), p.name
+    if _finite_if_wide(
+        partial(p.fn, np), arrays, options, np.isnan(host(out)) if kind == "nan" else np.isinf(host(out))
+    ):
+        cause, advice = _overflow(out, OVERFLOWS.get(name))
+    elif endless:
+        origin = "; ".join(f"{x}, {known or source(_tensor(x, given, tensors), place.scope)}" for x in endless)
+        cause = f"infinite already is {origin}; and ∞ − ∞, 0 · ∞ and ∞ / ∞ are no numbers"
+        advice = "avoid the infinity; debug(inf=True) names the operation that made it, if one did"
+    elif domain:
+        cause, advice = (
+            f"outside its domain: {domain}",
+            REMEDIES.get(name, f"keep it inside, e.g. cr.{name}(cr.clip(x, …))"),
+        )
+        if len(given) == 1:
+            advice += (
+                f"; where a cr.where leaves these elements out, also cr.where(ok, cr.{name}(cr.where(ok, x, 1)), 0)"
+            )
+    elif not all(np.size(host(a)) for a in arrays):
+        cause, advice = "there are no elements", "leave out what is empty"
+    elif kind == "nan":
+        cause, advice = "not defined for these operands", "keep them where it is defined"
+    else:
+        cause, advice = _overflow(out, OVERFLOWS.get(name))
+    at = _first(p, given, out)
+    headline = f"{name}{_in(p, place)} made the first {kind}"
+    return _error(kind, "forward", headline, p, place, given, at, cause, advice, origin)
+
+
+def given_error(p, arrays, tensors, place):
+    """`p` was given a nan that nothing inside the block has made."""
+    given = dict(zip(operand_names(p, len(arrays)), arrays, strict=True))
+    name = next((name for name, a in given.items() if np.isnan(host(a)).any()), "option")
+    what = source(_tensor(name, given, tensors), place.scope)
+    headline = f"operand {name} of {p.name}{_in(p, place)}, {what}, was nan already"
+    cause = "no operation inside the block has made it"
+    advice = "look where it comes from (cr.data.check_finite for data), or put that into the block as well"
+    return _error("nan", "forward", headline, p, place, given, None, cause, advice, f"{name}: {what}")
+
+
+def _tensor(name, given, tensors):
+    """What the user gave for the operand of that name, or None."""
+    return tensors[list(given).index(name)] if len(tensors) == len(given) and name in given else None
+
+
+def rule_error(kind, phase, node, slot, g, part, again, saved, chooser, kept, known):
+    """The rule of `node` for the operand at `slot` was given `g` and `saved`, and gave `part`.
+
+    `again` computes it anew from them; `chooser` is a call after it that leaves elements out; `kept` are the operands and
+    the result, by name, as far as they are known; `known` is the error about one of these, or says where its infinity comes from.
+    """
+    p, place = node.primitive, Place(node.code, node.instruction, "", node.scope)
+    name = operand_names(p, len(node.parents))[slot]
+    bad = np.isnan(host(part)) if kind == "nan" else np.isinf(host(part))
+    unused = np.broadcast_to(host(g) == 0, bad.shape)[bad].any() if host(g).shape == bad.shape else (host(g) == 0).any()
+    words = said(p, "Gradient")
+    broken = [k for k, a in kept.items() if not np.isfinite(host(a)).all()]
+    if kind == "nan" and unused and chooser is not None:
+        cause = (
+            f"the trap of {chooser.label} ({chooser.where}): it does not choose these elements, so the gradient that comes "
+            "here is 0, but the slope here is infinite or nan, and 0 · ∞ is nan"
+        )
+        culprit = REGISTRY[known.operation] if isinstance(known, NonFiniteError) else p
+        advice = f"make the argument harmless where it is not chosen, with a second where: {_safe(culprit)}"
+    elif any(np.isnan(host(kept[k])).any() for k in broken):
+        cause, advice = f"nan already in the forward pass: {' and '.join(broken)}", "put that into the block as well"
+    elif _finite_if_wide(again, (g, *saved), {}, bad):
+        cause, advice = _overflow(part, "scale the loss down, or compute in a wider dtype")
+    elif broken or unused and kind == "nan":
+        cause, advice = "0 · ∞, ∞ − ∞ or ∞ / ∞", "avoid the infinity"
+    else:
+        cause = f"infinitely steep there{f': {words}' if 'inf' in words or 'nan' in words else ''}"
+        advice = REMEDIES.get(p.name, f"keep away from there, e.g. with cr.clip, before {p.name}")
+    if known is not None:
+        cause += f"; {f'made by {known.operation} ({known.file}:{known.line})' if isinstance(known, NonFiniteError) else known}"
+    headline, given = (
+        f"the gradient of {p.name} by {name} gave the first {kind}",
+        {"g" if phase == "backward" else "t": g} | kept,
+    )
+    return _error(kind, phase, headline, p, place, given, None, cause, advice)
+
+
+def sum_error(kind, node, g):
+    """The contributions to `node` are finite, and their sum `g` is not."""
+    cause, advice = _overflow(g, "scale the loss down, or compute in a wider dtype")
+    place = Place(node.code, node.instruction, "", node.scope)
+    what = "the leaf" + f" {node.name}" * bool(node.name) if node.primitive is None else node.primitive.name
+    headline = f"adding up the contributions to the gradient of {what} gave the first {kind}"
+    return _error(kind, "backward", headline, node.primitive, place, {"g": g}, None, cause, advice)
+
+
+def seed_error(node, g):
+    """backward was given a gradient `g` that is nan."""
+    place = Place(node.code, node.instruction, "", node.scope)
+    headline = "the gradient that backward was given is nan already"
+    return _error(
+        "nan", "backward", headline, node.primitive, place, {"g": g}, None, "", "", "the gradient given to backward"
+    )
+
+
+def _error(kind, phase, headline, p, place, given, at, cause, advice, origin=None):
+    operands = [operand(name, a) for name, a in given.items()]
+    file, line = (place.code.co_filename, line_of(place.code, place.instruction)) if place.code else ("", 0)
+    text, module = linecache.getline(file, line).strip(), module_of(place.scope)
+    parts = {
+        "line": place.code and f"{file}:{line}, in {place.code.co_name}" + (f":  {text}" if text else ""),
+        "module": module,
+        "given": "; ".join(map(str, operands)),
+        "first": at,
+        "cause": cause,
+        "try": advice,
+    }
+    message = "".join(f"\n  {name + ':':<8} {value}" for name, value in parts.items() if value)
+    return NonFiniteError(
+        f"debug: in the {phase} pass, {headline}{message}", kind=kind, phase=phase, operation=p.name if p else "",
+        source=origin, operands=operands, file=file, line=line, text=text, module=module, cause=cause, advice=advice,
+    )  # fmt: skip
+
+
+def operand_names(p, count):
+    return [f"{p.inputs[0]}{i + 1}" for i in range(count)] if p.variadic else p.inputs
+
+
+def said(p, section):
+    """A section of the docstring of an operation, such as its domain."""
+    found = re.search(rf"^ *{section}: *(.*(?:\n {{8,}}.*)*)", p.fn.__doc__ or "", re.MULTILINE)
+    return " ".join(found[1].split()) if found else ""
+
+
+def _in(p, place):
+    return f" in {place.called}" if place.called not in ("", p.name) else ""
+
+
+def _safe(p):
+    """A call whose elements are left out by a `where`, safe in backward as well."""
+    return f"cr.where(ok, cr.{p.name}({', '.join(f'cr.where(ok, {x}, 1)' for x in p.inputs)}), 0)"
+
+
+def _first(p, given, out):
+    """The first element that is not finite, and what it was computed from; of an operation that acts element by element."""
+    if p.jvp != ELEMENTWISE:
+        return None
+    out = host(out)
+    index = tuple(int(i) for i in np.argwhere(~np.isfinite(out))[0])
+    values = (f"{name} = {np.broadcast_to(host(a), out.shape)[index]:.6g}" for name, a in given.items())
+    return f"{', '.join(values)} gave {out[index]}" + (f" at {list(index)}" if index else "")
+
+
+def _finite_if_wide(function, arrays, options, bad):
+    """Whether the result is finite in the widest dtype, at the elements that are bad."""
+
+    def wide(a):
+        floating = isinstance(raw(a), float) or getattr(getattr(raw(a), "dtype", None), "kind", None) == "f"
+        return host(a).astype(np.longdouble) if floating else host(a) if hasattr(raw(a), "dtype") else a
+
+    try:
+        with np.errstate(all="ignore"):
+            out = host(function(*map(wide, arrays), **options))
+        return bool(np.isfinite(out[bad] if out.shape == bad.shape else out).all())
+    except Exception:  # a rule may be any code
+        return False
+
+
+def _overflow(out, advice):
+    dtype = host(out).dtype
+    cause = f"beyond the largest number of {dtype}, {float(np.finfo(dtype).max):.5g}"
+    if dtype == np.float16:
+        return cause, 'compute in float32, e.g. x.to("float32"), or in backward scale the loss down'
+    return cause, advice or "scale the numbers down (inputs, learning rate), or compute in a wider dtype"
+
+
+def source(tensor, scope):
+    """What is known of a tensor that no call inside the block has made."""
+    node = getattr(tensor, "_node", None)
+    while node is not None and node.plan is not None and moves(node.primitive):
+        node, tensor = node.parents[node.plan.tracked[0]], None
+    if node is not None and node.plan is not None:
+        return f"the result of {node.primitive.name} ({node.where})"
+    model = outermost(scope)
+    path = next((k for k, x in model.named_tensors() if x is tensor), None) if model and tensor is not None else None
+    name = path or (node.name if node is not None else None)
+    what = f"{'parameter' if path else 'tensor'} {name!r}" if name else "an input"
+    changed = getattr(tensor, "_version", None)
+    return what + (f", last changed at {describe(*changed)}" if changed else "")
+
+
+def moves(p):
+    """Whether an operation hands its elements on as they are."""
+    return p.module.endswith((".ops.shape", ".ops.index")) or p.name in ("where", "variable", "positive")
+
+
+def outermost(scope):
+    module = None
+    while scope is not None:
+        module, scope, _ = scope
+    return module
+
+
+def module_of(scope):
+    """`layers.1 (Linear) of MLP` for a module call, or ""."""
+    if scope is None:
+        return ""
+    model, module = outermost(scope), scope[0]
+    path = next((path for path, m in model.named_modules() if m is module), "")
+    kind = type(module).__name__
+    return kind if module is model else f"{path} ({kind}) of {type(model).__name__}" if path else kind
+
+
+def unchosen(code, instruction):
+    """Whether a call stands among the arguments of a `where` that chooses between them."""
+    place = next((p for i, p in enumerate(code.co_positions()) if i == instruction // 2), (None,) * 4)
+    return None not in place and any(
+        first <= (place[0], place[2]) and (place[1], place[3]) <= last for first, last in _branches(code.co_filename)
+    )
+
+
+@lru_cache(maxsize=64)
+def _branches(file):
+    """(first, last) position of each branch of a `where` in a file: its second and third argument."""
+    try:
+        tree = ast.parse("".join(linecache.getlines(file)))
+    except (SyntaxError, ValueError):
+        return []
+    found = []
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and getattr(call.func, "attr", getattr(call.func, "id", None)) == "where":
+            for a in [*call.args[1:], *(keyword.value for keyword in call.keywords)]:
+                found.append(((a.lineno, a.col_offset), (a.end_lineno, a.end_col_offset)))
+    return found
