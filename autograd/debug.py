@@ -39,7 +39,7 @@ class debug:
     The error names it, the user's line, the module, the ranges of its operands, the likely cause and what to do. What is
     nan or infinite in what you give (-inf in a mask, say) is no fault of an operation: a nan is reported as the input's
     once something is computed from it, an infinity once it has become nan. A function such as `std` counts as one
-    operation. What stands in a branch of a `where` is reported if the result is not finite, or in backward its gradient.
+    operation. What is computed in a branch of a `where` is reported if that takes it, or in backward.
 
     Fields:
         inf: whether infinities are reported too, or only nan; False where operations may make them, as log(mask) does.
@@ -131,13 +131,14 @@ class _Debug(Watch):
 
     def tell(self, error, out, place, wait):
         """Raise the error, unless what it is about may be left out later."""
-        if not wait and not nonfinite.unchosen(place.code, place.instruction):
+        if not wait and not place.left_out:
             raise error
         return self.keep(out, error)
 
     def keep(self, out, what):
         """Remember what is known of an array; it is returned."""
-        out = np.asarray(out) if isinstance(out, np.generic) else out  # as it will be in a Tensor
+        if isinstance(out, np.generic) or getattr(out, "base", None) is not None:
+            out = np.array(out) if isinstance(out, np.generic) else out.copy()  # as it will be in a Tensor
         key, held = id(out), out
         with suppress(TypeError):  # a float has no weak references
             held = ref(out, lambda _: self.waiting.pop(key, None))
@@ -213,23 +214,22 @@ def broken(a):
     return "nan" if xp.isnan(a).any() else "inf"
 
 
-def _placed(frame):
-    """(Place, what was given to the call at `frame`); (None, ()) inside a gradient rule."""
-    given, called, user, last = frame.f_locals, "", None, frame
-    tensors = given["args"] if "args" in given else [given[x] for x in ("x", "y") if x in given]
+def _placed(start):
+    """(Place, what was given to the call at the frame `start`); (None, ()) inside a gradient rule."""
+    given, called, lines, frame = start.f_locals, "", [], start
     while frame is not None:
         code = frame.f_code
         if code in RULES:
             return None, ()
-        if user is None:
-            last = frame
-            if code.co_filename not in INSIDE:
-                user = frame
-            elif not called and frame.f_locals is not given:
-                called = _name(frame)
-        frame = frame.f_back
-    user = user or last
-    return Place(user.f_code, user.f_lasti, called, scope()), tensors
+        if code.co_filename not in INSIDE:
+            lines.append((code, frame.f_lasti))
+        elif not lines and not called and frame is not start:
+            called = _name(frame)
+        last, frame = frame, frame.f_back
+    code, instruction = lines[0] if lines else (last.f_code, last.f_lasti)
+    left_out = any(nonfinite.unchosen(*line) for line in lines)
+    tensors = given["args"] if "args" in given else [given[x] for x in ("x", "y") if x in given]
+    return Place(code, instruction, called, scope(), left_out), tensors
 
 
 def _name(frame):

@@ -65,12 +65,14 @@ class Place(NamedTuple):
         code, instruction: the user's line.
         called: the function of chainrule that called it, or "".
         scope: the module call around it, as grad_mode.scope() gives it.
+        left_out: whether it is in a branch of a `where`, which may leave the result out.
     """
 
     code: Any
     instruction: int
     called: str
     scope: Any
+    left_out: bool = False
 
 
 def host(a):
@@ -127,7 +129,7 @@ def given_error(p, arrays, tensors, place):
     name = next((name for name, a in given.items() if np.isnan(host(a)).any()), "option")
     what = source(_tensor(name, given, tensors), place.scope)
     headline = f"operand {name} of {p.name}{_in(p, place)}, {what}, was nan already"
-    cause = "no operation inside the block has made it"
+    cause = "no operation that the block has seen made it"
     advice = "look where it comes from (cr.data.check_finite for data), or put that into the block as well"
     return _error("nan", "forward", headline, p, place, given, None, cause, advice, f"{name}: {what}")
 
@@ -301,21 +303,25 @@ def module_of(scope):
 
 
 def unchosen(code, instruction):
-    """Whether a call stands among the arguments of a `where` that chooses between them."""
-    place = next((p for i, p in enumerate(code.co_positions()) if i == instruction // 2), (None,) * 4)
-    return None not in place and any(
-        first <= (place[0], place[2]) and (place[1], place[3]) <= last for first, last in _branches(code.co_filename)
+    """Whether a call stands in a branch of a `where`, which chooses between them later."""
+    if not (branches := _branches(code.co_filename)):
+        return False
+    line, end_line, column, end = next(p for i, p in enumerate(code.co_positions()) if i == instruction // 2)
+    return None not in (line, end_line, column, end) and any(
+        first <= (line, column) and (end_line, end) <= last for first, last in branches
     )
 
 
 @lru_cache(maxsize=64)
 def _branches(file):
     """(first, last) position of each branch of a `where` in a file: its second and third argument."""
+    text, found = "".join(linecache.getlines(file)), []
+    if "where(" not in text:
+        return found
     try:
-        tree = ast.parse("".join(linecache.getlines(file)))
-    except (SyntaxError, ValueError):
-        return []
-    found = []
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):  # a notebook's cell may hold more than Python
+        return found
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and getattr(call.func, "attr", getattr(call.func, "id", None)) == "where":
             for a in [*call.args[1:], *(keyword.value for keyword in call.keywords)]:

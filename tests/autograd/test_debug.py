@@ -257,6 +257,16 @@ def test_what_where_leaves_out_is_no_error_and_what_it_takes_is_one():
     assert caught(lambda: cr.where(x.sum() > 0, cr.sqrt(x.min()), 0)).operation == "sqrt"
 
 
+def test_what_a_branch_calls_may_be_left_out_too():
+    def inner(x):
+        return cr.sqrt(x)[::-1].reshape(2, 1)[:, 0]
+
+    x = cr.tensor([4.0, -1.0])
+    assert caught(lambda: cr.where(x < 0, inner(x), 0).sum()) is None
+    error = caught(lambda: cr.where(x > 0, inner(x), 0).sum())
+    assert (error.operation, error.text) == ("sqrt", "return cr.sqrt(x)[::-1].reshape(2, 1)[:, 0]")
+
+
 def test_an_overflow_that_a_function_mends_is_no_error():
     assert caught(lambda: cr.std(leaf(3e38, -3e38)).backward()) is None
     assert caught(lambda: cr.norm(leaf(3e30, 4e30)).backward()) is None
