@@ -9,12 +9,17 @@ runs in every test. It is strict where CuPy is:
 - CuPy's names only; and where the real CuPy is installed (it imports without a GPU) also its arguments and dtypes.
 
 `counting` counts what is asked of the device: launches, uploads and waits (events.py); `forbid` refuses some of them.
+Kernels made from CUDA text run, too (kernels.py).
 
 What CuPy does silently is not imitated: its rounding.
 """
 
+from . import compiler
 from .array import LACKING as LACKING_ATTRIBUTES
 from .events import ForbiddenError, Seen, counting, forbid
+from .kernels import FORMS, compiled
 from .namespace import LACKING, cupy, real
 
-__all__ = ["LACKING", "LACKING_ATTRIBUTES", "ForbiddenError", "Seen", "counting", "cupy", "forbid", "real"]
+__all__ = [
+    "FORMS", "LACKING", "LACKING_ATTRIBUTES", "ForbiddenError", "Seen", "compiled", "compiler", "counting", "cupy", "forbid", "real"
+]  # fmt: skip

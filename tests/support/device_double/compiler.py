@@ -1,0 +1,163 @@
+"""The text of kernels as programs of the CPU: each is put together as CuPy does, compiled once, and called by ctypes."""
+
+import atexit
+import ctypes
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+SHIM = Path(__file__).parents[1] / "cuda_cpu_shim.h"
+_TYPES = {
+    "?": "bool", "b": "signed char", "B": "unsigned char", "h": "short", "H": "unsigned short", "i": "int",
+    "I": "unsigned int", "l": "long long", "L": "unsigned long long", "q": "long long", "Q": "unsigned long long",
+    "e": "float16", "f": "float", "d": "double",
+}  # fmt: skip
+_TOGETHER = re.compile(r"__sync|__shfl|__shared__")  # threads that wait for each other
+
+
+@cache
+def found():
+    """The command of a C++ compiler, or None."""
+    return os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+
+
+def elementwise(kernel, inputs, outputs, shape):
+    """Run an ElementwiseKernel: inputs are arrays and numbers, outputs arrays of this shape, or raw ones."""
+    parameters, values = kernel.inputs + kernel.outputs, [*inputs, *outputs]
+    flat, back = [], []
+    for p, value in zip(parameters, values, strict=True):
+        dtype = p.dtype or kernel.letters[p.letter]
+        if not isinstance(value, np.ndarray):
+            flat.append(np.asarray(value).astype(dtype))
+            continue
+        wide = value if p.raw or value.ndim == 0 and shape == () else np.broadcast_to(value, shape)
+        flat.append(
+            np.ascontiguousarray(wide).reshape(-1)
+        )  # the memory itself, where it is contiguous: out may be an input
+        if p in kernel.outputs and not np.shares_memory(flat[-1], value):
+            back.append((value, flat[-1]))
+    declared = []
+    for i, (p, value) in enumerate(zip(parameters, values, strict=True)):
+        kind = _TYPES[(p.dtype or kernel.letters[p.letter]).char]
+        memory = f"(({kind}*)memory[{i}])"
+        if p.raw:
+            declared.append(f"Raw<{kind}> {p.name}{{{memory}, sizes[{i}]}};")
+        else:
+            declared.append(f"{kind} &{p.name} = {memory}[{'i' if isinstance(value, np.ndarray) else '0'}];")
+    run = _function(f"""
+        {_aliases(kernel)}
+        {kernel.preamble}
+        extern "C" void run(void** memory, const int64_t* sizes, int64_t n) {{
+            for (int64_t i = 0; i < n; ++i) {{
+                {" ".join(declared)}
+                {kernel.operation};
+            }}
+        }}""")
+    run(
+        _pointers(flat),
+        (ctypes.c_int64 * len(flat))(*[f.size for f in flat]),
+        ctypes.c_int64(int(np.prod(shape, dtype=int))),
+    )
+    for value, result in back:
+        value[...] = result.reshape(value.shape)
+
+
+def reduction(kernel, arrays, axes, out):
+    """Run a ReductionKernel over these axes of arrays of one shape, into `out`."""
+    kept = [i for i in range(arrays[0].ndim) if i not in axes]
+    flat = [np.ascontiguousarray(a.transpose(*kept, *axes)).reshape(-1) for a in arrays]
+    result = np.empty(out.size, out.dtype)
+    kinds = [_TYPES[a.dtype.char] for a in arrays]
+    declared = [
+        f"{k} &{p.name} = (({k}*)memory[{j}])[i];" for j, (p, k) in enumerate(zip(kernel.inputs, kinds, strict=True))
+    ]
+    (p,) = kernel.outputs
+    kind = _TYPES[out.dtype.char]
+    between = kernel.reduce_type or kind
+    run = _function(f"""
+        {_aliases(kernel)}
+        {kernel.preamble}
+        extern "C" void run(void** memory, int64_t outputs, int64_t each) {{
+            for (int64_t o = 0; o < outputs; ++o) {{
+                typedef {between} type_reduce;
+                type_reduce total = (type_reduce)({kernel.identity});
+                for (int64_t i = o * each; i < (o + 1) * each; ++i) {{
+                    {" ".join(declared)}
+                    type_reduce a = total, b = (type_reduce)({kernel.map});
+                    total = (type_reduce)({kernel.reduce});
+                }}
+                type_reduce a = total;
+                {kind} &{p.name} = (({kind}*)memory[{len(arrays)}])[o];
+                {kernel.post};
+            }}
+        }}""")
+    each = arrays[0].size // out.size if out.size else 0
+    run(_pointers([*flat, result]), ctypes.c_int64(out.size), ctypes.c_int64(each))
+    out[...] = result.reshape(out.shape)
+
+
+def raw(kernel, grid, block, args):
+    """Run a RawKernel; its arguments are arrays, which it may write to, and numbers of the declared size."""
+    declared = re.search(rf"__global__\s+void\s+{kernel.name}\s*\(([^)]*)\)", kernel.code)
+    if not declared:
+        raise ValueError(f"the text has no __global__ function {kernel.name}")
+    types = [re.sub(r"\b__restrict__\b", "", p).rsplit(None, 1) for p in declared[1].split(",")]
+    types = [t + "*" * name.count("*") for t, name in types]
+    if len(types) != len(args):
+        raise TypeError(f"{kernel.name} takes {len(types)} arguments, was given {len(args)}")
+    held = []
+    for value in args:
+        if isinstance(value, np.ndarray):
+            held.append(np.array(value.ctypes.data, np.uint64))
+        else:
+            held.append(np.asarray(value))  # an int is of 64 bits, a float a double, as CuPy passes them
+    passed = ", ".join(f"*({t}*)arguments[{i}]" for i, t in enumerate(types))
+    sizes = " ".join(
+        f'static_assert(sizeof({t}) == {h.itemsize}, "argument {i}");'
+        for i, (t, h) in enumerate(zip(types, held, strict=True))
+    )
+    run = _function(f"""
+        {kernel.code}
+        static void call(void** arguments) {{ {sizes} {kernel.name}({passed}); }}
+        extern "C" void run(void** arguments, const unsigned* grid, const unsigned* block) {{
+            launch(grid, block, {str(bool(_TOGETHER.search(kernel.code))).lower()}, call, arguments);
+        }}""")
+    run(_pointers(held), *[(ctypes.c_uint * 3)(*n, *[1] * (3 - len(n))) for n in (tuple(grid), tuple(block))])
+
+
+def _aliases(kernel):
+    """What CuPy calls types: those behind letters, and NumPy's names."""
+    letters = "".join(f"typedef {_TYPES[d.char]} {letter};\n" for letter, d in kernel.letters.items())
+    named = {np.dtype(char).name: kind for char, kind in _TYPES.items() if char not in "eq"}
+    return letters + "".join(f"typedef {kind} {name};\n" for name, kind in named.items() if name != "bool")
+
+
+def _pointers(arrays):
+    return (ctypes.c_void_p * len(arrays))(*[a.ctypes.data for a in arrays])
+
+
+@cache
+def _folder():
+    folder = tempfile.mkdtemp(prefix="chainrule-kernels-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+@cache
+def _function(text):
+    """The function `run` of a C++ text."""
+    name = _folder() / f"kernel{_function.cache_info().currsize}"
+    name.with_suffix(".cpp").write_text(f'#include "{SHIM}"\n{text}')
+    command = [*found().split(), "-std=c++14", "-O1", "-w", "-shared", "-fPIC", "-ffp-contract=off"]
+    done = subprocess.run([*command, "-o", f"{name}.so", f"{name}.cpp"], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"the kernel does not compile:\n{done.stderr[:3000]}\n{text}")
+    run = ctypes.CDLL(f"{name}.so").run
+    run.restype = None
+    return run
