@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.arguments import choose, fraction
-from ..autograd.dtypes import floating, settling, unsettled
+from ..autograd.dtypes import floating, settled, unsettled
 from ..autograd.errors import ArgumentError, DtypeError, ShapeError
 from ..autograd.ops import special
 from ..autograd.ops.arithmetic import square
@@ -32,19 +32,20 @@ _REDUCTIONS = {"mean": mean, "sum": sum_, "none": lambda values: values}
 
 def _pair(name, prediction, target):
     """Both as they are used in arithmetic, if their shapes are the same."""
-    prediction, target = (
-        x if isinstance(x, (int, float)) or owner_or_none(raw(x)) else asarray(x) for x in (prediction, target)
-    )
+    prediction, target = _usable(prediction), _usable(target)
     a, b = raw(prediction), raw(target)
-    shapes = np.shape(a), np.shape(b)
-    if shapes[0] != shapes[1]:
-        advice = f"; reshape one, e.g. target.reshape{shapes[0]}" if prod(shapes[0]) == prod(shapes[1]) else ""
-        raise ShapeError(
-            f"{name}: prediction and target must have the same shape, given {shapes[0]} and {shapes[1]}{advice}"
-        )
-    if 0 in shapes[0]:
-        raise ShapeError(f"{name}: the batch is empty, shape {shapes[0]}")
+    shape, other = getattr(a, "shape", ()), getattr(b, "shape", ())
+    if shape != other:
+        advice = f"; reshape one, e.g. target.reshape{shape}" if prod(shape) == prod(other) else ""
+        raise ShapeError(f"{name}: prediction and target must have the same shape, given {shape} and {other}{advice}")
+    if 0 in shape:
+        raise ShapeError(f"{name}: the batch is empty, shape {shape}")
     return floating(prediction, target) if unsettled(a) or unsettled(b) else (prediction, target)
+
+
+def _usable(x):
+    """Tensors, arrays and numbers as they are; lists as Tensors."""
+    return x if isinstance(x, (Tensor, int, float)) or owner_or_none(x) else asarray(x)
 
 
 def _reduced(values, reduction):
@@ -52,7 +53,6 @@ def _reduced(values, reduction):
     return values if isinstance(raw(values), (int, float)) else reduce(values)
 
 
-@settling(("prediction", "target"), floats=True, accumulates=True)  # float16 is too small for squares
 def mse(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
     """Mean squared error: mean of (prediction - target)².
 
@@ -64,7 +64,10 @@ def mse(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Te
         2.0
     """
     prediction, target = _pair("mse", prediction, target)
-    return _reduced(square(prediction - target), reduction)
+    error = prediction - target
+    if unsettled(raw(error)):  # float16 is too small for squares
+        return settled(mse, (prediction, target, reduction), {}, (prediction, target), floats=True, accumulates=True)
+    return _reduced(square(error), reduction)
 
 
 def l1(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:

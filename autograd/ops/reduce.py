@@ -21,7 +21,7 @@ from .compare import logical_or
 from .length import absolute, smoothed
 from .rounding import sign
 from .shape import astype, axis_index, broadcast_to, concatenate, elements, flip, reshape, squeeze, transpose
-from .sums import SHORT, total
+from .sums import SHORT, quiet_total, total
 
 _AXES = [on((3, 4)), on((3, 4), axis=1), on((2, 3, 4), axis=(0, -1)), on((3, 4), axis=0, keepdims=True), on(())]
 _ORDERED = [on(*case.shapes, domain=distinct, **case.options) for case in _AXES]
@@ -73,9 +73,7 @@ def _spread_mean(g, x_shape, axis, keepdims):
 )
 def mean(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """Arithmetic mean along `axis`."""
-    with np.errstate(over="ignore"):
-        out = total(x, axis, keepdims)
-    n = elements(x.shape, axis)
+    out, n = quiet_total(x, axis, keepdims), elements(x.shape, axis)
     if not n or not owner(x).overflowed(out):
         return out / n
     factor = scale(x, axis)
