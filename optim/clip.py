@@ -146,8 +146,7 @@ def _norm(found):
     """√Σ g² in float64, of shape (); float64 gradients whose squares that cannot hold are scaled by powers of two."""
     gradients = [g for _, _, g in found]
     backend = owner(gradients[0])
-    with np.errstate(over="ignore"):
-        squares = sum_of_squares(gradients, np.float64)
+    squares = sum_of_squares(gradients, np.float64)
     if backend.fits(squares) or all(g.dtype.itemsize < 8 for g in gradients):
         return backend.xp.sqrt(squares)
     tops = [abs(g).max().astype(np.float64) for g in gradients if g.size]

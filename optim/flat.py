@@ -212,9 +212,10 @@ def _copied(params, state, updates):
 
 def _wide(part):
     """A part of a buffer in the dtype that updates are computed in."""
-    return part.astype(np.float32) if part.dtype == np.float16 else part
+    return part.astype(np.float32) if part.dtype.char == "e" else part
 
 
+@np.errstate(over="ignore")
 def sum_of_squares(gradients, dtype=None):
     """Σ g² over arrays of one device, as an array scalar there: not finite if a gradient is not, or if it overflows.
 
@@ -224,10 +225,12 @@ def sum_of_squares(gradients, dtype=None):
     total = 0
     for g in gradients:
         backend, flat = owner(g), g.reshape(-1)
-        length = CHUNK if backend.on_host and dtype is not None else flat.size
-        for a in range(0, flat.size or 1, length or 1):
-            part = flat[a : a + length]
-            part = _wide(part) if dtype is None else part.astype(dtype, copy=False)
+        if dtype is None:
+            chunks = [_wide(flat)]
+        else:
+            length = CHUNK if backend.on_host else flat.size or 1
+            chunks = (flat[a : a + length].astype(dtype, copy=False) for a in range(0, flat.size or 1, length))
+        for part in chunks:
             total = total + backend.xp.dot(part, part)
     if dtype is None and backend.on_host and not backend.fits(total):
         return sum_of_squares(gradients, np.longdouble)

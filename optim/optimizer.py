@@ -226,8 +226,7 @@ class Optimizer:
 
     def _checked_squares(self, gradients):
         """The sum of the squares of each flat gradient, which must be finite."""
-        with np.errstate(over="ignore"):
-            squares = [sum_of_squares([g]) for g in gradients]
+        squares = [sum_of_squares([g]) for g in gradients]
         for g, s in zip(gradients, squares, strict=True):
             if owner(s).on_host and isfinite(s):  # which tells without another look at the gradient
                 continue
