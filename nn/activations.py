@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import pi
 from typing import Any, TypeAlias
 
 from ..autograd.arguments import choose
@@ -11,7 +10,8 @@ from ..autograd.errors import ArgumentError
 from ..autograd.ops import special
 from ..autograd.ops.arithmetic import square
 from ..autograd.ops.choose import relu, where, within
-from ..autograd.ops.exponential import erf, exp, expm1, gaussian, sigmoid, sigmoid_slope, softplus
+from ..autograd.ops.exponential import expm1
+from ..autograd.ops.logistic import erf, normal_density, sigmoid, sigmoid_slope, softplus
 from ..autograd.ops.reduce import softmax
 from ..autograd.ops.rounding import no_slope
 from ..autograd.ops.trigonometric import tanh
@@ -57,8 +57,8 @@ def elu(x, alpha: float = 1.0) -> Tensor:
     floats=True,
     jvp=ELEMENTWISE,
     samples=reals,
-    vjp=dict(x=lambda g, x: g * (2 - square(within(x, 50))) * gaussian(within(x, 50) * 0.5**0.5) / (2 * pi) ** 0.5),
-    means=lambda x: (1 + erf(x / 2**0.5)) / 2 + x * exp(-(x * x) / 2) / (2 * pi) ** 0.5,
+    vjp=dict(x=lambda g, x: g * (2 - square(within(x, 50))) * normal_density(x)),
+    means=lambda x: (1 + erf(x / 2**0.5)) / 2 + x * normal_density(x),
 )
 def gelu_slope(xp, x):
     """Slope of gelu, Φ(x) + x φ(x) with the normal distribution function Φ and its density φ, with all its digits."""
@@ -85,7 +85,7 @@ def gelu(xp, x):
     floats=True,
     jvp=ELEMENTWISE,
     samples=reals,
-    vjp=dict(x=lambda g, x: g * sigmoid_slope(x) * (2 + within(x, 1000) * (1 - 2 * sigmoid(x)))),
+    vjp=dict(x=lambda g, x: g * sigmoid_slope(x) * (2 - within(x, 1000) * tanh(x / 2))),
     means=lambda x: sigmoid(x) * (1 + x * sigmoid(-x)),
 )
 def silu_slope(xp, x):

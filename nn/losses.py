@@ -17,8 +17,9 @@ from ..autograd.ops.arithmetic import square
 from ..autograd.ops.choose import clip, maximum, where
 from ..autograd.ops.compare import logical_and
 from ..autograd.ops.creation import asarray
-from ..autograd.ops.exponential import log, log1p, softplus
+from ..autograd.ops.exponential import log, log1p
 from ..autograd.ops.length import absolute
+from ..autograd.ops.logistic import softplus
 from ..autograd.ops.reduce import less_share, log_softmax, mean, softmax, sum_
 from ..autograd.primitive import ELEMENTWISE, primitive
 from ..autograd.samples import indices, on, reals, unit

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from ..primitive import ELEMENTWISE, primitive
 from ..samples import above_zero, reals
-from .choose import where
+from .choose import where, within
 from .compare import isfinite, logical_and, logical_or
 from .exponential import log
-from .length import absolute
 from .rounding import no_slope
 
 
@@ -69,16 +68,50 @@ def square(xp, x):
 def _power_x(g, x, y):
     if isinstance(y, (int, float)) and abs(y) <= 3e4 and (y >= 0.5 or y % 0.25 == 0):  # y - 1 is exact
         return g * (y * power(x, y - 1)) if y else no_slope(g)
-    flat = logical_and(y == 0, absolute(x) > 0)  # there the slope is 0, and its derivative by y is 1 / x
-    rounds = logical_and(logical_and(x != 0, isfinite(x)), logical_or(y < 0.5, y > 3e4))  # y - 1 loses digits of y
-    slope = where(rounds, y * power(x, y) / where(rounds, x, 1), y * power(x, where(y == 0, 1, y - 1)))
-    slope = where(y == 0, 0, slope)
-    return g * where(flat, y / where(flat, x, 1), slope)
+    return g * power_slope(x, y)
 
 
 def _power_y(g, x, out):
     slope = out * log(where(x > 0, x, 1))
     return g * where(x >= 0, slope, float("nan"))
+
+
+def _splits(x, y):
+    """Where y - 1 rounds, so that x^(y - 1) must be found as xʸ / x."""
+    return logical_and(logical_and(x != 0, isfinite(x)), logical_or(y < 0.5, y > 3e4))
+
+
+def _times_less_one(a, x, y):
+    """a · x^(y - 1) with all its digits; a for a y of 0 at x = 0 or ∞."""
+    splits = _splits(x, y)
+    whole = a * power(where(splits, 1, x), where(y == 0, 0, y - 1))
+    return where(splits, a * power(x, y) / where(splits, x, 1), whole)
+
+
+def _power_slope_x(g, x, y, out):
+    splits = _splits(x, y)
+    whole = y * power_slope(where(logical_or(splits, y == 0), 1, x), y - 1)
+    return g * where(splits, (y - 1) * out / where(splits, x, 1), whole)
+
+
+def _power_slope_y(g, x, y):
+    exponent = y * log(where(logical_and(x > 0, isfinite(x)), x, 1))
+    slope = _times_less_one(1 + within(exponent, 3e4), x, y)  # with a larger one, the power is 0 or ∞
+    return g * where(x >= 0, slope, float("nan"))
+
+
+@primitive(
+    internal=True,
+    jvp=ELEMENTWISE,
+    samples=(above_zero, reals),
+    vjp=dict(x=_power_slope_x, y=_power_slope_y),
+    means=lambda x, y: where(y == 0, 0, y * power(x, y - 1)),
+)
+def power_slope(xp, x, y):
+    """Slope of a power y · x^(y - 1) with all its digits; 0 for y = 0."""
+    if hasattr(x, "dtype") and not hasattr(y, "dtype"):
+        y = xp.asarray(y, dtype=x.dtype)
+    return _times_less_one(xp.where(xp.isfinite(y), y, xp.sign(y)), x, y)  # y = ∞: the slope is 0 or ∞
 
 
 @primitive(

@@ -1,5 +1,7 @@
 """Functions that NumPy lacks, from array arithmetic alone, so that every array backend computes them alike."""
 
+from math import pi
+
 # W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23 (1969), 631-637.
 _ERF = (  # erf(x) = x · P(x²)/Q(x²) for |x| ≤ 0.46875; highest power first
     (
@@ -99,6 +101,11 @@ def gaussian(xp, x, short, share=1.0):
         return bell
     few = xp.rint(x * 16) / 16  # has a square without rounding, and so shows the rounding of the other
     return bell - bell * (share * ((few * few - square) + (x - few) * (x + few)))
+
+
+def normal_density(xp, x, short):
+    """exp(-x²/2) / √(2π)."""
+    return gaussian(xp, x, short, 0.5) * (2 * pi) ** -0.5
 
 
 def _tail(xp, a, short):

@@ -83,7 +83,7 @@ RULE_TEXTS = {
     ("divide", "y"): ("−g · out / y", r"\frac{-g \cdot \mathrm{out}}{y}"),
     ("log2", "x"): ("g / ln 2 / x", r"\frac{\frac{g}{\ln 2}}{x}"),
     ("logaddexp", "x"): ("g · sigmoid(x − y)", r"g \cdot \operatorname{sigmoid}(x - y)"),
-    ("arcsin", "x"): ("g / √((1 − x) · (1 + x))", r"\frac{g}{\sqrt{(1 - x) \cdot (1 + x)}}"),
+    ("arcsin", "x"): ("g / √(1 − x²)", r"\frac{g}{\sqrt{1 - x^{2}}}"),
     ("softplus", "x"): ("g · sigmoid(x)", r"g \cdot \operatorname{sigmoid}(x)"),
     ("erf", "x"): ("g · (2 / √π) · exp(−x²)", r"g \cdot \frac{2}{\sqrt{\pi}} \cdot \exp(-x^{2})"),
     ("relu", "x"): ("g · (out > 0)", r"g \cdot (\mathrm{out} > 0)"),
@@ -233,7 +233,7 @@ def test_the_leaves_of_a_formula_are_found():
     assert leaves(formula(REGISTRY["power"]).gradients["y"]) == ["g", "x", "out"]
 
 
-@pytest.mark.parametrize(("y", "text"), [(3.0, "g · y · x^(y − 1)"), (0.0, "g · (y / x)")])
+@pytest.mark.parametrize(("y", "text"), [(3.0, "g · y · x^(y − 1)"), (0.0, "0")])
 def test_a_choice_is_made_where_the_values_are_known(y, text):
     assert write(chosen(formula(REGISTRY["power"]).gradients["x"], {"x": 2.0, "y": y})) == text
 

@@ -150,6 +150,8 @@ LIMITS = {  # at inf: (value, slope), at -inf: (value, slope); nan: it is not de
     "silu": ((inf, 1), (0, 0)),
     "step": ((1, 0), (0, 0)),
     "gaussian": ((0, 0), (0, 0)),
+    "normal_density": ((0, 0), (0, 0)),
+    "one_minus_square": ((-inf, -inf), (-inf, inf)),
     "sigmoid_slope": ((0, 0), (0, 0)),
     "gelu_slope": ((1, 0), (0, 0)),
     "silu_slope": ((1, 0), (0, 0)),

@@ -42,6 +42,11 @@ REFERENCES = {
     "multiply": (lambda x, y: x * y, lambda x, y: y, lambda x, y: x),
     "divide": (lambda x, y: x / y, lambda x, y: 1 / y, lambda x, y: -x / y / y),
     "power": (lambda x, y: x**y, lambda x, y: y * x**y / x, lambda x, y: x**y * mp.log(x)),
+    "power_slope": (
+        lambda x, y: y * x**y / x,
+        lambda x, y: y * (y - 1) * x**y / x / x,
+        lambda x, y: x**y / x * (1 + y * mp.log(x)),
+    ),
     "positive": (lambda x: x, _one),
     "negative": (lambda x: -x, lambda x: -1),
     "absolute": (abs, mp.sign),
@@ -85,6 +90,8 @@ REFERENCES = {
     "gelu": (lambda x: x * _normal(x), lambda x: _normal(x) + x * _density(x)),
     "silu": (lambda x: x * _sigmoid(x), lambda x: _sigmoid(x) * (1 + x * _sigmoid(-x))),
     "step": (lambda x: x >= 0, _flat),
+    "one_minus_square": (lambda x: 1 - x * x, lambda x: -2 * x),
+    "normal_density": (_density, lambda x: -x * _density(x)),
 }
 
 

@@ -11,7 +11,7 @@ from chainrule.autograd.primitive import ELEMENTWISE
 from chainrule.autograd.samples import Case, cases
 
 NUMBERS = {  # in place of an operand, where 0 and 2 will not do
-    ("power", "x"): (2.0,), ("power", "y"): (0, 1, 2.0, 0.5), ("where", "condition"): (True,),
+    ("power", "x"): (2.0,), ("power", "y"): (0, 1, 2.0, 0.5), "power_slope": (2.0,), ("where", "condition"): (True,),
     "divide": (2.0,), "floor_divide": (2.0,), "remainder": (2.0,), "binary_entropy": (0.25,),
 }  # fmt: skip
 FAR = (2.0**80, 2.0**-80)  # the squares of such numbers leave float32
@@ -137,7 +137,7 @@ def _gradients(p, case, drawn, dtype):
 
 def check_one_operand_zero(p):
     """Each operand in turn is 0, the others are ordinary; of a power, the exponent."""
-    _check_with_operand(p, 0, real_inputs(p)[p.name == "power" :])
+    _check_with_operand(p, 0, real_inputs(p)[p.name.startswith("power") :])
 
 
 def check_one_operand_one(p):
@@ -181,11 +181,12 @@ HOLDS_NOT = {
         "normalize": "with so small a variance the differences are too coarse",
     },
     check_equal_operands: dict.fromkeys(
-        ["power", "floor_divide", "remainder", "binary_entropy"], "jumps, or leaves the domain"
+        ["power", "power_slope", "floor_divide", "remainder", "binary_entropy"], "jumps, or leaves the domain"
     ),
     check_square_at_zero: {
         **dict.fromkeys(
-            "divide power floor_divide remainder log log2 log10 sqrt arccosh binary_entropy".split(), "0 is outside"
+            "divide power power_slope floor_divide remainder log log2 log10 sqrt arccosh binary_entropy".split(),
+            "0 is outside",
         ),
         **dict.fromkeys("floor ceil step".split(), "jumps"),
         **dict.fromkeys("maximum minimum relu max min sort".split(), "the square has a kink in its slope"),
@@ -207,7 +208,10 @@ HOLDS_NOT = {
         **dict.fromkeys("floor ceil max min sort".split(), "jumps, or has a kink"),
         "normalize": "no variance",
     },
-    check_infinities: {"power": "its slope by x is ∞ · 0", "gaussian": "its slope is ∞ · 0"},
+    check_infinities: {
+        **dict.fromkeys(("power", "power_slope"), "its slope by x is ∞ · 0"),
+        "gaussian": "its slope is ∞ · 0",
+    },
 }
 
 
