@@ -61,8 +61,8 @@ def formula(operation):
         >>> import chainrule as cr
         >>> print(cr.formula(cr.arctan2))
         out = arctan2(x, y)
-        dx = 0 where hypot(x, y) = ∞, else g · (y / hypot(x, y)) / hypot(x, y)
-        dy = 0 where hypot(x, y) = ∞, else −g · (x / hypot(x, y)) / hypot(x, y)
+        dx = g · (y / (y² + x²))
+        dy = −g · (x / (x² + y²))
     """
     primitive = getattr(operation, "primitive", operation)
     if not isinstance(primitive, Primitive):

@@ -9,7 +9,6 @@ import numpy as np
 from ..primitive import ELEMENTWISE, primitive
 from ..samples import above_one, reals, unit_open
 from .arithmetic import square
-from .choose import where
 from .exponential import sqrt
 from .length import hypot
 
@@ -73,27 +72,33 @@ def arccos(xp, x):
     return xp.arccos(x)
 
 
-def _arctan_x(g, x):
-    length = hypot(1, x)  # its square may overflow
-    return g / length / length
+@primitive(
+    internal=True,
+    jvp=ELEMENTWISE,
+    samples=reals,
+    vjp=dict(
+        x=lambda g, x, y, out: g * ((inverted(y, x) - out) * (inverted(y, x) + out)),
+        y=lambda g, x, y, out: -2 * (g * (out * inverted(y, x))),
+    ),
+    means=lambda x, y: x / (square(x) + square(y)),
+)
+def inverted(xp, x, y):
+    """x / (x² + y²), where the squares may overflow or vanish."""
+    length = xp.hypot(x, y)
+    ratio = xp.divide(xp.divide(x, length), length)
+    return ratio if type(x) is int else xp.where(length == inf, 0, ratio)  # a number is never ∞ / ∞
 
 
-@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=_arctan_x))
+@primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * inverted(1, x)))
 def arctan(xp, x):
     """Inverse tangent, in radians."""
     return xp.arctan(x)
 
 
-def _turn(g, leg, x, y):
-    """g · leg / (x² + y²), where the squares may overflow or vanish."""
-    length = hypot(x, y)
-    return where(length == inf, g * 0, g * (leg / length) / length)
-
-
 @primitive(
     jvp=ELEMENTWISE,
     samples=reals,
-    vjp=dict(x=lambda g, x, y: _turn(g, y, x, y), y=lambda g, x, y: _turn(-g, x, x, y)),
+    vjp=dict(x=lambda g, x, y: g * inverted(y, x), y=lambda g, x, y: -g * inverted(x, y)),
 )
 def arctan2(xp, x, y):
     """Angle of the point (y, x): arctan(x / y) in the right quadrant, in radians. The first argument is the ordinate.

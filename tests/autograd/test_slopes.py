@@ -24,6 +24,7 @@ PASSED_ON = {  # what the table of references does without: why
     "gelu_slope": "the slope of gelu",
     "gaussian": "the slope of erf",
     "share": "the slope of logaddexp",
+    "inverted": "the slope of arctan2",
     "tanh_back": "the slope of tanh",
 }
 
@@ -41,6 +42,15 @@ def test_an_operation_is_right_to_4_units_and_its_slope_to_8(name, dtype):
     forward, slope, where = accuracy.worst_of(name, dtype)
     assert forward <= 4, where
     assert slope <= 8, where
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "name", [p.name for p in EVERY if p.name in accuracy.REFERENCES and not p.internal and p.name != "hypot"]
+)
+def test_second_derivatives_are_right_to_16_units(name, dtype):
+    error, *where = accuracy.worst_second(name, dtype)
+    assert error <= 16, where
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

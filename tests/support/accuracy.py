@@ -146,6 +146,82 @@ def worst_of(name, dtype, count=60):
     return *worst, where
 
 
+# name: (second derivative by x twice, by x and y, by y twice), or their terms, where they differ; the others have none
+SECOND = {
+    "multiply": (_flat, _one, _flat),
+    "divide": (_flat, lambda x, y: -1 / y**2, lambda x, y: 2 * x / y**3),
+    "power": (
+        lambda x, y: (y * y * x**y / x / x, -y * x**y / x / x),
+        lambda x, y: (x**y / x, y * x**y / x * mp.log(x)),
+        lambda x, y: x**y * mp.log(x) ** 2,
+    ),
+    "square": (lambda x: 2,),
+    "exp": (mp.exp,),
+    "expm1": (mp.exp,),
+    "log": (lambda x: -1 / x**2,),
+    "log2": (lambda x: -1 / x**2 / mp.log(2),),
+    "log10": (lambda x: -1 / x**2 / mp.log(10),),
+    "log1p": (lambda x: -1 / (1 + x) ** 2,),
+    "logaddexp": tuple(lambda x, y, sign=sign: sign * _sigmoid_slope(x - y) for sign in (1, -1, 1)),
+    "sqrt": (lambda x: -1 / (4 * x * mp.sqrt(x)),),
+    "sin": (lambda x: -mp.sin(x),),
+    "cos": (lambda x: -mp.cos(x),),
+    "tan": (lambda x: 2 * mp.tan(x) / mp.cos(x) ** 2,),
+    "arcsin": (lambda x: x / mp.sqrt(1 - x * x) ** 3,),
+    "arccos": (lambda x: -x / mp.sqrt(1 - x * x) ** 3,),
+    "arctan": (lambda x: -2 * x / (1 + x * x) ** 2,),
+    "arctan2": (
+        lambda x, y: -2 * x * y / mp.hypot(x, y) ** 4,
+        lambda x, y: (x * x / mp.hypot(x, y) ** 4, -y * y / mp.hypot(x, y) ** 4),
+        lambda x, y: 2 * x * y / mp.hypot(x, y) ** 4,
+    ),
+    "hypot": (
+        lambda x, y: y * y / mp.hypot(x, y) ** 3,
+        lambda x, y: -x * y / mp.hypot(x, y) ** 3,
+        lambda x, y: x * x / mp.hypot(x, y) ** 3,
+    ),
+    "sinh": (mp.sinh,),
+    "cosh": (mp.cosh,),
+    "tanh": (lambda x: -8 * _sigmoid_slope(2 * x) * mp.tanh(x),),
+    "arcsinh": (lambda x: -x / mp.sqrt(1 + x * x) ** 3,),
+    "arccosh": (lambda x: -x / mp.sqrt(x * x - 1) ** 3,),
+    "arctanh": (lambda x: 2 * x / (1 - x * x) ** 2,),
+    "sigmoid": (lambda x: -_sigmoid_slope(x) * mp.tanh(x / 2),),
+    "softplus": (_sigmoid_slope,),
+    "erf": (lambda x: -4 * x / mp.sqrt(mp.pi) * mp.exp(-x * x),),
+    "gelu": (lambda x: (2 * _density(x), -x * x * _density(x)),),
+    "silu": (lambda x: (2 * _sigmoid_slope(x), -x * mp.tanh(x / 2) * _sigmoid_slope(x)),),
+}
+
+
+def worst_second(name, dtype):
+    """(worst error of second derivatives, where) of an elementwise operation, where its slopes are normal numbers.
+
+    Left out are places near which terms cancel.
+    """
+    exact, *slopes = REFERENCES[name]
+    columns, n = sample(dtype, len(slopes), 40, seed=1), len(slopes)
+    seconds = SECOND.get(name, [_flat] * (2 * n - 1))
+    pairs = [(0, 0), (0, 1), (1, 1), (1, 0)] if n == 2 else [(0, 0)]
+    inputs, tiny, worst = [cr.tensor(c) for c in columns], float(np.finfo(dtype).tiny), (0.0, None)
+    for i, j in pairs:
+        with np.errstate(all="ignore"):
+            by_i = cr.grad(lambda *xs, i=i: REGISTRY[name].call(*xs).sum(), i)
+            given = cr.grad(lambda *xs, by_i=by_i: by_i(*xs).sum(), j)(*inputs).numpy()
+        with mp.workdps(50):
+            for number, numbers in zip(given, columns.T, strict=True):
+                if any(s is None or abs(s) < tiny and s for s in (_true(f, numbers) for f in (exact, *slopes))):
+                    continue
+                terms = seconds[i + j](*(mp.mpf(float(v)) for v in numbers))
+                terms = terms if isinstance(terms, tuple) else (terms,)
+                truth = _true(lambda *_, terms=terms: mp.fsum(terms), numbers)
+                if truth is None or abs(truth) < max(max(map(abs, terms)) / 8, 128 * tiny if truth else 0):
+                    continue
+                if (error := ulps(number, truth, dtype)) > worst[0]:
+                    worst = error, (i, j), tuple(map(float, numbers))
+    return worst
+
+
 def _true(function, numbers):
     """The exact value as a real number, or None where there is none."""
     try:

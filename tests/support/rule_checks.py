@@ -190,7 +190,7 @@ HOLDS_NOT = {
         ),
         **dict.fromkeys("floor ceil step".split(), "jumps"),
         **dict.fromkeys("maximum minimum relu max min sort".split(), "the square has a kink in its slope"),
-        "arctan2": "nan at the origin",
+        **dict.fromkeys(["arctan2", "inverted"], "nan at the origin"),
         "norm_of_order": "its square is not twice differentiable at 0",
     },
     check_one_operand_zero: {
