@@ -26,7 +26,7 @@ from .typing import ArrayLike, Axis, Counts, DType, Shape
 _T = TypeVar("_T", Value, Tensor)
 
 
-__all__ = ['reshape', 'transpose', 'swapaxes', 'moveaxis', 'broadcast_to', 'unbroadcast', 'squeeze', 'expand_dims', 'concatenate', 'flip', 'roll', 'pad', 'astype', 'equal', 'not_equal', 'less', 'less_equal', 'greater', 'greater_equal', 'logical_and', 'logical_or', 'logical_not', 'bitwise_and', 'bitwise_or', 'invert', 'isnan', 'isfinite', 'maximum', 'minimum', 'where', 'relu', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'logaddexp', 'sigmoid', 'softplus', 'erf', 'sign', 'floor', 'ceil', 'rint', 'floor_divide', 'remainder', 'absolute', 'hypot', 'add', 'subtract', 'multiply', 'divide', 'positive', 'negative', 'square', 'power', 'sum', 'mean', 'max', 'min', 'cumsum', 'argmax', 'argmin', 'all', 'any', 'logsumexp', 'softmax', 'log_softmax', 'argsort', 'sort', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'arctan2', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'gelu', 'silu', 'matmul', 'einsum', 'tril', 'triu', 'default_dtype', 'set_default_dtype', 'tensor', 'asarray', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'zeros_like', 'ones_like', 'full_like', 'stack', 'split', 'tile', 'repeat', 'flatten', 'clip', 'prod', 'norm', 'var', 'std', 'take', 'take_along_axis', 'one_hot', 'leaky_relu', 'elu', 'dot', 'outer', 'tensordot', 'diagonal']
+__all__ = ['reshape', 'transpose', 'swapaxes', 'moveaxis', 'broadcast_to', 'unbroadcast', 'squeeze', 'expand_dims', 'concatenate', 'flip', 'roll', 'pad', 'astype', 'equal', 'not_equal', 'less', 'less_equal', 'greater', 'greater_equal', 'logical_and', 'logical_or', 'logical_not', 'bitwise_and', 'bitwise_or', 'invert', 'isnan', 'isfinite', 'maximum', 'minimum', 'where', 'relu', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'sign', 'floor', 'ceil', 'rint', 'floor_divide', 'remainder', 'add', 'subtract', 'multiply', 'divide', 'positive', 'negative', 'square', 'power', 'absolute', 'hypot', 'sum', 'mean', 'max', 'min', 'cumsum', 'argmax', 'argmin', 'all', 'any', 'logsumexp', 'softmax', 'log_softmax', 'argsort', 'sort', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'arctan2', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'logaddexp', 'sigmoid', 'softplus', 'erf', 'gelu', 'silu', 'matmul', 'einsum', 'tril', 'triu', 'default_dtype', 'set_default_dtype', 'tensor', 'asarray', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'zeros_like', 'ones_like', 'full_like', 'stack', 'split', 'tile', 'repeat', 'flatten', 'clip', 'prod', 'norm', 'var', 'std', 'take', 'take_along_axis', 'one_hot', 'leaky_relu', 'elu', 'dot', 'outer', 'tensordot', 'diagonal']
 
 class TensorMethods:
     def __eq__(self, y: object) -> Tensor: ...
@@ -44,7 +44,6 @@ class TensorMethods:
     def __rfloordiv__(self, x: ArrayLike) -> Tensor: ...
     def __mod__(self, y: ArrayLike) -> Tensor: ...
     def __rmod__(self, x: ArrayLike) -> Tensor: ...
-    def __abs__(self) -> Tensor: ...
     def __add__(self, y: ArrayLike) -> Tensor: ...
     def __radd__(self, x: ArrayLike) -> Tensor: ...
     def __sub__(self, y: ArrayLike) -> Tensor: ...
@@ -57,6 +56,7 @@ class TensorMethods:
     def __neg__(self) -> Tensor: ...
     def __pow__(self, y: ArrayLike) -> Tensor: ...
     def __rpow__(self, x: ArrayLike) -> Tensor: ...
+    def __abs__(self) -> Tensor: ...
     def __matmul__(self, y: ArrayLike) -> Tensor: ...
     def __rmatmul__(self, x: ArrayLike) -> Tensor: ...
     def backward(self, gradient: ArrayLike | None = None, retain_graph: bool = False, create_graph: bool = False) -> None:
@@ -139,14 +139,6 @@ class TensorMethods:
         """log(1 + x), accurate near 0."""
     def sqrt(self) -> Tensor:
         """Square root √x."""
-    def logaddexp(self, y: ArrayLike) -> Tensor:
-        """log(eˣ + eʸ), without overflow."""
-    def sigmoid(self) -> Tensor:
-        """Logistic function 1 / (1 + e⁻ˣ), without overflow at either end."""
-    def softplus(self) -> Tensor:
-        """Smooth ramp log(1 + eˣ), without overflow."""
-    def erf(self) -> Tensor:
-        """Error function 2/√π ∫₀ˣ exp(-t²) dt, to within a few units in the last place."""
     def sign(self) -> Tensor:
         """Sign of x: -1, 0 or 1."""
     def floor(self) -> Tensor:
@@ -159,10 +151,6 @@ class TensorMethods:
         """Largest whole number ≤ x / y."""
     def remainder(self, y: ArrayLike) -> Tensor:
         """Remainder x - y · ⌊x / y⌋, which has the sign of y."""
-    def absolute(self) -> Tensor:
-        """Absolute value |x|."""
-    def hypot(self, y: ArrayLike) -> Tensor:
-        """Length √(x² + y²) of the vector (x, y), without overflow."""
     def add(self, y: ArrayLike) -> Tensor:
         """Sum x + y."""
     def subtract(self, y: ArrayLike) -> Tensor:
@@ -179,6 +167,10 @@ class TensorMethods:
         """Square x²."""
     def power(self, y: ArrayLike) -> Tensor:
         """Power xʸ."""
+    def absolute(self) -> Tensor:
+        """Absolute value |x|."""
+    def hypot(self, y: ArrayLike) -> Tensor:
+        """Length √(x² + y²) of the vector (x, y), without overflow."""
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Sum along `axis` (an axis, several, or None for all)."""
     def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -233,6 +225,14 @@ class TensorMethods:
         """Inverse hyperbolic cosine."""
     def arctanh(self) -> Tensor:
         """Inverse hyperbolic tangent."""
+    def logaddexp(self, y: ArrayLike) -> Tensor:
+        """log(eˣ + eʸ), without overflow."""
+    def sigmoid(self) -> Tensor:
+        """Logistic function 1 / (1 + e⁻ˣ), without overflow at either end."""
+    def softplus(self) -> Tensor:
+        """Smooth ramp log(1 + eˣ), without overflow."""
+    def erf(self) -> Tensor:
+        """Error function 2/√π ∫₀ˣ exp(-t²) dt, to within a few units in the last place."""
     def gelu(self) -> Tensor:
         """Gaussian error linear unit x · Φ(x), with the exact distribution function Φ."""
     def silu(self) -> Tensor:
@@ -304,7 +304,6 @@ class ValueMethods(TensorMethods):
     def __rfloordiv__(self, x: ArrayLike) -> Value: ...
     def __mod__(self, y: ArrayLike) -> Value: ...
     def __rmod__(self, x: ArrayLike) -> Value: ...
-    def __abs__(self) -> Value: ...
     def __add__(self, y: ArrayLike) -> Value: ...
     def __radd__(self, x: ArrayLike) -> Value: ...
     def __sub__(self, y: ArrayLike) -> Value: ...
@@ -317,6 +316,7 @@ class ValueMethods(TensorMethods):
     def __neg__(self) -> Value: ...
     def __pow__(self, y: ArrayLike) -> Value: ...
     def __rpow__(self, x: ArrayLike) -> Value: ...
+    def __abs__(self) -> Value: ...
     def __getitem__(self, index: Any) -> Value: ...
     def reshape(self, *shape: Shape) -> Value:
         """The same elements under another shape, given as one tuple or as several lengths."""
@@ -374,14 +374,6 @@ class ValueMethods(TensorMethods):
         """log(1 + x), accurate near 0."""
     def sqrt(self) -> Value:
         """Square root √x."""
-    def logaddexp(self, y: ArrayLike) -> Value:
-        """log(eˣ + eʸ), without overflow."""
-    def sigmoid(self) -> Value:
-        """Logistic function 1 / (1 + e⁻ˣ), without overflow at either end."""
-    def softplus(self) -> Value:
-        """Smooth ramp log(1 + eˣ), without overflow."""
-    def erf(self) -> Value:
-        """Error function 2/√π ∫₀ˣ exp(-t²) dt, to within a few units in the last place."""
     def sign(self) -> Value:
         """Sign of x: -1, 0 or 1."""
     def floor(self) -> Value:
@@ -394,10 +386,6 @@ class ValueMethods(TensorMethods):
         """Largest whole number ≤ x / y."""
     def remainder(self, y: ArrayLike) -> Value:
         """Remainder x - y · ⌊x / y⌋, which has the sign of y."""
-    def absolute(self) -> Value:
-        """Absolute value |x|."""
-    def hypot(self, y: ArrayLike) -> Value:
-        """Length √(x² + y²) of the vector (x, y), without overflow."""
     def add(self, y: ArrayLike) -> Value:
         """Sum x + y."""
     def subtract(self, y: ArrayLike) -> Value:
@@ -414,6 +402,10 @@ class ValueMethods(TensorMethods):
         """Square x²."""
     def power(self, y: ArrayLike) -> Value:
         """Power xʸ."""
+    def absolute(self) -> Value:
+        """Absolute value |x|."""
+    def hypot(self, y: ArrayLike) -> Value:
+        """Length √(x² + y²) of the vector (x, y), without overflow."""
     def sin(self) -> Value:
         """Sine of x."""
     def cos(self) -> Value:
@@ -440,6 +432,14 @@ class ValueMethods(TensorMethods):
         """Inverse hyperbolic cosine."""
     def arctanh(self) -> Value:
         """Inverse hyperbolic tangent."""
+    def logaddexp(self, y: ArrayLike) -> Value:
+        """log(eˣ + eʸ), without overflow."""
+    def sigmoid(self) -> Value:
+        """Logistic function 1 / (1 + e⁻ˣ), without overflow at either end."""
+    def softplus(self) -> Value:
+        """Smooth ramp log(1 + eˣ), without overflow."""
+    def erf(self) -> Value:
+        """Error function 2/√π ∫₀ˣ exp(-t²) dt, to within a few units in the last place."""
     def gelu(self) -> Value:
         """Gaussian error linear unit x · Φ(x), with the exact distribution function Φ."""
     def silu(self) -> Value:
@@ -784,32 +784,6 @@ def sqrt(x: _T) -> _T:
 def sqrt(x: ArrayLike) -> Any: ...
 
 @overload
-def logaddexp(x: _T, y: ArrayLike) -> _T:
-    """log(eˣ + eʸ), without overflow."""
-@overload
-def logaddexp(x: ArrayLike, y: _T) -> _T: ...
-@overload
-def logaddexp(x: ArrayLike, y: ArrayLike) -> Any: ...
-
-@overload
-def sigmoid(x: _T) -> _T:
-    """Logistic function 1 / (1 + e⁻ˣ), without overflow at either end."""
-@overload
-def sigmoid(x: ArrayLike) -> Any: ...
-
-@overload
-def softplus(x: _T) -> _T:
-    """Smooth ramp log(1 + eˣ), without overflow."""
-@overload
-def softplus(x: ArrayLike) -> Any: ...
-
-@overload
-def erf(x: _T) -> _T:
-    """Error function 2/√π ∫₀ˣ exp(-t²) dt, to within a few units in the last place."""
-@overload
-def erf(x: ArrayLike) -> Any: ...
-
-@overload
 def sign(x: _T) -> _T:
     """Sign of x: -1, 0 or 1."""
 @overload
@@ -848,20 +822,6 @@ def remainder(x: _T, y: ArrayLike) -> _T:
 def remainder(x: ArrayLike, y: _T) -> _T: ...
 @overload
 def remainder(x: ArrayLike, y: ArrayLike) -> Any: ...
-
-@overload
-def absolute(x: _T) -> _T:
-    """Absolute value |x|."""
-@overload
-def absolute(x: ArrayLike) -> Any: ...
-
-@overload
-def hypot(x: _T, y: ArrayLike) -> _T:
-    """Length √(x² + y²) of the vector (x, y), without overflow."""
-@overload
-def hypot(x: ArrayLike, y: _T) -> _T: ...
-@overload
-def hypot(x: ArrayLike, y: ArrayLike) -> Any: ...
 
 @overload
 def add(x: _T, y: ArrayLike) -> _T:
@@ -920,6 +880,20 @@ def power(x: _T, y: ArrayLike) -> _T:
 def power(x: ArrayLike, y: _T) -> _T: ...
 @overload
 def power(x: ArrayLike, y: ArrayLike) -> Any: ...
+
+@overload
+def absolute(x: _T) -> _T:
+    """Absolute value |x|."""
+@overload
+def absolute(x: ArrayLike) -> Any: ...
+
+@overload
+def hypot(x: _T, y: ArrayLike) -> _T:
+    """Length √(x² + y²) of the vector (x, y), without overflow."""
+@overload
+def hypot(x: ArrayLike, y: _T) -> _T: ...
+@overload
+def hypot(x: ArrayLike, y: ArrayLike) -> Any: ...
 
 @overload
 def sum(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
@@ -1084,6 +1058,32 @@ def arctanh(x: _T) -> _T:
     """Inverse hyperbolic tangent."""
 @overload
 def arctanh(x: ArrayLike) -> Any: ...
+
+@overload
+def logaddexp(x: _T, y: ArrayLike) -> _T:
+    """log(eˣ + eʸ), without overflow."""
+@overload
+def logaddexp(x: ArrayLike, y: _T) -> _T: ...
+@overload
+def logaddexp(x: ArrayLike, y: ArrayLike) -> Any: ...
+
+@overload
+def sigmoid(x: _T) -> _T:
+    """Logistic function 1 / (1 + e⁻ˣ), without overflow at either end."""
+@overload
+def sigmoid(x: ArrayLike) -> Any: ...
+
+@overload
+def softplus(x: _T) -> _T:
+    """Smooth ramp log(1 + eˣ), without overflow."""
+@overload
+def softplus(x: ArrayLike) -> Any: ...
+
+@overload
+def erf(x: _T) -> _T:
+    """Error function 2/√π ∫₀ˣ exp(-t²) dt, to within a few units in the last place."""
+@overload
+def erf(x: ArrayLike) -> Any: ...
 
 @overload
 def gelu(x: _T) -> _T:
