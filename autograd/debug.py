@@ -6,7 +6,7 @@ It watches calls and passes (watch.py, calls.py) and looks at every result. What
 from __future__ import annotations
 
 from contextlib import suppress
-from math import isfinite
+from math import isfinite, prod
 from threading import get_ident
 from typing import Any, Self
 from weakref import ref
@@ -17,19 +17,15 @@ from ..backends import owner
 from ..backends.record import Recorded
 from . import nonfinite
 from .arguments import flag
-from .backward import backward, pull
+from .backward import pull
 from .calls import observe
-from .callsite import INSIDE, describe
 from .errors import NonFiniteError
-from .forward import push
-from .grad_mode import scope
 from .node import Node
-from .nonfinite import Place, moves, operand_names
-from .primitive import COMPOSED, Primitive
+from .nonfinite import operand_names
+from .place import moves, placed
 from .tensor import raw
 from .watch import Watch, watching
 
-RULES = backward.__code__, push.__code__  # below one of these frames, what runs is a gradient rule
 CHOOSE = ("where", "maximum", "minimum", "relu", "max", "min")
 
 
@@ -38,7 +34,7 @@ class debug:
 
     The error names it, the user's line, the module, the ranges of its operands, the likely cause and what to do. What is
     nan or infinite in what you give (-inf in a mask, say) is no fault of an operation: a nan is reported as the input's
-    once something is computed from it, an infinity once it has become nan. A function such as `std` counts as one
+    once something is computed from it, an infinity once it has become nan or the loss. A function such as `std` counts as one
     operation. What is computed in a branch of a `where` is reported if that takes it, or in backward.
 
     Fields:
@@ -83,7 +79,7 @@ class _Debug(Watch):
 
     Fields:
         waiting: {id of an array that is not finite: (the array, the error that is raised if its faults are not left out; or,
-            of infinities that are allowed, where they come from, in words)}.
+            of infinities that are no fault so far, where they come from, in words)}.
         after: {node: the nodes that have contributed to its gradient in this pass}; g: the gradient of the last node.
         passed: {node: "nan" or "inf"} where a contribution is that without a fault of the rule.
     """
@@ -102,15 +98,15 @@ class _Debug(Watch):
         kind = broken(out) if self.on else None
         if kind is None:
             return out
-        place, tensors = _placed(frame)
+        place, tensors = placed(frame)
         if place is None:  # in a rule: its result is looked at, not its steps
             return out
-        known = self.known(arrays)
-        if kind == "inf" and not self.inf:
-            return self.keep(out, known or f"made by {p.name} ({describe(place.code, place.instruction)})")
+        known, given = self.known(arrays), kind in map(broken, (*arrays, *options.values()))
         error = known if isinstance(known, NonFiniteError) else None
-        if error is None and kind in map(broken, (*arrays, *options.values())):
-            if kind == "inf" or moves(p):
+        if error is None and kind == "inf" and (given or not self.inf):
+            return self.keep(out, known or nonfinite.origin(kind, p, arrays, tensors, place))
+        if error is None and given:
+            if moves(p):
                 return out
             error = inner[-1] if inner else nonfinite.given_error(p, arrays, tensors, place)
         error = error or nonfinite.forward_error(kind, p, arrays, options, out, known, tensors, place)
@@ -125,7 +121,7 @@ class _Debug(Watch):
     def returned(self, out, frame, inner):
         out = raw(out)
         if inner and self.fault(out):
-            place, _ = _placed(frame)
+            place, _ = placed(frame)
             if place is not None:
                 self.tell(self.known([out]) or inner[-1], out, place, False)
 
@@ -153,6 +149,8 @@ class _Debug(Watch):
             self.passed.clear()
             if self.on and broken(g) == "nan":
                 raise nonfinite.seed_error(node, g)
+            if prod(node.shape) == 1 and (kind := self.fault(node.result)):  # a loss
+                raise nonfinite.root_error(kind, node, self.known([node.result]))
         elif (kind := self.fault(g)) and kind != self.passed.get(node):
             raise nonfinite.sum_error(kind, node, g)
         self.g = g
@@ -212,31 +210,3 @@ def broken(a):
     if xp.isfinite(a).all():
         return None
     return "nan" if xp.isnan(a).any() else "inf"
-
-
-def _placed(start):
-    """(Place, what was given to the call at the frame `start`); (None, ()) inside a gradient rule."""
-    given, called, lines, frame = start.f_locals, "", [], start
-    while frame is not None:
-        code = frame.f_code
-        if code in RULES:
-            return None, ()
-        if code.co_filename not in INSIDE:
-            lines.append((code, frame.f_lasti))
-        elif not lines and not called and frame is not start:
-            called = _name(frame)
-        last, frame = frame, frame.f_back
-    code, instruction = lines[0] if lines else (last.f_code, last.f_lasti)
-    left_out = any(nonfinite.unchosen(*line) for line in lines)
-    tensors = given["args"] if "args" in given else [given[x] for x in ("x", "y") if x in given]
-    return Place(code, instruction, called, scope(), left_out), tensors
-
-
-def _name(frame):
-    """The public function of chainrule that runs in a frame, or ""."""
-    name, module = frame.f_code.co_name, frame.f_globals.get("__name__", "")
-    if name == "call":
-        p, body = frame.f_locals.get("p"), frame.f_locals.get("body")
-        return p.name if isinstance(p, Primitive) else getattr(body, "__name__", "")
-    public = name in frame.f_globals and not name.startswith("_") and ".nn." in module
-    return name if public or name in COMPOSED else ""

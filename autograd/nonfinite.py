@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import linecache
 import re
-from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from ..backends import NUMBERS, owner
 from .callsite import describe, line_of
 from .errors import NonFiniteError
+from .place import Place, module_of, source
 from .primitive import ELEMENTWISE, REGISTRY
 from .tensor import raw
 
@@ -28,6 +28,7 @@ REMEDIES = {  # where an operation leaves its domain, or is infinitely steep
     "sqrt": "keep it above 0, e.g. cr.sqrt(cr.maximum(x, 1e-12)); for a length use cr.norm or cr.hypot, whose slope at 0 is 0",
     "power": "keep x above 0, e.g. with cr.absolute or cr.maximum(x, 1e-12), or use a whole exponent",
 }
+LOOK = "look where it comes from (cr.data.check_finite for data), or put that into the block as well"
 OVERFLOWS = dict.fromkeys(("exp", "expm1", "sinh", "cosh"), POWERS)
 
 
@@ -56,23 +57,6 @@ class Operand(NamedTuple):
         span = "" if self.least is None else f", {self.least:.6g} to {self.greatest:.6g}"
         counts = "".join(f", {n} {what}" for n, what in ((self.nan, "nan"), (self.inf, "infinite")) if n)
         return f"{self.name} {self.dtype} {self.shape}{span}{counts}"
-
-
-class Place(NamedTuple):
-    """Where an operation was called.
-
-    Fields:
-        code, instruction: the user's line.
-        called: the function of chainrule that called it, or "".
-        scope: the module call around it, as grad_mode.scope() gives it.
-        left_out: whether it is in a branch of a `where`, which may leave the result out.
-    """
-
-    code: Any
-    instruction: int
-    called: str
-    scope: Any
-    left_out: bool = False
 
 
 def host(a):
@@ -126,12 +110,24 @@ def forward_error(kind, p, arrays, options, out, known, tensors, place):
 def given_error(p, arrays, tensors, place):
     """`p` was given a nan that nothing inside the block has made."""
     given = dict(zip(operand_names(p, len(arrays)), arrays, strict=True))
-    name = next((name for name, a in given.items() if np.isnan(host(a)).any()), "option")
-    what = source(_tensor(name, given, tensors), place.scope)
+    name, what = _culprit("nan", given, tensors, place)
     headline = f"operand {name} of {p.name}{_in(p, place)}, {what}, was nan already"
     cause = "no operation that the block has seen made it"
-    advice = "look where it comes from (cr.data.check_finite for data), or put that into the block as well"
-    return _error("nan", "forward", headline, p, place, given, None, cause, advice, f"{name}: {what}")
+    return _error("nan", "forward", headline, p, place, given, None, cause, LOOK, f"{name}: {what}")
+
+
+def origin(kind, p, arrays, tensors, place):
+    """Where an infinity in the result of `p` comes from, in words."""
+    line = describe(place.code, place.instruction)
+    name, what = _culprit(kind, dict(zip(operand_names(p, len(arrays)), arrays, strict=True)), tensors, place)
+    return f"operand {name} of {p.name} ({line}), {what}" if name else f"made by {p.name} ({line})"
+
+
+def _culprit(kind, given, tensors, place):
+    """(the name of the first operand that is `kind`, what is known of it in words)."""
+    test = np.isnan if kind == "nan" else np.isinf
+    name = next((name for name, a in given.items() if test(host(a)).any()), "")
+    return name, source(_tensor(name, given, tensors), place.scope)
 
 
 def _tensor(name, given, tensors):
@@ -183,6 +179,25 @@ def sum_error(kind, node, g):
     what = "the leaf" + f" {node.name}" * bool(node.name) if node.primitive is None else node.primitive.name
     headline = f"adding up the contributions to the gradient of {what} gave the first {kind}"
     return _error(kind, "backward", headline, node.primitive, place, {"g": g}, None, cause, advice)
+
+
+def root_error(kind, node, known):
+    """The loss itself is not finite; `known` says where an infinity comes from, if anybody knows."""
+    place = Place(node.code, node.instruction, "", node.scope)
+    headline = f"the loss is {kind} already in the forward pass"
+    cause = known or "made outside the block"
+    return _error(
+        kind,
+        "backward",
+        headline,
+        node.primitive,
+        place,
+        {"out": node.result},
+        None,
+        cause,
+        LOOK,
+        known or "before the block",
+    )
 
 
 def seed_error(node, g):
@@ -263,67 +278,3 @@ def _overflow(out, advice):
     if dtype == np.float16:
         return cause, 'compute in float32, e.g. x.to("float32"), or in backward scale the loss down'
     return cause, advice or "scale the numbers down (inputs, learning rate), or compute in a wider dtype"
-
-
-def source(tensor, scope):
-    """What is known of a tensor that no call inside the block has made."""
-    node = getattr(tensor, "_node", None)
-    while node is not None and node.plan is not None and moves(node.primitive):
-        node, tensor = node.parents[node.plan.tracked[0]], None
-    if node is not None and node.plan is not None:
-        return f"the result of {node.primitive.name} ({node.where})"
-    model = outermost(scope)
-    path = next((k for k, x in model.named_tensors() if x is tensor), None) if model and tensor is not None else None
-    name = path or (node.name if node is not None else None)
-    what = f"{'parameter' if path else 'tensor'} {name!r}" if name else "an input"
-    changed = getattr(tensor, "_version", None)
-    return what + (f", last changed at {describe(*changed)}" if changed else "")
-
-
-def moves(p):
-    """Whether an operation hands its elements on as they are."""
-    return p.module.endswith((".ops.shape", ".ops.index")) or p.name in ("where", "variable", "positive")
-
-
-def outermost(scope):
-    module = None
-    while scope is not None:
-        module, scope, _ = scope
-    return module
-
-
-def module_of(scope):
-    """`layers.1 (Linear) of MLP` for a module call, or ""."""
-    if scope is None:
-        return ""
-    model, module = outermost(scope), scope[0]
-    path = next((path for path, m in model.named_modules() if m is module), "")
-    kind = type(module).__name__
-    return kind if module is model else f"{path} ({kind}) of {type(model).__name__}" if path else kind
-
-
-def unchosen(code, instruction):
-    """Whether a call stands in a branch of a `where`, which chooses between them later."""
-    if not (branches := _branches(code.co_filename)):
-        return False
-    line, end_line, column, end = next(p for i, p in enumerate(code.co_positions()) if i == instruction // 2)
-    return None not in (line, end_line, column, end) and any(
-        first <= (line, column) and (end_line, end) <= last for first, last in branches
-    )
-
-
-@lru_cache(maxsize=64)
-def _branches(file):
-    """(first, last) position of each branch of a `where` in a file: its second and third argument."""
-    text, found = "".join(linecache.getlines(file)), []
-    if "where(" not in text:
-        return found
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):  # a notebook's cell may hold more than Python
-        return found
-    for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and getattr(call.func, "attr", getattr(call.func, "id", None)) == "where":
-            for a in [*call.args[1:], *(keyword.value for keyword in call.keywords)]:
-                found.append(((a.lineno, a.col_offset), (a.end_lineno, a.end_col_offset)))
-    return found

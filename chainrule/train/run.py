@@ -86,6 +86,7 @@ class Run:
                 self.interrupted = self.mid_step = True
             except Exception as error:
                 error.history = self.history  # what was found until then is not lost
+                error.add_note(f"in fit, after step {self.step} of epoch {self.epoch}")
                 raise
 
     @property

@@ -10,7 +10,9 @@ import pytest
 
 import chainrule as cr
 from chainrule.autograd.calls import _cells
+from chainrule.autograd.place import moves
 from chainrule.autograd.primitive import COMPOSED, ELEMENTWISE, REGISTRY
+from chainrule.autograd.samples import cases
 from chainrule.autograd.watch import current_watch
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -76,6 +78,27 @@ def test_a_rule_is_named_where_its_contribution_is_not_finite_and_only_there(nam
             except cr.NonFiniteError as error:
                 found.append((error.phase, error.operation, str(error).split(" by ")[1].split()[0]))
     assert found == expected
+
+
+@pytest.mark.parametrize("name", [name for name in REGISTRY if name not in ELEMENTS])
+def test_an_operation_on_whole_arrays_is_named_where_it_overflows_or_is_given_a_nan(name):
+    p, case = REGISTRY[name], cases(REGISTRY[name])[0]
+    drawn = case.draw(np.random.default_rng(0))
+    for change in (
+        lambda a: a * np.float32(8e37),
+        lambda a: np.where(np.arange(a.size).reshape(a.shape) == 0, np.nan, a),
+    ):
+        given = [cr.tensor(change(a).astype("float32") if a.dtype.kind == "f" else a) for a in map(np.asarray, drawn)]
+        try:
+            out = p.call(*given, **case.options).numpy()
+        except cr.ChainruleError:
+            continue
+        fault = out.dtype.kind == "f" and not np.isfinite(out).all()
+        error = caught(lambda given=given: p.call(*given, **case.options))
+        if not fault or np.isnan(out).any() and moves(p):
+            assert error is None
+        else:
+            assert (error.operation, error.source is None) == (name, bool(np.isfinite(given[0].numpy()).all()))
 
 
 def test_among_them_are_all_that_say_a_domain():
@@ -185,9 +208,24 @@ def test_a_nan_in_the_data_that_is_taken_out_is_no_error():
 
 def test_a_nan_from_before_the_block_is_no_fault_of_the_backward_pass():
     x = leaf(0.0)
-    loss = (x / x).sum()
+    quotient, loss = x / x, (x / x).sum()
+    assert (
+        "nan already in the forward pass" in caught(lambda: quotient.reshape(1, 1).repeat(2).backward(cr.ones(2))).cause
+    )
     error = caught(loss.backward)
-    assert "nan already in the forward pass" in error.cause
+    assert (error.phase, error.source, error.text) == (
+        "backward",
+        "before the block",
+        "quotient, loss = x / x, (x / x).sum()",
+    )
+
+
+def test_an_infinity_in_the_data_is_reported_when_it_has_become_the_loss():
+    data, weight = cr.tensor(np.where(np.arange(100) == 7, np.inf, 1.0)), leaf(2.0)
+    error = caught(lambda: ((data * weight).reshape(10, 10)[0] ** 2).mean().backward())
+    assert error.operation == "mean"
+    assert "operand x of multiply" in error.source
+    assert caught(lambda: (data * weight).mean().backward(), inf=False) is None
 
 
 def test_the_gradient_that_backward_is_given_may_be_the_source():
@@ -309,6 +347,19 @@ def test_fit_is_watched():
     )
     assert error.phase == "forward"
     assert len(error.history) <= 3
+    assert error.__notes__ == ["in fit, after step 0 of epoch 2"]
+
+
+def test_an_update_rule_is_watched():
+    class Bad(cr.optim.Optimizer):
+        @staticmethod
+        def update(p, g, *, lr):
+            return (p - lr * cr.log(g - g),)
+
+    w = leaf(1.0)
+    (w * w).sum().backward()
+    error = caught(Bad([w], lr=0.1).step)
+    assert (error.operation, error.text) == ("log", "return (p - lr * cr.log(g - g),)")
 
 
 def test_a_sound_run_ends_with_the_same_weights():
