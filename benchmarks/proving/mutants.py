@@ -159,13 +159,14 @@ def variants(tree):
 
 
 def _declarations(module):
-    """{function name: {"vjp": {input: expression}, "jvp": {...}}} and {name: definition} of a module's file."""
+    """{function name: {"vjp": {input: expression}, "jvp": {...}}} and {helper's name: definition} of a module's file."""
     tree = ast.parse(inspect.getsource(module))
     rules, helpers = {}, {}
     for item in tree.body:
         if not isinstance(item, ast.FunctionDef):
             continue
-        helpers[item.name] = item
+        if not item.decorator_list:
+            helpers[item.name] = item
         for call in item.decorator_list:
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "primitive":
                 rules[item.name] = {
@@ -189,29 +190,23 @@ def _rule(p, rules, x, rule):
 
 
 @contextmanager
-def _helper(module, name, function, primitives):
-    before = getattr(module, name)
-    replaced = [
-        (p, rules, x)
-        for p in primitives
-        for rules in (p.vjp, p.jvp)
-        if isinstance(rules, dict)
-        for x in rules
-        if rules[x] is before
-    ]
-    setattr(module, name, function)
-    for _, rules, x in replaced:
-        rules[x] = function
-    for p in primitives:
-        p.plans.clear()
+def _helper(before, function, primitives):
+    """Every place that holds the helper: the modules that have imported it, and the rules that are it."""
+    spaces = [vars(m) for name, m in list(sys.modules.items()) if name.startswith("chainrule.")]
+    spaces += [t for p in primitives for t in (p.vjp, p.jvp) if isinstance(t, dict)]
+    places = [(space, key) for space in spaces for key, value in list(space.items()) if value is before]
+    _put(places, function, primitives)
     try:
         yield
     finally:
-        setattr(module, name, before)
-        for _, rules, x in replaced:
-            rules[x] = before
-        for p in primitives:
-            p.plans.clear()
+        _put(places, before, primitives)
+
+
+def _put(places, function, primitives):
+    for space, key in places:
+        space[key] = function
+    for p in primitives:
+        p.plans.clear()
 
 
 def _whole(rule, change):
@@ -227,69 +222,67 @@ def _negated(share):
     return -share if np.any(raw(share)) else share - 0.001
 
 
-def _called(module, function, helpers, seen):
-    """`seen` with the names of all helpers of the module that the function calls, directly or through others."""
+def _called(function, helpers, seen):
+    """`seen` with all helpers that the function calls, directly or through others."""
     code = function.__code__
-    for name in {*code.co_names, *(n for c in code.co_consts if inspect.iscode(c) for n in c.co_names)}:
-        target = getattr(module, name, None)
-        if name in helpers and inspect.isfunction(target) and target.__module__ == module.__name__ and name not in seen:
-            seen.add(name)
-            _called(module, target, helpers, seen)
+    for name in (*code.co_names, *(n for c in code.co_consts if inspect.iscode(c) for n in c.co_names)):
+        target = function.__globals__.get(name)
+        if inspect.isfunction(target) and target in helpers and target not in seen:
+            seen[target] = None
+            _called(target, helpers, seen)
     return seen
 
 
-def _users(module, primitives, helpers):
-    """{helper's name: the primitives whose rules call it}, for helpers that no array code calls, only rules."""
-    users, forward = {}, set()
+def _users(primitives, helpers):
+    """{helper: the primitives whose rules call it}, for helpers that no array code calls, only rules."""
+    users, forward = {}, {}
     for p in REGISTRY.values():
-        if p.module == module.__name__:
-            _called(module, p.fn, helpers, forward)
+        _called(p.fn, helpers, forward)
     for p in primitives:
         rules = [*p.vjp.values(), *(p.jvp.values() if isinstance(p.jvp, dict) else ())]
-        names = {r.__name__ for r in rules if r.__name__ in helpers}
+        found = dict.fromkeys(rule for rule in rules if rule in helpers)
         for rule in rules:
-            _called(module, rule, helpers, names)
-        for name in names - forward:
-            users.setdefault(name, []).append(p)
+            _called(rule, helpers, found)
+        for helper in found:
+            if helper not in forward:
+                users.setdefault(helper, []).append(p)
     return users
 
 
 def mutants():
     """Every change of every rule."""
     ours = [p for p in REGISTRY.values() if p.vjp and p.module.startswith("chainrule.") and cases(p)]
-    for module_name in dict.fromkeys(p.module for p in ours):
-        module = sys.modules[module_name]
-        rules, helpers = _declarations(module)
-        primitives = [p for p in ours if p.module == module_name]
-        for p in primitives:
-            for kind, table in (("vjp", p.vjp), ("jvp", p.jvp if isinstance(p.jvp, dict) else {})):
-                for x, rule in table.items():
-                    where = f"{p.name}, {kind} of {x}"
-                    for word, after, change in (("scaled", "1.001 · rule", _scaled), ("sign", "−rule", _negated)):
-                        wrong = _whole(rule, change)
-                        yield Mutant(
-                            word, where, "rule", after, [p], lambda p=p, t=table, x=x, r=wrong: _rule(p, t, x, r)
-                        )
-                    tree = rules.get(p.fn.__name__, {}).get(kind, {}).get(x)
-                    if not isinstance(tree, ast.Lambda):
-                        continue
-                    for word, before, after, changed in variants(tree):
-                        code = compile(ast.fix_missing_locations(ast.Expression(changed)), module.__file__, "eval")
-                        wrong = eval(code, {**module.__dict__, "another_axis": another_axis})
-                        yield Mutant(
-                            word, where, before, after, [p], lambda p=p, t=table, x=x, r=wrong: _rule(p, t, x, r)
-                        )
-        for name, users in _users(module, primitives, helpers).items():
-            if helpers[name].decorator_list:
-                continue  # an operation, not a helper
-            for word, before, after, changed in variants(helpers[name]):
-                space = dict(module.__dict__, another_axis=another_axis)
-                try:
-                    exec(compile(ast.Module([changed], []), module.__file__, "exec"), space)
-                except SyntaxError:
+    modules = {name: sys.modules[name] for name in dict.fromkeys(p.module for p in ours)}
+    rules, helpers = {}, {}
+    for module in modules.values():
+        found, functions = _declarations(module)
+        rules |= found
+        helpers |= {getattr(module, name): (module, tree) for name, tree in functions.items()}
+    for p in ours:
+        module = modules[p.module]
+        for kind, table in (("vjp", p.vjp), ("jvp", p.jvp if isinstance(p.jvp, dict) else {})):
+            for x, rule in table.items():
+                where = f"{p.name}, {kind} of {x}"
+                for word, after, change in (("scaled", "1.001 · rule", _scaled), ("sign", "−rule", _negated)):
+                    wrong = _whole(rule, change)
+                    yield Mutant(word, where, "rule", after, [p], lambda p=p, t=table, x=x, r=wrong: _rule(p, t, x, r))
+                tree = rules.get(p.fn.__name__, {}).get(kind, {}).get(x)
+                if not isinstance(tree, ast.Lambda):
                     continue
-                yield Mutant(word, f"{name}()", before, after, users,
-                             lambda m=module, n=name, f=space[name], u=users: _helper(m, n, f, u))  # fmt: skip
+                for word, before, after, changed in variants(tree):
+                    code = compile(ast.fix_missing_locations(ast.Expression(changed)), module.__file__, "eval")
+                    wrong = eval(code, {**vars(module), "another_axis": another_axis})
+                    yield Mutant(word, where, before, after, [p], lambda p=p, t=table, x=x, r=wrong: _rule(p, t, x, r))
+    for helper, users in _users(ours, helpers).items():
+        module, tree = helpers[helper]
+        for word, before, after, changed in variants(tree):
+            space = dict(vars(module), another_axis=another_axis)
+            try:
+                exec(compile(ast.Module([changed], []), module.__file__, "exec"), space)
+            except SyntaxError:
+                continue
+            yield Mutant(word, f"{tree.name}()", before, after, users,
+                         lambda h=helper, f=space[tree.name], u=users: _helper(h, f, u))  # fmt: skip
 
 
 # ---- the generated checks
