@@ -35,7 +35,7 @@ def _matmul_y(g, x, y_shape):
     if x.ndim == 1:  # (n,) @ (…, n, m)
         return expand_dims(x, axis=-1) * expand_dims(g, axis=-2)
     if len(y_shape) == 1:  # (…, n) @ (n,)
-        return sum_(x * expand_dims(g, axis=-1), axis=tuple(range(x.ndim - 1)))
+        return x * expand_dims(g, axis=-1)
     return x.swapaxes(-1, -2) @ g
 
 
@@ -141,7 +141,7 @@ def _einsum_push(t, operands, position, subscripts):
     accumulates=True,
     jvp=dict(operands=_einsum_push),
     samples=[on((2, 3), (3, 4), subscripts="ij,jk->ik"), on((2, 3), subscripts="ij->j"), on((3,), (3,), subscripts="i,i->"),
-             on((2, 3), (3, 2), (2,), subscripts="ij,jk,k->i"), on((2, 3), (4,), subscripts="ij,k->kj")],
+             on((2, 3), (3, 2), (2,), subscripts="ij,jk,k->i"), on((2, 3), (4,), subscripts="ij,k->kj"), on((2, 3), subscripts="ij->i")],
     needs="one group of letters for each operand, with one letter for each axis",
     vjp=dict(operands=_einsum_contribution), words=dict(operands="einsum of {g} and the other operands, with this operand's letters as the output"),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..primitive import ELEMENTWISE, primitive
 from ..samples import above_one, above_zero, reals, unit_open
+from .choose import where
 
 
 def no_slope(g):
@@ -58,11 +59,16 @@ def floor_divide(xp, x, y):
     return xp.floor_divide(x, y)
 
 
+def _less_whole(g, x, y):
+    whole = floor_divide(x, y)
+    return where(whole == 0, 0, -g * whole)  # of an infinite g as well
+
+
 @primitive(
     symbol="%",
     jvp=ELEMENTWISE,
     samples=(unit_open, above_one),
-    vjp=dict(x=lambda g: g, y=lambda g, x, y: -g * floor_divide(x, y)),
+    vjp=dict(x=lambda g: g, y=_less_whole),
 )
 def remainder(xp, x, y):
     """Remainder x - y · ⌊x / y⌋, which has the sign of y.

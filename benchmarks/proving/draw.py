@@ -1,6 +1,6 @@
 """Random programs: a list of steps over a growing list of arrays, each (name, which arrays, settings).
 
-The steps are drawn while chainrule computes them, since what fits depends on the shapes; then both libraries run them as a
+The steps are drawn while chainrule computes them, since what fits depends on the shapes; then each library runs them as a
 function.
 """
 
@@ -91,10 +91,11 @@ class Program:
     inputs: list
     steps: list
 
-    def run(self, ours, *inputs):
+    def run(self, functions, *inputs):
+        """The result of the inputs, with functions(step's name) for each step."""
         arrays = list(inputs)
         for name, at, settings in self.steps:
-            arrays.append(STEPS[name][not ours](*(arrays[i] for i in at), **settings))
+            arrays.append(functions(name)(*(arrays[i] for i in at), **settings))
         return arrays[-1]
 
     def __str__(self):

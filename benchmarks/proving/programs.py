@@ -1,14 +1,15 @@
-"""Random programs, run by chainrule and by PyTorch: values, gradients, second derivatives and forward mode."""
+"""Random programs, run by chainrule and by other libraries: values, gradients, second derivatives and forward mode."""
 
 import warnings
 from collections import Counter
 
 import numpy as np
-import torch
 
 import chainrule as cr
 
 from .draw import draw
+from .oracles import ORACLES
+from .steps import STEPS
 
 TOLERANCE = {
     "float64": 1e-9,
@@ -27,88 +28,95 @@ def near(ours, theirs, tolerance):
     return float(np.where(np.isnan(errors), np.inf, errors).max())
 
 
-def compare(program, rng):
-    """{order: error in tolerances}, and whether the other side is finite to each order; orders that nothing reaches lack."""
-    kind = (
-        "float32"
-        if any(a.dtype == np.float32 for a in program.inputs) or "float32" in str(program.steps)
-        else "float64"
-    )
-    tolerance, errors = TOLERANCE[kind], {}
-    xs = [torch.tensor(a, requires_grad=True) for a in program.inputs]
-    theirs = program.run(False, *xs)
-    w = rng.uniform(0.5, 1.5, tuple(theirs.shape))
+class Ours:
+    """What chainrule has for {order: lists of arrays}, computed when it is asked for."""
 
-    def ours(*xs):
-        return (program.run(True, *xs) * w).sum()
+    def __init__(self, program, w, us):
+        self.xs, self.us, self.every = program.inputs, us, tuple(range(len(us)))
+        self.out = lambda *xs: program.run(lambda name: STEPS[name][0], *xs)
+        self.weighed = lambda *xs: (self.out(*xs) * w).sum()
+        self.gradient = cr.grad(self.weighed, self.every)
 
-    errors["value"] = near(
-        program.run(True, *map(cr.tensor, program.inputs)).numpy(), theirs.detach().numpy(force=True), tolerance
-    )
-    every = tuple(range(len(xs)))
-    y = (theirs * torch.from_numpy(np.asarray(w))).sum()
-    if not y.requires_grad:
-        return errors
-    g = torch.autograd.grad(y, xs, create_graph=True, materialize_grads=True)
-    if not all(torch.isfinite(a).all() for a in g):
-        return errors
-    gradient = cr.grad(ours, every)
-    got = gradient(*program.inputs)
-    errors["gradient"] = max(
-        near(a.numpy(), b.detach().numpy(force=True), tolerance) for a, b in zip(got, g, strict=True)
-    )
+    def __getitem__(self, order):
+        if order == "value":
+            return [self.out(*map(cr.tensor, self.xs)).numpy()]
+        if order == "forward mode":
+            return [cr.jvp(self.weighed, self.xs, self.us)[1].numpy()]
+        gradient = self.gradient
+        if order == "second order":
+            along = lambda *xs: sum((g * u).sum() for g, u in zip(self.gradient(*xs), self.us, strict=True))
+            gradient = cr.grad(along, self.every)
+        return [a.numpy() for a in gradient(*self.xs)]
+
+
+def compare(program, oracle, rng):
+    """{order: error in tolerances}; orders that nothing reaches, and those that the oracle has as inf or nan, lack."""
+    mixed = any(a.dtype == np.float32 for a in program.inputs) or "float32" in str(program.steps)
+    tolerance, errors = TOLERANCE["float32" if mixed else "float64"], {}
+    shape = program.run(lambda name: STEPS[name][0], *map(cr.tensor, program.inputs)).shape
+    w = rng.uniform(0.5, 1.5, shape)
     us = [rng.uniform(0.5, 1.5, a.shape).astype(a.dtype) for a in program.inputs]
-    slope = sum(float((b.detach().numpy(force=True) * u).sum()) for b, u in zip(g, us, strict=True))
-    size = max(1.0, sum(float(np.abs(b.detach().numpy(force=True) * u).sum()) for b, u in zip(g, us, strict=True)))
-    errors["forward mode"] = near(cr.jvp(ours, program.inputs, us)[1].numpy() / size, slope / size, tolerance)
-    total = sum((a * torch.from_numpy(np.asarray(u))).sum() for a, u in zip(g, us, strict=True))
-    if total.requires_grad:
-        h = torch.autograd.grad(total, xs, materialize_grads=True)
-        if all(torch.isfinite(a).all() for a in h):
-            second = cr.grad(lambda *xs: sum((a * u).sum() for a, u in zip(gradient(*xs), us, strict=True)), every)
-            got = second(*program.inputs)
-            scale = max(1.0, *(float(b.detach().abs().max()) for b in g))  # rounding comes with the gradient's size
-            errors["second order"] = max(
-                near(a.numpy() / scale, b.numpy(force=True) / scale, tolerance) for a, b in zip(got, h, strict=True)
-            )
+    ours, theirs = Ours(program, w, us), oracle(program, w, us)
+    if theirs is None:
+        return errors
+    sizes = {}  # rounding comes with the size of what is added up
+    if "gradient" in theirs:
+        sizes["forward mode"] = sum(float(np.abs(g * u).sum()) for g, u in zip(theirs["gradient"], us, strict=True))
+        sizes["second order"] = max(float(np.abs(g).max()) for g in theirs["gradient"])
+    for order, arrays in theirs.items():
+        if order != "value" and not all(np.isfinite(a).all() for a in arrays):
+            break
+        size = max(1.0, sizes.get(order, 1.0))
+        pairs = zip(ours[order], arrays, strict=True)
+        errors[order] = max(near(a / size, b / size, tolerance) for a, b in pairs)
     return errors
 
 
-def sweep(count, seed=0):
-    """(how many programs agreed to each order, those that did not, how often each step took part)."""
-    agreed, faults, steps = Counter(), [], Counter()
+def sweep(count, seed=0, oracles=ORACLES):
+    """({oracle: how many programs agreed to each order}, those that did not, how often each step took part)."""
+    agreed, faults, steps = {name: Counter() for name in oracles}, [], Counter()
     for k in range(count):
         rng = np.random.default_rng([seed, k])
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             program = draw(rng, int(rng.integers(2, 9)))
-            try:
-                errors = compare(program, rng)
-            except Exception as error:
-                faults.append((k, f"{type(error).__name__}: {error}", program))
-                continue
+            for name, (oracle, one_in) in oracles.items():
+                if k % one_in:
+                    continue
+                try:
+                    errors = compare(program, oracle, np.random.default_rng([seed, k, 1]))
+                except Exception as error:
+                    faults.append((k, f"{name}: {type(error).__name__}: {error}", program))
+                    continue
+                for order, error in errors.items():
+                    agreed[name][order] += error <= 1
+                    if error > 1:
+                        faults.append((k, f"{order} is off by {error:.3g} tolerances from {name}", program))
         steps.update({name for name, _, _ in program.steps})
-        for order, error in errors.items():
-            agreed[order] += error <= 1
-            if error > 1:
-                faults.append((k, f"{order} is off by {error:.3g} tolerances", program))
     return agreed, faults, steps
 
 
 def section(quick):
     count = 300 if quick else 6000
     agreed, faults, steps = sweep(count)
-    orders = ", ".join(f"{order} of {n:,}" for order, n in agreed.items())
+    same = [f"- {name}: " + ", ".join(f"{order} of {n:,}" for order, n in c.items()) for name, c in agreed.items()]
     kinds = ", ".join(f"{name} {n:,}" for name, n in sorted(steps.items(), key=lambda item: -item[1]))
     return "\n".join(
         [
-            f"{count:,} random programs of 2 to 9 steps against PyTorch {torch.__version__}: broadcasting, views with negative steps, masks,",
+            f"{count:,} random programs of 2 to 9 steps against {' and '.join(ORACLES)}: broadcasting, views with negative steps, masks,",
             "repeated indices, reductions over one, several and all axes, products of all ranks, einsum with repeated letters, float32 beside",
             "float64, integers and booleans beside both. Compared are values, gradients, forward mode, and gradients of gradients, to",
-            f"{TOLERANCE['float64']:g} of the largest element in float64, and {TOLERANCE['float32']:g} where float32 takes part. (Orders that PyTorch has as inf or nan, and",
-            "results that no input reaches, are not compared. JAX is not installed here.)",
+            f"{TOLERANCE['float64']:g} of the largest element in float64, and {TOLERANCE['float32']:g} where float32 takes part. Orders that the other side has as inf",
+            "or nan, and results that no input reaches, are not compared. JAX compiles each program anew, so it is asked for one in ten,"
+            if len(ORACLES) > 1
+            else "or nan, and results that no input reaches, are not compared. JAX is not installed here.",
+            *(["and not for those whose shapes depend on values."] if len(ORACLES) > 1 else []),
             "",
-            f"The same: {orders}. **Different: {len(faults)}.**",
+            "The same as",
+            "",
+            *same,
+            "",
+            f"**Different: {len(faults)}.**",
             *[f"- program {k}: {what.splitlines()[0]}. {program}" for k, what, program in faults[:20]],
             "",
             f"<details><summary>in how many programs each step took part</summary>\n\n{kinds}\n\n</details>",

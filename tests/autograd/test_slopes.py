@@ -106,6 +106,14 @@ def test_the_loss_of_a_certain_logit_keeps_its_digits_with_label_smoothing(dtype
     np.testing.assert_allclose(found, [[0.05, -0.05]], rtol=1e-6)
 
 
+@pytest.mark.parametrize(("p", "y"), [(1e-5, 0), (0.0, 0), (1.0, 1), (0.999, 1), (0.3, 0.5)])
+def test_the_slope_of_bce_keeps_its_digits_in_float16(p, y):
+    p = float(np.float16(p))
+    (found,) = slope(lambda q: cr.nn.bce(q, np.array([y], "float16")), [p], "float16")
+    exact = (0 if y == 1 else (1 - y) / (1 - p)) - (y / p if y else 0)
+    assert found == pytest.approx(exact, rel=4e-3)
+
+
 @pytest.mark.parametrize(("p", "y"), [(1e-5, 0), (1e-10, 0), (0.0, 0), (1.0, 1), (1e-5, 1), (0.999, 1), (0.3, 0.5)])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_bce_and_its_slope_keep_their_digits_at_every_probability(p, y, dtype):

@@ -262,7 +262,10 @@ def rows(dtype, seed=1):
 
 
 def worst_along_axis(dtype):
-    """{function: (worst error forward, first order)} of softmax, its logarithm, logsumexp and the cross-entropies."""
+    """{function: (worst error forward, first order)} of softmax, its logarithm, logsumexp and the cross-entropies.
+
+    First order is reverse mode, and of the first two forward mode as well.
+    """
     table, z = {}, rows(dtype)
     n = z.shape[1]
     for k in range(n):
@@ -308,6 +311,16 @@ def worst_along_axis(dtype):
                         ]
                     )
             table[name] = tuple(worst)
+        for name, function in (("softmax", cr.softmax), ("log_softmax", cr.log_softmax)):
+            pushed = cr.jvp(function, (cr.tensor(z),), (cr.tensor(hot),))[1].numpy()
+            with mp.workdps(50):
+                errors = [
+                    ulps(given, (p[i] if name == "softmax" else 1) * (_others(p, k) if i == k else -p[k]), dtype)
+                    for row, numbers in zip(z, pushed, strict=True)
+                    for p in [_shares([mp.mpf(float(v)) for v in row])[0]]
+                    for i, given in enumerate(numbers)
+                ]
+            table[name] = table[name][0], max(table[name][1], *errors)
     return table
 
 

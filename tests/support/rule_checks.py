@@ -1,19 +1,26 @@
 """Checks of gradient rules that are made from a primitive's declaration: at ordinary points, for numbers, at ties, at 0,
-and for numbers of extreme size.
+for numbers of extreme size, over long axes, and to the last digits.
 
 Each is a function of a primitive that raises an AssertionError. `HOLDS_NOT` says where one does not apply.
 """
 
+from itertools import product
+
+import accuracy
 import numpy as np
 
 import chainrule as cr
 from chainrule.autograd.primitive import ELEMENTWISE
-from chainrule.autograd.samples import Case, cases
+from chainrule.autograd.samples import Case, cases, on
 
 NUMBERS = {  # in place of an operand, where 0 and 2 will not do
     ("power", "x"): (2.0,), ("power", "y"): (0, 1, 2.0, 0.5), "power_slope": (2.0,), ("where", "condition"): (True,),
     "divide": (2.0,), "floor_divide": (2.0,), "remainder": (2.0,), "binary_entropy": (0.25,),
 }  # fmt: skip
+LENGTHS = {"absolute": on((2,)), "hypot": on((2,), (2,)), "norm2": on((2, 3), axis=1)}
+ALONG = {"class_entropy": "cross_entropy", "soft_entropy": "cross_entropy, probabilities"} | {
+    name: name for name in ("softmax", "log_softmax", "logsumexp")
+}
 FAR = (2.0**80, 2.0**-80)  # the squares of such numbers leave float32
 
 
@@ -106,7 +113,27 @@ def check_square_at_zero(p):
     for case in cases(p):
         drawn = [np.zeros_like(a) for a in case.draw(np.random.default_rng(0))]
         f, inputs = function_of_reals(p, case, drawn=drawn)
-        cr.gradcheck(lambda *xs, f=f: f(*xs) ** 2, *inputs)
+        order = 1 if p.name == "norm_of_order" else 2  # its square is not twice differentiable at 0
+        cr.gradcheck(lambda *xs, f=f: f(*xs) ** 2, *inputs, order=order)
+
+
+def check_lengths_at_zero(p):
+    """The square of a length is smooth at 0 with any factor and beside others; a product of two is not, and has slopes of 0."""
+    case = LENGTHS[p.name]
+    zero, ordinary = [np.zeros(shape) for shape in case.shapes], case.draw(np.random.default_rng(0))
+    first = [np.eye(2)[0].reshape(2, *(1,) * (a.ndim - 1)) * a for a in ordinary]
+    for drawn, factors in ((zero, [1.0, -1.0]), (first, [-1.0, 1e3])):
+        f, inputs = function_of_reals(p, case, drawn=drawn)
+        cr.gradcheck(lambda *xs, f=f, factors=factors: factors * f(*xs) ** 2, *inputs)
+    if is_scalar(p):
+        cr.gradcheck(lambda *xs: -(p.call(*xs) ** 2), *(cr.Value(0.0) for _ in zero))
+    for factor, i in product((1e-3, 1.0), range(len(zero))):
+
+        def along(x, i=i, factor=factor):
+            one, other = p.call(*zero[:i], x, *zero[i + 1 :], **case.options)
+            return factor * one * other
+
+        assert not cr.hessian(along)(cr.tensor(zero[i])).numpy().any()
 
 
 def check_extreme_sizes(p):
@@ -115,7 +142,7 @@ def check_extreme_sizes(p):
         for factor in FAR:
             drawn = [a * factor if a.dtype.kind == "f" else a for a in case.draw(np.random.default_rng(0))]
             drawn = [a.astype("float32") if a.dtype.kind == "f" else a for a in drawn]
-            low, high = (_gradients(p, case, drawn, dtype) for dtype in ("float32", "float64"))
+            low, high = (_gradients(p, case, drawn, dtype, second=True) for dtype in ("float32", "float64"))
             if np.isfinite(high[0]).all():
                 assert not any(np.isnan(g).any() for g in high), f"{case} times {factor:g} has a gradient that is nan"
             for a, b in zip(low, high, strict=True):
@@ -124,15 +151,55 @@ def check_extreme_sizes(p):
                     np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * size, err_msg=f"{case} times {factor:g}")
 
 
-def _gradients(p, case, drawn, dtype):
-    """The value, the gradients by the inputs, and the slope in forward mode."""
+def _gradients(p, case, drawn, dtype, second=False):
+    """The value, the gradients by the inputs, the slope in forward mode, and the gradients of Σ gradient²."""
     f, inputs = function_of_reals(p, case, dtype=dtype, drawn=drawn)
     value, pull = cr.vjp(f, *inputs)
     weights = np.random.default_rng(1).uniform(0.5, 1.5, value.shape).astype("float32")
-    shares = pull(weights.astype(value.dtype))
+    shares = _shares(pull(weights.astype(value.dtype)))
     tangents = [np.random.default_rng(2).uniform(0.5, 1.5, x.shape).astype("float32") for x in inputs]
     push = cr.jvp(f, inputs, [t.astype(x.dtype) for t, x in zip(tangents, inputs, strict=True)])[1].numpy()
-    return [value.numpy(), *(g.numpy() for g in (shares if isinstance(shares, tuple) else (shares,))), push]
+    hessian = ()
+    if second:
+        square = lambda *xs: sum(
+            ((g * t).sum() for g, t in zip(_shares(cr.vjp(f, *xs)[1](weights.astype(value.dtype))), tangents)), 0.0
+        )
+        hessian = _shares(cr.grad(square, tuple(range(len(inputs))))(*inputs))
+    return [value.numpy(), *(g.numpy() for g in shares), push, *(h.numpy() for h in hessian)]
+
+
+def _shares(shares):
+    return shares if isinstance(shares, tuple) else (shares,)
+
+
+def check_infinite_gradients(p):
+    """Where the slope is 0, an infinite gradient brings 0."""
+    for case in cases(p):
+        f, inputs = function_of_reals(p, case)
+        value, pull = cr.vjp(f, *inputs)
+        for i in range(len(inputs)):
+            slope, endless = (np.asarray(_shares(pull(g + np.zeros(value.shape)))[i]) for g in (1.0, np.inf))
+            assert not endless[slope == 0].any()
+
+
+def check_many_rows(p):
+    """In float32, what all rows share gets a gradient that has its digits over any number of rows."""
+    n, x, g = 500_000, np.float32(0.1), np.float32(1.1)
+    given = [cr.tensor(np.full(shape, x)) for shape in ((n, 1), (1, 2), (2,))[: len(p.inputs)]]
+    value, pull = cr.vjp(p.call, *given)
+    share = pull(np.full(value.shape, g))[1].numpy()
+    np.testing.assert_allclose(share, n * float(x) * float(g), rtol=2e-5)
+
+
+def check_digits(p):
+    """Values are right to 4 units in the last place and slopes to 8, against 50 digits."""
+    for dtype in ("float32", "float64"):
+        if p.name in accuracy.REFERENCES:
+            errors = accuracy.worst_of(p.name, dtype)
+        else:
+            errors = accuracy.worst_along_axis(dtype)[ALONG[p.name]]
+        assert errors[0] <= (8 if p.name == "tanh_slope" else 4)
+        assert errors[1] <= 8
 
 
 def check_one_operand_zero(p):
@@ -174,7 +241,8 @@ def check_infinities(p):
 
 
 CHECKS = [check_at_samples, check_values, check_plain_numbers, check_ties, check_equal_operands, check_square_at_zero,
-          check_one_operand_zero, check_one_operand_one, check_extreme_sizes, check_infinities]  # fmt: skip
+          check_lengths_at_zero, check_one_operand_zero, check_one_operand_one, check_extreme_sizes, check_infinities,
+          check_infinite_gradients, check_many_rows]  # fmt: skip
 HOLDS_NOT = {
     check_ties: {
         "sort": "of equal elements one goes first, by the stability of the order",
@@ -191,7 +259,6 @@ HOLDS_NOT = {
         **dict.fromkeys("floor ceil step".split(), "jumps"),
         **dict.fromkeys("maximum minimum relu max min sort".split(), "the square has a kink in its slope"),
         **dict.fromkeys(["arctan2", "inverted"], "nan at the origin"),
-        "norm_of_order": "its square is not twice differentiable at 0",
     },
     check_one_operand_zero: {
         **dict.fromkeys(
@@ -208,6 +275,7 @@ HOLDS_NOT = {
         **dict.fromkeys("floor ceil max min sort".split(), "jumps, or has a kink"),
         "normalize": "no variance",
     },
+    check_infinite_gradients: {"relu": "a choice that costs no pass"},
     check_infinities: {
         **dict.fromkeys(("power", "power_slope"), "its slope by x is ∞ · 0"),
         "gaussian": "its slope is ∞ · 0",
@@ -215,10 +283,21 @@ HOLDS_NOT = {
 }
 
 
+ONLY = {
+    check_lengths_at_zero: LENGTHS,
+    check_many_rows: ("matmul", "affine"),
+    check_digits: accuracy.REFERENCES | ALONG,
+}
+
+
 def applies(check, p):
     if not p.vjp or p.name in HOLDS_NOT.get(check, ()):
         return False
     if check is check_values:
+        return is_scalar(p)
+    if check in ONLY:
+        return p.name in ONLY[check]
+    if check is check_infinite_gradients:
         return is_scalar(p)
     if check in (check_plain_numbers, check_equal_operands):
         return is_scalar(p) and len(real_inputs(p)) > 1
