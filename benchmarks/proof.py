@@ -31,7 +31,8 @@ ORDER = ["Every operation, backend, dtype and order", "Units in the last place",
 HEAD = """# Proof
 
 How right chainrule is, measured by `make proof`; every number below was printed by a program, on the day and machine that stand
-beside it. The truth never comes from chainrule's own gradient rules: it is 80-bit or 50-digit arithmetic, differences, or PyTorch.
+beside it. The truth never comes from chainrule's own gradient rules: it is 80-bit or 50-digit arithmetic, differences, PyTorch, or
+JAX.
 """
 
 

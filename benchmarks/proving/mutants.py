@@ -35,11 +35,15 @@ BY_HAND = [
     "tests/nn/test_losses.py::test_the_slope_of_cross_entropy_by_a_target_of_zero_of_an_impossible_class_is_zero",
     "tests/autograd/test_ops.py::test_the_slope_of_a_power_with_a_tensor_of_0_as_exponent_is_0",
     "tests/autograd/test_ops.py::test_the_gradient_of_power_at_its_edges",
-    "tests/autograd/test_range.py::test_a_length_and_its_slope_are_right_at_every_size",
+    "tests/autograd/test_range.py::test_a_smooth_function_has_its_second_derivatives_also_where_a_part_of_it_has_a_kink",
 ]
 
 # survivors that somebody has looked at: what the name begins with or contains, and why no test can notice it
 JUDGED = [
+    (r"^smoothed\(\).*(isfinite|, limit, 0\))", "differs only where a second derivative is infinite, as that of |x|^1.5 at 0, for which 0 is given"),
+    (r"^(_cosine|direction)\(\): 1 → 2, in where\(\w+ == 0", "differs in the second derivative of a length at 0 only, which there is none of"),
+    (r"^_power_x\(\):", "which of two forms of y xʸ⁻¹ is taken; both have all digits at these exponents"),
+    (r"^_to_weight\(\): rows", "the engine sums what is left"),
 ]  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from .steps import STEPS
 try:
     import jax
     import jax.numpy as jnp
+    import jax.scipy.special
+    from jax.experimental import enable_x64
 except ImportError:
     jax = None
 
@@ -46,7 +48,7 @@ def by_jax(program, w, us):
         g, second = jax.jvp(gradient, tuple(xs), tuple(us))
         return program.run(_in_jax, *xs), g, jax.jvp(weighed, tuple(xs), tuple(us))[1], second
 
-    with jax.experimental.enable_x64():
+    with enable_x64():
         value, g, slope, second = jax.jit(everything)(program.inputs, us)
     known = {"value": [value], "gradient": g, "forward mode": [slope], "second order": second}
     return {order: [np.asarray(a) for a in arrays] for order, arrays in known.items()}

@@ -283,6 +283,7 @@ SMOOTH = {  # functions that are smooth where what they are made of has a kink, 
     "abs(x) · abs(x)": (lambda x: (lambda a: (a * a).sum())(cr.absolute(x)), [0, 1], 2 * np.eye(2)),
     "abs(x)**3": (lambda x: (cr.absolute(x) ** 3).sum(), [0, 1], np.diag([0, 6])),
     "x**y at y = 0": (lambda x: x[0] ** x[1], [2, 0], [[0, 0.5], [0.5, np.log(2) ** 2]]),
+    "x**y at y = 0, x large": (lambda x: x[0] ** x[1], [1e200, 0], [[0, 1e-200], [1e-200, np.log(1e200) ** 2]]),
     "x**y at y = 1": (lambda x: x[0] ** x[1], [2, 1], [[0, 1 + np.log(2)], [1 + np.log(2), 2 * np.log(2) ** 2]]),
     "x**y at x = 0": (lambda x: x[0] ** x[1], [0, 3], np.zeros((2, 2))),
 }

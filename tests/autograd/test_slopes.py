@@ -65,6 +65,24 @@ def test_a_slope_keeps_its_digits_beside_its_zero(name, zero, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("y", [0.3, 0.5, 2, 2.2, 3.7, -0.3, -1, -2.2, 32768.3, -32768.3, 1e5])
+def test_the_slope_of_a_power_with_a_plain_exponent_is_right_to_8_units(y, dtype):
+    most = 0.9 * np.log(float(np.finfo(dtype).max)) / max(1, abs(y))
+    x = np.exp(np.linspace(-most, most, 24)).astype(dtype)
+    with accuracy.mp.workdps(50):
+        exponent = accuracy.mp.mpf(float(np.dtype(dtype).type(y)))
+        exact = [exponent * accuracy.mp.mpf(float(a)) ** (exponent - 1) for a in x]
+        found = slope(lambda x: x**y, x, dtype)
+        normal = [(g, e) for g, e in zip(found, exact, strict=True) if abs(e) > float(np.finfo(dtype).tiny)]
+        assert max(accuracy.ulps(g, e, dtype) for g, e in normal) <= 8
+
+
+@pytest.mark.parametrize("y", [0.3, -0.3, 0.5, -1])
+def test_the_slope_of_a_power_less_steep_than_a_line_is_0_at_infinity(y):
+    assert slope(lambda x: x**y, [inf]) == [0.0]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_softmax_and_cross_entropies_are_right_to_4_units_and_their_slopes_to_8(dtype):
     wrong = {
         name: errors for name, errors in accuracy.worst_along_axis(dtype).items() if errors[0] > 4 or errors[1] > 8
@@ -92,11 +110,12 @@ def test_cross_entropy_of_huge_logits_has_the_slope_of_their_differences():
     np.testing.assert_allclose(found, [[-1, 0.62245933, 0.37754067]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_a_confident_prediction_has_a_loss_and_a_slope(dtype):
+def test_a_confident_prediction_has_a_loss_and_a_slope(dtype, create_graph):
     z = cr.tensor(np.array([[20, 0]], dtype), requires_grad=True)
     loss = cr.nn.cross_entropy(z, np.array([0]))
-    loss.backward()
+    loss.backward(create_graph=create_graph)
     np.testing.assert_allclose([loss.item(), *z.grad.numpy()[0]], np.array([1, -1, 1]) * 2.0611536203e-9, rtol=1e-6)
 
 

@@ -152,7 +152,7 @@ def check_extreme_sizes(p):
 
 
 def _gradients(p, case, drawn, dtype, second=False):
-    """The value, the gradients by the inputs, the slope in forward mode, and the gradients of Σ gradient²."""
+    """The value, the gradients by the inputs, the slope in forward mode, and the second derivatives along a direction."""
     f, inputs = function_of_reals(p, case, dtype=dtype, drawn=drawn)
     value, pull = cr.vjp(f, *inputs)
     weights = np.random.default_rng(1).uniform(0.5, 1.5, value.shape).astype("float32")
@@ -161,10 +161,13 @@ def _gradients(p, case, drawn, dtype, second=False):
     push = cr.jvp(f, inputs, [t.astype(x.dtype) for t, x in zip(tangents, inputs, strict=True)])[1].numpy()
     hessian = ()
     if second:
-        square = lambda *xs: sum(
-            ((g * t).sum() for g, t in zip(_shares(cr.vjp(f, *xs)[1](weights.astype(value.dtype))), tangents)), 0.0
-        )
-        hessian = _shares(cr.grad(square, tuple(range(len(inputs))))(*inputs))
+
+        def along(*xs):
+            _, pull = cr.vjp(f, *xs)
+            shares = _shares(pull(weights.astype(value.dtype)))
+            return sum(((g * t).sum() for g, t in zip(shares, tangents, strict=True)), 0.0)
+
+        hessian = _shares(cr.grad(along, tuple(range(len(inputs))))(*inputs))
     return [value.numpy(), *(g.numpy() for g in shares), push, *(h.numpy() for h in hessian)]
 
 
