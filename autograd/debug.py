@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from math import isfinite, prod
 from threading import get_ident
-from typing import Any, Self
+from typing import Self
 from weakref import ref
 
 import numpy as np
@@ -24,7 +24,7 @@ from .node import Node
 from .nonfinite import operand_names
 from .place import moves, placed
 from .tensor import raw
-from .watch import Watch, watching
+from .watch import Watch, current_watch, set_watch
 
 CHOOSE = ("where", "maximum", "minimum", "relu", "max", "min")
 
@@ -55,36 +55,40 @@ class debug:
 
     def __init__(self, inf: bool = True):
         self.inf = flag("debug", "inf", inf)
-        self._entered: list[tuple[int, _Debug, Any]] = []
+        self._entered: list[tuple[int, _Debug]] = []
 
     def __enter__(self) -> Self:
-        watch = _Debug(self.inf)
-        block = watching(watch)
-        block.__enter__()
-        self._entered.append((get_ident(), watch, block))
+        watch = _Debug(self.inf, current_watch())
+        self._entered.append((get_ident(), watch))
+        set_watch(watch)
         observe(+1)
         return self
 
     def __exit__(self, *error: object) -> None:
-        own = [i for i, (thread, *_) in enumerate(self._entered) if thread == get_ident()]
-        _, watch, block = self._entered.pop(own[-1] if own else -1)
+        own = [i for i, (thread, _) in enumerate(self._entered) if thread == get_ident()]
+        _, watch = self._entered.pop(own[-1] if own else -1)  # a generator may be closed in another thread
         watch.on = False  # where it still stands, it is without effect
         observe(-1)
-        with suppress(ValueError):  # it was entered in another thread, by a generator that is closed in this one
-            block.__exit__(None, None, None)
+        if current_watch() is watch:  # generators may end in another order than they began
+            outer = watch.outer
+            while isinstance(outer, _Debug) and not outer.on:
+                outer = outer.outer
+            set_watch(outer)
 
 
 class _Debug(Watch):
     """Looks at what operations and rules give, in one with-block.
 
     Fields:
+        outer: the watch around it.
         waiting: {id of an array that is not finite: (the array, the error that is raised if its faults are not left out; or,
             of infinities that are no fault so far, where they come from, in words)}.
         after: {node: the nodes that have contributed to its gradient in this pass}; g: the gradient of the last node.
         passed: {node: "nan" or "inf"} where a contribution is that without a fault of the rule.
     """
 
-    def __init__(self, inf):
+    def __init__(self, inf, outer):
+        self.outer = outer
         self.inf, self.on, self.waiting, self.after, self.passed, self.g = inf, True, {}, {}, {}, None
 
     def fault(self, a):

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from .guards import saved_values
 
 _watch: ContextVar["Watch | None"] = ContextVar("chainrule_watch", default=None)
-current_watch = _watch.get
+current_watch, set_watch = _watch.get, _watch.set
 
 
 class Watch:

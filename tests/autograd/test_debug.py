@@ -1,8 +1,10 @@
 """`with debug():` names the operation that made the first nan or inf."""
 
+import asyncio
 import inspect
+import pickle
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from itertools import product
 
 import numpy as np
@@ -447,6 +449,50 @@ def test_a_generator_that_is_closed_elsewhere_ends_its_block():
     thread.join()
     generator.close()
     assert all(a is b for a, b in zip(held(), before, strict=True))
+
+
+def test_generators_end_in_any_order():
+    def steps():
+        with cr.debug():
+            while True:
+                yield
+
+    first, second, x = steps(), steps(), cr.tensor([0.0])
+    next(first)
+    next(second)
+    first.close()
+    assert caught(lambda: cr.log(x)) is not None
+    with pytest.raises(cr.NonFiniteError):
+        cr.log(x)
+    second.close()
+    cr.log(x)
+    assert current_watch() is None
+
+
+def test_tasks_that_wait_in_turn_are_watched_each_by_itself():
+    async def task(watched):
+        with cr.debug() if watched else nullcontext():
+            await asyncio.sleep(0)
+            try:
+                return cr.log(cr.tensor([0.0])).item()
+            except cr.NonFiniteError as error:
+                return error.operation
+
+    async def both():
+        return await asyncio.gather(task(True), task(False))
+
+    assert asyncio.run(both()) == ["log", -np.inf]
+
+
+def test_code_without_a_file_is_named_without_its_text():
+    error = caught(lambda: exec("cr.log(cr.zeros(1))", {"cr": cr}))
+    assert (error.file, error.line, error.text) == ("<string>", 1, "")
+
+
+def test_the_error_can_be_pickled():
+    error = caught(lambda: cr.log(cr.zeros(1)))
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), vars(again)) == (str(error), vars(error))
 
 
 def test_plain_arrays_and_no_grad_are_watched():
