@@ -199,34 +199,34 @@ def cross_entropy(
     """
     logits, target = asarray(logits), asarray(target)
     smoothing = fraction("cross_entropy", "label_smoothing", label_smoothing)
-    if logits.ndim == 0 or 0 in logits.shape:
-        raise ShapeError(f"cross_entropy: logits need the shape (…, K) with at least one row, given {logits.shape}")
-    classes = logits.shape[-1]
-    if target.shape == logits.shape and target.dtype.kind == "f":
-        if logits.ndim == 1 or classes == 1:
+    shape, given, kind = logits.shape, target.shape, target.dtype.kind
+    if not shape or 0 in shape:
+        raise ShapeError(f"cross_entropy: logits need the shape (…, K) with at least one row, given {shape}")
+    classes = shape[-1]
+    if given == shape and kind == "f":
+        if len(shape) == 1 or classes == 1:
             raise ShapeError(
-                f"cross_entropy: probabilities need logits (n, K), a score for each class, given {logits.shape}; for a yes "
+                f"cross_entropy: probabilities need logits (n, K), a score for each class, given {shape}; for a yes "
                 "or no for each example use bce_with_logits"
             )
         _check_probabilities(target)
         target = target * (1 - smoothing) + smoothing / classes if smoothing else target
         return _reduced(soft_entropy(logits, target), reduction)
-    if target.shape != logits.shape[:-1]:
-        column = target.shape == (*logits.shape[:-1], 1)
+    if given != shape[:-1]:
+        column = given == (*shape[:-1], 1)
         raise ShapeError(
-            f"cross_entropy: for logits {logits.shape} the target must be class indices {logits.shape[:-1]} or "
-            f"floating probabilities {logits.shape}, given {target.dtype} {target.shape}"
-            + (f"; use target[{':, ' * (target.ndim - 1)}0]" if column else "")
+            f"cross_entropy: for logits {shape} the target must be class indices {shape[:-1]} or "
+            f"floating probabilities {shape}, given {target.dtype} {given}"
+            + (f"; use target[{':, ' * (len(given) - 1)}0]" if column else "")
         )
-    if target.dtype.kind not in "iu":
+    if kind not in "iu":
         raise DtypeError(f"cross_entropy: class indices must be integers, not {target.dtype}; use target.to('int64')")
     index = raw(target)
     entropy = partial(_smooth_class_entropy, smoothing=smoothing) if smoothing else class_entropy
-    low, high = index.min(), index.max()
     if not check(
-        (low >= 0) & (high < classes),
+        index.astype(np.uint64).max() < classes,  # one below 0 is more than any as a number without sign
         lambda given: ArgumentError(f"cross_entropy: class indices must lie in [0, {classes}){given}"),
-        lambda: f", given {low} to {high}",
+        lambda: f", given {index.min()} to {index.max()}",
     ):
         index = index * ((index >= 0) & (index < classes))  # until the check is read, no row reads another's memory
     return _reduced(entropy(logits, index), reduction)
@@ -252,17 +252,20 @@ def _by_classes(xp, logits, index):
 
     Along the first axis, NumPy takes maxima and sums of few classes several times as fast as along the last.
     """
-    columns, n = xp.array(logits.reshape(-1, logits.shape[-1]).T, dtype="float64", order="C"), index.size
-    place = index.reshape(-1).astype("int64") * n + xp.arange(n)
-    if logits.dtype == "float64":
+    columns, n = xp.array(logits.reshape(-1, logits.shape[-1]).T, dtype=np.float64, order="C"), index.size
+    place = index.reshape(-1).astype(np.int64, copy=False) * n + xp.arange(n)
+    if logits.dtype.char == "d":
         _, hit, below, powers = special.below_top(xp, columns, 0)
         return below, powers + hit, place
     columns -= columns.max(axis=0)
     return columns, xp.exp(columns), place
 
 
-def _softmax_less_truth(logits, index):
-    """softmax(logits) - one_hot(index): the famous gradient p - y; at the class, 1 - p is the sum of the others."""
+def _softmax_less_truth(a, logits, index):
+    """a · (softmax(logits) - one_hot(index)): the famous gradient p - y; at the class, 1 - p is the sum of the others.
+
+    Shape: a (…, K), or (…, 1) for a factor of each row.
+    """
     if not isinstance(logits, Tensor):  # an array: in place, in half the time
         _, slope, place = _by_classes(owner(logits).xp, logits, index)
         flat = slope.reshape(-1)
@@ -270,22 +273,22 @@ def _softmax_less_truth(logits, index):
         flat[place] = 0
         others = slope.sum(axis=0)
         flat[place] = -others
-        slope /= others + chosen
+        slope *= a.reshape(-1, a.shape[-1]).T / (others + chosen)
         return slope.T.astype(logits.dtype, order="C").reshape(logits.shape)
     truth = index[..., None] == owner(index).xp.arange(logits.shape[-1])
     others = where(truth, 0, softmax(logits))
-    return others - truth * sum_(others, axis=-1, keepdims=True)
+    return a * (others - truth * sum_(others, axis=-1, keepdims=True))
 
 
 @primitive(
     internal=True,
     symbol="cross-entropy",
-    jvp=dict(logits=lambda t, logits, index: sum_(t * _softmax_less_truth(logits, index), axis=-1)),
+    jvp=dict(logits=lambda t, logits, index: sum_(_softmax_less_truth(t, logits, index), axis=-1)),
     samples=[on((5, 3), (5,), domain=(reals, indices)), on((2, 5, 3), (2, 5), domain=(reals, indices))],
     needs="logits (…, K) and class indices (…)",
     floats=True,
     accumulates=True,
-    vjp=dict(logits=lambda g, logits, index: g[..., None] * _softmax_less_truth(logits, index)),
+    vjp=dict(logits=lambda g, logits, index: _softmax_less_truth(g[..., None], logits, index)),
     words=dict(logits="{g} · (softmax({logits}) − one_hot({index}))"),
 )
 def class_entropy(xp, logits, index):
@@ -294,7 +297,7 @@ def class_entropy(xp, logits, index):
     chosen = below.reshape(-1)[place]
     # one less at the class: so log1p sees every digit of what is left, where the class is the largest
     powers.reshape(-1)[place] = xp.expm1(chosen)
-    return (xp.log1p(powers.sum(axis=0)) - chosen).astype(logits.dtype).reshape(index.shape)
+    return (xp.log1p(powers.sum(axis=0)) - chosen).reshape(index.shape).astype(logits.dtype)
 
 
 def _surprise(logits, target):
