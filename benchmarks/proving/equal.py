@@ -31,6 +31,7 @@ def _parts(shares):
 
 def derivatives(p, case, device, dtype, drawn):
     """Arrays: reverse mode, with an infinite gradient too, forward mode, second order; or the name of what was raised."""
+    drawn = [a.astype(dtype) if a.dtype.kind == "f" else a for a in drawn]  # what the dtype cannot hold is infinite
     f, xs = function_of_reals(p, case, device, dtype, drawn=drawn)
 
     def like(y, seed, size=1.0):

@@ -42,6 +42,16 @@ def test_a_stratified_split_is_in_random_order():
     assert list(a) != sorted(a)
 
 
+def test_each_class_is_dealt_out_in_the_random_order():
+    classes = np.arange(300) % 3
+    parts = cr.data.split(np.arange(300), parts=(0.4, 0.6), stratify=classes, seed=1)
+    order = cr.random.Generator(1).permutation(300).numpy()
+    for c in range(3):
+        members = order[classes[order] == c].tolist()
+        first, second = ([i for i in part.tolist() if classes[i] == c] for (part,) in parts)
+        assert (first, second) == (members[:40], members[40:])
+
+
 def test_the_same_seed_gives_the_same_split():
     a, b = (cr.data.split(np.arange(30), seed=5) for _ in range(2))
     assert all((x == y).all() for (x,), (y,) in zip(a, b, strict=True))

@@ -1,4 +1,4 @@
-"""L-BFGS and its line search: against PyTorch, minima that are known, devices, saving, and losses that go wrong."""
+"""L-BFGS and its line search: against the book and PyTorch, minima that are known, devices, saving, and losses that go wrong."""
 
 import copy
 import math
@@ -84,10 +84,65 @@ def theirs(problem, steps, **options):
     return seen, losses, optimizer.state[w]["func_evals"]
 
 
-# ---- PyTorch
+# ---- the book, and PyTorch
 
 
-@pytest.mark.parametrize(
+def at(problem, w):
+    """(loss, gradient) in NumPy, the gradient by hand."""
+    if problem is quadratic:
+        return 0.5 * w @ A @ w - B @ w, A @ w - B
+    if problem is logistic:
+        z, n = X @ w, len(X)
+        loss = (np.logaddexp(0, z) - LABELS * z).mean() + 0.01 * w @ w
+        return loss, X.T @ (1 / (1 + np.exp(-z)) - LABELS) / n + 0.02 * w
+    a, b = w[:-1], w[1:]
+    g = np.zeros_like(w)
+    g[:-1] = -2 * (1 - a) - 400 * a * (b - a * a)
+    g[1:] += 200 * (b - a * a)
+    return ((1 - a) ** 2 + 100 * (b - a * a) ** 2).sum(), g
+
+
+def inverse_hessian(pairs, n):
+    """The estimate of L-BFGS as a matrix: equations 7.16 and 7.20 of Nocedal and Wright (2006), one update for each pair."""
+    identity = np.eye(n)
+    h = identity * (pairs[-1][0] @ pairs[-1][1] / (pairs[-1][1] @ pairs[-1][1])) if pairs else identity
+    for s, y in pairs:
+        v = identity - np.outer(y, s) / (s @ y)
+        h = v.T @ h @ v + np.outer(s, s) / (s @ y)
+    return h
+
+
+def by_the_book(
+    problem, steps, lr=1.0, max_iter=20, max_eval=None, tolerance_grad=1e-7, tolerance_change=1e-9, history_size=100
+):
+    """(parameters after each step, losses at their starts, how often the loss was evaluated), without a line search."""
+    w, pairs, last, evaluations, seen, losses = STARTS[problem], [], None, 0, [], []
+    for _ in range(steps):
+        (loss, g), calls = at(problem, w), 1
+        losses.append(loss)
+        for i in range(max_iter):
+            if abs(g).max() <= tolerance_grad:
+                break
+            if last is not None and (w - last[0]) @ (g - last[1]) > 1e-10:
+                pairs = [*pairs, (w - last[0], g - last[1])][-history_size:]
+            t = min(1.0, 1 / abs(g).sum()) * lr if last is None else lr
+            d, last = -inverse_hessian(pairs, len(w)) @ g, (w, g)
+            if not g @ d < -tolerance_change:
+                break
+            w = w + t * d
+            if i + 1 == max_iter:
+                break
+            before, (loss, g), calls = loss, at(problem, w), calls + 1
+            if calls >= (max_eval or max_iter * 5 // 4) or max(t * abs(d)) <= tolerance_change:
+                break
+            if abs(loss - before) < tolerance_change:
+                break
+        evaluations += calls
+        seen.append(w)
+    return seen, losses, evaluations
+
+
+without_a_line_search = pytest.mark.parametrize(
     ("problem", "options"),
     [
         (rosenbrock, dict(lr=0.005, max_iter=1)),
@@ -103,6 +158,18 @@ def theirs(problem, steps, **options):
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
+
+
+@without_a_line_search
+def test_60_steps_without_a_line_search_are_those_of_the_book(problem, options):
+    seen, losses, optimizer = ours(problem, 60, **options)
+    expected, their_losses, evaluations = by_the_book(problem, 60, **options)
+    np.testing.assert_allclose(seen, expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(losses, their_losses, rtol=1e-9, atol=1e-9)
+    assert optimizer.evaluations == evaluations
+
+
+@without_a_line_search
 def test_200_steps_without_a_line_search_are_those_of_pytorch(problem, options):
     seen, losses, optimizer = ours(problem, 200, **options)
     expected, their_losses, evaluations = theirs(problem, 200, **options)
