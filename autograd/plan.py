@@ -40,7 +40,7 @@ class Plan:
         held = [range(count) if link == "all" else [link] for link in self.links]
         self.arrays = sorted({i for group in held for i in group if isinstance(i, int)})
         plain = all(isinstance(link, int) or link == "out" for link in self.links)
-        self.fast = _select([count if link == "out" else link for link in self.links]) if plain and self.links else None
+        self.fast = _select([count if link == "out" else link for link in self.links]) if plain else None
 
     def save(self, arrays, out, options):
         """What the rules asked for, in the order of `slots`."""
@@ -114,6 +114,6 @@ def asked(rule):
 
 def _select(wanted):
     """A function that picks the positions `wanted` from a tuple, as a tuple."""
-    if len(wanted) == 1:
-        return itemgetter(slice(wanted[0], wanted[0] + 1))
+    if len(wanted) < 2:
+        return itemgetter(slice(wanted[0], wanted[0] + 1) if wanted else slice(0))
     return itemgetter(*wanted)
