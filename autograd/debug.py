@@ -154,7 +154,8 @@ class _Debug(Watch):
             if self.on and broken(g) == "nan":
                 raise nonfinite.seed_error(node, g)
             if prod(node.shape) == 1 and (kind := self.fault(node.result)):  # a loss
-                raise nonfinite.root_error(kind, node, self.known([node.result]))
+                known = self.known([node.result])
+                raise known if isinstance(known, NonFiniteError) else nonfinite.root_error(kind, node, known)
         elif (kind := self.fault(g)) and kind != self.passed.get(node):
             raise nonfinite.sum_error(kind, node, g)
         self.g = g

@@ -110,7 +110,7 @@ def unchosen(code, instruction):
 
 @lru_cache(maxsize=64)
 def _branches(file):
-    """(first, last) position of each branch of a `where` in a file: its second and third argument."""
+    """(first, last) position of each branch of a `where` in a file, and of what is assigned to a name that is a branch."""
     text, found = "".join(linecache.getlines(file)), []
     if "where(" not in text:
         return found
@@ -118,8 +118,17 @@ def _branches(file):
         tree = ast.parse(text)
     except (SyntaxError, ValueError):  # a notebook's cell may hold more than Python
         return found
-    for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and getattr(call.func, "attr", getattr(call.func, "id", None)) == "where":
-            for a in [*call.args[1:], *(keyword.value for keyword in call.keywords)]:
-                found.append(((a.lineno, a.col_offset), (a.end_lineno, a.end_col_offset)))
+    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    outside = [
+        line for line in tree.body if not isinstance(line, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    ]
+    for body in [outside, *(function.body for function in functions)]:
+        nodes = [node for line in body for node in ast.walk(line)]
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        chosen = [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", None)) == "where"]
+        branches = [a for call in chosen for a in [*call.args[1:], *(keyword.value for keyword in call.keywords)]]
+        names = {a.id for a in branches if isinstance(a, ast.Name)}
+        named = [a for a in nodes if isinstance(a, ast.Assign) and getattr(a.targets[0], "id", None) in names]
+        for a in [*branches, *(a.value for a in named)]:
+            found.append(((a.lineno, a.col_offset), (a.end_lineno, a.end_col_offset)))
     return found

@@ -297,6 +297,26 @@ def test_what_where_leaves_out_is_no_error_and_what_it_takes_is_one():
     assert caught(lambda: cr.where(x.sum() > 0, cr.sqrt(x.min()), 0)).operation == "sqrt"
 
 
+def test_a_branch_may_have_been_given_a_name_before():
+    def step(x):
+        logarithm = cr.log(x)
+        return cr.where(x > 0, logarithm, 0).sum()
+
+    x = leaf(0.0, 4.0)
+    assert caught(lambda: step(x)) is None
+    error = caught(lambda: step(x).backward())
+    assert (error.phase, error.operation, error.text) == ("backward", "log", "logarithm = cr.log(x)")
+    assert "trap of where" in error.cause
+
+    def unused(x):
+        loss = cr.log(x)
+        loss.backward()
+        return cr.where(x > 0, loss, 0)
+
+    error = caught(lambda: unused(leaf(0.0)))
+    assert (error.phase, error.operation, error.text) == ("forward", "log", "loss = cr.log(x)")
+
+
 def test_what_a_branch_calls_may_be_left_out_too():
     def inner(x):
         return cr.sqrt(x)[::-1].reshape(2, 1)[:, 0]
