@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 from device_double import forbid
-from rule_checks import CHECKS, applies, function_of_reals, is_scalar
+from rule_checks import CHECKS, applies, complex_steps, function_of_reals, is_scalar
 
 import chainrule as cr
 from chainrule.autograd.primitive import ELEMENTWISE, REGISTRY
@@ -59,6 +59,11 @@ def test_derivatives_agree_with_central_differences(p, case, device):
 def test_derivatives_are_right_for_numbers_at_kinks_at_zero_and_at_extreme_sizes(check, p):
     with np.errstate(all="ignore"):
         check(p)
+
+
+def test_complex_steps_reach_most_operations():
+    reached = [n for n, p in DIFFERENTIABLE.items() if all(slope is not None for *_, slope in complex_steps(p))]
+    assert len(reached) > 55
 
 
 @every_case

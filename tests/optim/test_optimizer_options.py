@@ -402,7 +402,7 @@ def test_a_bad_learning_rate_set_between_steps_is_refused_and_changes_nothing(lr
 @pytest.mark.parametrize("name", RULES)
 def test_no_parameters_are_refused(name):
     for params in ([], (), iter([]), [{"params": []}]):
-        with pytest.raises(cr.ArgumentError, match=f"{name}: needs at least one parameter"):
+        with pytest.raises(cr.ArgumentError, match=f"{name}: needs at least one parameter, but the list is empty"):
             RULES[name](params, lr=0.1)
 
 

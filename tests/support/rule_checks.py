@@ -4,6 +4,7 @@ for numbers of extreme size, over long axes, and to the last digits.
 Each is a function of a primitive that raises an AssertionError. `HOLDS_NOT` says where one does not apply.
 """
 
+import warnings
 from itertools import product
 
 import accuracy
@@ -194,6 +195,50 @@ def check_many_rows(p):
     np.testing.assert_allclose(share, n * float(x) * float(g), rtol=2e-5)
 
 
+class Analytic:
+    """NumPy without the functions that are another one for complex numbers, or that throw the imaginary part away."""
+
+    def __getattr__(self, name):
+        if name in ("absolute", "abs", "sign", "copysign", "real"):
+            raise TypeError(f"{name} is not analytic")
+        return getattr(np, name)
+
+
+def complex_steps(p):
+    """For each case, (its function of reals, where, along what, the slope there from a complex step of the array code).
+
+    Such a slope has no error of a step's size. None stands for a slope where the code does not take complex numbers.
+    """
+    for case in cases(p):
+        drawn = case.draw(np.random.default_rng(0))
+        real = list(range(len(drawn))) if p.variadic else list(real_inputs(p))
+        along = [np.random.default_rng(i).uniform(0.5, 1.5, drawn[i].shape) for i in real]
+        f, inputs = function_of_reals(p, case, drawn=drawn)
+        for i, v in zip(real, along, strict=True):
+            drawn[i] = drawn[i] + 1e-30j * v
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("error")  # a cast to real numbers
+                out = p.fn(Analytic(), *drawn, **{**p.defaults, **case.options})
+            slope = out.imag / 1e-30 if np.iscomplexobj(out) else None
+        except Exception:
+            slope = None
+        yield f, inputs, along, slope
+
+
+def check_complex_steps(p):
+    """Where the array code takes complex numbers, forward and reverse mode agree with a complex step of it to 1e-12."""
+    for f, inputs, along, slope in complex_steps(p):
+        if slope is not None:
+            value, pull = cr.vjp(f, *inputs)
+            w = np.random.default_rng(9).uniform(0.5, 1.5, value.shape)
+            pushed = cr.jvp(f, inputs, [cr.tensor(v) for v in along])[1].numpy()
+            pulled = sum((g.numpy() * v).sum() for g, v in zip(_shares(pull(w)), along, strict=True))
+            size = np.abs(slope).max(initial=1.0)
+            np.testing.assert_allclose(pushed, slope, rtol=0, atol=1e-12 * size)
+            np.testing.assert_allclose(pulled, (w * slope).sum(), rtol=0, atol=1e-12 * size * max(1, slope.size))
+
+
 def check_digits(p):
     """Values are right to 4 units in the last place and slopes to 8, against 50 digits."""
     for dtype in ("float32", "float64"):
@@ -245,7 +290,7 @@ def check_infinities(p):
 
 CHECKS = [check_at_samples, check_values, check_plain_numbers, check_ties, check_equal_operands, check_square_at_zero,
           check_lengths_at_zero, check_one_operand_zero, check_one_operand_one, check_extreme_sizes, check_infinities,
-          check_infinite_gradients, check_many_rows]  # fmt: skip
+          check_infinite_gradients, check_many_rows, check_complex_steps]  # fmt: skip
 HOLDS_NOT = {
     check_ties: {
         "sort": "of equal elements one goes first, by the stability of the order",
