@@ -19,8 +19,8 @@ CHUNK = 32768  # elements: a chunk of values, gradient and state stays in a core
 class FlatBuffer:
     """Parameters of one device and dtype as one flat array, of which their data become parts.
 
-    `gather()` brings all gradients into one array; then `step` runs an update rule chunk by chunk, or `store(...)` writes what
-    was made of them. Both mark the parameters as changed before they write.
+    `gather()` brings all gradients into one array; then `results` runs an update rule chunk by chunk and `step` writes what it
+    gives, or `store(...)` what was made otherwise. Both mark the parameters as changed before they write.
 
     Fields:
         params: the parameters; spans: for each, the (first, last) of its elements.
@@ -72,7 +72,10 @@ class FlatBuffer:
                     "step: a parameter was moved, or given to another optimiser, after this optimiser was made; "
                     "make the optimiser after model.to(...)"
                 )
-            found.append(g := gradient(p))
+            g = None if p._node is None else p._node.grad  # gradient(p), written out: it is asked for all at every step
+            if isinstance(g, Tensor):
+                g = g._data
+            found.append(g)
             if g is not None:
                 t, first, last = self.due[-1] if self.due else (0, 0, 0)
                 if t == updates + 1 and last == i:
@@ -111,24 +114,11 @@ class FlatBuffer:
 
     # ---- new values out
 
-    def step(self, rule, options, counted):
-        """Run an update rule over all that is due, with the count `t` among its options if `counted`."""
-        for _, i, j in self.due:
-            self._mark(self.spans[i][0], self.spans[j - 1][1])
-        for a, b, new in self._results(rule, options, counted):
-            self._write(a, b, *new)
-        for t, i, j in self.due:
-            self.updates[i:j] = [t] * (j - i)
-        self.gradient = None
+    def results(self, options, rule, counted):
+        """What an update rule makes of all that is due, chunk by chunk: (first, last, new values, *new state), in their dtypes.
 
-    def state_stays_finite(self, rule, options, counted):
-        """Whether all that `step` would write into the state is finite. Reads values, so it is for the host."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            results = self._results(rule, options, counted)
-            return all(np.isfinite(part).all() for *_, (_, *state) in results for part in state)
-
-    def _results(self, rule, options, counted):
-        """(first, last, what the rule makes of these elements), chunk by chunk."""
+        Its options have the count `t` if `counted`. Nothing is written.
+        """
         for t, i, j in self.due:
             first, last = self.spans[i][0], self.spans[j - 1][1]
             if counted:
@@ -137,7 +127,18 @@ class FlatBuffer:
             for a in range(first, last, length or 1):
                 b = min(a + length, last)
                 state = [s[a:b] for s in self.state.values()]
-                yield a, b, rule(_wide(self.values[a:b]), _wide(self.gradient[a:b]), *state, **options)
+                new, *state = rule(_wide(self.values[a:b]), _wide(self.gradient[a:b]), *state, **options)
+                yield a, b, new if new.dtype is self.values.dtype else new.astype(self.values.dtype), *state
+
+    def step(self, results):
+        """Write what `results` gives for all that is due."""
+        for _, i, j in self.due:
+            self._mark(self.spans[i][0], self.spans[j - 1][1])
+        for result in results:
+            self._write(*result)
+        for t, i, j in self.due:
+            self.updates[i:j] = [t] * (j - i)
+        self.gradient = None
 
     def store(self, values, *state, first=0, last=None):
         """Write elements [first, last) of the parameters (None leaves them) and of each kind of state."""
@@ -215,7 +216,6 @@ def _wide(part):
     return part.astype(np.float32) if part.dtype.char == "e" else part
 
 
-@np.errstate(over="ignore")
 def sum_of_squares(gradients, dtype=None):
     """Σ g² over arrays of one device, as an array scalar there: not finite if a gradient is not, or if it overflows.
 
@@ -231,7 +231,10 @@ def sum_of_squares(gradients, dtype=None):
             length = CHUNK if backend.on_host else flat.size or 1
             chunks = (flat[a : a + length].astype(dtype, copy=False) for a in range(0, flat.size or 1, length))
         for part in chunks:
-            total = total + backend.xp.dot(part, part)
+            try:
+                total = total + backend.xp.dot(part, part)
+            except FloatingPointError:  # while a step lets overflow raise
+                return sum_of_squares(gradients, np.longdouble) if dtype is None else dtype(np.inf)
     if dtype is None and backend.on_host and not backend.fits(total):
         return sum_of_squares(gradients, np.longdouble)
     return total

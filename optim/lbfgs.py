@@ -140,7 +140,8 @@ class LBFGS(Optimizer):
         except BaseException:
             self._flat.store(good.x)
             raise
-        self._squares = [sum_of_squares([at.g])]
+        with np.errstate(over="ignore"):
+            self._squares = [sum_of_squares([at.g])]
         self.steps, self.last_lr = self.steps + 1, lr
         return value
 
@@ -188,7 +189,7 @@ class LBFGS(Optimizer):
             ) from None
         flat = self._flat
         gradient = flat.gather()
-        self._check_gradients_reached(gradient is not None)
+        self._check_gradients_reached([] if gradient is None else [(0, flat)])
         g, x = gradient.astype(self._dtype), flat.values.astype(self._dtype)  # copies
         slope = 0.0 if direction is None else self._number(flat.xp.dot(g, direction))
         return value, Point(t, x, loss, g, slope, self._number(abs(g).max()))

@@ -6,6 +6,7 @@ An update rule is a pure function of arrays. It is run over flat buffers (flat.p
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Callable
 from math import isfinite
 from typing import Any
@@ -17,9 +18,9 @@ from ..autograd.grad_mode import enable_grad
 from ..autograd.tensor import Tensor
 from ..backends import owner
 from .clip import check_gradients
-from .flat import buffers, gradient, label_of, sum_of_squares
+from .flat import CHUNK, buffers, gradient, label_of, sum_of_squares
 from .group import groups_of
-from .options import Parameters, Rate
+from .options import LARGEST, Parameters, Rate
 from .state import load, misfits, saved
 
 
@@ -72,6 +73,7 @@ class Optimizer:
             for i, group in enumerate(self.groups)
             for flat in buffers(group["params"], self.state(**group.options), whole=self.whole_buffer)
         ]
+        self._few = sum(flat.values.size for _, flat in self.buffers) <= CHUNK
         code = self.update.__code__
         asked = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         self._asked, self._counted = [name for name in self.groups[0].options if name in asked], "t" in asked
@@ -103,8 +105,9 @@ class Optimizer:
         `closure` computes the loss and its gradients anew (zero_grad, forward, backward) and returns the loss, which
         step then returns. Most optimisers need none.
 
-        Raises: GraphError if no parameter has a gradient, or if one is nan or infinite (naming the parameter); nothing
-            has changed then. On a GPU that is found when a value is next read, and the parameters have changed.
+        Raises: GraphError if no parameter has a gradient, if one is nan or infinite (naming the parameter), or if a new
+            value or state is too large for its dtype; nothing has changed then. On a GPU gradients are found out when a
+            value is next read, and the parameters have changed.
         """
         value = None
         if closure is not None:
@@ -113,18 +116,8 @@ class Optimizer:
         rates = [self.rate(group) for group in self.groups]
         work = [(i, flat) for i, flat in self.buffers if flat.gather() is not None]
         self._check_gradients_reached(work)
-        squares = self._checked_squares([flat.gradient for _, flat in work])
         options = [{name: rates[i] if name == "lr" else self.groups[i][name] for name in self._asked} for i, _ in work]
-        for (_, flat), given, s in zip(work, options, squares, strict=True):
-            unusual = s.dtype.char == "g"  # too large or too small for the dtype, see sum_of_squares
-            if unusual and not flat.state_stays_finite(self.update, given, self._counted):
-                raise GraphError(
-                    f"{self._kind}.step: a gradient is so large that the rule overflows on its square; nothing was changed. "
-                    "Scale the loss down, clip the gradients, or train in float64"
-                )
-        self._squares = squares
-        for (_, flat), given in zip(work, options, strict=True):
-            flat.step(self.update, given, self._counted)
+        self._update(work, options)
         self.steps, self.last_lr = self.steps + 1, rates[0]
         return value
 
@@ -203,9 +196,9 @@ class Optimizer:
             value = float(value)
         except (TypeError, ValueError):
             value = float("nan")
-        if not isfinite(value) or value < 0:
+        if not 0 <= value <= LARGEST:
             raise ArgumentError(
-                f"{self._kind}: lr must be a finite number of at least 0, but the schedule {lr!r} gave {value} "
+                f"{self._kind}: lr must be a finite number of at least 0 and at most {LARGEST:g}, but the schedule {lr!r} gave {value} "
                 f"at step {self.steps}"
             )
         return value
@@ -234,6 +227,32 @@ class Optimizer:
             check_gradients(f"{self._kind}.step", owner(g).xp.isfinite(g).all(), held)
         return squares
 
+    @np.errstate(over="raise")
+    def _update(self, work, options):
+        """Run the rule, and write what it gives. An overflow raises before anything is written.
+
+        Few elements are all computed before; for many that would need too much memory: they are computed twice where
+        gradients and rate are such that they might overflow.
+        """
+        squares = self._checked_squares([flat.gradient for _, flat in work])
+        rule, counted, unchanged = self.update, self._counted, self._few
+        try:
+            results = [flat.results(given, rule, counted) for (_, flat), given in zip(work, options, strict=True)]
+            if unchanged:
+                results = [*map(list, results)]
+            elif unchanged := any(map(_rash, work, options, squares)):
+                for (_, flat), given in zip(work, options, strict=True):
+                    deque(flat.results(given, rule, counted), maxlen=0)
+            for (_, flat), parts in zip(work, results, strict=True):
+                flat.step(parts)
+        except FloatingPointError:
+            raise GraphError(
+                f"{self._kind}.step: the rule overflows: gradients, the learning rate or parameters are too large for their "
+                f"dtype; {'nothing was changed' if unchanged else 'some parameters have changed'}. Scale the loss down, "
+                "clip the gradients, lower the learning rate, or train in float64"
+            ) from None
+        self._squares = squares
+
     def _check_parameters(self):
         first = {}
         for i, p in enumerate(self.params):
@@ -253,7 +272,7 @@ class Optimizer:
     def _check_gradients_reached(self, work):
         if not work:
             raise GraphError(f"{self._kind}.step: no parameter has a gradient; call loss.backward() first")
-        if self._warned:
+        if self._warned or sum(j - i for _, flat in work for _, i, j in flat.due) == len(self.params):
             return
         missing = [i for i, p in enumerate(self.params) if gradient(p) is None and p.requires_grad]
         if missing:
@@ -263,3 +282,12 @@ class Optimizer:
                 "is each used in the loss? (said once; requires_grad=False freezes a parameter silently)",
                 stacklevel=3,
             )
+
+
+def _rash(part, options, squares):
+    """Whether an update of a part of the work could overflow, by what is known of its gradients and its rate."""
+    _, flat = part
+    if not flat.backend.on_host:
+        return False
+    step = options.get("lr", 1) * max(1, float(squares) ** 0.5)
+    return squares.dtype.char == "g" or step > 1e-3 * np.finfo(flat.values.dtype).max

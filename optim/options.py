@@ -13,9 +13,22 @@ Parameters: TypeAlias = Iterable[Tensor | tuple[str, Tensor] | dict[str, Any]]  
 Rate: TypeAlias = float | Callable[[int], float]  # a learning rate: a number, or a function of the step
 
 
+LARGEST = 1e100  # of a number: products of two do not overflow; what overflows in arrays is noticed there
+
+
 def rate(owner, name, value):
     """`value` if it is a learning rate: a number above 0, or a function of the step."""
-    return value if callable(value) else positive(owner, name, value)
+    return value if callable(value) else _moderate(owner, name, positive(owner, name, value))
+
+
+def at_least_0(owner, name, value):
+    return _moderate(owner, name, not_negative(owner, name, value))
+
+
+def _moderate(owner, name, value):
+    if (value if isinstance(value, int) else float(value)) > LARGEST:
+        raise ArgumentError(f"{owner}: {name} must be at most {LARGEST:g}, not {value!r}")
+    return value
 
 
 def betas(owner, name, value):
@@ -29,7 +42,7 @@ CHECKS = {
     "lr": rate,
     "betas": betas,
     **dict.fromkeys(("momentum", "alpha", "rho"), fraction),
-    **dict.fromkeys(("eps", "weight_decay", "lr_decay", "momentum_decay", "initial_accumulator_value"), not_negative),
+    **dict.fromkeys(("eps", "weight_decay", "lr_decay", "momentum_decay", "initial_accumulator_value"), at_least_0),
     **dict.fromkeys(("nesterov", "amsgrad", "centered"), flag),
 }
 
