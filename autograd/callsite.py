@@ -6,13 +6,20 @@ import warnings
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 # the files of chainrule's own code: the user's line is the nearest one outside them. In a checkout four of its folders
 # are links, and their files are loaded under the names of the links
 INSIDE = frozenset(
-    os.path.join(folder, file)
-    for folder, _, files in os.walk(Path(__file__).parent.parent, followlinks=True)
-    for file in files
-    if file.endswith(".py")
+    [
+        np.errstate.__call__.__code__.co_filename,  # as a decorator it stands between us and our callers
+        *(
+            os.path.join(folder, file)
+            for folder, _, files in os.walk(Path(__file__).parent.parent, followlinks=True)
+            for file in files
+            if file.endswith(".py")
+        ),
+    ]
 )
 
 
