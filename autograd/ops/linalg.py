@@ -11,7 +11,7 @@ from ..tensor import Tensor
 from ..typing import Counts
 from .reduce import sum_
 from .shape import axis_index, broadcast_to, expand_dims, reshape, transpose
-from .sums import SHORT, total
+from .sums import SHORT, product, total
 
 LONG = 1024  # so many products may be added one by one
 FEW = 64  # of fewer results, BLAS adds all products one by one, too
@@ -19,7 +19,7 @@ FEW = 64  # of fewer results, BLAS adds all products one by one, too
 
 def _matmul_x(g, y, x_shape):
     if len(x_shape) == 2 == y.ndim:
-        return g @ y.T
+        return product(g, y.T)
     if y.ndim == 1:  # (…, n) @ (n,)
         return expand_dims(g, axis=-1) * y
     if len(x_shape) == 1:  # (n,) @ (…, n, m): summed over the batch by the engine
@@ -29,7 +29,7 @@ def _matmul_x(g, y, x_shape):
 
 def _matmul_y(g, x, y_shape):
     if x.ndim == 2 == len(y_shape):
-        return x.T @ g if len(x) <= LONG else matmul(x.T, g)
+        return product(x.T, g) if len(x) <= LONG else matmul(x.T, g)
     if x.ndim == 1 and len(y_shape) == 1:
         return g * x
     if x.ndim == 1:  # (n,) @ (…, n, m)
@@ -58,7 +58,7 @@ def matmul(xp, x, y):
         >>> (cr.eye(2) @ cr.tensor([3.0, 4.0])).tolist()
         [3.0, 4.0]
     """
-    return _long_product(xp, x, y) if x.shape[-1:] > (LONG,) else xp.matmul(x, y)
+    return _long_product(xp, x, y) if x.shape[-1:] > (LONG,) else product(x, y)
 
 
 def _long_product(xp, x, y):
@@ -87,8 +87,8 @@ def _rows(x):
     samples=[on((5, 3), (3, 4), (4,)), on((2, 5, 3), (3, 4), (4,)), on((3,), (3, 2), (2,))],
     needs="x (…, n), weight (n, m), bias (m,)",
     vjp=dict(
-        x=lambda g, weight: g @ weight.T,
-        weight=lambda g, x: x.T @ g if x.ndim == 2 and len(x) <= LONG else matmul(_rows(x).T, _rows(g)),
+        x=lambda g, weight: product(g, weight.T),
+        weight=lambda g, x: product(x.T, g) if x.ndim == 2 and len(x) <= LONG else matmul(_rows(x).T, _rows(g)),
         bias=lambda g: g,
     ),
     words=dict(bias="{g}, summed over the batch"),
@@ -102,7 +102,7 @@ def affine(xp, x, weight, bias):
     """
     if weight.ndim != 2 or bias.shape != weight.shape[1:]:
         raise ShapeError(f"affine: needs weight (n, m) and bias (m,); given {weight.shape} and {bias.shape}")
-    out = xp.matmul(x, weight) if len(weight) <= LONG else _long_product(xp, x, weight)
+    out = product(x, weight) if len(weight) <= LONG else _long_product(xp, x, weight)
     if out.dtype != bias.dtype:
         return out + bias
     out += bias

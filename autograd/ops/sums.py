@@ -66,7 +66,12 @@ def rows(x):
         rest = _ones(x, n - whole) @ x[..., whole:, :]
         x = owner(x).xp.concatenate([_ones(x, BLOCK) @ blocks, rest[..., None, :]], axis=-2)
         n = x.shape[-2]
-    return _ones(x, n) @ x
+    return product(_ones(x, n), x)
+
+
+def product(x, y):
+    """x @ y. NumPy's dot has the same bits as its matmul and begins sooner: a third of the time of small matrices."""
+    return x.dot(y) if type(x) is np.ndarray and y.ndim == 2 >= x.ndim > 0 else x @ y
 
 
 _ONES = {dtype: np.ones(BLOCK, dtype) for dtype in "fd"}  # making them takes as long as small sums
