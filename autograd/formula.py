@@ -11,7 +11,7 @@ import numpy as np
 from ..backends.program import Call, Symbol, mapped
 from ..backends.record import NAMES, RECORD, Number, Recorded
 from .errors import ArgumentError
-from .formula_text import Written, name, write
+from .formula_text import name, write
 from .grad_mode import enable_grad
 from .node import Node
 from .plan import Shapes
@@ -26,7 +26,8 @@ class Formula:
     """What a primitive computes, as Calls and Symbols. Calls of primitives stay whole; `expanded` opens them.
 
     Fields:
-        forward: what its code computes from its inputs; None if that cannot be recorded.
+        forward: what its code computes from its inputs: of elementwise operations, which hold for every shape; of others, a
+            call of them. None if that cannot be recorded.
         gradients: {differentiable input: its contribution}, from g, the gradient of the result, the inputs, and out, the result
             itself; None for a rule that cannot be recorded.
     """
@@ -92,6 +93,8 @@ def _formula(primitive):
     out, forward = _recorded(lambda: primitive.fn(RECORD.xp, *arrays, **given), symbols)
     if primitive.means:
         _, forward = _recorded(lambda: primitive.means(*map(_asking, arrays)), symbols)
+    elif isinstance(primitive.samples, list):  # its code was met at one shape, with one set of options
+        forward = Call(primitive.name, tuple(map(Symbol, names)), {name: Symbol(name) for name in primitive.options})
     out = Recorded(Symbol("out"), *((out.shape, out.dtype) if isinstance(out, Recorded) else ()))
     arrays = [_asking(array) for array in arrays]
     values = {"g": _asking(Recorded(Symbol("g"), out.shape)), "out": _asking(out), "position": 0} | given
@@ -196,7 +199,7 @@ def of(result, symbols=None):
             x = raw(x())
         if isinstance(x, Recorded):
             x = x.made
-        if isinstance(x, (tuple, list, dict, slice)) and not isinstance(x, Symbol):
+        if type(x) in (tuple, list, dict, slice):
             return mapped(visit, x)
         if not isinstance(x, (Node, Call)):
             return x
@@ -251,19 +254,19 @@ def put(tree, leaves):
 
 
 def _rebuilt(tree, leaf, call):
-    """A formula made anew, from leaf(Symbol) and call(name, operands, options)."""
+    """A formula made anew, from leaf(Symbol or given Number) and call(name, operands, options)."""
     known = {}
 
     def visit(x):
-        if isinstance(x, Symbol):
+        if isinstance(x, Symbol) or isinstance(x, Number) and x.operands is None:
             return leaf(x)
-        if isinstance(x, (tuple, list, dict, slice)) and not isinstance(x, Written):
+        if type(x) in (tuple, list, dict, slice):
             return mapped(visit, x)
-        if not isinstance(x, Call):
+        if not isinstance(x, (Call, Number)):
             return x
-        if x not in known:
-            known[x] = call(x.name, tuple(map(visit, x.operands)), {k: visit(v) for k, v in x.options.items()})
-        return known[x]
+        if id(x) not in known:  # two Numbers are equal whenever their values are
+            known[id(x)] = call(x.name, tuple(map(visit, x.operands)), {k: visit(v) for k, v in x.options.items()})
+        return known[id(x)]
 
     return visit(tree)
 

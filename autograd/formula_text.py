@@ -5,6 +5,8 @@ from itertools import groupby
 from string import Formatter
 from typing import NamedTuple
 
+import numpy as np
+
 from ..backends.program import Call, Symbol
 from ..backends.record import CALL, CHOICE, LOGIC, NAMES, POWER, PRODUCT, SIGN, SUM, Number
 
@@ -147,29 +149,31 @@ def _part(called, row, i, operand, column):
 
 def _constant(x, column):
     """A number, or an option of another kind."""
+    if isinstance(x, np.generic):
+        x = x.item()
     if type(x) in (tuple, list):
         inside = ", ".join(_written(v, column)[0] for v in x)
         return (f"({inside}{',' if len(x) == 1 else ''})" if type(x) is tuple else f"[{inside}]"), CALL
     if type(x) is slice:
-        return ":".join("" if v is None else _written(v, column)[0] for v in (x.start, x.stop)), CALL
+        ends = (x.start, x.stop) if x.step is None else (x.start, x.stop, x.step)
+        return ":".join("" if v is None else _written(v, column)[0] for v in ends), CALL
     if x is Ellipsis:
         return "…" if column == "text" else r"\dots", CALL
     if isinstance(x, bool) or not isinstance(x, (int, float)) or x != x:
         return str(x) if column == "text" else rf"\mathrm{{{x}}}".replace("_", r"\_"), CALL
+    binds = CALL
     if abs(x) in _CONSTANTS:
         text = _CONSTANTS[abs(x)][column == "latex"]
     else:
         text = repr(abs(x)).removesuffix(".0")
         digits, e, exponent = text.partition("e")
-        if e:
-            text = (
-                f"{digits}e{exponent.replace('-', '−')}"
-                if column == "text"
-                else rf"{digits} \cdot 10^{{{int(exponent)}}}"
-            )
+        if e and column == "text":
+            text = f"{digits}e{exponent.replace('-', '−')}"
+        elif e:
+            text, binds = rf"{digits} \cdot 10^{{{int(exponent)}}}", POWER
     if x < 0:
         return ("−" if column == "text" else "-") + text, SIGN
-    return text, CALL
+    return text, binds
 
 
 def _option(name, value, column):

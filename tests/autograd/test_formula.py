@@ -145,6 +145,27 @@ def test_formulas_are_recorded_while_nothing_else_is():
         assert write(formula(REGISTRY["sin"]).gradients["x"]) == "g · cos(x)"
 
 
+@pytest.mark.parametrize(
+    ("operation", "text"),
+    [("mean", "mean(x, axis, keepdims)"), ("swapaxes", "swapaxes(x, axis1, axis2)"), ("matmul", "x @ y"), ("tril", "tril(x, k)")],
+)  # fmt: skip
+def test_an_operation_over_axes_is_named_with_its_options_not_with_those_of_an_example(operation, text):
+    assert write(formula(REGISTRY[operation]).forward) == text
+
+
+def test_an_option_that_is_a_number_takes_its_value_where_a_formula_is_evaluated():
+    @cr.primitive(jvp=cr.ELEMENTWISE, samples=reals, vjp={"x": lambda g, slope: g * (1 / slope)})
+    def scaled(xp, x, *, slope: float = 0.5):
+        return x / slope
+
+    tree = formula(scaled.primitive).gradients["x"]
+    assert (write(tree), evaluate(tree, {"g": 3.0, "slope": 4.0})) == ("g · (1 / slope)", 0.75)
+
+
+def test_a_small_number_as_a_base_has_brackets_in_latex():
+    assert write(Call("power", (1e-5, X)), "latex") == r"(1 \cdot 10^{-5})^{x}"
+
+
 def test_words_stand_where_a_formula_would_not_be_read():
     assert rules(REGISTRY["sum"]) == {"x": "dx = g, repeated along the summed axes"}
     assert rules(REGISTRY["class_entropy"]) == {"logits": "dlogits = g · (softmax(logits) − one_hot(index))"}
@@ -200,6 +221,8 @@ X, Y = Symbol("x"), Symbol("y")
         (Call("multiply", (Call("where", (Call("greater", (X, Y)), X, Y)), 2)), "(x where x > y, else y) · 2"),
         (Call("square", (Call("sqrt", (X,)),)), "(√x)²"),
         (Call("add", (X, -2.5)), "x + (−2.5)"),
+        (Call("multiply", (X, np.float64(2.5))), "x · 2.5"),
+        (Call("getitem", (X, (slice(None, None, -1), slice(1, 3)))), "getitem(x, (::−1, 1:3))"),
     ],
     ids=lambda v: v if isinstance(v, str) else "",
 )
