@@ -17,6 +17,7 @@ from .forward import pushforward
 from .grad_mode import enable_grad, no_grad, recording
 from .node import Node
 from .ops.creation import asarray, eye
+from .ops.rounding import no_slope
 from .ops.shape import reshape, stack
 from .primitive import LINEAR, primitive
 from .samples import reals
@@ -90,7 +91,7 @@ def _pull(y, seed, inputs, again, retain=True):
     grads = [found.get(n) for n in nodes]
     with nullcontext() if again else no_grad():
         return [
-            x * 0 if g is None else g if isinstance(g, Tensor) else _owned(g, x)
+            no_slope(x) if g is None else g if isinstance(g, Tensor) else _owned(g, x)
             for g, x in zip(grads, inputs, strict=True)
         ]
 
@@ -216,7 +217,7 @@ def jvp(f: Callable[..., Any], inputs: Sequence[ArrayLike], tangents: Sequence[A
     again = _differentiable_again(y, variables) or any(t.requires_grad for t in seeds.values())
     with nullcontext() if again else no_grad():
         dy = pushforward(y._node, seeds) if y._node is not None else None
-        return _value(y, again), y * 0 if dy is None else dy
+        return _value(y, again), no_slope(y) if dy is None else dy
 
 
 def hvp(f: Callable[..., Any], inputs: ArrayLike, tangents: ArrayLike) -> Any:

@@ -19,7 +19,7 @@ from ..autograd.ops.compare import logical_and
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.exponential import log, log1p
 from ..autograd.ops.length import absolute
-from ..autograd.ops.logistic import softplus
+from ..autograd.ops.logistic import sigmoid, softplus
 from ..autograd.ops.reduce import less_share, log_softmax, mean, softmax, sum_
 from ..autograd.primitive import ELEMENTWISE, primitive
 from ..autograd.samples import indices, on, reals, unit
@@ -144,6 +144,22 @@ def bce(probability: ArrayLike, target: ArrayLike, reduction: str = "mean") -> T
     return _reduced(binary_entropy(probability, target), reduction)
 
 
+@primitive(
+    internal=True,
+    jvp=ELEMENTWISE,
+    floats=True,
+    samples=(reals, unit),
+    vjp=dict(x=lambda g, x, y: g * ((1 - y) * sigmoid(x) - y * sigmoid(-x)), y=lambda g, x: -g * x),
+    means=lambda x, y: y * softplus(-x) + (1 - y) * softplus(x),
+)
+def logit_entropy(xp, x, y):
+    """binary_entropy of sigmoid(x) and a truth y, without overflow; of a x of ±∞ that is right 0."""
+    # softplus(x) - y x would be shorter, and for y = 1 lose all digits of a small loss
+    rest = xp.log1p(xp.exp(-xp.absolute(x)))
+    if_one, if_zero = xp.maximum(-x, 0) + rest, xp.maximum(x, 0) + rest
+    return y * xp.where(xp.asarray(y == 0), 0, if_one) + (1 - y) * xp.where(xp.asarray(y == 1), 0, if_zero)
+
+
 def bce_with_logits(
     logit: ArrayLike, target: ArrayLike, reduction: str = "mean", label_smoothing: float = 0.0
 ) -> Tensor:
@@ -159,11 +175,9 @@ def bce_with_logits(
     logit, target = _pair("bce_with_logits", logit, target)
     _check_in_unit("bce_with_logits: targets", target, "0 and 1 say no and yes")
     smoothing = fraction("bce_with_logits", "label_smoothing", label_smoothing)
-    # softplus(z) - y z would be one softplus less, and for y = 1 lose all digits of a small loss
-    if_one, if_zero = softplus(-logit), softplus(logit)
-    losses = target * if_one + (1 - target) * if_zero
+    losses = logit_entropy(logit, target)
     if smoothing:
-        losses = (1 - smoothing) * losses + smoothing / 2 * (if_one + if_zero)
+        losses = (1 - smoothing) * losses + smoothing / 2 * (softplus(-logit) + softplus(logit))
     return _reduced(losses, reduction)
 
 

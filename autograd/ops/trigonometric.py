@@ -155,7 +155,7 @@ def arcsinh(xp, x):
     return xp.arcsinh(x)
 
 
-@primitive(jvp=ELEMENTWISE, samples=above_one, vjp=dict(x=lambda g, x: g / (sqrt(x - 1) * sqrt(x + 1))))
+@primitive(jvp=ELEMENTWISE, samples=above_one, vjp=dict(x=lambda g, x: g / sqrt(x - 1) / sqrt(x + 1)))
 def arccosh(xp, x):
     """Inverse hyperbolic cosine.
 

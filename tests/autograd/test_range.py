@@ -260,7 +260,7 @@ def test_examples_whose_squares_the_dtype_cannot_hold():
     )
     assert slope_of(lambda x: cr.arctan2(x[0], x[1]), [1e-23, 1e-23], "float32") == pytest.approx([5e22, -5e22])
     assert slope_of(lambda x: cr.arctan2(x[0], x[1]), [1e20, 1e20], "float32") == pytest.approx([5e-21, -5e-21])
-    assert slope_of(cr.arcsinh, 1e20, "float32") == slope_of(cr.arccosh, 1e20, "float32") == pytest.approx(1e-20)
+    assert [slope_of(f, 1e20, "float32") for f in (cr.arcsinh, cr.arccosh)] == pytest.approx([1e-20, 1e-20])
 
 
 # ---- conventions at kinks, differentiated again

@@ -81,7 +81,7 @@ def test_a_negative_number_is_raised_in_brackets():
 
 def test_a_root_spans_a_decimal():
     x = cr.Value(2.5, "x")
-    assert r"\frac{1}{\sqrt{2.5 - 1} \cdot \sqrt{2.5 + 1}}" in latex(cr.arccosh(x), "x")
+    assert r"\frac{\frac{1}{\sqrt{2.5 - 1}}}{\sqrt{2.5 + 1}}" in latex(cr.arccosh(x), "x")
 
 
 def test_about_is_written_as_such():

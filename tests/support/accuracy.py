@@ -200,32 +200,77 @@ def worst_second(name, dtype):
     Left out are places near which terms cancel.
     """
     exact, *slopes = REFERENCES[name]
-    columns, n = sample(dtype, len(slopes), 40, seed=1), len(slopes)
-    seconds = SECOND.get(name, [_flat] * (2 * n - 1))
-    pairs = [(0, 0), (0, 1), (1, 1), (1, 0)] if n == 2 else [(0, 0)]
-    inputs, tiny, worst = [cr.tensor(c) for c in columns], float(np.finfo(dtype).tiny), (0.0, None)
-    for i, j in pairs:
-        with np.errstate(all="ignore"):
-            by_i = cr.grad(lambda *xs, i=i: REGISTRY[name].call(*xs).sum(), i)
-            given = cr.grad(lambda *xs, by_i=by_i: by_i(*xs).sum(), j)(*inputs).numpy()
+    columns, tiny, worst = sample(dtype, len(slopes), 40, seed=1), float(np.finfo(dtype).tiny), (0.0, None)
+    seconds = SECOND.get(name, [_flat] * 3)
+    given = {order: array for order, array in given_derivatives(name, columns).items() if len(order) == 2}
+    for k, numbers in enumerate(columns.T):
         with mp.workdps(50):
-            for number, numbers in zip(given, columns.T, strict=True):
-                if any(s is None or abs(s) < tiny and s for s in (_true(f, numbers) for f in (exact, *slopes))):
-                    continue
-                terms = seconds[i + j](*(mp.mpf(float(v)) for v in numbers))
+            first = [_true(f, numbers) for f in (exact, *slopes)]
+            if any(number is None or abs(number) < tiny and number for number in first):
+                continue
+            for order, array in given.items():
+                terms = seconds[sum(order)](*(mp.mpf(float(v)) for v in numbers))
                 terms = terms if isinstance(terms, tuple) else (terms,)
                 truth = _true(lambda *_, terms=terms: mp.fsum(terms), numbers)
                 if truth is None or abs(truth) < max(max(map(abs, terms)) / 8, 128 * tiny if truth else 0):
                     continue
-                if (error := ulps(number, truth, dtype)) > worst[0]:
-                    worst = error, (i, j), tuple(map(float, numbers))
+                if (error := ulps(array[k], truth, dtype)) > worst[0]:
+                    worst = error, order, tuple(map(float, numbers))
     return worst
+
+
+def derivatives(name):
+    """{operands that it is by: function of mpmath's numbers}: the operation itself is (), by x (0,), by x and y (0, 1) …"""
+    exact, *slopes = REFERENCES[name]
+    n = len(slopes)
+    table = {(): exact} | {(i,): slope for i, slope in enumerate(slopes)}
+    seconds = SECOND.get(name, [_flat] * (2 * n - 1))
+    return table | {(i, j): (lambda *a, f=seconds[i + j]: _summed(f(*a))) for i in range(n) for j in range(n)}
+
+
+def _summed(terms):
+    return mp.fsum(terms) if isinstance(terms, tuple) else terms
+
+
+def given_derivatives(name, columns):
+    """The same, by our rules: arrays over the columns, one for each operand."""
+
+    def call(*xs):
+        return REGISTRY[name].call(*xs)
+
+    def by(f, i):
+        return cr.grad(lambda *xs: f(*xs).sum(), i)
+
+    table, inputs = {(): call}, [cr.tensor(c) for c in columns]
+    with np.errstate(all="ignore"):
+        for i in range(len(columns)):
+            table[i,] = by(call, i)
+            table |= {(i, j): by(table[i,], j) for j in range(len(columns))}
+        return {order: np.asarray(f(*inputs).numpy()) for order, f in table.items()}
+
+
+def limit(function, numbers, i, end):
+    """What a function comes to where operand i goes to `end`, ±inf or (from both sides) 0; None where that is not known."""
+    found = set()
+    for sign in (1, -1) if end == 0 else (1 if end > 0 else -1,):
+        values = []
+        for power in (100, 200):
+            close = mp.mpf(10) ** (power if end else -power) * sign
+            values.append(_true(function, [*numbers[:i], close, *numbers[i + 1 :]]))
+        first, second = values
+        if first is None or second is None or abs(second) < 1e-50:
+            found.add(None if second is None else 0.0)
+        elif abs(second) > 1.5 * abs(first):
+            found.add(float(mp.sign(second)) * np.inf)
+        else:
+            found.add(0.0 if abs(second) < abs(first) / 1.5 else float(second))
+    return found.pop() if len(found) == 1 else None
 
 
 def _true(function, numbers):
     """The exact value as a real number, or None where there is none."""
     try:
-        value = mp.mpmathify(function(*(mp.mpf(float(v)) for v in numbers)))
+        value = mp.mpmathify(function(*(v if isinstance(v, mp.mpf) else mp.mpf(float(v)) for v in numbers)))
     except (ValueError, ZeroDivisionError):
         return None
     return value if isinstance(value, mp.mpf) and mp.isfinite(value) else None
