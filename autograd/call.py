@@ -179,12 +179,13 @@ def _binary(p, general):
                 if type(b) is not kind:
                     return general(x, y)
             elif type(y) in NUMBERS:
-                b = y
+                b = float(y) if kind is float else y
             else:
                 return general(x, y)
         elif isinstance(y, Tensor) and type(x) in NUMBERS:
-            a, b, second = x, y._data, y._node
+            b, second = y._data, y._node
             kind = type(b)
+            a = float(x) if kind is float else x
         else:
             kind = type(x)
             owning = OWNERS.get(kind)
@@ -196,9 +197,7 @@ def _binary(p, general):
                 return fn(owning.xp, x, y)
             except REFUSALS:
                 return general(x, y)
-        if kind is float:
-            a, b = float(a), float(b)
-        elif converts and (b if type(a) in NUMBERS else a).dtype.char not in SETTLED:
+        if converts and kind is not float and (b if type(a) in NUMBERS else a).dtype.char not in SETTLED:
             return general(x, y)
         try:
             out = fn(OWNERS[kind].xp, a, b)
