@@ -1,17 +1,14 @@
 """The reverse pass, on one screen: order the nodes, pull the gradient through each once, add up what arrives."""
 
-import numpy as np
-
 from ..backends import owner
 from ..backends.scalar import ieee
+from .accumulate import HALF, SINGLE, leave
 from .errors import RuleError
 from .guards import saved_values
 from .node import Node
 from .ops.shape import astype, broadcast_to, unbroadcast
 from .tensor import Tensor
 from .watch import current_watch
-
-HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
 
 def backward(root, seed, sources=None, retain_graph=False, create_graph=False, leave_grads=False):
@@ -25,6 +22,7 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
     ask for it (`result`).
     """
     order, grads, found, watch = topological(root, sources), {root: seed}, {}, current_watch()
+    left = []  # the results that ask for their gradient, with it
     halves = set()  # the nodes of float16 whose gradient is being added up, in float32
     while order:
         node = order.pop()
@@ -39,8 +37,7 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
             found[node] = g
             continue
         if leave_grads and node.result is not None:
-            left = g if node.grad is None else node.grad + g
-            node.grad = left if node.dtype is None or isinstance(left, Tensor) else owner(left).copy(left)
+            left.append((node, g))
         saved = node.saved
         if saved is None or node.guards or create_graph:
             saved = saved_values(node, create_graph) if watch is None else watch.saved(node, create_graph)
@@ -72,6 +69,7 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
             if node.dtype is None:
                 node.used = saved
             node.saved = None
+    leave(left)
     for leaf in halves & grads.keys():
         grads[leaf] = astype(grads[leaf], dtype=HALF)
     if watch is not None:

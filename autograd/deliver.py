@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from threading import Lock
 
 from ..backends import owner
+from .accumulate import LOCK, add_to
 from .backward import backward
 from .errors import GraphError, ShapeError
-from .tensor import Tensor, convert, raw
+from .tensor import Tensor, convert
 from .typing import ArrayLike
-
-_LOCK = Lock()  # threads may run backward into the same leaf: none of their sums may be lost
 
 
 def accumulate(gradients, seed):
@@ -22,10 +20,10 @@ def accumulate(gradients, seed):
     An array may be an array scalar, a view, `seed` itself, or the same for several leaves: so what is kept of it must be copied.
     """
     known = {id(seed)}
-    with _LOCK:
+    with LOCK:
         for leaf, g in gradients.items():
             if leaf.grad is not None:
-                leaf.grad = (leaf.grad if isinstance(g, Tensor) else raw(leaf.grad)) + g
+                add_to(leaf, g)
             elif isinstance(g, Tensor):
                 leaf.grad = g.detach() if g._node is None else g
             else:

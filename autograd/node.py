@@ -21,13 +21,14 @@ class Node:
         result: the output itself if small; for a larger one None, or a weak reference to its Tensor after retain_grad().
         scope: the module call it was made in, as grad_mode.scope() gives it; None outside all modules.
         grad: the gradient that backward() left here, for leaves and where result is not None.
+        total: of float16, (grad, the same before it was rounded) after several passes (accumulate.py); else never set.
         name: set by the user or by a module, for pictures and messages.
         met: the Value that `_prev` gave for it (micrograd.py); else never set.
     """
 
     __slots__ = (
         "primitive", "plan", "parents", "saved", "used", "guards", "options", "shape", "dtype", "code", "instruction", "result",
-        "scope", "grad", "_name", "met",
+        "scope", "grad", "total", "_name", "met",
     )  # fmt: skip
 
     @classmethod
