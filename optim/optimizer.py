@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.errors import ArgumentError, CheckpointError, GraphError
+from ..autograd.errors import ArgumentError, ChainruleError, CheckpointError, GraphError
 from ..autograd.grad_mode import enable_grad
 from ..autograd.tensor import Tensor
 from ..backends import owner
@@ -245,6 +245,8 @@ class Optimizer:
                     deque(flat.results(given, rule, counted), maxlen=0)
             for (_, flat), parts in zip(work, results, strict=True):
                 flat.step(parts)
+        except ChainruleError:  # of chainrule.debug, which is a FloatingPointError, too
+            raise
         except FloatingPointError:
             raise GraphError(
                 f"{self._kind}.step: the rule overflows: gradients, the learning rate or parameters are too large for their "
