@@ -269,9 +269,9 @@ def _by_classes(xp, logits, index):
     columns, n = xp.array(logits.reshape(-1, logits.shape[-1]).T, dtype=np.float64, order="C"), index.size
     place = index.reshape(-1).astype(np.int64, copy=False) * n + xp.arange(n)
     if logits.dtype.char == "d":
-        _, hit, below, powers = special.below_top(xp, columns, 0)
-        return below, powers + hit, place
-    columns -= columns.max(axis=0)
+        top, hit, below, powers = special.below_top(xp, columns, 0)
+        return below + xp.where(top == -inf, top, 0), powers + (hit & (top > -inf)), place
+    columns -= xp.maximum(columns.max(axis=0), -1e308)  # of a row of -inf no nan is made
     return columns, xp.exp(columns), place
 
 
@@ -286,12 +286,17 @@ def _softmax_less_truth(a, logits, index):
         chosen = flat[place]
         flat[place] = 0
         others = slope.sum(axis=0)
+        total = others + chosen
+        impossible = total == 0  # all classes are: their probabilities are 0
+        others += impossible
+        total += impossible
         flat[place] = -others
-        slope *= a.reshape(-1, a.shape[-1]).T / (others + chosen)
+        slope *= a.reshape(-1, a.shape[-1]).T / total
         return slope.T.astype(logits.dtype, order="C").reshape(logits.shape)
     truth = index[..., None] == owner(index).xp.arange(logits.shape[-1])
-    others = where(truth, 0, softmax(logits))
-    return a * (others - truth * sum_(others, axis=-1, keepdims=True))
+    share = softmax(logits)
+    others, possible = where(truth, 0, share), sum_(share, axis=-1, keepdims=True) != 0
+    return a * (others - truth * where(possible, sum_(others, axis=-1, keepdims=True), 1))
 
 
 @primitive(
@@ -311,7 +316,8 @@ def class_entropy(xp, logits, index):
     chosen = below.reshape(-1)[place]
     # one less at the class: so log1p sees every digit of what is left, where the class is the largest
     powers.reshape(-1)[place] = xp.expm1(chosen)
-    return (xp.log1p(powers.sum(axis=0)) - chosen).reshape(index.shape).astype(logits.dtype)
+    rest = xp.maximum(powers.sum(axis=0), 0)  # below 0 only where no class is possible: the loss is inf there
+    return (xp.log1p(rest) - chosen).reshape(index.shape).astype(logits.dtype)
 
 
 def _surprise(logits, target):

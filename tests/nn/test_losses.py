@@ -679,3 +679,21 @@ def test_probabilities_may_miss_a_sum_of_1_by_a_hundredth(total):
 def test_probabilities_that_miss_a_sum_of_1_by_more_are_refused(total):
     with pytest.raises(cr.ArgumentError, match="add up to 1"):
         nn.cross_entropy(cr.tensor([[0.0, 1.0]]), cr.tensor([[total / 2, total / 2]]))
+
+
+# ---- rows without a possible class
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("soft", [False, True])
+def test_a_wholly_masked_row_has_an_infinite_loss_and_the_slope_of_probabilities_0(soft, dtype, device):
+    rows = np.array([[-np.inf] * 3, [0, 1, 2]], dtype)
+    target = np.eye(3, dtype=dtype)[[0, 1]] if soft else np.array([0, 1])
+    z = cr.tensor(rows, device=device, requires_grad=True)
+    loss = nn.cross_entropy(z, cr.tensor(target, device=device), "none")
+    share = np.exp([0, 1, 2]) / np.exp([0, 1, 2]).sum()
+    np.testing.assert_allclose(loss.numpy(), [np.inf, -np.log(share[1])], rtol=1e-2 if dtype == "float16" else 1e-5)
+    for create_graph in (False, True):
+        z.grad = None
+        loss.sum().backward(retain_graph=True, create_graph=create_graph)
+        np.testing.assert_allclose(z.grad.detach().numpy(), [[-1, 0, 0], share - [0, 1, 0]], rtol=1e-2, atol=1e-3)
