@@ -153,12 +153,38 @@ def prod(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
     axes = tuple(axis_index("prod", a, len(shape)) for a in axes)
     others = tuple(i for i in range(len(shape)) if i not in axes)
     x = reshape(transpose(x, axes=(*others, *axes)), shape=(*(shape[i] for i in others), elements(shape, axes)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        result = _by_pairs(x) if x.shape[-1] else x.sum(-1) + 1  # the product of nothing is 1
+    if x.dtype.kind == "f" and _left_range(raw(result), raw(x)):
+        result = _by_pairs(x, scaled=True)
+    return reshape(result, shape=tuple(1 if i in axes else n for i, n in enumerate(shape))) if keepdims else result
+
+
+def _left_range(result, x):
+    """Whether a product of numbers that are finite and not 0 is neither: then a part of it may have been too large or too small."""
+    backend = owner(result)
+    if not backend.on_host:
+        return False
+    lost = ~np.isfinite(result) | (result == 0)
+    return lost.any() and (lost & (np.isfinite(x) & (x != 0)).all(axis=-1)).any()
+
+
+def _by_pairs(x, scaled=False):
+    """The product along the last axis, in a tree; `scaled`: of numbers brought to near 1 by powers of two before each level."""
+    xp, most, power = owner(raw(x)).xp, int(np.finfo(x.dtype).maxexp - 1) if scaled else 0, 0
     while x.shape[-1] > 1:
+        if scaled:
+            _, e = xp.frexp(xp.where(xp.isfinite(raw(x)), raw(x), 1))
+            e = xp.clip(e, 1 - most, most)
+            x, power = x * xp.ldexp(xp.ones_like(raw(x)), -e), power + e.sum(axis=-1)
         half = x.shape[-1] // 2
         product = x[..., :half] * x[..., half : 2 * half]
         x = concatenate(product, x[..., 2 * half :], axis=-1) if x.shape[-1] % 2 else product
-    result = x[..., 0] if x.shape[-1] else x.sum(-1) + 1  # the product of nothing is 1
-    return reshape(result, shape=tuple(1 if i in axes else n for i, n in enumerate(shape))) if keepdims else result
+    result = x[..., 0]
+    if scaled:
+        power, one = xp.clip(power, -2 * most, 2 * most), xp.ones_like(raw(result))
+        result = result * xp.ldexp(one, power // 2) * xp.ldexp(one, power - power // 2)
+    return result
 
 
 def _along(g, x, out, axis, keepdims):

@@ -4,6 +4,9 @@ References have fifty digits, or are numbers of ordinary size times powers of tw
 what is computed.
 """
 
+from fractions import Fraction
+from math import prod
+
 import numpy as np
 import pytest
 
@@ -244,6 +247,25 @@ def close(given, exact, dtype, units=8):
 def test_a_mean_is_no_larger_than_its_numbers():
     assert cr.mean(cr.full(5, 3e38)).item() == np.float32(3e38)
     assert cr.mean(cr.full((5, 2), -3e38), axis=0).tolist() == [np.float32(-3e38)] * 2
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_product_is_right_where_a_part_of_it_leaves_the_range(dtype):
+    large = 2.0 ** (np.finfo(dtype).maxexp - 2)
+    for x in (
+        [large, 1 / large] * 2,
+        [1 / large, large] * 2,
+        [large, 1.5, 1 / large] * 2,
+        [large, large, 0, 1 / large],
+    ):
+        x = cr.tensor([x, [1.0] * len(x)], dtype=dtype, requires_grad=True)
+        result = cr.prod(x, axis=1)
+        result.sum().backward()
+        exact = [prod(map(Fraction, row)) for row in x.tolist()]
+        assert result.tolist() == [float(v) for v in exact]
+        if all(exact):
+            slopes = [[float(v / Fraction(a)) for a in row] for row, v in zip(x.tolist(), exact, strict=True)]
+            assert x.grad.tolist() == slopes
 
 
 def slope_of(f, x, dtype):
