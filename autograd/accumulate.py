@@ -24,14 +24,24 @@ def add_to(node, g):
 
 
 def leave(pairs):
-    """Leave copies of the gradients in a list of (result's node, gradient), or add them to what is there; the list is emptied."""
+    """Leave copies of the gradients in a list of (result's node, gradient), or add them to what is there; the list is emptied.
+
+    On a device, where a copy is a launch, the gradients themselves are left. Returns the ids of these.
+    """
+    lent = set()
     with LOCK:
         while pairs:
             node, g = pairs.pop()
             if node.grad is not None:
                 add_to(node, g)
+            elif node.dtype is None or isinstance(g, Tensor):
+                node.grad = g
+            elif owner(g).on_host:
+                node.grad = owner(g).copy(g)
             else:
-                node.grad = g if node.dtype is None or isinstance(g, Tensor) else owner(g).copy(g)
+                node.grad = g
+                lent.add(id(g))
+    return lent
 
 
 def _sum(node):

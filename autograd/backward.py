@@ -1,12 +1,13 @@
 """The reverse pass, on one screen: order the nodes, pull the gradient through each once, add up what arrives."""
 
-from ..backends import owner
+from ..backends import FUSING, owner
 from ..backends.scalar import ieee
 from .accumulate import HALF, SINGLE, leave
 from .errors import RuleError
 from .guards import saved_values
 from .node import Node
 from .ops.shape import astype, broadcast_to, unbroadcast
+from .primitive import ELEMENTWISE
 from .tensor import Tensor
 from .watch import current_watch
 
@@ -23,6 +24,7 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
     """
     order, grads, found, watch = topological(root, sources), {root: seed}, {}, current_watch()
     left = []  # the results that ask for their gradient, with it
+    fusing = FUSING.get(seed.__class__)
     halves = set()  # the nodes of float16 whose gradient is being added up, in float32
     while order:
         node = order.pop()
@@ -47,7 +49,10 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
         for i, rule, select in node.plan.vjps:
             parent = parents[i]
             try:
-                part = rule(*values) if select is None else rule(*select(values))
+                if fusing is not None and node.primitive.jvp is ELEMENTWISE:
+                    part = fusing.rule(rule, values if select is None else select(values))
+                else:
+                    part = rule(*values) if select is None else rule(*select(values))
                 if part.__class__ is not g.__class__ or (
                     parent.dtype is not None and (part.dtype is not parent.dtype or part.shape != parent.shape)
                 ):
@@ -69,9 +74,11 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
             if node.dtype is None:
                 node.used = saved
             node.saved = None
-    leave(left)
+    lent = leave(left)
     for leaf in halves & grads.keys():
         grads[leaf] = astype(grads[leaf], dtype=HALF)
+    if lent:
+        grads = {leaf: owner(g).copy(g) if id(g) in lent else g for leaf, g in grads.items()}
     if watch is not None:
         for leaf, g in grads.items():
             if not sources or leaf in sources:  # of others, with sources, only a part has arrived

@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 import numpy as np
 
+from ..backends.kernel import one_pass
 from .arguments import simple_types, whole_options
 from .call import public
 from .call_errors import array_of
@@ -83,6 +84,10 @@ class Primitive:
         self.accumulates = accumulates
         self.plans, self.room = {}, ROOM
         self._check()
+        if jvp == ELEMENTWISE and not (
+            internal or self.options or _single(fn.__code__.co_names)
+        ):  # those of rules are in kernels
+            self.fn = one_pass(fn)
 
     def _check(self):
         """Refuse a wrong declaration now, by name, rather than at some later call."""
@@ -174,6 +179,11 @@ def _floating(name):
     """Whether NumPy's function of that name gives floating results only."""
     function = getattr(np, name, None)
     return isinstance(function, np.ufunc) and not any(form[-1] in "?bhilqBHILQ" for form in function.types)
+
+
+def _single(names):
+    """Whether code that uses these names is one call of NumPy's."""
+    return len(names) == 1 and hasattr(np, names[0])
 
 
 def primitive(

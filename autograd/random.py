@@ -86,12 +86,16 @@ class Generator:
         shape = _shape(size, backend)
         n, pieces = prod(shape), []
         key, counter = self._reserve(n)
+
+        def values(words):
+            made = make((words >> (64 - bits)).astype(np.float64) * 2.0**-bits)
+            return made if backend.array_type is float else made.astype(dtype)
+
         for start in range(0, max(n, 1), PIECE):
             words = backend.random_bits(key, counter + start, min(PIECE, n - start))
-            values = make((words >> (64 - bits)).astype(np.float64) * 2.0**-bits)
-            pieces.append(values if backend.array_type is float else values.astype(dtype))
-        values = pieces[0] if len(pieces) == 1 else backend.xp.concatenate(pieces)
-        result = Tensor._wrap(backend.asarray(values.reshape(shape)))
+            pieces.append(backend.fused(values, words))
+        drawn = pieces[0] if len(pieces) == 1 else backend.xp.concatenate(pieces)
+        result = Tensor._wrap(backend.asarray(drawn.reshape(shape)))
         result.requires_grad = requires_grad
         return result
 

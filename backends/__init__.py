@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 OWNERS: dict[type, Backend] = {}  # array type -> backend; the hot path reads it directly
+FUSING: dict[Any, Backend] = {}  # array type, or id of the namespace -> its backend, where that makes kernels of rules
 _BACKENDS: dict[str, Backend] = {}
 _LAZY = {"cuda": (".gpu", "cupy", "CuPy", "pip install 'chainrule[cuda13]' or 'chainrule[cuda12]'")}
 _default: ContextVar[str] = ContextVar("chainrule_default_device", default="cpu")
@@ -54,6 +55,8 @@ def register(name: str, backend: Backend) -> None:
     _BACKENDS[name] = backend
     inferred = [kind for kind, known in OWNERS.items() if kind not in known.types and issubclass(kind, backend.types)]
     OWNERS.update(dict.fromkeys([*backend.types, *inferred], backend))
+    if backend.fuses:
+        FUSING.update(dict.fromkeys([id(backend.xp), backend.array_type], backend))
 
 
 def _is_dtype(name):
@@ -71,8 +74,9 @@ def unregister(name: str) -> None:
     if name not in _BACKENDS:
         raise DeviceError(f"unregister: there is no device {name!r}; choose one of {', '.join(map(repr, _BACKENDS))}")
     backend = _BACKENDS.pop(name)
-    for kind in [kind for kind, known in OWNERS.items() if known is backend]:  # subclasses met on the way, too
-        del OWNERS[kind]
+    for known in OWNERS, FUSING:
+        for kind in [kind for kind, own in known.items() if own is backend]:  # subclasses met on the way, too
+            del known[kind]
 
 
 def registered() -> list[str]:

@@ -27,6 +27,7 @@ class Backend:
         array_type: the type of this backend's arrays; results of `xp` that are not of this type are wrapped.
         types: every type that dispatches here (the array type, and array scalars where the namespace makes them).
         on_host: whether Python can read values here without a transfer from a device.
+        fuses: whether it has a method `rule`, as that of the GPU, by which code on each element takes one call.
     """
 
     name: str = ""
@@ -34,6 +35,7 @@ class Backend:
     array_type: type = object
     types: tuple[type, ...] = ()
     on_host: bool = False
+    fuses: bool = False
 
     def asarray(self, data: Any, dtype: Any = None, copy: bool = False) -> Any:
         """An array of this backend holding `data`; shares memory where it can, unless `copy`."""
@@ -60,6 +62,15 @@ class Backend:
         """
         return False
 
+    def joined(self, arrays: list[Any]) -> Any:
+        """The elements of all these arrays of one dtype as one flat array, a new one."""
+        return self.xp.concatenate([a.reshape(-1) for a in arrays])
+
+    def squares(self, array: Any) -> Any:
+        """Σ x² of a flat array in float64, as an array of shape ()."""
+        wide = array.astype("float64")
+        return self.xp.dot(wide, wide)
+
     def overflowed(self, result: Any) -> bool:
         """Whether some of a result is known to be inf or nan."""
         return False
@@ -74,10 +85,16 @@ class Backend:
             if not ok:
                 raise error(given())
             return True
-        # keyed by message, so that repeated checks do not pile up
-        noted, text = self.__dict__.setdefault("_checks", {}), str(error(""))
-        noted[text] = noted[text][0] & ok if text in noted else ok, error
+        noted = self.flag(error)  # one for each message, so that repeated checks do not pile up
+        self.fused(lambda noted, ok: noted & ok, noted, ok, out=[noted])
         return False
+
+    def flag(self, error: Callable[[str], Exception]) -> Any:
+        """A truth value on this device that kernels may make false: then the next `read` raises, as for a check."""
+        noted, text = self.__dict__.setdefault("_checks", {}), str(error(""))
+        if text not in noted:
+            noted[text] = self.xp.ones((), bool), error
+        return noted[text][0]
 
     def read(self, array: Any) -> np.ndarray:
         """A NumPy copy on the host; raises what an earlier check has found."""
@@ -86,6 +103,16 @@ class Backend:
             error = next(error for ok, error in noted if not self.to_numpy(ok))
             raise error(f"; found when device {self.name!r} was next read, since checks do not wait for it")
         return values
+
+    def fused(self, function: Callable[..., Any], *arrays: Any, out: list[Any] | None = None) -> Any:
+        """What `function`, code that works on each element, makes of arrays: written into `out`, a list, if it is given.
+
+        Numbers in it may differ from call to call. A backend whose calls are dear makes one kernel of it, see kernel.py.
+        """
+        results = function(*arrays)
+        for place, result in zip(out or [], results if isinstance(results, tuple) else (results,), strict=False):
+            self.assign(place, result)
+        return results
 
     def from_numpy(self, array: np.ndarray) -> Any:
         """A copy of a NumPy array on this backend."""

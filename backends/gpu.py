@@ -1,6 +1,10 @@
 """The GPU: CuPy arrays. Imported only when first asked for, and importable without a GPU."""
 
+from functools import cached_property
+
 from .base import Backend
+from .entropy import INDICES, REALS, Entropy
+from .kernel import LANES, PREAMBLE, WRITTEN, joining, trace, write
 
 # Philox4x64-10, one thread for each output word. The words equal NumPy's; see `philox` in base.py.
 PHILOX = """
@@ -17,17 +21,25 @@ __device__ unsigned long long philox_word(unsigned long long word, unsigned long
 }
 """
 
+JOINED = 32  # how many arrays one kernel takes
+ROOM = 1024  # how many rules are remembered
+OPTIONS = ("--fmad=false",)  # so that a kernel gives the bits of its calls one by one; memory is slower than both
+
 
 class Cuda(Backend):
     """CuPy on the current CUDA device. `cupy` is the module, or a stand-in that behaves like it."""
 
     name = "cuda"
+    fuses = True
 
     def __init__(self, cupy):
         self.xp = cupy
         self.array_type = cupy.ndarray
         self.types = (cupy.ndarray,)
         self._philox = {}  # the kernel, by what its counter is
+        self._entropy = {}  # by the dtypes of scores and indices
+        self._kernels = {}  # by what they compute
+        self._rules = {}  # by the function: a kernel, or None where one call of CuPy's does it
 
     def to_numpy(self, array):
         return self.xp.asnumpy(array)
@@ -43,6 +55,82 @@ class Cuda(Backend):
                 preamble=PHILOX,
             )
         return self._philox[raw](key, counter, size=n)
+
+    def joined(self, arrays):
+        out, first = self.xp.empty(sum(a.size for a in arrays), arrays[0].dtype), 0
+        for i in range(0, len(arrays), JOINED):
+            group = [self.xp.ascontiguousarray(a).reshape(-1) for a in arrays[i : i + JOINED]]
+            sizes = tuple(a.size for a in group)
+            if (key := (out.dtype, sizes)) not in self._kernels:
+                self._kernels[key] = self._element(joining(out.dtype, sizes))
+            self._kernels[key](*group, out[first : first + sum(sizes)])
+            first += sum(sizes)
+        return out
+
+    @cached_property
+    def squares(self):
+        return self.xp.ReductionKernel(  # in double, which holds the squares of every float32
+            "T x", "float64 y", "(double)x * (double)x", "a + b", "y = a", "0", "chainrule_squares"
+        )
+
+    def entropy(self, logits, index):
+        """The kernels of cross-entropy for these dtypes; None if there are none."""
+        kinds = logits.dtype.char, index.dtype.char
+        if kinds[0] not in REALS or kinds[1] not in INDICES:
+            return None
+        if kinds not in self._entropy:
+            self._entropy[kinds] = Entropy(self.xp, *kinds)
+        return self._entropy[kinds]
+
+    def fused(self, function, *arrays, out=None):
+        try:
+            found, results = trace(function, tuple([a.dtype for a in arrays]))
+        except Exception:  # it does more than arithmetic on each element
+            return super().fused(function, *arrays, out=out)
+        return self._kernel(function, found, results, out)(*arrays, *found.scalars, *(out or ()))
+
+    def rule(self, function, arguments, code=False):
+        """function(*arguments) for a function that depends on nothing else, in one kernel; `code` takes `xp` first.
+
+        What is no array, such as an exponent, becomes part of the kernel.
+        """
+        arrays = [a for a in arguments if isinstance(a, self.array_type)]
+        key = function, *[a.dtype if isinstance(a, self.array_type) else (type(a), a) for a in arguments]
+        try:
+            if key not in self._rules and len(self._rules) < ROOM:
+                self._rules[key] = self._ruled(function, arguments, [a.dtype for a in arrays], code)
+            kernel = self._rules.get(key)
+        except TypeError:  # an argument that is no key
+            kernel = None
+        return kernel(*arrays) if kernel else function(*[self.xp][:code], *arguments)
+
+    def _ruled(self, function, arguments, dtypes, code):
+        def alone(*lanes):
+            lanes = iter(lanes)
+            return function(
+                *[LANES.xp][:code], *[next(lanes) if isinstance(a, self.array_type) else a for a in arguments]
+            )
+
+        try:
+            found, results = trace(alone, tuple(dtypes))
+        except Exception:
+            return None
+        return self._kernel(function, found, results, None, baked=True) if len(found.steps) > 1 else None
+
+    def _kernel(self, function, found, results, out, baked=False):
+        """The kernel of a trace, made when it is first met."""
+        dtypes = tuple(a.dtype for a in out) if out else tuple(found.dtype(place) for place in results)
+        key = found.dtypes, tuple(found.steps), results, dtypes, tuple(found.scalars) if baked else None
+        if key not in self._kernels:
+            title = getattr(function, "__name__", "")
+            self._kernels[key] = self._element(write(found, results, dtypes, baked, title))
+        return self._kernels[key]
+
+    def _element(self, kernel):
+        WRITTEN[kernel.name] = kernel
+        return self.xp.ElementwiseKernel(
+            kernel.inputs, kernel.outputs, kernel.body, kernel.name, preamble=PREAMBLE, options=OPTIONS
+        )
 
     def synchronize(self):
         self.xp.cuda.get_current_stream().synchronize()

@@ -28,6 +28,7 @@ class Name(NamedTuple):
     Fields:
         arity: how many arrays it takes; None: any number, together with other arguments.
         text, latex: how a call is written: {0}, {1} … are its arguments in order, {all} the whole list of them.
+        c: how it is written in C and CUDA, of numbers of one floating type; None where it is no arithmetic on each element.
         truth: whether the result holds truth values.
         binds: CHOICE to CALL; an operand that binds less closely is written in brackets.
     """
@@ -37,56 +38,75 @@ class Name(NamedTuple):
     latex: str
     binds: int = CALL
     truth: bool = False
+    c: str | None = None
 
 
-def _function(arity, text, latex=None, truth=False):
+def _function(arity, text, latex=None, truth=False, c=None):
     latex = latex or rf"\operatorname{{{{{text}}}}}".replace("_", r"\_")
-    return Name(arity, text + "({all})", latex + "({all})", truth=truth)
+    return Name(arity, text + "({all})", latex + "({all})", truth=truth, c=c)
 
 
-def _between(text, latex, binds, truth=False):
-    return Name(2, f"{{0}} {text} {{1}}", f"{{0}} {latex} {{1}}", binds, truth)
+def _between(text, latex, binds, truth=False, c=None):
+    return Name(2, f"{{0}} {text} {{1}}", f"{{0}} {latex} {{1}}", binds, truth, c and f"{{0}} {c} {{1}}")
 
 
 NAMES = {
     # arithmetic
-    "add": _between("+", "+", SUM),
-    "subtract": _between("−", "-", SUM),
-    "multiply": _between("·", r"\cdot", PRODUCT),
-    "divide": Name(2, "{0} / {1}", r"\frac{{{0}}}{{{1}}}", PRODUCT),
+    "add": _between("+", "+", SUM, c="+"),
+    "subtract": _between("−", "-", SUM, c="-"),
+    "multiply": _between("·", r"\cdot", PRODUCT, c="*"),
+    "divide": Name(2, "{0} / {1}", r"\frac{{{0}}}{{{1}}}", PRODUCT, c="{0} / {1}"),
     "remainder": _between("mod", r"\bmod", PRODUCT),
     "floor_divide": Name(2, "⌊{0} / {1}⌋", r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor"),
-    "negative": Name(1, "−{0}", "-{0}", SIGN),
-    "positive": Name(1, "{0}", "{0}", SIGN),
-    "power": Name(2, "{0}^{1}", "{0}^{{{1}}}", POWER),
-    "square": Name(1, "{0}²", "{0}^{{2}}", POWER),
-    "sqrt": Name(1, "√{0}", r"\sqrt{{{0}}}", POWER),
-    "absolute": Name(1, "|{0}|", r"\left|{0}\right|"),
-    "floor": Name(1, "⌊{0}⌋", r"\lfloor {0} \rfloor"),
-    "ceil": Name(1, "⌈{0}⌉", r"\lceil {0} \rceil"),
-    "rint": _function(1, "round"),
-    "maximum": _function(2, "max", r"\max"),
-    "minimum": _function(2, "min", r"\min"),
-    **{name: _function(1, name) for name in ("sign", "expm1", "log1p", "log2", "log10", "frexp")},
-    **{name: _function(1, name, "\\" + name) for name in ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh")},
-    **{"arc" + name: _function(1, "arc" + name) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
-    **{name: _function(2, name) for name in ("arctan2", "copysign", "hypot", "logaddexp")},
+    "negative": Name(1, "−{0}", "-{0}", SIGN, c="-{0}"),
+    "positive": Name(1, "{0}", "{0}", SIGN, c="{0}"),
+    "power": Name(2, "{0}^{1}", "{0}^{{{1}}}", POWER, c="pow({0}, {1})"),
+    "square": Name(1, "{0}²", "{0}^{{2}}", POWER, c="{0} * {0}"),
+    "sqrt": Name(1, "√{0}", r"\sqrt{{{0}}}", POWER, c="sqrt({0})"),
+    "absolute": Name(1, "|{0}|", r"\left|{0}\right|", c="fabs({0})"),
+    "floor": Name(1, "⌊{0}⌋", r"\lfloor {0} \rfloor", c="floor({0})"),
+    "ceil": Name(1, "⌈{0}⌉", r"\lceil {0} \rceil", c="ceil({0})"),
+    "rint": _function(1, "round", c="rint({0})"),
+    "maximum": _function(2, "max", r"\max", c="({0} > {1} || {0} != {0} ? {0} : {1})"),
+    "minimum": _function(2, "min", r"\min", c="({0} < {1} || {0} != {0} ? {0} : {1})"),
+    "sign": _function(1, "sign", c="({0} > 0 ? 1 : {0} < 0 ? -1 : {0} == 0 ? 0 : {0})"),
+    "frexp": _function(1, "frexp"),
+    **{name: _function(1, name, c=f"{name}({{0}})") for name in ("expm1", "log1p", "log2", "log10")},
+    **{
+        name: _function(1, name, "\\" + name, c=f"{name}({{0}})")
+        for name in ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh")
+    },
+    **{
+        "arc" + name: _function(1, "arc" + name, c=f"a{name}({{0}})")
+        for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")
+    },
+    "arctan2": _function(2, "arctan2", c="atan2({0}, {1})"),
+    "copysign": _function(2, "copysign", c="copysign({0}, {1})"),
+    "hypot": _function(2, "hypot", c="hypot({0}, {1})"),
+    "logaddexp": _function(  # of two infinities the difference is nan
+        2, "logaddexp", c="({0} == {1} ? {0} + 0.6931471805599453 : fmax({0}, {1}) + log1p(exp(-fabs({0} - {1}))))"
+    ),
     "clip": _function(3, "clip"),
     # truth values
-    "where": Name(3, "{1} where {0}, else {2}", r"{1} \text{{ where }} {0} \text{{, else }} {2}", CHOICE),
-    "equal": _between("=", "=", COMPARISON, truth=True),
-    "not_equal": _between("≠", r"\ne", COMPARISON, truth=True),
-    "less": _between("<", "<", COMPARISON, truth=True),
-    "less_equal": _between("≤", r"\le", COMPARISON, truth=True),
-    "greater": _between(">", ">", COMPARISON, truth=True),
-    "greater_equal": _between("≥", r"\ge", COMPARISON, truth=True),
-    "logical_and": _between("and", r"\wedge", LOGIC, truth=True),
-    "logical_or": _between("or", r"\vee", LOGIC, truth=True),
-    "logical_not": Name(1, "not {0}", r"\neg {0}", LOGIC, truth=True),
-    "bitwise_and": _between("&", r"\mathbin{{\&}}", LOGIC),
-    "bitwise_or": _between("|", r"\mid", LOGIC),
+    "where": Name(
+        3, "{1} where {0}, else {2}", r"{1} \text{{ where }} {0} \text{{, else }} {2}", CHOICE, c="({0} ? {1} : {2})"
+    ),
+    "equal": _between("=", "=", COMPARISON, truth=True, c="=="),
+    "not_equal": _between("≠", r"\ne", COMPARISON, truth=True, c="!="),
+    "less": _between("<", "<", COMPARISON, truth=True, c="<"),
+    "less_equal": _between("≤", r"\le", COMPARISON, truth=True, c="<="),
+    "greater": _between(">", ">", COMPARISON, truth=True, c=">"),
+    "greater_equal": _between("≥", r"\ge", COMPARISON, truth=True, c=">="),
+    "logical_and": _between("and", r"\wedge", LOGIC, truth=True, c="&&"),
+    "logical_or": _between("or", r"\vee", LOGIC, truth=True, c="||"),
+    "logical_not": Name(1, "not {0}", r"\neg {0}", LOGIC, truth=True, c="!{0}"),
+    "right_shift": _between(">>", r"\gg", SUM, c=">>"),
+    "bitwise_and": _between("&", r"\mathbin{{\&}}", LOGIC, c="&"),
+    "bitwise_or": _between("|", r"\mid", LOGIC, c="|"),
     "invert": Name(1, "~{0}", r"{{\sim}}{0}", SIGN),
-    **{name: _function(1, name, truth=True) for name in ("isnan", "isinf", "isfinite")},
+    "isnan": _function(1, "isnan", truth=True, c="({0} != {0})"),
+    "isinf": _function(1, "isinf", truth=True, c="({0} == {0} && {0} - {0} != 0)"),
+    "isfinite": _function(1, "isfinite", truth=True, c="({0} - {0} == 0)"),
     # products and moves: what else they are given stands in their arguments
     "matmul": _between("@", r"\,", PRODUCT),
     "outer": _between("⊗", r"\otimes", PRODUCT),
@@ -197,10 +217,10 @@ class Number(float):
     __hash__ = float.__hash__
 
 
-_OPERATORS = {
+OPERATORS = {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "floordiv": "floor_divide", "mod": "remainder",
     "pow": "power", "matmul": "matmul", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal",
-    "ne": "not_equal", "and": "bitwise_and", "or": "bitwise_or",
+    "ne": "not_equal", "and": "bitwise_and", "or": "bitwise_or", "rshift": "right_shift",
 }  # fmt: skip
 
 
@@ -223,7 +243,7 @@ def _bind():
 
         return apply
 
-    for short, name in _OPERATORS.items():
+    for short, name in OPERATORS.items():
         setattr(Recorded, f"__{short}__", operator(name, False))
         if NAMES[name].binds not in (COMPARISON,):
             setattr(Recorded, f"__r{short}__", operator(name, True))

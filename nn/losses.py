@@ -25,7 +25,7 @@ from ..autograd.primitive import ELEMENTWISE, primitive
 from ..autograd.samples import indices, on, reals, unit
 from ..autograd.tensor import Tensor, owner_or_none, raw
 from ..autograd.typing import ArrayLike
-from ..backends import check, owner
+from ..backends import FUSING, check, owner
 
 _ROUNDING = 0.01  # by how much a sum of probabilities may miss 1: float16 keeps three digits of each
 _REDUCTIONS = {"mean": mean, "sum": sum_, "none": lambda values: values}
@@ -237,13 +237,15 @@ def cross_entropy(
         raise DtypeError(f"cross_entropy: class indices must be integers, not {target.dtype}; use target.to('int64')")
     index = raw(target)
     entropy = partial(_smooth_class_entropy, smoothing=smoothing) if smoothing else class_entropy
-    if not check(
-        index.astype(np.uint64).max() < classes,  # one below 0 is more than any as a number without sign
-        lambda given: ArgumentError(f"cross_entropy: class indices must lie in [0, {classes}){given}"),
-        lambda: f", given {index.min()} to {index.max()}",
-    ):
-        index = index * ((index >= 0) & (index < classes))  # until the check is read, no row reads another's memory
+    if smoothing or not _kernels(raw(logits), index):  # else the kernel looks
+        ok = index.astype(np.uint64).max() < classes  # one below 0 is more than any as a number without sign
+        if not check(ok, _index_error(classes), lambda: f", given {index.min()} to {index.max()}"):
+            index = index * ((index >= 0) & (index < classes))  # until the check is read, no row reads another's memory
     return _reduced(entropy(logits, index), reduction)
+
+
+def _index_error(classes):
+    return lambda given: ArgumentError(f"cross_entropy: class indices must lie in [0, {classes}){given}")
 
 
 def _check_probabilities(target):
@@ -259,6 +261,19 @@ def _check_probabilities(target):
         ),
         lambda: f", given {low:.6g}" if low < 0 else f", given a row with the sum {sums.flat[off.argmax()]:.6g}",
     )
+
+
+def _kernels(logits, index):
+    """Those of the device for cross-entropy, which also look at the indices; None where there are none."""
+    backend = FUSING.get(type(logits))
+    return None if backend is None else backend.entropy(logits, index)
+
+
+def _of_classes(g, logits, index):
+    """g · (softmax(logits) - one_hot(index))."""
+    if kernels := _kernels(logits, index):
+        return kernels.slope(g, logits, index)
+    return _softmax_less_truth(g[..., None], logits, index)
 
 
 def _by_classes(xp, logits, index):
@@ -307,11 +322,13 @@ def _softmax_less_truth(a, logits, index):
     needs="logits (…, K) and class indices (…)",
     floats=True,
     accumulates=True,
-    vjp=dict(logits=lambda g, logits, index: _softmax_less_truth(g[..., None], logits, index)),
+    vjp=dict(logits=_of_classes),
     words=dict(logits="{g} · (softmax({logits}) − one_hot({index}))"),
 )
 def class_entropy(xp, logits, index):
     """log Σ eᶻ - z[index] along the last axis, in one node: half the time of logsumexp and take_along_axis."""
+    if kernels := _kernels(logits, index):
+        return kernels.loss(logits, index, owner(logits).flag(_index_error(logits.shape[-1])))
     below, powers, place = _by_classes(xp, logits, index)
     chosen = below.reshape(-1)[place]
     # one less at the class: so log1p sees every digit of what is left, where the class is the largest

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..autograd.callsite import user_line
 from ..autograd.errors import GraphError
+from ..autograd.ops.choose import where
 from ..autograd.tensor import Tensor, raw
 from ..backends import owner
 
@@ -91,8 +92,7 @@ class FlatBuffer:
         else:
             if len(self.due) > 1 or self.due[0][1:] != (0, len(found)):
                 found = [self.xp.zeros_like(v) if g is None else g for g, v in zip(found, self._places, strict=True)]
-            parts = [g.reshape(-1) for g in found]
-            self.gradient = parts[0] if len(parts) == 1 else self.xp.concatenate(parts)
+            self.gradient = found[0].reshape(-1) if len(found) == 1 else self.backend.joined(found)
         return self.gradient
 
     def zero_grad(self):
@@ -123,9 +123,8 @@ class FlatBuffer:
             first, last = self.spans[i][0], self.spans[j - 1][1]
             if counted:
                 options["t"] = t
-            length = CHUNK if self.backend.on_host else last - first  # on a device every call costs a launch
-            for a in range(first, last, length or 1):
-                b = min(a + length, last)
+            for a in range(first, last, CHUNK):
+                b = min(a + CHUNK, last)
                 state = [s[a:b] for s in self.state.values()]
                 new, *state = rule(_wide(self.values[a:b]), _wide(self.gradient[a:b]), *state, **options)
                 yield a, b, new if new.dtype is self.values.dtype else new.astype(self.values.dtype), *state
@@ -136,6 +135,28 @@ class FlatBuffer:
             self._mark(self.spans[i][0], self.spans[j - 1][1])
         for result in results:
             self._write(*result)
+        self._done()
+
+    def step_at_once(self, options, rule, counted, squares):
+        """The same on a device, where each call costs a launch: the rule is run and its results are written by one.
+
+        Nothing changes unless `squares`, an array of shape (), is finite.
+        """
+
+        def update(squares, p, g, *state):
+            new, old = rule(_wide(p), _wide(g), *state, **options), (p, *state)
+            return tuple([where(squares - squares == 0, a, b) for a, b in zip(new, old, strict=True)])
+
+        for t, i, j in self.due:
+            first, last = self.spans[i][0], self.spans[j - 1][1]
+            if counted:
+                options["t"] = t
+            self._mark(first, last)
+            written = [whole[first:last] for whole in (self.values, *self.state.values())]
+            self.backend.fused(update, squares, written[0], self.gradient[first:last], *written[1:], out=written)
+        self._done()
+
+    def _done(self):
         for t, i, j in self.due:
             self.updates[i:j] = [t] * (j - i)
         self.gradient = None
@@ -219,23 +240,25 @@ def _wide(part):
 def sum_of_squares(gradients, dtype=None):
     """Σ g² over arrays of one device, as an array scalar there: not finite if a gradient is not, or if it overflows.
 
-    It is added up in their own dtype, float32 for float16, or in `dtype`; NumPy arrays are converted chunk by chunk. On the
-    host, where it overflows or terms vanish, it is a long double.
+    On a device it is added up in float64; NumPy arrays in their own dtype, float32 for float16, or in `dtype`, and in long
+    doubles where that overflows or terms vanish.
     """
+    backend = owner(gradients[0])
+    if not backend.on_host:
+        parts = [backend.squares(g.reshape(-1)) for g in gradients]
+        return sum(parts[1:], parts[0])
     total = 0
-    for g in gradients:
-        backend, flat = owner(g), g.reshape(-1)
+    for flat in (g.reshape(-1) for g in gradients):
         if dtype is None:
             chunks = [_wide(flat)]
         else:
-            length = CHUNK if backend.on_host else flat.size or 1
-            chunks = (flat[a : a + length].astype(dtype, copy=False) for a in range(0, flat.size or 1, length))
+            chunks = (flat[a : a + CHUNK].astype(dtype, copy=False) for a in range(0, flat.size or 1, CHUNK))
         for part in chunks:
             try:
                 total = total + backend.xp.dot(part, part)
             except FloatingPointError:  # while a step lets overflow raise
                 return sum_of_squares(gradients, np.longdouble) if dtype is None else dtype(np.inf)
-    if dtype is None and backend.on_host and not backend.fits(total):
+    if dtype is None and not backend.fits(total):
         return sum_of_squares(gradients, np.longdouble)
     return total
 

@@ -106,8 +106,8 @@ class Optimizer:
         step then returns. Most optimisers need none.
 
         Raises: GraphError if no parameter has a gradient, if one is nan or infinite (naming the parameter), or if a new
-            value or state is too large for its dtype; nothing has changed then. On a GPU gradients are found out when a
-            value is next read, and the parameters have changed.
+            value or state is too large for its dtype; nothing has changed then. On a GPU a step with such gradients does
+            nothing, which is found out when a value is next read; values that overflow are not looked for.
         """
         value = None
         if closure is not None:
@@ -141,7 +141,7 @@ class Optimizer:
             return None
         backends = {owner(s) for s in self._squares}
         if len(backends) == 1 and not next(iter(backends)).on_host:
-            return Tensor._wrap(backends.pop().xp.sqrt(sum(self._squares)))
+            return Tensor._wrap(backends.pop().xp.sqrt(sum(self._squares[1:], self._squares[0])))
         return Tensor._wrap(
             np.asarray(np.sqrt(sum(s if owner(s).on_host else float(s) for s in self._squares)), np.float64)
         )
@@ -224,7 +224,8 @@ class Optimizer:
             if owner(s).on_host and isfinite(s):  # which tells without another look at the gradient
                 continue
             held = ((self._label(k), np.asarray(gradient(p))) for k, p in enumerate(self.params) if p.grad is not None)
-            check_gradients(f"{self._kind}.step", owner(g).xp.isfinite(g).all(), held)
+            ok = np.isfinite(g).all() if owner(s).on_host else owner(s).fused(lambda s: s - s == 0, s)
+            check_gradients(f"{self._kind}.step", ok, held)
         return squares
 
     @np.errstate(over="raise")
@@ -234,7 +235,9 @@ class Optimizer:
         Few elements are all computed before; for many that would need too much memory: they are computed twice where
         gradients and rate are such that they might overflow.
         """
-        squares = self._checked_squares([flat.gradient for _, flat in work])
+        found = squares = self._checked_squares([flat.gradient for _, flat in work])
+        if any(not flat.backend.on_host for _, flat in work):
+            work, options, squares = self._update_devices(work, options, squares)
         rule, counted, unchanged = self.update, self._counted, self._few
         try:
             results = [flat.results(given, rule, counted) for (_, flat), given in zip(work, options, strict=True)]
@@ -253,7 +256,20 @@ class Optimizer:
                 f"dtype; {'nothing was changed' if unchanged else 'some parameters have changed'}. Scale the loss down, "
                 "clip the gradients, lower the learning rate, or train in float64"
             ) from None
-        self._squares = squares
+        self._squares = found
+
+    def _update_devices(self, work, options, squares):
+        """Update what is on devices; return the rest. Gradients that are not finite leave all on their device as it is."""
+        joint: dict[Any, Any] = {}
+        for (_, flat), s in zip(work, squares, strict=True):
+            joint[flat.backend] = joint[flat.backend] + s if flat.backend in joint else s
+        rest = []
+        for part, given, s in zip(work, options, squares, strict=True):
+            if part[1].backend.on_host:
+                rest.append((part, given, s))
+            else:
+                part[1].step_at_once(given, self.update, self._counted, joint[part[1].backend])
+        return tuple(zip(*rest, strict=True)) or ((), (), ())
 
     def _check_parameters(self):
         first = {}
@@ -289,7 +305,5 @@ class Optimizer:
 def _rash(part, options, squares):
     """Whether an update of a part of the work could overflow, by what is known of its gradients and its rate."""
     _, flat = part
-    if not flat.backend.on_host:
-        return False
     step = options.get("lr", 1) * max(1, float(squares) ** 0.5)
     return squares.dtype.char == "g" or step > 1e-3 * np.finfo(flat.values.dtype).max

@@ -16,7 +16,7 @@ BLOCK = 256  # rows added by one product
 def total(x, axis=None, keepdims=False):
     """Σ x along `axis`, as `x.sum` has it."""
     code = x.dtype.char
-    if code != "e" and (code != "f" or x.size <= SHORT) or not hasattr(x, "strides"):
+    if code != "e" and (code != "f" or x.size <= SHORT or type(x) is not np.ndarray):  # a GPU adds in pairs anyway
         return x.sum(axis=axis, keepdims=keepdims)
     if code == "e":
         return total(x.astype(wide(x.dtype)), axis, keepdims).astype(x.dtype)

@@ -14,7 +14,7 @@ import numpy as np
 from ..autograd import random
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.random import Generator
-from ..autograd.tensor import raw
+from ..autograd.tensor import Tensor, raw
 from ..backends import owner
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
@@ -143,9 +143,9 @@ class Run:
         """Add up the loss of a batch and the norm of its gradients; without `norm`, the one that the optimiser computed."""
         self.step += 1
         sums = self.sums
-        sums["loss"] = sums["loss"] + _deferred(value) * examples
+        norm = self.optimizer.grad_norm if norm is None else norm
+        sums["loss"], sums["grad_norm"] = _added(sums["loss"], sums["grad_norm"], value, norm, examples)
         sums["examples"] += examples
-        sums["grad_norm"] = sums["grad_norm"] + _deferred(self.optimizer.grad_norm if norm is None else norm)
         self.call("on_step")
 
     def finish_epoch(self):
@@ -222,7 +222,12 @@ def _broken(model):
     return ""
 
 
-def _deferred(number):
-    """A Tensor of one number as a float on the host; on a device as a Tensor, so that the host need not wait for it."""
-    array = raw(number)
-    return float(array) if owner(array).on_host else number.detach().to("float64")
+def _added(losses, norms, value, norm, examples):
+    """The sums with those of one batch more: floats on the host; on a device Tensors, for which nobody waits, in one launch."""
+    value, norm = raw(value), raw(norm)
+    backend = owner(value)
+    if backend.on_host or owner(norm) is not backend:
+        return float(losses) + float(value) * examples, float(norms) + float(norm)
+    losses, norms = (raw(s) if isinstance(s, Tensor) else backend.asarray(s, dtype="float64") for s in (losses, norms))
+    add = lambda losses, norms, value, norm: (losses + value.astype("float64") * examples, norms + norm)
+    return tuple(map(Tensor._wrap, backend.fused(add, losses, norms, value.reshape(()), norm)))

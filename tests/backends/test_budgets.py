@@ -41,13 +41,12 @@ NETS = {
     "20-48-24-5, GELU, LayerNorm, AdamW": normalized,
 }
 LAUNCHES = {  # at most so many: of a step; for each batch of fit
-    "64-128-64-10, Adam": (100, 109),
-    "784-512-256-10, Adam": (101, 110),
-    "784-2048-2048-10, Adam": (101, None),
-    "8-32-32-2, tanh, MSE, momentum": (59, 68),
-    "20-48-24-5, GELU, LayerNorm, AdamW": (718, 727),
+    "64-128-64-10, Adam": (31, 34),
+    "784-512-256-10, Adam": (31, 34),
+    "784-2048-2048-10, Adam": (31, None),
+    "8-32-32-2, tanh, MSE, momentum": (31, 33),
+    "20-48-24-5, GELU, LayerNorm, AdamW": (325, 328),
 }
-UPLOADS = {"20-48-24-5, GELU, LayerNorm, AdamW": 3}  # of a step: ten gradients are joined, by their addresses
 
 
 def step(model, loss, optimizer, x, y):
@@ -80,7 +79,7 @@ def test_a_step_keeps_to_its_budget(net, strict):
     seen = eager(net)
     launches = seen.launches.total()
     assert launches <= LAUNCHES[net][0], str(seen)
-    assert seen.uploads.total() <= UPLOADS.get(net, 0), str(seen)
+    assert not seen.uploads, str(seen)
     assert not seen.waits, str(seen)
 
 
@@ -89,5 +88,5 @@ def test_fit_adds_little_to_the_steps(net, strict):
     few, many = fitted(net, 1), fitted(net, 3)
     each = (many.launches.total() - few.launches.total()) / 4
     assert each <= LAUNCHES[net][1], f"2 batches: {few}; 6 batches: {many}"
-    assert many.uploads.total() - few.uploads.total() <= 4 * UPLOADS.get(net, 0), f"2 batches: {few}; 6 batches: {many}"
+    assert many.uploads == few.uploads, f"2 batches: {few}; 6 batches: {many}"
     assert many.waits == few.waits, f"2 batches: {few}; 6 batches: {many}"

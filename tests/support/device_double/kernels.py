@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from chainrule.backends.base import philox
+from chainrule.backends.kernel import WRITTEN
 
 from . import compiler
 from .array import ndarray
@@ -19,8 +20,30 @@ from .events import note
 
 FORMS = ChainMap(  # by a kernel's name: a function of its inputs (and size=) that gives its outputs, as an array or several
     {name: lambda key, first, size: philox(int(key), int(np.asarray(first).item()), size)
-     for name in ("chainrule_philox", "chainrule_philox_from_array")}
+     for name in ("chainrule_philox", "chainrule_philox_from_array")},
 )  # fmt: skip
+
+
+def _class_entropy(logits, index, loss, ok, rows, k):
+    from chainrule.nn.losses import class_entropy
+
+    known = (index >= 0) & (index < k)
+    loss[...] = np.where(known, class_entropy(logits, index * known), np.nan)
+    ok[...] &= known.all()
+
+
+def _class_entropy_slope(g, apart, logits, index, slope, rows, k):
+    from chainrule.nn.losses import _softmax_less_truth
+
+    known = (index >= 0) & (index < k)
+    slope[...] = np.where(known[..., None], _softmax_less_truth(g[..., None], logits, index * known), np.nan)
+
+
+FORMS |= {
+    "class_entropy": _class_entropy,
+    "class_entropy_slope": _class_entropy_slope,
+    "chainrule_squares": lambda x, axis: np.square(x.astype(np.float64)).sum(),
+}
 
 _always_compiled = [False]
 
@@ -37,7 +60,7 @@ def compiled():
 
 def _form(name):
     """The NumPy form to run, or None where the text runs."""
-    form = FORMS.get(name)
+    form = FORMS.get(name) or (WRITTEN[name].run if name in WRITTEN else None)
     if form is None and not compiler.found():
         raise NotImplementedError(f"the kernel {name!r} has no NumPy form in FORMS, and there is no C++ compiler")
     return None if _always_compiled[-1] and compiler.found() else form

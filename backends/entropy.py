@@ -1,0 +1,93 @@
+"""Cross-entropy of class indices on a GPU: forward and backward are one kernel each, which also looks at the indices.
+
+A warp works on a row. It computes in double, as the code for arrays in nn/losses.py, so that float32 keeps all its digits.
+"""
+
+TEXT = r"""
+__device__ double larger(double a, double b) { return a > b || a != a ? a : b; }
+
+/* Of one row: how far its class is below the largest score, and the sum of e to that of all other classes. */
+__device__ void look(const REAL* z, long long k, long long truth, double& top, double& chosen, double& others) {
+    int lane = threadIdx.x % 32;
+    top = -INFINITE;
+    for (long long j = lane; j < k; j += 32) top = larger((double)z[j], top);
+    for (int step = 16; step; step /= 2) top = larger(__shfl_xor_sync(0xffffffffu, top, step), top);
+    others = 0;
+    for (long long j = lane; j < k; j += 32) if (j != truth) others += exp((double)z[j] - top);
+    for (int step = 16; step; step /= 2) others += __shfl_xor_sync(0xffffffffu, others, step);
+    chosen = (double)z[truth] - top;
+}
+
+extern "C" __global__ void class_entropy(const REAL* z, const INDEX* index, REAL* loss, bool* ok, long long rows, long long k) {
+    long long row = (long long)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
+    if (row >= rows) return;
+    long long truth = (long long)index[row];
+    bool known = truth >= 0 && truth < k;
+    double top, chosen, others;
+    look(z + row * k, k, known ? truth : 0, top, chosen, others);
+    if (threadIdx.x % 32) return;
+    if (!known) *ok = false;
+    loss[row] = (REAL)(known ? log1p(others + expm1(chosen)) - chosen : NOTHING);
+}
+
+extern "C" __global__ void class_entropy_slope(const REAL* g, long long apart, const REAL* z, const INDEX* index, REAL* slope,
+                                               long long rows, long long k) {
+    long long row = (long long)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
+    if (row >= rows) return;
+    long long truth = (long long)index[row];
+    bool known = truth >= 0 && truth < k;
+    double top, chosen, others;
+    z += row * k;
+    slope += row * k;
+    look(z, k, known ? truth : 0, top, chosen, others);
+    double whole = others + exp(chosen), upstream = (double)g[row * apart];
+    for (long long j = threadIdx.x % 32; j < k; j += 32) {
+        double p = j == truth ? -others / whole : exp((double)z[j] - top) / whole;
+        slope[j] = (REAL)(known ? upstream * p : NOTHING);
+    }
+}
+"""
+ROWS = 4  # of one block
+
+REALS = {"f": "float", "d": "double"}
+INDICES = {"?": "bool", "b": "signed char", "B": "unsigned char", "h": "short", "H": "unsigned short", "i": "int", "I": "unsigned int",
+            "l": "long long", "L": "unsigned long long", "q": "long long", "Q": "unsigned long long"}  # fmt: skip
+
+
+def source(real, index):
+    """The text for scores and indices of these dtypes (characters)."""
+    names = {
+        "REAL": REALS[real],
+        "INDEX": INDICES[index],
+        "INFINITE": "__longlong_as_double(0x7ff0000000000000LL)",
+        "NOTHING": "__longlong_as_double(0x7ff8000000000000LL)",
+    }
+    return "".join(f"#define {name} {value}\n" for name, value in names.items()) + TEXT
+
+
+class Entropy:
+    """The two kernels for one dtype of scores and one of indices."""
+
+    def __init__(self, xp, real, index):
+        text = source(real, index)
+        self.xp = xp
+        self._loss = xp.RawKernel(text, "class_entropy")
+        self._slope = xp.RawKernel(text, "class_entropy_slope")
+
+    def loss(self, logits, index, ok):
+        """log Σ eᶻ - z[index] of each row, nan for an index out of range, which also makes the array `ok` false."""
+        out = self.xp.empty(index.shape, logits.dtype)
+        self._launch(self._loss, index.size, (logits, index, out, ok, index.size, logits.shape[-1]))
+        return out
+
+    def slope(self, g, logits, index):
+        """g · (softmax(logits) - one_hot(index))."""
+        apart = g.strides[0] // g.itemsize if g.ndim == 1 else 1
+        g = g if g.ndim == 1 else self.xp.ascontiguousarray(g)
+        out = self.xp.empty(logits.shape, logits.dtype)
+        self._launch(self._slope, index.size, (g, apart, logits, index, out, index.size, logits.shape[-1]))
+        return out
+
+    def _launch(self, kernel, rows, arguments):
+        if rows:
+            kernel((-(-rows // ROWS),), (32 * ROWS,), arguments)

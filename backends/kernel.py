@@ -1,0 +1,275 @@
+"""One kernel from code that works on each element: update rules, activations and gradient rules as they stand.
+
+The code is run on Lanes, which stand for one element of an array each and note what is done to them. What was noted is
+written as C, by a column of the table of names in record.py.
+"""
+
+from collections.abc import Callable
+from functools import cache, partial, wraps
+from math import isinf, isnan
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import FUSING, OWNERS
+from .base import Backend
+from .record import NAMES, OPERATORS
+
+# by the character of a dtype: how C calls it, in what C computes (float16 as float, rounded), what CuPy calls it
+_TYPES = {
+    "?": ("bool", "bool", "bool"),
+    "e": ("float16", "float", "float16"),
+    "f": ("float", "float", "float32"),
+    "d": ("double", "double", "float64"),
+    "l": ("long long", "long long", "int64"),
+    "L": ("unsigned long long", "unsigned long long", "uint64"),
+}
+_OF_INTEGERS = {"add", "subtract", "multiply", "right_shift", "where"}  # whose C is right for them, too
+
+
+class NoKernel(Exception):
+    """The code does something that cannot be written as a kernel for each element."""
+
+
+class Trace:
+    """What code does to the elements it is given.
+
+    Fields:
+        steps: (name, operands, dtype's character) of each call. An operand is the number of a value (the inputs come first,
+            then the steps) or, one-element tuples, a constant: (bool), or the place in `scalars` of a number.
+        scalars: the numbers that the code has put beside lanes, in order.
+    """
+
+    def __init__(self, dtypes):
+        self.dtypes, self.steps, self.scalars = dtypes, [], []
+
+    def note(self, name, operands, dtype=None):
+        given, kinds = [], []
+        for x in operands:
+            if type(x) is Lane:
+                given.append(x.place)
+                kinds.append(x.char)
+            elif isinstance(x, (bool, np.bool_)):
+                given.append((bool(x),))
+                kinds.append(bool)
+            else:
+                if isinstance(x, int) and abs(x) > 2**53:
+                    raise NoKernel(f"{x} is no float64")
+                self.scalars.append(float(x))  # whatever is no number raises
+                given.append(_NUMBER)
+                kinds.append(type(x))
+        dtype = _result(name, tuple(kinds)) if dtype is None else dtype
+        self.steps.append((name, tuple(given), dtype.char))
+        return Lane(self, len(self.dtypes) + len(self.steps) - 1, dtype)
+
+    def dtype(self, place):
+        """The dtype of a value."""
+        first = len(self.dtypes)
+        return self.dtypes[place] if place < first else np.dtype(self.steps[place - first][2])
+
+
+_NUMBER = ("number",)
+
+
+@cache
+def _result(name, kinds):
+    """The dtype that NumPy gives a call whose operands have these dtypes (characters), or are numbers of these types."""
+    unknown = {k for k in kinds if isinstance(k, str)} - _TYPES.keys()
+    if unknown or name not in NAMES or NAMES[name].c is None:
+        raise NoKernel(f"{name} of {kinds} has no C")
+    with np.errstate(all="ignore"):
+        form = getattr(np, name)(*[np.ones(1, k) if isinstance(k, str) else k(1) for k in kinds])
+    if form.dtype.char not in _TYPES or form.dtype.kind in "iu" and name not in _OF_INTEGERS:
+        raise NoKernel(f"{name} gives {form.dtype}")
+    return form.dtype
+
+
+class Lane:
+    """One element of an array, while code that works on each element is run to see what it does."""
+
+    __slots__ = ("trace", "place", "dtype", "char")
+    __array_ufunc__ = None
+    __hash__ = object.__hash__
+    base = None  # it has no shape: code that looks at one is run as it is
+
+    def __init__(self, trace, place, dtype):
+        self.trace, self.place, self.dtype, self.char = trace, place, dtype, dtype.char
+
+    def astype(self, dtype, copy=True):
+        dtype = np.dtype(dtype)
+        if dtype.char not in _TYPES:
+            raise NoKernel(f"conversion to {dtype}")
+        return self if dtype == self.dtype else self.trace.note("astype", (self,), dtype)
+
+    def _unknown(self, *_):
+        raise NoKernel("the code asks for the value of an element")
+
+    __bool__ = __float__ = __int__ = __index__ = __iter__ = __array__ = __len__ = __getitem__ = __setitem__ = item = (
+        _unknown
+    )
+
+
+def note(name, *operands):
+    for x in operands:
+        if type(x) is Lane:
+            return x.trace.note(name, operands)
+    return getattr(np, name)(*operands)  # of numbers only
+
+
+for _short, _name in OPERATORS.items():
+    setattr(Lane, f"__{_short}__", lambda x, y, name=_name: x.trace.note(name, (x, y)))
+    setattr(Lane, f"__r{_short}__", lambda x, y, name=_name: x.trace.note(name, (y, x)))
+for _short, _name in {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "logical_not"}.items():
+    setattr(Lane, f"__{_short}__", lambda x, name=_name: x.trace.note(name, (x,)))
+
+
+class Namespace:
+    """`xp` for lanes."""
+
+    def __getattr__(self, name):
+        if name not in NAMES or NAMES[name].c is None:
+            raise AttributeError(f"no kernel: {name} has no C")
+        function = partial(note, name)
+        setattr(self, name, function)
+        return function
+
+    @staticmethod
+    def asarray(x):
+        return x
+
+
+class Lanes(Backend):
+    """The owner of lanes. It has no device name: users never make them."""
+
+    name, xp, array_type, types = "lanes", Namespace(), Lane, (Lane,)
+
+    def fits(self, squares):
+        return True
+
+    def copy(self, array):
+        return array
+
+
+LANES = Lanes()
+OWNERS[Lane] = LANES
+
+
+class Kernel(NamedTuple):
+    """A kernel for each element.
+
+    Fields:
+        name: "chainrule_" and what it computes.
+        inputs, outputs: the parameters, as CuPy declares them: "float32 x0, float32 x1, float64 s0".
+        body: the statements in C.
+        run: what it computes, by NumPy: a function from the inputs to a list of the outputs.
+    """
+
+    name: str
+    inputs: str
+    outputs: str
+    body: str
+    run: Callable[..., list[Any]]
+
+
+WRITTEN: dict[str, Kernel] = {}  # every kernel of this process, by name
+
+
+def evaluate(found, results, *inputs):
+    """The results of a trace, computed by NumPy call by call from arrays, and numbers in place of those that were traced."""
+    first = len(found.dtypes)
+    values, numbers = list(inputs[:first]), iter(inputs[first:] or found.scalars)
+    for name, operands, dtype in found.steps:
+        number = int if dtype in "lL" else float
+        given = [values[o] if type(o) is int else number(next(numbers)) if o is _NUMBER else o[0] for o in operands]
+        with np.errstate(all="ignore"):
+            values.append(given[0].astype(dtype) if name == "astype" else getattr(np, name)(*given))
+    return [values[place] for place in results]
+
+
+def joining(dtype, sizes):
+    """The Kernel that writes arrays of these sizes one after another."""
+    kind, ends = _TYPES[dtype.char][2], np.cumsum(sizes).tolist()
+    places = [f"x{j}[i - {end - size}]" for j, (end, size) in enumerate(zip(ends, sizes, strict=True))]
+    choice = "".join(f"i < {end} ? {place} : " for end, place in zip(ends, places[:-1], strict=False)) + places[-1]
+    inputs = ", ".join(f"raw {kind} x{j}" for j in range(len(sizes)))
+    name = f"chainrule_join_{_digest(kind, sizes)}"
+    return Kernel(name, inputs, f"{kind} y0", f"y0 = {choice};", lambda *arrays: [np.concatenate(arrays)])
+
+
+def trace(function, dtypes):
+    """(Trace, the values that are results) of function(*lanes), whose lanes have these dtypes.
+
+    Raises: NoKernel, or whatever the code raises, where it does more than arithmetic on each element.
+    """
+    found = Trace(dtypes)
+    results = function(*[Lane(found, i, dtype) for i, dtype in enumerate(dtypes)])
+    results = results if isinstance(results, tuple) else (results,)
+    if not all(type(x) is Lane for x in results):
+        raise NoKernel("a result is no array")
+    return found, tuple([x.place for x in results])
+
+
+def one_pass(fn):
+    """Array code `fn(xp, *arrays)` that works on each element, as one call where a backend makes kernels."""
+
+    @wraps(fn)
+    def run(xp, *arrays):
+        backend = FUSING.get(id(xp))
+        return fn(xp, *arrays) if backend is None else backend.rule(fn, arrays, code=True)
+
+    return run
+
+
+def write(found, results, outputs, baked, title):
+    """The Kernel of a trace; `outputs` are the dtypes of the arrays that take the results."""
+    first = len(found.dtypes)
+    dtypes = [d.char for d in found.dtypes] + [dtype for *_, dtype in found.steps]
+    title = "".join(filter(str.isidentifier, title)) or "rule"
+    numbers, lines = iter(range(len(found.scalars))), []
+
+    def operand(o, kind):
+        if type(o) is int:
+            name = f"x{o}" if o < first else f"v{o}"
+            return name if _TYPES[dtypes[o]][1] == kind == _TYPES[dtypes[o]][0] else f"({kind}){name}"
+        if o is not _NUMBER:
+            return str(o[0]).lower()
+        i = next(numbers)
+        return f"({kind}){_literal(found.scalars[i]) if baked else f's{i}'}"
+
+    for place, (name, operands, dtype) in enumerate(found.steps, first):
+        own, kind, _ = _TYPES[dtype]
+        if name in NAMES and NAMES[name].truth:  # compared in the dtype that both have in common
+            known = [np.dtype(dtypes[o]) for o in operands if type(o) is int]
+            kind = _TYPES[np.result_type(*known).char][1] if "logical" not in name else "bool"
+        kinds = ["bool" if name == "where" and i == 0 else kind for i in range(len(operands))]
+        template = "{0}" if name == "astype" else NAMES[name].c
+        value = template.format(*map(operand, operands, kinds))
+        lines.append(f"const {own} v{place} = {value if own == kind or own == 'bool' else f'({own})({value})'};")
+    for i, (place, dtype) in enumerate(zip(results, outputs, strict=True)):
+        name = f"x{place}" if place < first else f"v{place}"
+        between = _TYPES[dtypes[place]][1]  # float16 is converted by way of float
+        lines.append(f"y{i} = ({_TYPES[dtype.char][0]})({between}){name};")
+    given = [f"{_TYPES[d.char][2]} x{i}" for i, d in enumerate(found.dtypes)]
+    given += [] if baked else [f"float64 s{i}" for i in range(len(found.scalars))]
+    taken = [f"{_TYPES[d.char][2]} y{i}" for i, d in enumerate(outputs)]
+    body = "\n".join(lines)
+    name = f"chainrule_{title}_{_digest(body, given, taken)}"
+    return Kernel(name, ", ".join(given), ", ".join(taken), body, partial(evaluate, found, results))
+
+
+def _literal(x):
+    if isnan(x):
+        return "CHAINRULE_NAN"
+    return ("-" * (x < 0) + "CHAINRULE_INF") if isinf(x) else f"({x!r})"
+
+
+def _digest(*parts):
+    from hashlib import blake2b
+
+    return blake2b(repr(parts).encode(), digest_size=6).hexdigest()
+
+
+PREAMBLE = """
+#define CHAINRULE_INF __longlong_as_double(0x7ff0000000000000LL)
+#define CHAINRULE_NAN __longlong_as_double(0x7ff8000000000000LL)
+"""
