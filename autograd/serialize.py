@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as parse
 from safetensors.numpy import save as render
 
-from .errors import CheckpointError
+from .errors import ChainruleError, CheckpointError
 from .files import parse_json, refuse_device, write_atomically
 from .ops.creation import tensor
 from .tensor import UNMASK, Tensor, masked
@@ -60,7 +60,7 @@ def save(state: dict[str, Any], path: FilePath) -> None:
     except RecursionError:
         raise CheckpointError("save: the state is nested too deeply, or holds itself; flatten it") from None
     except ValueError as error:  # a whole number of thousands of digits, half a surrogate pair in a tensor's name
-        if isinstance(error, CheckpointError):
+        if isinstance(error, ChainruleError):  # also what a device tells when it is read
             raise
         raise CheckpointError(f"save: a file cannot hold this state: {error}") from None
     if _header_length(data) > _LONGEST_HEADER:

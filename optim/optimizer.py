@@ -150,6 +150,10 @@ class Optimizer:
         """Tell learning rates that depend on results (ReduceOnPlateau) what an epoch gave."""
         schedules = {id(group["lr"]): group["lr"] for group in self.groups if hasattr(group["lr"], "observe")}
         for schedule in schedules.values():
+            if getattr(schedule, "followed", None) not in (None, self.token):
+                raise ArgumentError(
+                    f"{self._kind}: its learning rate {schedule!r} was given to another optimiser since; make one for each"
+                )
             schedule.observe(row)
 
     # ---- saving

@@ -41,7 +41,7 @@ class ReduceOnPlateau:
     min_delta is relative here, unlike that of EarlyStopping: better is a value below best - min_delta · |best| (mode "min") or above best + min_delta · |best| ("max"); nan and
     infinity never are. "auto" knows losses and the metrics of chainrule.metrics.
 
-    It follows one optimiser: given to another one, it starts anew.
+    It follows one optimiser: given to another one, it starts anew, and the first may not go on with it.
 
     Fields:
         lr: the learning rate now.
@@ -84,13 +84,13 @@ class ReduceOnPlateau:
             raise ArgumentError(f"ReduceOnPlateau: monitor must be the name of a column, not {monitor!r}")
         self.monitor, self.mode, self._sign = monitor, mode, direction("ReduceOnPlateau", monitor, mode)
         self.best, self.waited, self.cooling = None, 0, 0
-        self._follows: Any = None
+        self.followed: Any = None
 
     def follow(self, optimizer: Any) -> None:
         """Start anew if it has followed another optimiser so far."""
-        if self._follows not in (None, optimizer):
+        if self.followed not in (None, optimizer):
             self.lr, self.best, self.waited, self.cooling = self.start, None, 0, 0
-        self._follows = optimizer
+        self.followed = optimizer
 
     def __call__(self, step: int) -> float:
         return self.lr

@@ -738,3 +738,10 @@ def test_a_missing_checksum_is_noticed(path):
     path.write_bytes(path.read_bytes().replace(b"chainrule.crc32:a", b"chainrule_crc32:a"))
     with pytest.raises(cr.CheckpointError, match="is damaged: the checksum does not fit a"):
         cr.load(path)
+
+
+def test_saving_tells_what_a_device_has_found(path, strict):
+    cr.one_hot(cr.tensor([0, 7], device="strict"), 3)
+    with pytest.raises(cr.ArgumentError, match=r"one_hot: indices must lie in \[0, 3\); found when device"):
+        cr.save({"x": cr.ones(2, device="strict")}, path)
+    assert not path.exists()

@@ -616,3 +616,12 @@ def test_on_a_device_a_step_measures_the_gradients_once(strict, monkeypatch):
     p.grad = cr.tensor([3.0, 4.0], device=strict)
     optimizer.step()
     assert len(measured) == 1
+
+
+def test_one_plateau_does_not_serve_two_optimisers_at_once():
+    lr = optim.schedule.ReduceOnPlateau(0.1)
+    first, second = (optim.SGD(leaves([np.ones(1)]), lr=lr) for _ in range(2))
+    second.observe({"val_loss": 1.0})
+    with pytest.raises(cr.ArgumentError, match="given to another optimiser since; make one for each"):
+        first.observe({"val_loss": 1.0})
+    assert lr.best == 1.0
