@@ -1,9 +1,12 @@
-# The commands of this repository; `make` lists them. They need Python 3.11 or newer and install into .venv only,
+# The commands of this repository; `make` lists them. They need Python 3.11 or newer, and install into .venv only,
 # once, and again when pyproject.toml changes. These can be set, e.g. `make test ARGS="-k draw"`:
 #
 #   ARGS    more arguments for the program that is run
 #   DEVICE  cpu or cuda, for run, examples, test and bench; with cuda, CUDA=12 or CUDA=13 says which CuPy is installed
 #   PYTHON  the interpreter to make .venv with, where it is not the newest one found
+#
+# test-gpu and bench-gpu are for a machine with a GPU that is at hand for minutes: they install nothing, need no network, and run
+# with PYTHON (default: python3) and what is installed for it. Results go to the folder RESULTS (default: benchmarks/results).
 #
 # pip listens to its own PIP_... variables.
 
@@ -29,15 +32,14 @@ examples: $(GPU) $(VENV)/.with-examples  ## run every example and build runs/gal
 test: $(GPU) $(VENV)/.with-dev  ## run the tests
 	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 $(ARGS)
 
-# with the interpreter that is there and what is installed for it, for machines lent for a few minutes, without network
-test-gpu:  ## run the tests of the GPU, on a machine with one, in at most 150 s; into RESULTS (default: benchmarks/results)
-	@PYTHONUNBUFFERED=1 ARGS="$(ARGS)" $(or $(PYTHON),python3) tests/support/gpu_tests.py
+test-gpu:  ## run the tests of the GPU, on a machine with one, in at most 150 s
+	@PYTHONUNBUFFERED=1 $(or $(PYTHON),python3) tests/support/gpu_tests.py $(ARGS)
 
 # variables that bind OpenBLAS to a kernel or a cache size would bind one side of the comparison only
 bench: $(GPU) $(VENV)/.with-bench  ## compare with PyTorch, scikit-learn and micrograd, as ratios
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PY) -m benchmarks $(ARGS)
 
-bench-gpu:  ## compare with PyTorch on a GPU, as ratios, in at most 180 s; into RESULTS (default: benchmarks/results)
+bench-gpu:  ## compare with PyTorch on a GPU, in at most 180 s
 	@PYTHONUNBUFFERED=1 $(or $(PYTHON),python3) -m benchmarks.gpu $(ARGS)
 
 proof: $(VENV)/.with-dev $(VENV)/.with-bench  ## measure how right everything is and write docs/proof.md; QUICK=1: only try it

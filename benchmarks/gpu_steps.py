@@ -67,6 +67,7 @@ class PyTorch:
             torch.cuda.reset_peak_memory_stats()
         step = steps.pytorch(sizes, batch, self.device, fused=True, capturable=self.form == "graph")
         if self.form == "compiled":
+            torch.compiler.reset()  # the same function with other shapes is compiled eight times only
             return torch.compile(step, mode="reduce-overhead")
         return self._captured(step) if self.form == "graph" else step
 

@@ -71,9 +71,10 @@ class Worker:
         return value
 
     def end(self):
-        """Let it come to its end."""
+        """Let it come to its end, but not for long."""
         self.pipe.close()
-        self.process.join()
+        self.process.join(10)
+        self.process.kill()
 
 
 def _serve(pipe):

@@ -1,9 +1,6 @@
 """Devices: which there are, how arrays get there and back, and what happens when they meet."""
 
 import ast
-import ctypes
-import os
-import shutil
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -622,74 +619,6 @@ def test_random_words_come_from_a_counter_on_the_device_too(device):
         array = backend.asarray(np.array(counter, np.uint64))
         words = backend.to_numpy(backend.random_bits(7, array, 9))
         assert words.tolist() == philox(7, counter, 9).tolist()
-
-
-# ---- the kernel for random words, compiled
-
-
-@pytest.fixture
-def kernel():
-    """The kernel as CUDA text, put together as CuPy's ElementwiseKernel does."""
-    given = {}
-
-    def record(inputs, outputs, operation, name, preamble):
-        given.update(inputs=inputs, outputs=outputs, operation=operation, preamble=preamble)
-        return lambda *args, size: None
-
-    Cuda(SimpleNamespace(ndarray=np.ndarray, ElementwiseKernel=record)).random_bits(0, 0, 1)
-    assert given["inputs"].replace("uint64", "unsigned long long") == "unsigned long long key, unsigned long long first"
-    assert given["outputs"] == "uint64 bits"
-    return f"""
-        {given["preamble"]}
-        extern "C" __global__ void words(
-            unsigned long long key, unsigned long long first, unsigned long long* out, long long n
-        ) {{
-            for (long long i = 0; i < n; ++i) {{
-                unsigned long long &bits = out[i];
-                {given["operation"]};
-            }}
-        }}
-    """
-
-
-def test_the_kernel_computes_numpys_words(kernel, tmp_path):
-    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-    if not compiler:
-        pytest.skip("there is no C++ compiler to run the CUDA text with")
-    shim = """
-        #define __device__
-        #define __global__
-        static unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
-            return (unsigned long long)((unsigned __int128)a * b >> 64);
-        }
-    """
-    (tmp_path / "words.cpp").write_text(shim + kernel)
-    subprocess.run([*compiler.split(), "-shared", "-fPIC", "-o", "words.so", "words.cpp"], cwd=tmp_path, check=True)
-    words = ctypes.CDLL(str(tmp_path / "words.so")).words
-    words.argtypes = [ctypes.c_uint64, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_int64]
-    for key in (0, 1, 2**63 + 5, 2**64 - 1):
-        for first in (0, 3, 2**32 - 2, 2**63 + 1):
-            out = np.zeros(9, np.uint64)
-            words(key, first, out.ctypes.data, 9)
-            assert (out == philox(key, first, 9)).all(), (key, first)
-
-
-@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
-def test_the_kernel_compiles_for_the_gpu(kernel, architecture):
-    nvrtc = pytest.importorskip("cuda.bindings.nvrtc", reason="the CUDA compiler NVRTC is not installed")
-    try:
-        nvrtc.nvrtcVersion()
-    except RuntimeError as error:
-        pytest.skip(f"the CUDA compiler NVRTC cannot be loaded: {error}")
-    code, program = nvrtc.nvrtcCreateProgram(kernel.encode(), b"words.cu", 0, [], [])
-    assert code == nvrtc.nvrtcResult.NVRTC_SUCCESS
-    options = [f"--gpu-architecture={architecture}".encode()]
-    (code,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
-    _, size = nvrtc.nvrtcGetProgramLogSize(program)
-    log = b" " * size
-    nvrtc.nvrtcGetProgramLog(program, log)
-    assert code == nvrtc.nvrtcResult.NVRTC_SUCCESS, log.decode()
-    assert nvrtc.nvrtcGetCUBINSize(program)[1] > 0
 
 
 def test_the_kernel_is_made_once(monkeypatch):

@@ -88,11 +88,13 @@ def test_a_number_of_another_size_than_the_raw_kernel_declares_is_refused():
 
 @needs_compiler
 @pytest.mark.parametrize("on_device", [False, True])
-def test_the_kernel_for_random_words_computes_numpys(on_device):
-    first = cupy.asarray(np.array(2**32 - 2, np.uint64)) if on_device else 2**32 - 2
-    with compiled():
-        words = Cuda(cupy).random_bits(2**63 + 5, first, 9)
-    assert (words.get() == philox(2**63 + 5, 2**32 - 2, 9)).all()
+@pytest.mark.parametrize("key", [0, 1, 2**63 + 5, 2**64 - 1])
+def test_the_kernel_for_random_words_computes_numpys(key, on_device):
+    for first in (0, 3, 2**32 - 2, 2**63 + 1):
+        counter = cupy.asarray(np.array(first, np.uint64)) if on_device else first
+        with compiled():
+            words = Cuda(cupy).random_bits(key, counter, 9)
+        assert (words.get() == philox(key, first, 9)).all()
 
 
 @needs_compiler

@@ -12,6 +12,7 @@ PAGES = [
     "docs/training.md",
     "docs/from-pytorch.md",
     "docs/plots.md",
+    "docs/gpu.md",
     "docs/see-backprop.md",
     "docs/graph-json.md",
     "docs/adding-an-op.md",

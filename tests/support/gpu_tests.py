@@ -5,7 +5,6 @@ into the folder RESULTS every second: a run that is cut off loses nothing but th
 """
 
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -31,25 +30,15 @@ def main():
     reason = missing(["pytest"])
     if reason:
         sys.exit(f"make test-gpu: {reason}")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-m",
-        "gpu",
-        *options(find_spec, os.cpu_count()),
-        *shlex.split(os.environ.get("ARGS", "")),
-    ]
+    command = [sys.executable, "-m", "pytest", *options(find_spec, os.cpu_count()), *sys.argv[1:]]
     paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]
     environment = os.environ | {"CHAINRULE_REQUIRE_GPU": "1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
     try:
         return process.wait(LIMIT_S)
     except (subprocess.TimeoutExpired, KeyboardInterrupt) as reason:
-        print(
-            f"make test-gpu: {'stopped by Ctrl-C' if isinstance(reason, KeyboardInterrupt) else f'stopped after {LIMIT_S} s'}",
-            file=sys.stderr,
-        )
+        by_hand = isinstance(reason, KeyboardInterrupt)
+        print("make test-gpu: stopped", "by Ctrl-C" if by_hand else f"after {LIMIT_S} s", file=sys.stderr)
         process.send_signal(signal.SIGINT)  # pytest's own end, with its summary
         with suppress(subprocess.TimeoutExpired):
             process.wait(5)
@@ -61,13 +50,12 @@ def main():
 
 def options(found, cores):
     """What to tell pytest, by which of its plugins are found."""
-    chosen = ["-p", "gpu_tests", "-p", "no:cacheprovider", "--tb", "short", "-rfE"]
+    chosen = ["-m", "gpu", "-p", "gpu_tests", "-p", "no:cacheprovider", "--tb", "short", "-rfE"]
     several = found("xdist")
     if several:
         chosen += ["-n", str(max(1, min(PROCESSES, cores - 1))), "--dist", "worksteal", "--max-worker-restart", "50"]
-    if found(
-        "pytest_timeout"
-    ):  # a thread can end a process that waits for the device; alone, there is no other to go on
+    if found("pytest_timeout"):
+        # a thread can end a process that waits for the device; the only process stays
         chosen += ["--timeout", str(TEST_LIMIT_S), "--timeout-method", "thread" if several else "signal"]
     return chosen
 

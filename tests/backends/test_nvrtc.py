@@ -1,0 +1,67 @@
+"""Every kernel of ours compiles for the GPUs that are in use, and has room in the registers."""
+
+import inspect
+from functools import cache
+
+import device_double
+import numpy as np
+import nvrtc
+import pytest
+
+import chainrule as cr
+from chainrule.backends.gpu import Cuda
+
+NO_RULE = (cr.optim.Optimizer, cr.optim.LBFGS)
+OPTIMIZERS = [
+    kind
+    for _, kind in inspect.getmembers(cr.optim, inspect.isclass)
+    if issubclass(kind, cr.optim.Optimizer) and kind not in NO_RULE
+]
+
+
+@cache
+def kernels():
+    """What is called when each optimiser trains a network with dropout, and when random words are drawn on the device."""
+    with nvrtc.noticed() as found:
+        backend = Cuda(device_double.cupy)  # anew, since it makes kernels, too
+        cr.backends.register("noticed", backend)
+        try:
+            backend.random_bits(7, backend.asarray(np.array(0, np.uint64)), 4)
+            for kind in OPTIMIZERS:
+                train(kind)
+        finally:
+            cr.backends.unregister("noticed")
+    return list(found)
+
+
+def train(kind):
+    """One step of an optimiser."""
+    model = cr.nn.MLP([6, 5, 4], dropout=0.1).to("noticed")
+    optimizer = kind(model.parameters(), lr=0.01)
+    x, y = cr.ones((3, 6), device="noticed"), cr.zeros(3, dtype="int64", device="noticed")
+    cr.nn.cross_entropy(model(x), y).backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+def test_every_kernel_compiles_without_spilling_registers(architecture):
+    programs = nvrtc.programs(kernels())
+    found = [
+        (program, name, told) for program in programs for name, told in nvrtc.compiled(program, architecture).items()
+    ]
+    assert len(found) > 1
+    assert [(name, told, program.text) for program, name, told in found if told.spilled] == []
+
+
+def test_text_that_is_wrong_does_not_compile():
+    pytest.importorskip("cupy", reason="CuPy is not installed", exc_type=ImportError)
+    wrong = nvrtc.Program('extern "C" __global__ void wrong(float* x) { *x = missing; }', (), ["wrong"], False)
+    with pytest.raises(pytest.fail.Exception, match='identifier "missing" is undefined'):
+        nvrtc.compiled(wrong, "sm_90")
+
+
+def test_what_has_no_room_in_the_registers_is_counted():
+    log = """ptxas info    : Compiling entry function 'wide' for 'sm_90'
+        ptxas         .     8 bytes stack frame, 12 bytes spill stores, 16 bytes spill loads
+        ptxas info    : Used 255 registers, used 0 barriers"""
+    assert nvrtc.told(log) == {"wide": nvrtc.Compiled(255, 28)}
