@@ -85,3 +85,16 @@ def test_a_pass_that_fails_leaves_no_gradient():
     with pytest.raises(cr.GraphError):
         b.backward()
     assert (x.grad.tolist(), a.grad.tolist(), b.grad) == before
+
+
+def test_value_and_grad_frees_what_the_calls_kept():
+    met = []
+
+    def f(x):
+        met.append(cr.exp(x))
+        return (met[0] * met[0]).sum()
+
+    value, slope = cr.value_and_grad(f)(np.array([1.0, 2.0]))
+    np.testing.assert_allclose(slope.numpy(), 2 * np.exp([2.0, 4.0]))
+    with pytest.raises(cr.GraphError, match="already used and freed"):
+        met[0].sum().backward()

@@ -629,3 +629,15 @@ def test_the_kernel_is_made_once(monkeypatch):
     backend.random_bits(1, 0, 4)
     backend.random_bits(1, 4, 4)
     assert len(made) == 1
+
+
+@pytest.mark.parametrize("parts", [[1.0, 2.0], [[1.0], [2.0]]])
+def test_stack_of_numbers_and_lists_follows_the_default_device(parts, strict):
+    with cr.backends.use("strict"):
+        assert cr.stack(parts).device == "strict"
+
+
+def test_stack_of_tensors_stays_where_they_are(strict):
+    parts = [cr.ones(2, device="cpu"), cr.zeros(2, device="cpu")]
+    with cr.backends.use("strict"):
+        assert cr.stack(parts).device == "cpu"
