@@ -235,6 +235,14 @@ def test_the_slope_at_the_largest_and_smallest_numbers_is_no_nan_where_the_value
     assert not np.isnan(slope[~np.isnan(value)]).any()
 
 
+def test_the_slope_of_tanh_far_out_is_0_without_a_warning():
+    x = cr.tensor(np.float32([89, -200, 3e38, -inf]), requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cr.tanh(x).sum().backward()
+    assert x.grad.tolist() == [0, 0, 0, 0]
+
+
 @pytest.mark.parametrize("name", ["sign", "floor", "ceil", "rint", "step", "absolute"])
 def test_an_infinite_gradient_stays_out_of_what_has_no_slope(name):
     assert slope(lambda x: cr.sqrt(cr.absolute(OURS[name].call(x) * 0)) + 0 * x, [0.0]) == [0.0]
