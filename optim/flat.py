@@ -4,6 +4,7 @@ An update rule, a norm, a reduction over many workers or a recorded program then
 the parameters in it.
 """
 
+from itertools import starmap
 from math import inf
 
 import numpy as np
@@ -126,15 +127,18 @@ class FlatBuffer:
             for a in range(first, last, CHUNK):
                 b = min(a + CHUNK, last)
                 state = [s[a:b] for s in self.state.values()]
-                new, *state = rule(_wide(self.values[a:b]), _wide(self.gradient[a:b]), *state, **options)
-                yield a, b, new if new.dtype is self.values.dtype else new.astype(self.values.dtype), *state
+                yield a, b, *self._fitted(*rule(_wide(self.values[a:b]), _wide(self.gradient[a:b]), *state, **options))
+
+    def _fitted(self, values, *state):
+        """New values in the dtype of the parameters, and the state as it is."""
+        return values if values.dtype is self.values.dtype else values.astype(self.values.dtype), *state
 
     def step(self, results):
         """Write what `results` gives for all that is due."""
         for _, i, j in self.due:
             self._mark(self.spans[i][0], self.spans[j - 1][1])
-        for result in results:
-            self._write(*result)
+        for _ in starmap(self._write, results):  # which holds no chunk while the next one is computed in its memory
+            pass
         self._done()
 
     def step_at_once(self, options, rule, counted, squares):
