@@ -242,6 +242,10 @@ def test_what_changes_nothing_is_left_out(identity):
     assert put(Call(name, tuple(operands)), {}) is X
 
 
+def test_the_negative_of_a_number_is_a_number():
+    assert put(Call("negative", (2,)), {}) == -2
+
+
 def test_times_nothing_is_nothing():
     assert put(Call("multiply", (X, 0)), {}) == 0
 
