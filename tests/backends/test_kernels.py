@@ -1,0 +1,189 @@
+"""Kernels made from code that works on each element: what the C computes is what the code computes."""
+
+import ctypes
+from functools import cache, partial
+
+import device_double
+import numpy as np
+import pytest
+from device_double import compiler
+from device_double.array import ndarray
+from device_double.crossing import host
+from optimizer_formulas import CASES
+
+import chainrule as cr
+from chainrule.autograd.primitive import ELEMENTWISE, REGISTRY
+from chainrule.autograd.samples import cases
+from chainrule.backends.gpu import Cuda
+from chainrule.backends.kernel import LANES, PREAMBLE, NoKernel, evaluate, trace, write
+
+needs_compiler = pytest.mark.skipif(not compiler.found(), reason="there is no C++ compiler")
+
+SINGLE, DOUBLE = np.dtype("f"), np.dtype("d")
+WITHOUT = {"floor_divide", "remainder"}  # one call of CuPy's; C has no function for them
+LARGE = np.array([0.0, -0.0, 1e-30, -1e-30, 1e4, -1e4, 30.0, -30.0, np.inf, -np.inf, np.nan])
+
+
+def elementwise():
+    return [p for p in REGISTRY.values() if p.jvp == ELEMENTWISE and not p.variadic and p.name not in WITHOUT]
+
+
+def parts():
+    """The code and each rule of every elementwise operation, as (what it is, function of arrays, domains of its arguments)."""
+    for p in elementwise():
+        domain = dict(zip(p.inputs, cases(p)[0].domains, strict=True))
+        yield p.name, partial(getattr(p.fn, "__wrapped__", p.fn), LANES.xp), list(domain.values())
+        for x, rule in p.vjp.items():
+            asked = rule.__code__.co_varnames[: rule.__code__.co_argcount]
+            if not {"floor_divide"} & set(rule.__code__.co_names):
+                yield f"{p.name}, {x}", rule, [domain.get(name, cr.autograd.samples.reals) for name in asked]
+
+
+PARTS = {(name, dtype): (function, domains) for name, function, domains in parts() for dtype in (SINGLE, DOUBLE)}
+
+
+@cache
+def kernel(part):
+    function, domains = PARTS[part]
+    found, results = trace(function, (part[1],) * len(domains))
+    return found, results, write(found, results, tuple(map(found.dtype, results)), True, "part")
+
+
+def program(kernels):
+    """Kernels in one program: a function of (which, memory, elements)."""
+    texts = []
+    for i, made in enumerate(kernels):
+        names = [parameter.split() for parameter in f"{made.inputs}, {made.outputs}".split(", ")]
+        declared = " ".join(
+            f"{CALLED.get(t, t)} &{n} = (({CALLED.get(t, t)}*)memory[{j}])[{0 if n[0] == 's' else 'i'}];"
+            for j, (t, n) in enumerate(names)
+        )
+        texts.append(f"case {i}: for (int64_t i = 0; i < n; ++i) {{ {declared} {made.body} }} break;")
+    return compiler._function(
+        f'{PREAMBLE} extern "C" void run(int which, void** memory, int64_t n) {{ switch (which) {{ {" ".join(texts)} }} }}'
+    )
+
+
+CALLED = {np.dtype(char).name: kind for char, kind in compiler._TYPES.items()}
+
+
+def run(program, which, arrays, outs):
+    """Let a program's kernel write to `outs`."""
+    pointers = [a.ctypes.data for a in (*arrays, *outs)]
+    program(which, (ctypes.c_void_p * len(pointers))(*pointers), ctypes.c_int64(outs[0].size))
+
+
+@cache
+def all_parts():
+    return program([kernel(part)[2] for part in PARTS])
+
+
+def drawn(part):
+    """Ordinary arguments, and each with large, small and infinite ones in the place of one."""
+    _, domains = PARTS[part]
+    rng = np.random.default_rng(0)
+    rows = [[domain(rng, 40) for domain in domains]]
+    for i in range(len(domains)):
+        rows.append([LARGE if i == j else domain(rng, LARGE.size) for j, domain in enumerate(domains)])
+    return [np.concatenate(column).astype(part[1]) for column in zip(*rows, strict=True)]
+
+
+@needs_compiler
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: f"{part[0]}-{part[1]}")
+def test_the_c_of_an_operation_computes_what_its_code_does(part):
+    found, results, _ = kernel(part)
+    arrays = drawn(part)
+    outs = [np.empty(arrays[0].shape, found.dtype(place)) for place in results]
+    run(all_parts(), list(PARTS).index(part), arrays, outs)
+    for got, wanted in zip(outs, evaluate(found, results, *arrays), strict=True):
+        tolerance = 64 * np.finfo(part[1]).eps
+        np.testing.assert_allclose(got, wanted, rtol=tolerance, atol=float(np.finfo(part[1]).tiny))
+
+
+def test_every_elementwise_operation_and_rule_can_be_a_kernel():
+    assert len({name for name, _ in PARTS}) > 120
+    for part in PARTS:
+        kernel(part)
+
+
+# ---- update rules
+
+UPDATES = [(name, dtype) for name in CASES for dtype in ("float16", "float32")]
+
+
+@cache
+def updates():
+    """(all kernels of update rules in one program, for each in UPDATES its inputs and outputs as NumPy computes them)."""
+    backend, seen, rng = Cuda(device_double.cupy), [], np.random.default_rng(0)
+
+    def element(kernel):
+        def call(*args):
+            given = [np.array(host(a), np.float64 if isinstance(a, float) else None) for a in args]
+            inputs = kernel.inputs.count(",") + 1
+            results = kernel.run(*given[:inputs])
+            if "update" in kernel.name:
+                outs = [np.asarray(r, dtype=o.dtype) for r, o in zip(results, given[inputs:], strict=True)]
+                seen.append((kernel, given[:inputs], outs))
+            for place, result in zip(args[inputs:], results, strict=False):
+                host(place)[...] = result
+            return ndarray.of(np.asarray(results[0]))
+
+        return call
+
+    backend._element = element
+    cr.backends.register("watched", backend)
+    try:
+        last = []
+        for name, dtype in UPDATES:
+            make, _, options = CASES[name]
+            p = cr.tensor(rng.normal(size=5), dtype=dtype, device="watched", requires_grad=True)
+            optimizer = make([p], **options)
+            for _ in range(3):
+                p.grad = cr.tensor(rng.normal(size=5), dtype=dtype, device="watched")
+                optimizer.step()
+            last.append(seen[-1])
+    finally:
+        cr.backends.unregister("watched")
+    return program([kernel for kernel, *_ in last]), last
+
+
+@needs_compiler
+@pytest.mark.parametrize("update", UPDATES, ids="-".join)
+def test_an_update_in_one_kernel_has_the_bits_of_its_calls(update):
+    which, (compiled, seen) = UPDATES.index(update), updates()
+    _, inputs, wanted = seen[which]
+    arrays = [
+        np.ascontiguousarray(np.broadcast_to(a, 5)) if a.dtype == bool or i == 0 else a for i, a in enumerate(inputs)
+    ]
+    outs = [np.empty(5, w.dtype) for w in wanted]
+    run(compiled, which, arrays, outs)
+    assert [o.tolist() for o in outs] == [w.tolist() for w in wanted]
+
+
+# ---- what is no kernel
+
+
+def test_code_that_asks_for_a_value_is_run_as_it_is(strict):
+    def rule(p):
+        return p * 2 if p.size > 1 else p
+
+    x = cr.ones(3, device=strict).data
+    assert cr.backends.get(strict).fused(rule, x).tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize("code", [lambda x: x.sum(), lambda x: x if x > 0 else -x, lambda x: float(x), lambda x: 1.0])
+def test_what_is_no_arithmetic_on_each_element_is_refused(code):
+    with pytest.raises((NoKernel, AttributeError, TypeError)):
+        trace(code, (SINGLE,))
+
+
+def test_a_number_may_differ_from_call_to_call(strict):
+    backend, x = cr.backends.get(strict), cr.ones(2, device=strict).data
+    results = [backend.fused(lambda x, rate=rate: x + rate * x, x).tolist() for rate in (1.0, 2.0)]
+    assert results == [[2, 2], [3, 3]]
+    assert len(backend._kernels) == 1
+
+
+def test_an_integer_that_no_float_holds_is_not_rounded(strict):
+    backend, x = cr.backends.get(strict), cr.zeros(1, dtype="int64", device=strict).data
+    assert backend.fused(lambda x: x + (2**53 + 1), x).tolist() == [2**53 + 1]
