@@ -45,7 +45,7 @@ LAUNCHES = {  # at most so many: of a step; for each batch of fit
     "784-512-256-10, Adam": (31, 34),
     "784-2048-2048-10, Adam": (31, None),
     "8-32-32-2, tanh, MSE, momentum": (31, 33),
-    "20-48-24-5, GELU, LayerNorm, AdamW": (325, 328),
+    "20-48-24-5, GELU, LayerNorm, AdamW": (179, 182),
 }
 
 
