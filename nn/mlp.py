@@ -62,11 +62,9 @@ class MLP(Module):
         self.dropout = after_hidden
 
     def forward(self, x):
-        # to call a module that does nothing would take as long as a small layer's arithmetic
-        before, dropout = (d if d.p else identity for d in (self.input_dropout, self.dropout))
-        x = before(x)
+        x = self.input_dropout(x)
         for layer, norm in zip(self.layers[:-1], self.norms or repeat(identity), strict=False):
-            x = dropout(self.activation(norm(layer(x))))
+            x = self.dropout(self.activation(norm(layer(x))))
         return self.output(self.layers[-1](x))
 
     def extra_repr(self) -> str:
