@@ -88,6 +88,15 @@ def pytest_runtest_setup(item):
         pytest.skip(missing_gpu())
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """On a GPU, a test notices what can be noticed there, and is skipped if it forbids more."""
+    if not item.get_closest_marker("gpu"):
+        return (yield)
+    with device_double.noticing(device_double.gpu.watched(device_double.real)):
+        return (yield)
+
+
 def pytest_terminal_summary(terminalreporter):
     """A line for each reason for which tests were skipped."""
     skipped = terminalreporter.stats.get("skipped", [])

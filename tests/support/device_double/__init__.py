@@ -9,17 +9,18 @@ runs in every test. It is strict where CuPy is:
 - CuPy's names only; and where the real CuPy is installed (it imports without a GPU) also its arguments and dtypes.
 
 `counting` counts what is asked of the device: launches, uploads and waits (events.py); `forbid` refuses some of them.
-Kernels made from CUDA text run, too (kernels.py).
+Kernels made from CUDA text run, too (kernels.py). On a GPU, both also see waits and uploads of the real CuPy (gpu.py).
 
 What CuPy does silently is not imitated: its rounding.
 """
 
-from . import compiler
+from . import compiler, gpu, loops
 from .array import LACKING as LACKING_ATTRIBUTES
-from .events import ForbiddenError, Seen, counting, forbid
+from .events import ForbiddenError, Seen, counting, forbid, noticing
 from .kernels import FORMS, compiled
 from .namespace import LACKING, cupy, real
 
 __all__ = [
-    "FORMS", "LACKING", "LACKING_ATTRIBUTES", "ForbiddenError", "Seen", "compiled", "compiler", "counting", "cupy", "forbid", "real"
+    "FORMS", "LACKING", "LACKING_ATTRIBUTES", "ForbiddenError", "Seen", "compiled", "compiler", "counting", "cupy", "forbid",
+    "gpu", "loops", "noticing", "real",
 ]  # fmt: skip

@@ -79,7 +79,7 @@ class ndarray:
     def _read(self, what, order="C"):
         if self.size:
             note("waits", what)
-        if not self._host.flags.forc:
+        if order == "C" and not self._host.flags.c_contiguous:
             note("launches", "copy")
         return np.array(self._host, order=order)
 
@@ -104,7 +104,7 @@ class ndarray:
         return self._read("dumps").dumps()
 
     def __reduce__(self):
-        return self.namespace.array, (self._read("pickle"),)
+        return _sent, (self._read("pickle"),)
 
     def __bool__(self):
         if self.size > 1:
@@ -190,7 +190,7 @@ class ndarray:
     # -- indexing
 
     def __getitem__(self, index):
-        return self._view(indexing.get(host(self), index))
+        return self._view(indexing.get(self, index))
 
     def __setitem__(self, index, value):
         indexing.put(host(self), index, value)
@@ -218,6 +218,11 @@ _NOT_MODELLED = frozenset(
     """argpartition byteswap choose cstruct imag mdspan partition put reduced_view scatter_max scatter_min searchsorted sort
     toDlpack""".split()
 )
+
+
+def _sent(array):
+    note("uploads", "pickle")
+    return ndarray.of(array)
 
 
 class FlatIter:

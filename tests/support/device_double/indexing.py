@@ -8,11 +8,12 @@ from .events import note
 ATOMIC = "ilqILQefd"  # the dtypes that CuPy adds up by atomics, by their characters
 
 
-def get(array, index):
-    """array[index]: a view where no arrays are among the indices."""
-    index, arrays, masks = _resolved(array.shape, index)
-    result = array[index]
+def get(x, index):
+    """x[index] as a NumPy array, for a device array: a view where no arrays are among the indices."""
+    index, arrays, masks = _resolved(x.shape, index)
+    result = x._host[index]
     if arrays or masks:
+        host(x)  # of this device
         _launch("getitem", result.size, arrays, masks)
     return np.asarray(result)
 

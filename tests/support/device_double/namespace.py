@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from . import costs, indexing
+from . import costs, indexing, loops
 from .array import ndarray
 from .crossing import host, is_on_device, quiet, refuse_host_arrays
 from .events import note
@@ -47,65 +47,35 @@ def _on_device(value):
 
 
 class Ufunc:
-    """A function of each element: of device arrays and scalars, with the dtypes that CuPy has loops for."""
+    """A function of each element: of device arrays and scalars, with the dtypes of CuPy's results."""
 
-    def __init__(self, ufunc, theirs):
-        self.ufunc, self.theirs = ufunc, theirs
-        self.__name__ = ufunc.__name__
+    def __init__(self, ufunc):
+        self.ufunc, self.__name__ = ufunc, ufunc.__name__
 
     def __call__(self, *operands, out=None, dtype=None, casting="same_kind"):
         refuse_host_arrays(operands)
         if any(isinstance(operand, (list, tuple)) for operand in operands):
             raise TypeError("Unsupported type <class 'list'>")
         inside = host(operands)
+        dtypes = loops.results(self.__name__, inside) if dtype is None else [dtype] * self.ufunc.nout
         results = quiet(self.ufunc, *inside, dtype=dtype, casting=casting)
-        if dtype is None and self.theirs is not None:
-            results = results if isinstance(results, tuple) else (results,)
-            results = tuple(np.asarray(r).astype(t) for r, t in zip(results, self._dtypes(inside), strict=True))
-            results = results if len(results) > 1 else results[0]
-        size = np.size(results if not isinstance(results, tuple) else results[0])
+        results = results if isinstance(results, tuple) else (results,)
+        results = [np.asarray(r).astype(t, copy=False) for r, t in zip(results, dtypes, strict=True)]
         if out is not None:
-            overlaps = (
-                x for x in operands if is_on_device(x) and x is not out and np.may_share_memory(x._host, out._host)
+            overlaps = sum(
+                is_on_device(x) and x is not out and np.may_share_memory(x._host, out._host) for x in operands
             )
-            note("launches", "copy", size and sum(1 for _ in overlaps))
-        note("launches", self.__name__, size and 1)
+            note("launches", "copy", results[0].size and overlaps)
+        note("launches", self.__name__, results[0].size and 1)
         if out is None:
-            return device(results)
-        np.copyto(host(out), results, casting=casting)
+            return device(results[0] if len(results) == 1 else tuple(results))
+        np.copyto(host(out), *results, casting=casting)
         return out
-
-    def _dtypes(self, operands):
-        """The dtypes of CuPy's results: those of its first loop that takes the operands."""
-        kinds = "biufc"
-        strong = [x.dtype for x in operands if hasattr(x, "dtype")]
-        rank = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 2}
-        highest = max((rank[d.kind] for d in strong), default=-1)
-        for loop in self.theirs.types:
-            wanted, given = loop.split("->")
-            if not set(wanted + given) <= _CHARACTERS:  # of a dtype that another package has brought
-                continue
-            for x, char in zip(operands, wanted, strict=True):
-                weak = type(x) in (int, float, complex) and 0 <= rank[np.dtype(type(x)).kind] <= highest
-                own = x.dtype if hasattr(x, "dtype") else np.dtype(type(x))
-                if own.kind not in kinds:
-                    break
-                fits = np.can_cast(own, char) or weak and np.result_type(np.dtype(char), type(x)(0)) == np.dtype(char)
-                if not fits:
-                    break
-            else:
-                return given
-        raise TypeError(
-            f"Wrong type {[getattr(x, 'dtype', type(x)) for x in operands]} of arguments for {self.__name__}"
-        )
 
     def at(self, array, indices, values):
         if self.__name__ != "add":
             raise NotImplementedError(f"`{self.__name__}.at` is not supported yet")
         array.scatter_add(indices, values)
-
-
-_CHARACTERS = frozenset("?bhilqBHILQefdFD")
 
 
 def _function(name, numpys, theirs):
@@ -203,8 +173,8 @@ class Namespace:
         value, theirs = getattr(np, name), getattr(real, name, None)
         if isinstance(value, (type, int, float)) or value is None:
             return value
-        if isinstance(value, np.ufunc) and value.signature is None:
-            return Ufunc(value, theirs)
+        if isinstance(value, np.ufunc) and name in loops.LOOPS:
+            return Ufunc(value)
         if not costs.modelled(name):
             raise NotImplementedError(f"the device double does not model cupy.{name}: add what it costs to costs.py")
         return _function(name, value, theirs)
