@@ -1,16 +1,35 @@
 """Forward mode: tangents pushed along the recorded graph, from the inputs on."""
 
+from math import nan
+
 from ..backends import owner
-from .backward import conform, topological
+from .backward import backward, conform, generic, topological
 from .guards import saved_values
+from .ops.kink import added_up, strong_product
 from .primitive import ELEMENTWISE, LINEAR, MULTILINEAR
+from .tensor import Tensor, raw
 from .watch import current_watch
 
 
-def pushforward(root, tangents):
-    """The tangent of node `root`, given those of some nodes it depends on: forward mode along the recorded graph."""
+def pushforward(root, tangents, again=False):
+    """The tangent of node `root`, given those of some nodes it depends on: forward mode along the recorded graph.
+
+    `again`: the tangent can be differentiated. Only reverse passes know how kinks bend (ops/kink.py). Where one has bent before,
+    the derivatives of this tangent, which are of third order, are nan.
+    """
+    order = topological(root)
+    if not again or not any(node.primitive.kink for node in order):
+        return _pushed(root, order, tangents)
+    if all(node.primitive is not strong_product.primitive for node in order):
+        return pulled_twice(root, tangents)
+    moved = (strong_product(nan, Tensor._wrap(raw(t) * 0, node)) for node, t in tangents.items())
+    tangent = _pushed(root, order, tangents)
+    return None if tangent is None else sum(map(added_up, moved), tangent)
+
+
+def _pushed(root, order, tangents):
     tangents, watch = dict(tangents), current_watch()
-    for node in topological(root):
+    for node in order:
         if node in tangents:
             continue
         incoming = {i: tangents[node.parents[i]] for i in node.plan.tracked if node.parents[i] in tangents}
@@ -44,4 +63,20 @@ def push(node, incoming):
             arguments = (incoming[i], *values)
             term = rule(*(select(arguments) if select else arguments))
         total = term if total is None else total + term
+    return total
+
+
+def pulled_twice(root, tangents):
+    """The same from reverse passes: their gradients, which are linear in what they start from, pulled back to it."""
+    backend = owner(raw(next(iter(tangents.values()))))
+    start = Tensor._wrap(generic(root.shape, root.dtype, backend))
+    start.requires_grad = True
+    found = backward(root, start, set(tangents), retain_graph=True, create_graph=True)
+    total = None
+    for node, g in found.items():
+        if node in tangents:
+            pulled = backward(g._node, tangents[node], {start._node}, retain_graph=True, create_graph=True)
+            term = pulled.get(start._node)
+            if term is not None:
+                total = term if total is None else total + term
     return total

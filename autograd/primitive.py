@@ -51,6 +51,7 @@ class Primitive:
         words: for an input whose rule has no readable formula, a description: "{g}, repeated along the summed axes".
         internal: True keeps it from being a function of `chainrule` and a method of Tensor.
         floats, accumulates: in what dtype it works (dtypes.py).
+        kink: True where its slope jumps and its rules add what that takes to be differentiated again (ops/kink.py).
         means: the textbook's formula of the same, for code that goes a longer way to keep its digits: formulas show this instead.
     """
 
@@ -67,9 +68,10 @@ class Primitive:
         floats=None,
         accumulates=False,
         means=None,
+        kink=False,
     ):
         self.fn, self.vjp, self.jvp, self.symbol, self.samples, self.needs = fn, vjp, jvp, symbol, samples, needs
-        self.words, self.internal, self.means = words or {}, internal, means
+        self.words, self.internal, self.means, self.kink = words or {}, internal, means, kink
         self.name = fn.__name__.rstrip("_")
         self.module = fn.__module__
         first, *rest = inspect.signature(fn).parameters.values()
@@ -198,6 +200,7 @@ def primitive(
     floats: bool | None = None,
     accumulates: bool = False,
     means: Callable[..., Any] | None = None,
+    kink: bool = False,
 ) -> Callable[[Callable[Concatenate[Any, Arguments], Any]], Callable[Arguments, Tensor]]:
     """Declare an operation in one block; docs/adding-an-op.md shows an example.
 
@@ -208,7 +211,7 @@ def primitive(
     """
 
     def declare(fn):
-        p = Primitive(fn, vjp, jvp, symbol, samples, needs, words, internal, floats, accumulates, means)
+        p = Primitive(fn, vjp, jvp, symbol, samples, needs, words, internal, floats, accumulates, means, kink)
         if p.name in REGISTRY and REGISTRY[p.name].module != p.module:
             raise RuleError(f"primitive {p.name}: the name is taken by {REGISTRY[p.name].module}")
         REGISTRY[p.name] = p

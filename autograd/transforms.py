@@ -216,7 +216,7 @@ def jvp(f: Callable[..., Any], inputs: Sequence[ArrayLike], tangents: Sequence[A
         seeds[x._node] = t if isinstance(t, Tensor) and t.requires_grad else Tensor._wrap(seed_for(x, t))
     again = _differentiable_again(y, variables) or any(t.requires_grad for t in seeds.values())
     with nullcontext() if again else no_grad():
-        dy = pushforward(y._node, seeds) if y._node is not None else None
+        dy = pushforward(y._node, seeds, again) if y._node is not None else None
         return _value(y, again), no_slope(y) if dy is None else dy
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ..cast import beside
 from ..primitive import ELEMENTWISE, composed, primitive
 from ..samples import booleans, reals
-from ..tensor import Tensor
+from ..tensor import Tensor, raw
 from ..typing import ArrayLike
-from .compare import greater, less
+from .compare import greater, isfinite, less, logical_and
+from .kink import bend, differentiable
 
 
 def within(x, bound):
@@ -15,14 +16,24 @@ def within(x, bound):
     return maximum(minimum(x, bound), -bound)
 
 
-def _to_greater(g, x, y):
-    return where(x > y, g, where(x == y, g / 2, where(x != x, g, 0)))
+def _to_greater(g, x, y, out):
+    return _tied(where(x > y, g, where(x == y, g / 2, where(x != x, g, 0))), g, x, y, out)
+
+
+def _tied(part, g, x, y, out):
+    """The part of g that goes to x, with what is to be added at ties in a pass that is recorded."""
+    if not differentiable(g, out):
+        return part
+    equal = logical_and(raw(x) == raw(y), isfinite(raw(out)))
+    more = bend(g, out, raw(equal), (x - y) / 4, tie=True)
+    return part if more is None else part + more
 
 
 @primitive(
     jvp=ELEMENTWISE,
     samples=reals,
-    vjp=dict(x=_to_greater, y=lambda g, x, y: _to_greater(g, y, x)),
+    kink=True,
+    vjp=dict(x=_to_greater, y=lambda g, x, y, out: _to_greater(g, y, x, out)),
 )
 def maximum(xp, x, y):
     """The larger of x and y; nan if either is nan.
@@ -32,14 +43,15 @@ def maximum(xp, x, y):
     return xp.maximum(x, y)
 
 
-def _to_smaller(g, x, y):
-    return where(x < y, g, where(x == y, g / 2, where(x != x, g, 0)))
+def _to_smaller(g, x, y, out):
+    return _tied(where(x < y, g, where(x == y, g / 2, where(x != x, g, 0))), g, x, y, out)
 
 
 @primitive(
     jvp=ELEMENTWISE,
     samples=reals,
-    vjp=dict(x=_to_smaller, y=lambda g, x, y: _to_smaller(g, y, x)),
+    kink=True,
+    vjp=dict(x=_to_smaller, y=lambda g, x, y, out: _to_smaller(g, y, x, out)),
 )
 def minimum(xp, x, y):
     """The smaller of x and y; nan if either is nan.

@@ -17,8 +17,9 @@ from ..typing import Axis
 from . import special
 from .arithmetic import power, square
 from .choose import where
-from .compare import logical_or
-from .length import absolute, smoothed
+from .compare import isfinite, logical_or
+from .kink import bend, curved, differentiable
+from .length import absolute
 from .rounding import sign
 from .shape import astype, axis_index, broadcast_to, concatenate, elements, flip, reshape, squeeze, transpose
 from .sums import SHORT, quiet_total, total
@@ -104,7 +105,14 @@ def _winners(x, out, axis, keepdims, dtype):
 
 def _to_winners(g, x, out, axis, keepdims):
     share = _winners(x, out, axis, keepdims, g.dtype)
-    return where(share == 0, 0, kept(g, x.shape, axis, keepdims) * share)
+    spread = lambda a: kept(a, x.shape, axis, keepdims)
+    part = where(share == 0, 0, spread(g) * share)
+    if not differentiable(g, out):
+        return part
+    middle = sum_(share * where(share == 0, 0, x), axis=axis, keepdims=keepdims)
+    arm = share * (where(share == 0, 0, x) - spread(middle))
+    more = bend(g, out, raw(isfinite(out)), arm, spread, tie=True)
+    return part if more is None else part + more
 
 
 def _from_winners(t, x, out, axis, keepdims):
@@ -115,6 +123,7 @@ def _from_winners(t, x, out, axis, keepdims):
     jvp=dict(x=_from_winners),
     samples=_ORDERED,
     needs="at least one element along axes that exist",
+    kink=True,
     vjp=dict(x=_to_winners),
     words=dict(x="{g} at the largest element, shared evenly among ties, 0 elsewhere"),
 )
@@ -130,6 +139,7 @@ def max_(xp, x, *, axis: Axis = None, keepdims: bool = False):
     jvp=dict(x=_from_winners),
     samples=_ORDERED,
     needs="at least one element along axes that exist",
+    kink=True,
     vjp=dict(x=_to_winners),
     words=dict(x="{g} at the smallest element, shared evenly among ties, 0 elsewhere"),
 )
@@ -189,7 +199,7 @@ def _by_pairs(x, scaled=False):
 
 def _along(g, x, out, axis, keepdims):
     spread = lambda a: kept(a, x.shape, axis, keepdims)
-    return smoothed(spread(g) * direction(x, out, axis, keepdims), g, x, out, spread)
+    return curved(spread(g) * direction(x, out, axis, keepdims), g, out, x, spread)
 
 
 @primitive(
@@ -201,6 +211,7 @@ def _along(g, x, out, axis, keepdims):
     needs="axes that exist",
     floats=True,
     accumulates=True,
+    kink=True,
     vjp=dict(x=_along),
     words=dict(x="{g} · {x} / ‖{x}‖"),
 )
@@ -233,7 +244,7 @@ def direction(x, out, axis, keepdims):
         x = _beside_infinities(x, axis)
         x = x * scale(raw(x), axis)
         length = norm2(x, axis=axis, keepdims=True)
-    return x / where(length == 0, 1, length)
+    return x / where(length == 0, inf, length)
 
 
 def _to_the(order, x, axis):
@@ -249,6 +260,11 @@ def _order_slope(x, order, axis):
     return sign(x) * power(size / power(where(total == 0, 1, total), 1 / order), order - 1)
 
 
+def _along_order(g, x, out, order, axis, keepdims):
+    spread = lambda a: kept(a, x.shape, axis, keepdims)
+    return curved(spread(g) * _order_slope(x, order, axis), g, out, x, spread, round=False)
+
+
 @primitive(
     internal=True,
     jvp=dict(
@@ -262,7 +278,8 @@ def _order_slope(x, order, axis):
     needs="axes that exist",
     floats=True,
     accumulates=True,
-    vjp=dict(x=lambda g, x, order, axis, keepdims: kept(g, x.shape, axis, keepdims) * _order_slope(x, order, axis)),
+    kink=True,
+    vjp=dict(x=_along_order),
     words=dict(x="{g} · sign({x}) · (|{x}| / ‖{x}‖)^(order − 1)"),
 )
 def norm_of_order(xp, x, *, order: float, axis: Axis = None, keepdims: bool = False):

@@ -27,6 +27,7 @@ PASSED_ON = {  # what the table of references does without: why
     "share": "the slope of logaddexp",
     "inverted": "the slope of arctan2",
     "tanh_back": "the slope of tanh",
+    "strong_product": "a product",
 }
 
 
