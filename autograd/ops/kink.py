@@ -136,8 +136,9 @@ def _mixed(g, out, flat, twins, others, xp):
 def _limit(g, out, twins):
     """The limit of g / L. Where g is not proportional to L, its own derivatives are nan."""
     limit = sum(_pulled(g, _one(g), twins, again=True))
-    if any(more._node is not None or np.any(raw(more)) for more in _pulled(limit, _one(g), twins, again=True)):
-        limit = limit + strong_product(nan, _moved(out._node))
+    for more in _pulled(limit, _one(g), twins, again=True):
+        unknown = nan if more._node is not None else strong_product(nan, more)
+        limit = limit + strong_product(unknown, _moved(out._node))
     return limit
 
 
