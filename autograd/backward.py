@@ -1,5 +1,7 @@
 """The reverse pass, on one screen: order the nodes, pull the gradient through each once, add up what arrives."""
 
+import numpy as np
+
 from ..backends import FUSING, owner
 from ..backends.scalar import ieee
 from .accumulate import HALF, SINGLE, leave

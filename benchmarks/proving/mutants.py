@@ -40,8 +40,6 @@ BY_HAND = [
 
 # survivors that somebody has looked at: what the name begins with or contains, and why no test can notice it
 JUDGED = [
-    (r"^smoothed\(\).*(isfinite|, limit, 0\))", "differs only where a second derivative is infinite, as that of |x|^1.5 at 0, for which 0 is given"),
-    (r"^(_cosine|direction)\(\): 1 → 2, in where\(\w+ == 0", "differs in the second derivative of a length at 0 only, which there is none of"),
     (r"^_power_slope_x\(\): 1 → 2, in where\(logical_or", "differs in a third derivative at x = y = 0 only"),
     (r"^_power_slope_y\(\): isfinite", "differs in a second derivative at x = ∞, y = 0 only"),
     (r"^_power_slope_y\(\): 1 → 2, in where\(logical_and", "differs only at x = 0, y = 1, where the second derivative is infinite"),
