@@ -86,9 +86,8 @@ class Primitive:
         self.accumulates = accumulates
         self.plans, self.room = {}, ROOM
         self._check()
-        if jvp == ELEMENTWISE and not (
-            internal or self.options or _single(fn.__code__.co_names)
-        ):  # those of rules are in kernels
+        in_rules = internal and self.name.endswith("_slope")  # there, it is a part of their kernels
+        if jvp == ELEMENTWISE and not (in_rules or self.options or _single(fn.__code__.co_names)):
             self.fn = one_pass(fn)
 
     def _check(self):

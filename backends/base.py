@@ -114,6 +114,10 @@ class Backend:
             self.assign(place, result)
         return results
 
+    def all(self, condition: Callable[[Any], Any], array: Any) -> Any:
+        """Whether `condition`, code that works on each element, holds for all of an array: an array of shape ()."""
+        return condition(array).all()
+
     def from_numpy(self, array: np.ndarray) -> Any:
         """A copy of a NumPy array on this backend."""
         return self.asarray(array, copy=True)

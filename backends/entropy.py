@@ -6,16 +6,20 @@ A warp works on a row. It computes in double, as the code for arrays in nn/losse
 TEXT = r"""
 __device__ double larger(double a, double b) { return a > b || a != a ? a : b; }
 
+/* How far a score is below the largest; no difference of infinities is taken. */
+__device__ double below(double z, double top) { return z == top && top > 0 ? 0 : z - top; }
+
 /* Of one row: how far its class is below the largest score, and the sum of e to that of all other classes. */
 __device__ void look(const REAL* z, long long k, long long truth, double& top, double& chosen, double& others) {
     int lane = threadIdx.x % 32;
     top = -INFINITE;
     for (long long j = lane; j < k; j += 32) top = larger((double)z[j], top);
     for (int step = 16; step; step /= 2) top = larger(__shfl_xor_sync(0xffffffffu, top, step), top);
+    if (top == -INFINITE) top = 0;  /* no class is possible */
     others = 0;
-    for (long long j = lane; j < k; j += 32) if (j != truth) others += exp((double)z[j] - top);
+    for (long long j = lane; j < k; j += 32) if (j != truth) others += exp(below((double)z[j], top));
     for (int step = 16; step; step /= 2) others += __shfl_xor_sync(0xffffffffu, others, step);
-    chosen = (double)z[truth] - top;
+    chosen = below((double)z[truth], top);
 }
 
 extern "C" __global__ void class_entropy(const REAL* z, const INDEX* index, REAL* loss, bool* ok, long long rows, long long k) {
@@ -27,7 +31,8 @@ extern "C" __global__ void class_entropy(const REAL* z, const INDEX* index, REAL
     look(z + row * k, k, known ? truth : 0, top, chosen, others);
     if (threadIdx.x % 32) return;
     if (!known) *ok = false;
-    loss[row] = (REAL)(known ? log1p(others + expm1(chosen)) - chosen : NOTHING);
+    double found = chosen == -INFINITE ? INFINITE : log1p(others + expm1(chosen)) - chosen;
+    loss[row] = (REAL)(known ? found : NOTHING);
 }
 
 extern "C" __global__ void class_entropy_slope(const REAL* g, long long apart, const REAL* z, const INDEX* index, REAL* slope,
@@ -42,7 +47,7 @@ extern "C" __global__ void class_entropy_slope(const REAL* g, long long apart, c
     look(z, k, known ? truth : 0, top, chosen, others);
     double whole = others + exp(chosen), upstream = (double)g[row * apart];
     for (long long j = threadIdx.x % 32; j < k; j += 32) {
-        double p = j == truth ? -others / whole : exp((double)z[j] - top) / whole;
+        double p = whole == 0 ? -(double)(j == truth) : (j == truth ? -others : exp(below((double)z[j], top))) / whole;
         slope[j] = (REAL)(known ? upstream * p : NOTHING);
     }
 }

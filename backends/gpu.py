@@ -4,7 +4,7 @@ from functools import cached_property
 
 from .base import Backend
 from .entropy import INDICES, REALS, Entropy
-from .kernel import LANES, PREAMBLE, WRITTEN, joining, trace, write
+from .kernel import LANES, PREAMBLE, WRITTEN, holding, joining, trace, write
 
 # Philox4x64-10, one thread for each output word. The words equal NumPy's; see `philox` in base.py.
 PHILOX = """
@@ -39,6 +39,7 @@ class Cuda(Backend):
         self._philox = {}  # the kernel, by what its counter is
         self._entropy = {}  # by the dtypes of scores and indices
         self._kernels = {}  # by what they compute
+        self._conditions = {}  # by the code and the dtype
         self._rules = {}  # by the function: a kernel, or None where one call of CuPy's does it
 
     def to_numpy(self, array):
@@ -88,6 +89,18 @@ class Cuda(Backend):
         except Exception:  # it does more than arithmetic on each element
             return super().fused(function, *arrays, out=out)
         return self._kernel(function, found, results, out)(*arrays, *found.scalars, *(out or ()))
+
+    def all(self, condition, array):
+        key = condition.__code__, array.dtype
+        if key not in self._conditions:
+            found, results = trace(condition, (array.dtype,))
+            made = holding(write(found, results, (found.dtype(results[0]),), True, "condition"), found)
+            WRITTEN[made.name] = made
+            self._conditions[key] = self.xp.ReductionKernel(
+                made.inputs, made.outputs, f"{made.name.removesuffix('_all')}_of(x0)", "a && b", "y0 = a", "true", made.name,
+                preamble=PREAMBLE + made.body,
+            )  # fmt: skip
+        return self._conditions[key](array)
 
     def rule(self, function, arguments, code=False):
         """function(*arguments) for a function that depends on nothing else, in one kernel; `code` takes `xp` first.

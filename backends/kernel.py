@@ -186,6 +186,14 @@ def evaluate(found, results, *inputs):
     return [values[place] for place in results]
 
 
+def holding(made, found):
+    """The Kernel that says whether what `made`, of one result, computes holds for all: its body is in `function`'s text."""
+    typed = ", ".join(f"{_TYPES[d.char][0]} x{i}" for i, d in enumerate(found.dtypes))
+    text = f"__device__ bool {made.name}_of({typed}) {{ bool y0; {made.body} return y0; }}"
+    run = lambda *arrays, axis: made.run(*arrays)[0].all()
+    return Kernel(f"{made.name}_all", made.inputs, "bool y0", text, run)
+
+
 def joining(dtype, sizes):
     """The Kernel that writes arrays of these sizes one after another."""
     kind, ends = _TYPES[dtype.char][2], np.cumsum(sizes).tolist()

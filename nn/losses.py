@@ -184,12 +184,12 @@ def bce_with_logits(
 def _check_in_unit(what, values, advice):
     """Every one of `values` must lie in [0, 1]; nan passes."""
     values = raw(values)
+    error = lambda given: ArgumentError(f"{what} must lie in [0, 1]{given}; {advice}")
+    if not isinstance(values, (int, float)) and not owner(values).on_host:
+        check(owner(values).all(lambda v: (v >= 0) & (v <= 1) | (v != v), values), error)
+        return
     low, high = (values, values) if isinstance(values, (int, float)) else (values.min(), values.max())
-    check(
-        (low >= 0) & (high <= 1) | (low != low),
-        lambda given: ArgumentError(f"{what} must lie in [0, 1]{given}; {advice}"),
-        lambda: f", given {low:.6g} to {high:.6g}",
-    )
+    check((low >= 0) & (high <= 1) | (low != low), error, lambda: f", given {low:.6g} to {high:.6g}")
 
 
 def cross_entropy(

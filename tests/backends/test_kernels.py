@@ -160,6 +160,57 @@ def test_an_update_in_one_kernel_has_the_bits_of_its_calls(update):
     assert [o.tolist() for o in outs] == [w.tolist() for w in wanted]
 
 
+# ---- cross-entropy
+
+INF = np.inf
+ROWS = {
+    "ordinary": [0.5, -1.0, 2.0, 0.25],
+    "far": [0.0, 50.0, -300.0, 20.0],
+    "huge": [1e30, -1e30, 1e30, 0.0],
+    "masked": [-INF, 1.0, 2.0, -INF],
+    "all masked": [-INF, -INF, -INF, -INF],
+    "infinite": [INF, 1.0, 2.0, 3.0],
+    "nan": [np.nan, 1.0, 2.0, 3.0],
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_kernels_of_cross_entropy_compute_what_the_code_does(row, dtype, strict):
+    def found(device, dtype):
+        z = cr.tensor([ROWS[row]] * 4, dtype=dtype, device=device, requires_grad=True)
+        losses = cr.nn.cross_entropy(z, cr.tensor([0, 1, 2, 3], device=device), reduction="none")
+        losses.backward(cr.tensor([1.0, 2.0, 3.0, 4.0], dtype=dtype, device=device))
+        return losses.numpy(), z.grad.numpy()
+
+    with device_double.compiled():
+        got = found(strict, dtype)
+    for x, wanted in zip(got, found("cpu", "float64" if row == "infinite" else dtype), strict=True):
+        np.testing.assert_allclose(x, wanted, rtol=8 * np.finfo(dtype).eps)
+
+
+@needs_compiler
+@pytest.mark.parametrize("index", ["int8", "uint8", "int32", "uint64"])
+def test_the_kernels_of_cross_entropy_take_indices_of_any_width(index, strict):
+    with device_double.compiled():
+        loss = cr.nn.cross_entropy(cr.zeros((3, 2, 40), device=strict), cr.full((3, 2), 39, dtype=index, device=strict))
+    assert loss.item() == pytest.approx(np.log(40))
+
+
+@needs_compiler
+@pytest.mark.parametrize("index", [-1, 3, 2**40])
+def test_the_kernels_of_cross_entropy_find_an_index_out_of_range(index, strict):
+    z = cr.zeros((2, 3), device=strict, requires_grad=True)
+    with device_double.compiled():
+        loss = cr.nn.cross_entropy(z, cr.tensor([1, index], device=strict))
+        loss.backward()
+    with pytest.raises(cr.ArgumentError, match=r"class indices must lie in \[0, 3\); found when device 'strict'"):
+        loss.item()
+    assert np.isnan(loss.item())
+    assert np.isnan(z.grad.numpy()[1]).all()
+
+
 # ---- what is no kernel
 
 
