@@ -29,7 +29,7 @@ run: $(GPU) $(VENV)/.with-examples  ## train a network on handwritten digits; DE
 examples: $(GPU) $(VENV)/.with-examples  ## run every example and build runs/gallery.html from its words and pictures
 	@DEVICE="$(or $(DEVICE),cpu)" $(PY) examples/gallery.py
 
-test: $(GPU) $(VENV)/.with-dev  ## run the tests
+test: $(VENV)/.with-dev $(GPU)  ## run the tests
 	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 $(ARGS)
 
 test-gpu:  ## run the tests of the GPU, on a machine with one, in at most 150 s
@@ -85,7 +85,7 @@ $(VENV)/.with-cuda%: pyproject.toml $(VENV)/.made
 	@$(PY) -c "$$CHECK_DRIVER" "$*"
 	@echo "Installing CuPy for CUDA $* into $(VENV) (about 2 GB, once)"
 	@rm -f $(VENV)/.with-cuda*
-	@$(PY) -m pip uninstall --quiet --yes $(if $(filter 12,$*),cupy-cuda13x,cupy-cuda12x)
+	@$(PY) -m pip uninstall --quiet --yes cupy-cuda12x cupy-cuda13x  # they hold the same files, and dev has one, too
 	@$(PY) -m pip install --editable '.[cuda$*]' || { echo "make: CuPy for CUDA $* could not be installed, see above." \
 	  "It needs Linux on x86_64 or aarch64 and the network. Without DEVICE=cuda everything runs on the CPU" >&2; exit 1; }
 	@touch $@
