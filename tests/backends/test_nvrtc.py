@@ -7,10 +7,14 @@ import device_double
 import numpy as np
 import nvrtc
 import pytest
+from rule_checks import function_of_reals
 
 import chainrule as cr
+from chainrule.autograd.primitive import REGISTRY
+from chainrule.autograd.samples import cases
 from chainrule.backends.gpu import Cuda
 
+DIFFERENTIABLE = [p for p in REGISTRY.values() if p.vjp and p.module.startswith("chainrule.")]
 NO_RULE = (cr.optim.Optimizer, cr.optim.LBFGS)
 OPTIMIZERS = [
     kind
@@ -21,7 +25,7 @@ OPTIMIZERS = [
 
 @cache
 def kernels():
-    """What is called when each optimiser trains a network with dropout, and when random words are drawn on the device."""
+    """What is called by each operation, forward and backward, by a training step of each optimiser, and for random words."""
     with nvrtc.noticed() as found:
         backend = Cuda(device_double.cupy)  # anew, since it makes kernels, too
         cr.backends.register("noticed", backend)
@@ -29,9 +33,17 @@ def kernels():
             backend.random_bits(7, backend.asarray(np.array(0, np.uint64)), 4)
             for kind in OPTIMIZERS:
                 train(kind)
+            for p in DIFFERENTIABLE:
+                differentiate(p)
         finally:
             cr.backends.unregister("noticed")
     return list(found)
+
+
+def differentiate(p):
+    """One call of an operation, and its gradient."""
+    f, inputs = function_of_reals(p, cases(p)[0], "noticed", np.float32)
+    cr.grad(lambda *xs: f(*xs).sum(), argnums=tuple(range(len(inputs))))(*inputs)
 
 
 def train(kind):

@@ -6,7 +6,17 @@ import pytest
 import chainrule as cr
 from chainrule.autograd.primitive import REGISTRY
 
-mp = pytest.importorskip("mpmath")
+try:
+    import mpmath as mp
+except ImportError:
+
+    class Lacking:
+        """In the place of mpmath: whoever calls it is skipped."""
+
+        def __getattr__(self, name):
+            return lambda *numbers: pytest.skip("could not import 'mpmath': No module named 'mpmath'")
+
+    mp = Lacking()
 
 
 def _sigmoid(x):
