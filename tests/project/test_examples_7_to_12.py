@@ -199,11 +199,12 @@ def test_a_missing_gpu_that_is_asked_for_ends_the_example_with_a_clear_line(tmp_
 
 
 @pytest.fixture
-def gpu():
+def gpu(monkeypatch):
     """The real GPU where there is one, else the device double under its name."""
     if "cuda" in cr.backends.available():
         yield
         return
+    monkeypatch.delitem(cr.backends._BACKENDS, "cuda", raising=False)  # CuPy, installed without a GPU
     cr.backends.register("cuda", Cuda(device_double.cupy))
     yield
     cr.backends.unregister("cuda")
