@@ -43,7 +43,7 @@ bench-gpu:  ## compare with PyTorch on a GPU, in at most 180 s
 	@PYTHONUNBUFFERED=1 $(or $(PYTHON),python3) -m benchmarks.gpu $(ARGS)
 
 proof: $(VENV)/.with-dev $(VENV)/.with-bench  ## measure how right everything is and write docs/proof.md; QUICK=1: only try it
-	@PYTHONPATH=.:tests/support OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PY) -m benchmarks.proof
+	@PYTHONPATH=.:tests/support$${PYTHONPATH:+:$$PYTHONPATH} OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PY) -m benchmarks.proof
 
 check: $(VENV)/.with-dev  ## check format, lint and types
 	@$(PY) -m ruff format --check .
@@ -51,7 +51,7 @@ check: $(VENV)/.with-dev  ## check format, lint and types
 	@$(PY) -m mypy
 
 types: $(VENV)/.with-dev  ## write autograd/operations.pyi anew, after a declaration was changed
-	@PYTHONPATH=. $(PY) docs/operations.py
+	@PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(PY) docs/operations.py
 
 docs: $(VENV)/.with-docs  ## build the pages and the API reference as HTML into docs/_build
 	@$(PY) docs/build.py
