@@ -109,6 +109,22 @@ def test_results_are_device_arrays_also_of_shape_nothing(result, x):
     assert type(result(x)) is cupy.ndarray
 
 
+@pytest.mark.parametrize("result", [
+    lambda x: cupy.allclose(x, x), lambda x: cupy.array_equal(x, x), lambda x: cupy.array_equiv(x, x), lambda x: x.any(),
+    lambda x: cupy.all(x), lambda x: cupy.count_nonzero(x), lambda x: x.flat[0], lambda x: next(iter(x[0])), lambda x: x.argmax(),
+])  # fmt: skip
+def test_answers_that_depend_on_values_are_device_arrays(result, x):
+    assert type(result(x)) is cupy.ndarray
+
+
+@pytest.mark.parametrize("result", [
+    lambda x: cupy.isscalar(x), lambda x: cupy.iscomplexobj(x), lambda x: cupy.can_cast("f", "d"),
+    lambda x: cupy.may_share_memory(x, x), lambda x: x.flags.c_contiguous,
+])  # fmt: skip
+def test_answers_about_the_form_of_an_array_are_pythons(result, x):
+    assert type(result(x)) is bool
+
+
 def test_assignment_in_place_keeps_the_array(x):
     same = x
     x += 1

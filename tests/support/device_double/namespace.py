@@ -105,7 +105,7 @@ def _function(name, numpys, theirs):
             return out
         if args and is_on_device(args[0]) and result is args[0]._host:
             return args[0]  # as asarray does
-        return device(np.asarray(result) if isinstance(result, bool) else result)
+        return result if name in costs.NOTHING else device(np.asarray(result) if isinstance(result, bool) else result)
 
     call.__name__ = name
     return call
