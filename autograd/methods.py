@@ -13,7 +13,7 @@ from .doors import refuse_leaving
 from .errors import DeviceError, DtypeError, GraphError, ShapeError
 from .grad_mode import recording
 from .ops.creation import dtype_of
-from .ops.index import getitem, unwrapped
+from .ops.index import getitem, put, unwrapped
 from .ops.shape import astype, reshape, to_device, transpose
 from .primitive import COMPOSED, REGISTRY
 from .tensor import Tensor, convert, refuse_masked
@@ -96,7 +96,7 @@ def _comparison(call):
 
 
 def _getitem(self, index: Any) -> Tensor:
-    return getitem(self, index=unwrapped(index))
+    return getitem(self, index=unwrapped(index, self._data))
 
 
 def _setitem(self, index: Any, value: ArrayLike) -> None:
@@ -110,7 +110,7 @@ def _setitem(self, index: Any, value: ArrayLike) -> None:
     refuse_masked("index", index)
     data = convert("assignment", value, self.dtype, owner(self._data))
     try:
-        self._data[unwrapped(index)] = data
+        put(self._data, unwrapped(index, self._data), data)
     except (ValueError, IndexError, TypeError) as error:
         raise ShapeError(
             f"assignment: needs an index inside shape {self.shape} and a value that fits there ({error})"

@@ -19,7 +19,9 @@ __all__ = [
     "available",
     "check",
     "default",
+    "deterministic",
     "get",
+    "is_deterministic",
     "move",
     "owner",
     "register",
@@ -187,6 +189,32 @@ def use(name: str) -> Iterator[None]:
         yield
     finally:
         _default.reset(token)
+
+
+_deterministic: ContextVar[bool] = ContextVar("chainrule_deterministic", default=False)
+is_deterministic = _deterministic.get
+
+
+@contextmanager
+def deterministic(on: bool = True) -> Iterator[None]:
+    """Inside the with-block, in this thread, the same computation gives the same bits again on the same device.
+
+    The CPU gives them always. A GPU adds the gradients of an element that was read several times, as by `x[indices]`,
+    in the order in which they come, by atomics, which differs from run to run; here it sorts them first.
+
+    Example:
+        >>> import chainrule as cr
+        >>> x = cr.ones(3, requires_grad=True)
+        >>> with cr.deterministic():
+        ...     x[[0, 2, 0]].sum().backward()
+        >>> x.grad.tolist()
+        [2.0, 0.0, 1.0]
+    """
+    token = _deterministic.set(on)
+    try:
+        yield
+    finally:
+        _deterministic.reset(token)
 
 
 def move(array: Any, source: Backend, target: Backend) -> Any:

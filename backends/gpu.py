@@ -2,8 +2,10 @@
 
 from functools import cached_property
 
+from . import is_deterministic
 from .base import Backend
 from .entropy import INDICES, REALS, Entropy
+from .indexing import LARGEST, Indexing
 from .kernel import LANES, PREAMBLE, WRITTEN, holding, joining, trace, write
 
 # Philox4x64-10, one thread for each output word. The words equal NumPy's; see `philox` in base.py.
@@ -22,7 +24,7 @@ __device__ unsigned long long philox_word(unsigned long long word, unsigned long
 """
 
 JOINED = 32  # how many arrays one kernel takes
-ROOM = 1024  # how many rules are remembered
+ROOM = 1024  # how many rules, and how many constants, are remembered
 OPTIONS = ("--fmad=false",)  # so that a kernel gives the bits of its calls one by one; memory is slower than both
 
 
@@ -38,6 +40,8 @@ class Cuda(Backend):
         self.types = (cupy.ndarray,)
         self._philox = {}  # the kernel, by what its counter is
         self._entropy = {}  # by the dtypes of scores and indices
+        self._indexing = Indexing(cupy)
+        self._constants = {}  # small arrays of the host, by what they hold
         self._kernels = {}  # by what they compute
         self._conditions = {}  # by the code and the dtype
         self._rules = {}  # by the function: a kernel, or None where one call of CuPy's does it
@@ -82,6 +86,34 @@ class Cuda(Backend):
         if kinds not in self._entropy:
             self._entropy[kinds] = Entropy(self.xp, *kinds)
         return self._entropy[kinds]
+
+    def positions(self, index, n, error):
+        """An array of integers as positions in an axis of length n, from 0 on: others are noted as a check, and are 0.
+
+        CuPy takes what is out of range modulo n.
+        """
+        if n == 0 and index.size:
+            raise IndexError("there are no elements along an axis of length 0")
+        return self._indexing.positions(index, n, self.flag(error)) if index.dtype.char in INDICES else index
+
+    def add_at(self, out, index, values):
+        """Add `values` to `out` at an index, whose positions are all from 0 on: at repeated ones in no particular order,
+        inside `deterministic` in theirs."""
+        if is_deterministic() and out.dtype.char in REALS:  # of integers, every order gives the same
+            self._indexing.add_in_order(out, index, values)
+        else:
+            self.xp.add.at(out, index, values)
+
+    def constant(self, array):
+        """What a NumPy array holds, for reading only; a small one is uploaded once."""
+        if array.nbytes > LARGEST:
+            return self.xp.asarray(array)
+        key = array.dtype.char, array.shape, array.tobytes()
+        if (known := self._constants.get(key)) is None:
+            if len(self._constants) >= ROOM:
+                self._constants.clear()
+            known = self._constants[key] = self.xp.asarray(array)
+        return known
 
     def fused(self, function, *arrays, out=None):
         try:

@@ -34,6 +34,7 @@ from .autograd.primitive import ELEMENTWISE, LINEAR, MULTILINEAR, primitive
 from .autograd.serialize import load, save
 from .autograd.tensor import Tensor, Value
 from .autograd.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .backends import deterministic
 from .graph import draw, step_through, trace
 from .train.callback import Callback
 from .train.checkpoint import Checkpoint
@@ -139,6 +140,7 @@ __all__ = [
     "backends",
     "data",
     "debug",
+    "deterministic",
     "draw",
     "enable_grad",
     "evaluate",

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...backends import check, owner
-from ..errors import ArgumentError, DtypeError, ShapeError
+from ...backends import FUSING, check, owner
+from ..errors import ArgumentError, DeviceError, DtypeError, ShapeError
 from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
 from ..tensor import Tensor, raw, refuse_masked
@@ -18,16 +18,58 @@ from .shape import axis_index, reshape
 from .sums import SHORT
 
 
-def _prepared(xp, index):
-    """An index in which lists and host arrays have become arrays of the namespace xp."""
+def prepared(xp, index, shape):
+    """An index of an array of `shape` in which lists and host arrays have become arrays of the namespace xp.
+
+    On a device no position in it is out of range: those of the host raise now, those of the device when it is next read.
+    """
+    device = FUSING.get(id(xp))
+    return _as_arrays(xp, index) if device is None else _located(device, index, shape)
+
+
+def _as_arrays(xp, index):
     if isinstance(index, tuple):
-        return tuple(_prepared(xp, i) for i in index)
+        return tuple(_as_arrays(xp, i) for i in index)
     if isinstance(index, (list, np.ndarray)):
         refuse_masked("index", index)
         array = np.asarray(index)
         empty_list = isinstance(index, list) and array.size == 0 and array.dtype.kind == "f"
         return xp.asarray(array.astype(np.intp) if empty_list else array)
     return index
+
+
+def _located(device, index, shape):
+    parts, located, axis = [*index] if isinstance(index, tuple) else [index], [], 0
+    parts = [np.asarray(_as_arrays(np, i)) if isinstance(i, (list, np.ndarray)) else i for i in parts]
+    rest = len(shape) - sum(_axes(i) for i in parts)
+    for part in parts:
+        if part is Ellipsis:
+            axis += rest
+        along, axis = shape[axis : axis + _axes(part)], axis + _axes(part)
+        if not hasattr(part, "shape") or isinstance(part, np.generic) or len(along) < _axes(part):
+            located.append(part)  # of too many indices the namespace complains
+        elif not isinstance(part, np.ndarray):
+            located.append(part if part.dtype.kind == "b" else device.positions(part, *along, _outside(*along)))
+        elif part.dtype.kind == "b":
+            if part.shape != along:
+                raise IndexError(f"a mask of shape {part.shape} for axes of lengths {along}")
+            located += map(device.constant, part.nonzero())
+        else:
+            if part.size and not -along[0] <= part.min() <= part.max() < along[0]:
+                raise IndexError(f"{part.min()} to {part.max()} along an axis of length {along[0]}")
+            located.append(device.constant(part % along[0] if part.size and part.dtype.kind in "iu" else part))
+    return tuple(located)
+
+
+def _axes(part):
+    """How many axes of the array a part of an index takes up."""
+    if part is None or part is Ellipsis or isinstance(part, bool):
+        return 0
+    return part.ndim if hasattr(part, "ndim") and part.dtype.kind == "b" else 1
+
+
+def _outside(n):
+    return lambda given: ShapeError(f"index: needs integers in [-{n}, {n}) along an axis of length {n}{given}")
 
 
 def _is_basic(index):
@@ -59,9 +101,12 @@ _INDICES = [
 def getitem(xp, x, *, index: Any):
     """x[index], basic or advanced, with NumPy's meaning. Advanced indexing and every recorded result copy.
 
+    On a GPU, a position out of range in an array raises when a value is next read, and a mask there makes the host wait,
+    for the shape of the result depends on it.
+
     Gradient: an element that was read twice gets both contributions.
     """
-    return x[_prepared(xp, index)]
+    return x[prepared(xp, index, x.shape)]
 
 
 @primitive(
@@ -78,7 +123,7 @@ def getitem(xp, x, *, index: Any):
 )
 def scatter_add(xp, x, *, index: Any, shape: Shape):
     """An array of zeros of `shape` with x added at `index`: the transpose of getitem."""
-    index = _prepared(xp, index)
+    index = prepared(xp, index, shape)
     if _is_basic(index):
         out = xp.zeros(shape, dtype=x.dtype)
         out[index] = x
@@ -89,22 +134,44 @@ def scatter_add(xp, x, *, index: Any, shape: Shape):
 
 
 def _scattered(xp, x, index, shape):
-    out = xp.zeros(shape, dtype=x.dtype)
-    xp.add.at(out, index, x)
+    out, device = xp.zeros(shape, dtype=x.dtype), FUSING.get(id(xp))
+    if device is None:
+        xp.add.at(out, index, x)
+    else:
+        device.add_at(out, index, x)
     return out
 
 
-def unwrapped(index):
-    """An index in which Tensors have become their arrays; floating ones are refused."""
+def unwrapped(index, array):
+    """An index of `array` in which Tensors have become their arrays.
+
+    Raises: DtypeError for floating ones; DeviceError for those of another device.
+    """
     if isinstance(index, tuple):
-        return tuple(unwrapped(i) for i in index)
+        return tuple(unwrapped(i, array) for i in index)
     if isinstance(index, list):
-        return [unwrapped(i) for i in index]
+        number = lambda i: isinstance(i, Tensor) and i.dtype.kind in "iu" and not i.ndim
+        return [int(i) if number(i) else unwrapped(i, array) for i in index]
     if isinstance(index, Tensor):
         if index.dtype.kind not in "biu":
             raise DtypeError(f"index: needs integers or booleans, was given a tensor of {index.dtype}")
-        return raw(index) if index.ndim or index.dtype.kind == "b" else int(index)
+        own, given = owner(array), owner(index._data)
+        if own is not given:
+            raise DeviceError(
+                f"index: must be on the device of the array, {own.name!r}, is on {given.name!r}; "
+                f"move it there, e.g. index.to({own.name!r})"
+            )
+        return raw(index) if index.ndim or index.dtype.kind == "b" or not own.on_host else int(index)
     return index
+
+
+def put(array, index, value):
+    """array[index] = value."""
+    xp, mask = owner(array).xp, getattr(getattr(index, "dtype", None), "kind", "") == "b" and index.shape == array.shape
+    if mask and not value.ndim and type(array) in FUSING:
+        xp.copyto(array, value, where=xp.asarray(index))  # for which the host need not know how many there are
+    else:
+        array[prepared(xp, index, array.shape)] = value
 
 
 @composed
@@ -113,12 +180,12 @@ def take(x, indices: ArrayLike, axis: int | None = None) -> Tensor:
 
     Shape: the axis is replaced by the shape of indices.
     """
-    indices = unwrapped(indices)
+    indices = unwrapped(indices, raw(x))
     if (indices if hasattr(indices, "dtype") else np.asarray(indices)).dtype.kind == "b":
         raise DtypeError("take: indices must be integers, not booleans; use x[mask] for the elements under a mask")
     if axis is None:
-        return reshape(x, shape=(-1,))[indices]
-    return x[(*(slice(None),) * axis_index("take", axis, len(x.shape)), indices)]
+        return getitem(reshape(x, shape=(-1,)), index=indices)
+    return getitem(x, index=(*(slice(None),) * axis_index("take", axis, len(x.shape)), indices))
 
 
 @composed
@@ -130,12 +197,14 @@ def take_along_axis(x, indices: ArrayLike, axis: int | None = -1) -> Tensor:
     """
     if axis is None:
         x, axis = reshape(x, shape=(-1,)), 0
-    indices, ndim = raw(indices if hasattr(indices, "shape") else np.asarray(indices)), len(x.shape)
+    indices = unwrapped(indices if hasattr(indices, "shape") else np.asarray(indices), raw(x))
+    ndim = len(x.shape)
     if len(indices.shape) != ndim:
         raise ShapeError(f"take_along_axis: indices need {ndim} axes like x, were given shape {indices.shape}")
     if indices.dtype.kind not in "iu":
         raise DtypeError(f"take_along_axis: indices must be integers, not {indices.dtype}")
-    xp, axis = owner(indices).xp, axis_index("take_along_axis", axis, ndim)
+    axis = axis_index("take_along_axis", axis, ndim)
+    xp = np if type(indices) in FUSING else owner(indices).xp  # a device keeps what comes from the host
     grid = [xp.arange(n).reshape((-1,) + (1,) * (ndim - i - 1)) for i, n in enumerate(x.shape)]
     grid[axis] = indices
     return getitem(x, index=tuple(grid))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import backends
 from ..autograd.arguments import whole
 from ..autograd.errors import ArgumentError
 from ..autograd.typing import FilePath
@@ -48,6 +49,7 @@ def fit(
     callbacks: Callback | Callable[[Run], Any] | Iterable[Callback | Callable[[Run], Any]] = (),
     checkpoint: Checkpoint | FilePath | None = None,
     resume: bool = False,
+    deterministic: bool = False,
     verbose: int = 1,
 ) -> History:
     """Train `model`: for each batch forward, loss, backward, step; after each epoch validate.
@@ -63,6 +65,7 @@ def fit(
         early_stopping: an EarlyStopping, or its patience.
         callbacks: Callbacks, or functions of the run that are called after each epoch.
         checkpoint: a path, or a Checkpoint: where to save the state of the run; resume=True goes on from there.
+        deterministic: whether the run gives the same bits again on the same GPU, as inside chainrule.deterministic().
         verbose: 0 is silent; 1 shows a bar on a terminal and a line for each epoch elsewhere; n a line for every n.
 
     Ctrl-C ends the training after the current step, a second one at once; the History of the finished epochs is
@@ -100,7 +103,8 @@ def fit(
     if checkpoint is not None:
         checkpoint.check_path(resume)
         state = checkpoint.read(run)
-    with DeferredInterrupt(run), run.started():
+    same_bits = backends.deterministic(deterministic or backends.is_deterministic())
+    with DeferredInterrupt(run), run.started(), same_bits:
         if state is not None:
             run.load_state_dict(state)
         elif resume:

@@ -25,7 +25,8 @@ OPTIMIZERS = [
 
 @cache
 def kernels():
-    """What is called by each operation, forward and backward, by a training step of each optimiser, and for random words."""
+    """What is called by each operation, forward and backward, by a training step of each optimiser, for random words, and
+    where a gradient is added up at repeated positions."""
     with nvrtc.noticed() as found:
         backend = Cuda(device_double.cupy)  # anew, since it makes kernels, too
         cr.backends.register("noticed", backend)
@@ -35,6 +36,9 @@ def kernels():
                 train(kind)
             for p in DIFFERENTIABLE:
                 differentiate(p)
+            x = cr.ones((3, 2), device="noticed", requires_grad=True)
+            with cr.deterministic():
+                x[cr.tensor([0, 2, 0], device="noticed")].sum().backward()
         finally:
             cr.backends.unregister("noticed")
     return list(found)

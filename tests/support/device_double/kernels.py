@@ -39,7 +39,22 @@ def _class_entropy_slope(g, apart, logits, index, slope, rows, k):
     slope[...] = np.where(known[..., None], _softmax_less_truth(g[..., None], logits, index * known), np.nan)
 
 
+def _positions(index, place, ok, n, size):
+    signed = index.astype(object)  # so that no large number wraps around
+    inside = (signed >= -n) & (signed < n)
+    place[...] = np.where(inside, signed % n, 0)
+    ok[...] &= bool(inside.all())
+
+
+def _add_in_order(values, place, order, out, rows, width):
+    sums = out.reshape(-1, width).astype(np.float64)
+    np.add.at(sums, place, values.reshape(rows, width))
+    out[...] = sums.reshape(out.shape)
+
+
 FORMS |= {
+    "positions": _positions,
+    "add_in_order": _add_in_order,
     "class_entropy": _class_entropy,
     "class_entropy_slope": _class_entropy_slope,
     "chainrule_squares": lambda x, axis: np.square(x.astype(np.float64)).sum(),
