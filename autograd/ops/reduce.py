@@ -6,7 +6,7 @@ from math import inf
 
 import numpy as np
 
-from ...backends import owner
+from ...backends import FUSING, is_deterministic, owner
 from ..arguments import number
 from ..dtypes import wide
 from ..errors import ArgumentError
@@ -358,6 +358,8 @@ def _cumsum_back(g, axis, x_shape):
 )
 def cumsum(xp, x, *, axis: int | None = None):
     """Running sum along `axis` (None: of the flattened array)."""
+    if id(xp) in FUSING and (axis is None or x.ndim == 1) and is_deterministic():  # CuPy's of a flat array is not
+        return cumsum(x.reshape(1, -1), axis=1).reshape(-1)
     if x.dtype.char == "f" and x.size > SHORT:  # one by one: only more digits help
         return xp.cumsum(x, axis=axis, dtype=xp.float64).astype(x.dtype)
     return xp.cumsum(x, axis=axis)

@@ -197,6 +197,33 @@ def test_atomics_are_used_where_nobody_asks_for_the_same_bits(repeated):
     assert seen.launches["add.at"] == 1
 
 
+def test_a_running_sum_of_a_flat_array_is_taken_along_an_axis(strict, monkeypatch):
+    plain, axes = device_double.cupy.cumsum, []
+
+    def cumsum(x, axis=None, **options):
+        axes.append((x.ndim, axis))
+        return plain(x, axis=axis, **options)
+
+    monkeypatch.setattr(type(device_double.cupy), "cumsum", staticmethod(cumsum), raising=False)
+    with cr.deterministic():
+        sums = [cr.cumsum(matrix(strict)).numpy(), cr.cumsum(matrix(strict).flatten(), axis=0).numpy()]
+    np.testing.assert_array_equal(sums, [np.cumsum(np.arange(12))] * 2)
+    assert axes == [(2, 1), (2, 1)]
+
+
+def test_fit_asks_for_the_same_bits_of_its_steps_and_of_nothing_else(strict):
+    model, asked = cr.nn.Linear(4, 1).to(strict), []
+
+    def loss(prediction, y):
+        asked.append(cr.backends.is_deterministic())
+        return cr.nn.mse(prediction, y)
+
+    data = cr.ones((4, 4), device=strict), cr.ones((4, 1), device=strict)
+    cr.fit(model, loss, cr.optim.SGD(model.parameters(), lr=0.1), data, 1, deterministic=True, verbose=0)
+    assert asked == [True]
+    assert not cr.backends.is_deterministic()
+
+
 def test_deterministic_ends_with_its_block(strict):
     with cr.deterministic(), cr.deterministic(False):
         assert not cr.backends.is_deterministic()
