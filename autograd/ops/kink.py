@@ -3,15 +3,16 @@
 Around a kink, f is smooth in a length L that is 0 at the kink: |x|, ‖x‖, or how far the larger of two is above their middle.
 The gradient of f is g/L · x, where g = df/dL. The convention at a kink, 0, does not see that g changes with L. But if f is
 smooth there, then g = 0, and g/L has the limit dg/dL, which is all of the second derivative: |x|², |x| · |x| and ‖x‖² are as
-smooth as x². So a recorded pass adds limit · x, which is 0 at the kink. Its derivatives are
+smooth as x². So a recorded pass adds limit · x, which is 0 at the kink. Second derivatives are then
 
-- right where f is smooth: dg/dL counts all calls that compute the same length. Those of third and higher order are nan unless
-  g is proportional to L, as for L²; where they are wanted of a
-  derivative in forward mode, always nan;
+- right where f is smooth: dg/dL counts all calls that compute the same length;
 - nan where they do not exist, or might not: at the corner of ‖x‖ itself (g ≠ 0), and where g is 0 and changes with other kinks
   or with other elements of the same call, as in (|x| + |y|)²;
 - where |x| itself is a kink of f (g ≠ 0), the mean of those on either side, as the first one is: those of |x| are 0;
 - at a tie the same where g = 0; else, and where the limit is not known, both operands go on as halves, and nothing is nan.
+
+Third and higher derivatives are right where g is proportional to L, as for L², and else nan, those of a derivative that forward
+mode took always (forward.py). Not seen is the fourth of a product of four calls that tie, by itself: the third is nan.
 """
 
 from __future__ import annotations
@@ -48,7 +49,11 @@ def curved(part, g, out, x, spread=lambda a: a, corner=True, round=True):
     """`part`, the gradient of a length, with what its kink adds. First-order passes get it as it is."""
     if not differentiable(g, out):
         return part
-    more = bend(g, out, raw(out) == 0, x, spread, corner=corner, round=round)
+    flat, backend = raw(out) == 0, owner(raw(out))
+    if backend.on_host and not np.any(flat):
+        return part
+    more = bend(g, out, flat, x, spread, corner=corner, round=round)
+    part = strong_product(part, spread(_as_numbers(raw(out) != 0, g)))  # which is no function of x where out is 0
     return part if more is None else part + more
 
 
@@ -70,7 +75,7 @@ def bend(g, out, flat, arm, spread=lambda a: a, corner=False, round=True, tie=Fa
     backend = owner(raw(out))
     xp = np if backend.on_host else backend.xp
     some = lambda mask: not backend.on_host or mask.any()
-    times = lambda a, mask: strong_product(a, float(mask) if backend.array_type is float else mask.astype(raw(g).dtype))
+    times = lambda a, mask: strong_product(a, _as_numbers(mask, g))
     still = xp.asarray(raw(g) == 0)
     flat = xp.asarray(flat) & (still if tie else True)
     if not some(flat):
@@ -155,6 +160,11 @@ def _pulled(g, seed, wanted, ends=frozenset(), again=False):
 def added_up(x):
     """The sum of the elements, also of a single number."""
     return x if isinstance(x, Value) else x.sum()
+
+
+def _as_numbers(mask, g):
+    """1 where a mask holds, else 0, in the dtype of g."""
+    return float(mask) if type(raw(g)) is float else mask.astype(raw(g).dtype)
 
 
 def _one(g):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
-
 from ..primitive import ELEMENTWISE, primitive
 from ..samples import reals
 from .choose import where
@@ -27,7 +25,7 @@ def absolute(xp, x):
 
 
 def _cosine(g, x, out):
-    return curved(g * (x / where(out == 0, inf, out)), g, out, x)
+    return curved(g * (x / where(out == 0, 1, out)), g, out, x)
 
 
 @primitive(jvp=ELEMENTWISE, samples=reals, kink=True, vjp=dict(x=_cosine, y=lambda g, y, out: _cosine(g, y, out)))

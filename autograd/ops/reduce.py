@@ -105,10 +105,10 @@ def _winners(x, out, axis, keepdims, dtype):
 
 def _to_winners(g, x, out, axis, keepdims):
     share = _winners(x, out, axis, keepdims, g.dtype)
-    spread = lambda a: kept(a, x.shape, axis, keepdims)
-    part = where(share == 0, 0, spread(g) * share)
+    part = where(share == 0, 0, kept(g, x.shape, axis, keepdims) * share)
     if not differentiable(g, out):
         return part
+    spread = lambda a: kept(a, x.shape, axis, keepdims)
     middle = sum_(share * where(share == 0, 0, x), axis=axis, keepdims=keepdims)
     arm = share * (where(share == 0, 0, x) - spread(middle))
     more = bend(g, out, raw(isfinite(out)), arm, spread, tie=True)
@@ -244,7 +244,7 @@ def direction(x, out, axis, keepdims):
         x = _beside_infinities(x, axis)
         x = x * scale(raw(x), axis)
         length = norm2(x, axis=axis, keepdims=True)
-    return x / where(length == 0, inf, length)
+    return x / where(length == 0, 1, length)
 
 
 def _to_the(order, x, axis):
