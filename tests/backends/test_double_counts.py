@@ -142,6 +142,15 @@ def test_the_current_stream_and_device_are_those_of_the_thread():
     assert cupy.cuda.get_current_stream() is cupy.cuda.Stream.null
 
 
+def test_work_is_counted_by_device_and_stream():
+    stream = cupy.cuda.Stream()
+    with device_double.by_stream() as used:
+        cupy.ones(2)
+        with stream, cupy.cuda.Device(1):
+            cupy.asarray([1.0]) + 1
+    assert used == {(0, cupy.cuda.Stream.null, "launches"): 1, (1, stream, "uploads"): 1, (1, stream, "launches"): 1}
+
+
 def test_a_stream_notes_the_events_that_it_waits_for():
     first, second = cupy.cuda.Stream(), cupy.cuda.Stream()
     event = first.record()

@@ -19,8 +19,9 @@ from .array import LACKING as LACKING_ATTRIBUTES
 from .events import ForbiddenError, Seen, counting, forbid, noticing
 from .kernels import FORMS, compiled
 from .namespace import LACKING, cupy, real
+from .streams import by_stream
 
 __all__ = [
-    "FORMS", "LACKING", "LACKING_ATTRIBUTES", "ForbiddenError", "Seen", "compiled", "compiler", "counting", "cupy", "forbid",
+    "FORMS", "LACKING", "LACKING_ATTRIBUTES", "ForbiddenError", "Seen", "by_stream", "compiled", "compiler", "counting", "cupy", "forbid",
     "gpu", "loops", "noticing", "real",
 ]  # fmt: skip

@@ -5,6 +5,8 @@ imitated. While a stream captures, what CUDA or CuPy refuses then is refused.
 """
 
 import threading
+from collections import Counter
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 from .events import note, watching
@@ -22,6 +24,14 @@ def current_device():
 
 def current_stream():
     return vars(_thread).get("stream") or Stream.null
+
+
+@contextmanager
+def by_stream():
+    """Inside the with-block, count what is asked of the device by (device number, stream, kind): a Counter."""
+    used = Counter()
+    with watching(lambda kind, _, count: used.update({(current_device(), current_stream(), kind): count})):
+        yield used
 
 
 def refuse_while_capturing(library):
