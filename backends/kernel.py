@@ -209,6 +209,8 @@ def trace(function, dtypes):
 
     Raises: NoKernel, or whatever the code raises, where it does more than arithmetic on each element.
     """
+    if unknown := {d.char for d in dtypes} - _TYPES.keys():
+        raise NoKernel(f"no C for arrays of {unknown}")
     found = Trace(dtypes)
     results = function(*[Lane(found, i, dtype) for i, dtype in enumerate(dtypes)])
     results = results if isinstance(results, tuple) else (results,)
