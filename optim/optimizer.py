@@ -73,6 +73,7 @@ class Optimizer:
             for i, group in enumerate(self.groups)
             for flat in buffers(group["params"], self.state(**group.options), whole=self.whole_buffer)
         ]
+        self._devices = any(not flat.backend.on_host for _, flat in self.buffers)
         self._few = sum(flat.values.size for _, flat in self.buffers) <= CHUNK
         code = self.update.__code__
         asked = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -240,7 +241,7 @@ class Optimizer:
         gradients and rate are such that they might overflow.
         """
         found = squares = self._checked_squares([flat.gradient for _, flat in work])
-        if any(not flat.backend.on_host for _, flat in work):
+        if self._devices:
             work, options, squares = self._update_devices(work, options, squares)
         rule, counted, unchanged = self.update, self._counted, self._few
         try:
