@@ -78,6 +78,13 @@ class Cuda(Backend):
             "T x", "float64 y", "(double)x * (double)x", "a + b", "y = a", "0", "chainrule_squares"
         )
 
+    @cached_property
+    def sum(self):
+        """The sum of float32 and of float16, added up in double."""
+        return self.xp.ReductionKernel(
+            "T x", "T y", "(double)(float)x", "a + b", "y = (T)(float)a", "0", "chainrule_sum", reduce_type="double"
+        )
+
     def entropy(self, logits, index):
         """The kernels of cross-entropy for these dtypes; None if there are none."""
         kinds = logits.dtype.char, index.dtype.char

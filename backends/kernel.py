@@ -21,9 +21,14 @@ _TYPES = {
     "e": ("float16", "float", "float16"),
     "f": ("float", "float", "float32"),
     "d": ("double", "double", "float64"),
-    "l": ("long long", "long long", "int64"),
-    "L": ("unsigned long long", "unsigned long long", "uint64"),
-}
+    **{
+        np.dtype(name).char: (kind, kind, name)
+        for name, kind in {
+            "int8": "signed char", "uint8": "unsigned char", "int16": "short", "uint16": "unsigned short", "int32": "int",
+            "uint32": "unsigned int", "int64": "long long", "uint64": "unsigned long long",
+        }.items()
+    },
+}  # fmt: skip
 _OF_INTEGERS = {"add", "subtract", "multiply", "right_shift", "where"}  # whose C is right for them, too
 
 
@@ -179,7 +184,7 @@ def evaluate(found, results, *inputs):
     first = len(found.dtypes)
     values, numbers = list(inputs[:first]), iter(inputs[first:] or found.scalars)
     for name, operands, dtype in found.steps:
-        number = int if dtype in "lL" else float
+        number = int if np.dtype(dtype).kind in "iu" else float
         given = [values[o] if type(o) is int else number(next(numbers)) if o is _NUMBER else o[0] for o in operands]
         with np.errstate(all="ignore"):
             values.append(given[0].astype(dtype) if name == "astype" else getattr(np, name)(*given))

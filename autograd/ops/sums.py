@@ -6,7 +6,7 @@ the sum is 1 % off. Here rows are added by products with ones, block by block: a
 
 import numpy as np
 
-from ...backends import owner
+from ...backends import FUSING, owner
 from ..dtypes import wide
 
 SHORT = 512  # so many numbers lose little however they are added
@@ -16,7 +16,9 @@ BLOCK = 256  # rows added by one product
 def total(x, axis=None, keepdims=False):
     """Σ x along `axis`, as `x.sum` has it."""
     code = x.dtype.char
-    if code != "e" and (code != "f" or x.size <= SHORT or type(x) is not np.ndarray):  # a GPU adds in pairs anyway
+    if code in "ef" and (kernels := FUSING.get(type(x))):
+        return kernels.sum(x, axis=axis, keepdims=keepdims)
+    if code != "e" and (code != "f" or x.size <= SHORT or type(x) is not np.ndarray):
         return x.sum(axis=axis, keepdims=keepdims)
     if code == "e":
         return total(x.astype(wide(x.dtype)), axis, keepdims).astype(x.dtype)

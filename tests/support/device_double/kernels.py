@@ -57,6 +57,7 @@ FORMS |= {
     "add_in_order": _add_in_order,
     "class_entropy": _class_entropy,
     "class_entropy_slope": _class_entropy_slope,
+    "chainrule_sum": lambda x, axis: x.astype(np.float64).sum(axis),
     "chainrule_squares": lambda x, axis: np.square(x.astype(np.float64)).sum(),
 }
 
