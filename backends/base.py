@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
+from math import inf
 from operator import and_
 from typing import Any
 
@@ -140,6 +141,10 @@ class Backend:
     def memory(self) -> dict[str, int]:
         """Bytes in use, as a dict, or an empty one where the backend cannot tell."""
         return {}
+
+    def room(self) -> float:
+        """How many bytes arrays of this backend can still take up."""
+        return inf
 
     def available(self) -> bool:
         """Whether arrays can be made here now."""

@@ -191,6 +191,9 @@ class Cuda(Backend):
         pool = self.xp.get_default_memory_pool()
         return {"used": pool.used_bytes(), "reserved": pool.total_bytes()}
 
+    def room(self):
+        return self.xp.cuda.runtime.memGetInfo()[0] + self.xp.get_default_memory_pool().free_bytes()
+
     def available(self):
         return self.xp.cuda.is_available()
 

@@ -79,6 +79,8 @@ def tensor(
 ) -> Tensor:
     """A Tensor with a copy of `data`: numbers, nested lists, arrays, Tensors, or a DataFrame of numbers and the like.
 
+    Without `device`, Tensors and arrays of a device stay where they are, and all else goes to the default device.
+
     Shape: that of the data.
     Raises: ShapeError for ragged lists; DtypeError for text and objects, or if an integer tensor is asked to require grad;
         DeviceError for an unknown device.
@@ -89,6 +91,8 @@ def tensor(
     """
     refuse_leaving("tensor", data, "use the tensor itself, with x.to(...) for another dtype or device")
     backend = get(device) if device is not None else _backend_of(data)
+    if device is None and backend.on_host and not isinstance(data, Tensor):
+        backend = home(backend)
     dtype = _held(backend, dtype)
     try:
         dtype = _natural(data, dtype) if backend.array_type is not float else None
@@ -109,6 +113,12 @@ def _backend_of(data):
     """Where the data lives already, if it does."""
     backend = owner_or_none(raw(data))
     return default() if backend is None or isinstance(data, (bool, int, float)) else backend
+
+
+def home(backend=None):
+    """The default device for arrays of the host: `backend` where it holds single numbers only."""
+    chosen = default()
+    return (backend or get("cpu")) if chosen.array_type is float else chosen
 
 
 @composed
@@ -143,7 +153,7 @@ def asarray(
         result._access = SHARED
         result.requires_grad = requires_grad
         return result
-    return tensor(data, dtype, device, requires_grad)
+    return tensor(data, dtype, backend.name, requires_grad)
 
 
 def _made(name, dtype, device, requires_grad, *args, **kwargs):

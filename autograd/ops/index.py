@@ -12,7 +12,7 @@ from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
 from ..tensor import Tensor, raw, refuse_masked
 from ..typing import ArrayLike, DType, Shape
-from .creation import default_dtype
+from .creation import default_dtype, home, tensor
 from .reduce import max_, min_
 from .shape import axis_index, reshape
 from .sums import SHORT
@@ -246,7 +246,7 @@ def one_hot(indices: ArrayLike, num_classes: int, dtype: DType | None = None) ->
         >>> cr.one_hot(cr.tensor([0, 2]), 3).tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    indices = np.asarray(indices) if isinstance(indices, (int, list, tuple)) else raw(indices)
+    indices = raw(tensor(indices, device=home().name) if isinstance(indices, (int, list, tuple)) else indices)
     if indices.dtype.kind not in "iu":
         raise DtypeError(f"one_hot: indices must be integers, not {indices.dtype}")
     backend = owner(indices)

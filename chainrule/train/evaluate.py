@@ -10,25 +10,47 @@ from ..autograd.errors import ArgumentError
 from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.shape import concatenate
-from ..autograd.tensor import Tensor
+from ..autograd.tensor import Tensor, raw
+from ..backends import owner
 from ..metrics import Metric
 from ..metrics import metric as find
 from ..nn.module import Module
 from .restore import eval_mode
 
 
-def in_dtype_of(model, arrays):
-    """The arrays as Tensors, the floating ones in the floating dtype of the model, in which it computes at its speed."""
+def for_model(model, arrays, if_they_fit=False):
+    """The arrays as Tensors, the floating ones in the floating dtype of the model, in which it computes at its speed.
+
+    If the model is on a device, what is on the host goes there; with `if_they_fit`, only if half of the free memory holds it.
+    """
     own = next((p.dtype for p in model.parameters() if p.dtype.kind == "f"), None)
     arrays = [asarray(a) for a in arrays]
-    return [a.to(own) if own is not None and a.dtype.kind == "f" and a.dtype != own else a for a in arrays]
+    arrays = [a.to(own) if own is not None and a.dtype.kind == "f" and a.dtype != own else a for a in arrays]
+    if if_they_fit and (device := device_of(model)) and sum(raw(a).nbytes for a in arrays) > device.room() / 2:
+        return arrays
+    return on_device_of(model, arrays)
+
+
+def device_of(model):
+    """The backend of the model's parameters if they are on a device, else None."""
+    first = next(iter(model.parameters()), None)
+    return None if first is None or owner(raw(first)).on_host else owner(raw(first))
+
+
+def on_device_of(model, arrays):
+    """The arrays; if the model is on a device, all as Tensors, and those of the host there."""
+    if (device := device_of(model)) is None:
+        return arrays
+    arrays = [asarray(a) for a in arrays]
+    return [a.to(device.name) if owner(raw(a)).on_host else a for a in arrays]
 
 
 @no_grad()
 def predict(model: Module, x: Any, batch_size: int = 4096) -> Tensor:
     """The output of `model` for x, in eval mode, without a graph, in parts of at most `batch_size` examples.
 
-    Each module is in its own mode again afterwards. x, if it is floating, is converted to the model's dtype.
+    Each module is in its own mode again afterwards. x, if it is floating, is converted to the model's dtype, and each part
+    of an x on the host goes to the model's device.
 
     Shape: x (n, …) → (n, …).
     Example:
@@ -38,11 +60,12 @@ def predict(model: Module, x: Any, batch_size: int = 4096) -> Tensor:
         (5, 3)
     """
     whole("predict", "batch_size", batch_size)
-    (x,) = in_dtype_of(model, [x])
+    x = asarray(x)
+    output = lambda part: model(*for_model(model, [part]))
     with eval_mode(model):
         if len(x) <= batch_size:
-            return model(x)
-        return concatenate([model(x[i : i + batch_size]) for i in range(0, len(x), batch_size)])
+            return output(x)
+        return concatenate([output(x[i : i + batch_size]) for i in range(0, len(x), batch_size)])
 
 
 @no_grad()
@@ -58,10 +81,10 @@ def evaluate(
     """The loss and the metrics of `model` on (x, y), as a dict of numbers: <name>_loss, <name>_<metric>.
 
     `metrics` as in fit. The model works on parts of at most `batch_size` examples; loss and metrics see them all.
-    x and y, if they are floating, are converted to the model's dtype.
+    x and y, if they are floating, are converted to the model's dtype, and go to its device.
     """
     metrics = named_metrics(metrics)
-    x, y = in_dtype_of(model, (x, y))
+    (y,) = for_model(model, [y])
     with eval_mode(model):  # also for a loss that calls the model
         prediction = predict(model, x, batch_size)
         scores = {f"{name}_{k}": float(metric(prediction, y)) for k, metric in metrics.items()}

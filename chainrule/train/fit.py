@@ -71,7 +71,8 @@ def fit(
     Ctrl-C ends the training after the current step, a second one at once; the History of the finished epochs is
     returned, and with early stopping the model has its best weights.
 
-    x and y of pairs, if they are floating, are converted to the model's dtype. Afterwards the model is in eval mode.
+    x and y of pairs, if they are floating, are converted to the model's dtype. What is on the host goes to the device of the
+    model: pairs and Batches whole, if half of its free memory holds them, all else batch by batch. Afterwards the model is in eval mode.
 
     Returns the History: per epoch the mean loss (penalty included; the loss is taken to be a mean over its examples),
     val_loss and val_<metric>, the learning rate, the mean norm of the gradients (before clip_norm), and the seconds that

@@ -1,5 +1,6 @@
 """What fit does before the first step: bring its inputs into one form, and check that they fit together."""
 
+from copy import copy
 from os import PathLike
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..optim.optimizer import Optimizer
 from .callback import Callback, EachEpoch
 from .checkpoint import Checkpoint
 from .early_stopping import Best, EarlyStopping
-from .evaluate import in_dtype_of, named_metrics, predict
+from .evaluate import for_model, named_metrics, predict
 from .progress import Progress
 from .restore import eval_mode
 
@@ -29,7 +30,12 @@ def batches_of(data, batch_size, model):
     if isinstance(data, (tuple, list)) and data and all(_is_array(a) or _is_numbers(a) for a in data):
         if len(data) != 2:
             raise ArgumentError(f"{wanted}, not {len(data)} arrays")
-        return Batches(*in_dtype_of(model, data), batch_size=batch_size, shuffle=batch_size is not None)
+        return Batches(*for_model(model, data, if_they_fit=True), batch_size=batch_size, shuffle=batch_size is not None)
+    if isinstance(data, Batches):
+        arrays = for_model(model, data.arrays, if_they_fit=True)
+        if [a.device for a in arrays] != [a.device for a in data.arrays]:
+            data = copy(data)
+            data.arrays = arrays
     return data
 
 
@@ -54,7 +60,7 @@ def validation_parts(validation, model):
     for name, pair in parts.items():
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise ArgumentError(f"fit: validation data {name!r} must be a pair (x, y), not {pair!r:.80}")
-    return {name: tuple(in_dtype_of(model, pair)) for name, pair in parts.items()}
+    return {name: tuple(for_model(model, pair, if_they_fit=True)) for name, pair in parts.items()}
 
 
 def metrics_of(metrics, validation):
@@ -143,7 +149,7 @@ def check_run(run, clip):
     for x, y in run.validation.values() if run.metrics else ():  # so that a metric that does not fit raises now
         prediction = predict(run.model, x)
         for metric in run.metrics.values():
-            metric(prediction, y)
+            metric(prediction, *for_model(run.model, [y]))
 
 
 def _check_optimizer(run, clip):
@@ -190,7 +196,7 @@ def _trial_output(run, x):
     state = run.random_state(own=True)
     try:
         with eval_mode(run.model):
-            return run.model(x[:1])
+            return run.model(*for_model(run.model, [x[:1]]))
     finally:
         run.set_random_state(state)
 

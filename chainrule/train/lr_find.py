@@ -14,6 +14,7 @@ from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.grad_mode import no_grad
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
+from .evaluate import on_device_of
 from .inputs import batches_of, check_types
 from .restore import restore_after
 from .run import Run
@@ -90,7 +91,7 @@ def lr_find(
     lrs = np.geomspace(start, end, steps).tolist()
     with restore_after(run):
         model.train()
-        batches = list(islice(_endless(data), steps))
+        batches = [on_device_of(model, batch) for batch in islice(_endless(data), steps)]
         before = run.random_state()
         with no_grad():
             base = [float(loss(model(x), y)) for x, y in batches]

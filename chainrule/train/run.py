@@ -19,7 +19,7 @@ from ..backends import owner
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
 from .callback import Callback
-from .evaluate import evaluate
+from .evaluate import device_of, evaluate, on_device_of
 from .history import History
 from .state import SUMS, check, load, saved
 
@@ -137,7 +137,7 @@ class Run:
             self.set_random_state(now)
         self._resumed = False
         self._started = perf_counter() - self.sums["seconds"]
-        return batches
+        return batches if device_of(self.model) is None else (on_device_of(self.model, batch) for batch in batches)
 
     def record_step(self, value, examples, norm=None):
         """Add up the loss of a batch and the norm of its gradients; without `norm`, the one that the optimiser computed."""

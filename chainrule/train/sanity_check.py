@@ -15,6 +15,7 @@ from ..autograd.ops.creation import asarray, full_like, tensor
 from ..nn.losses import cross_entropy, mse
 from ..nn.module import Module
 from ..optim.adam import Adam
+from .evaluate import on_device_of
 from .restore import restore_after
 from .run import Run
 
@@ -68,7 +69,7 @@ def sanity_check(
     """
     if not isinstance(batch, (tuple, list)) or len(batch) != 2:
         raise ArgumentError("sanity_check: the batch must be a pair (x, y)")
-    x, y = (asarray(a).detach() for a in batch)
+    x, y = (asarray(a).detach() for a in on_device_of(model, batch))
     if not x.ndim or x.shape[0] < 2 or not y.ndim or y.shape[0] != x.shape[0]:
         raise ArgumentError(f"sanity_check: needs x and y of one length, at least 2, given {x.shape} and {y.shape}")
     whole("sanity_check", "steps", steps)

@@ -167,7 +167,9 @@ class Namespace:
 
     @staticmethod
     def get_default_memory_pool():
-        return SimpleNamespace(used_bytes=lambda: 0, total_bytes=lambda: 0, free_all_blocks=lambda: None)
+        return SimpleNamespace(
+            used_bytes=lambda: 0, total_bytes=lambda: 0, free_bytes=lambda: 0, free_all_blocks=lambda: None
+        )
 
     @staticmethod
     def get_array_module(*args):

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from .events import note, watching
 
 _thread = threading.local()
+memory = {"free": 8 << 30}  # in bytes
 
 
 class CUDARuntimeError(RuntimeError):
@@ -187,6 +188,7 @@ cuda = SimpleNamespace(
         getDevice=current_device,
         getDeviceCount=lambda: Device.count,
         setDevice=lambda device: Device(device).use(),
+        memGetInfo=lambda: (memory["free"], memory["free"]),
         deviceSynchronize=lambda: note("waits", "synchronize"),
     ),
 )
