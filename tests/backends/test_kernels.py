@@ -211,6 +211,16 @@ def test_the_kernels_of_cross_entropy_find_an_index_out_of_range(index, strict):
     assert np.isnan(z.grad.numpy()[1]).all()
 
 
+@needs_compiler
+@pytest.mark.parametrize("axis", [None, 0, (0, 2), -1])
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_a_device_adds_up_in_double(dtype, axis, strict):
+    x = np.random.default_rng(0).normal(size=(50, 3, 40)).astype(dtype)
+    with device_double.compiled():
+        got = cr.tensor(x, device=strict).sum(axis).numpy()
+    np.testing.assert_array_equal(got, x.astype(np.float64).sum(axis).astype(np.float32).astype(dtype))
+
+
 # ---- what is no kernel
 
 
