@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar, copy_context
 from importlib import import_module
 from typing import Any
 
@@ -17,6 +17,7 @@ from .scalar import Scalar
 __all__ = [
     "Backend",
     "available",
+    "carried",
     "check",
     "default",
     "deterministic",
@@ -222,6 +223,19 @@ def move(array: Any, source: Backend, target: Backend) -> Any:
     if source is target:
         return array
     return target.from_numpy(source.read(array))
+
+
+def carried(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` for another thread, where it finds this thread's context variables, devices and streams."""
+    context, current = copy_context(), [place for backend in _BACKENDS.values() for place in backend.current()]
+
+    def run(*args):
+        with ExitStack() as stack:
+            for place in current:
+                stack.enter_context(place)
+            return context.run(function, *args)
+
+    return run
 
 
 def check(ok: Any, error: Callable[[str], Exception], given: Callable[[], str] = str) -> bool:

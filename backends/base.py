@@ -138,6 +138,10 @@ class Backend:
     def synchronize(self) -> None:
         """Wait until all work handed to this backend is done."""
 
+    def current(self) -> list[Any]:
+        """What is current in this thread here, such as a device and its stream, as contexts for another thread."""
+        return []
+
     def memory(self) -> dict[str, int]:
         """Bytes in use, as a dict, or an empty one where the backend cannot tell."""
         return {}

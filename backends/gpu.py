@@ -187,6 +187,9 @@ class Cuda(Backend):
     def synchronize(self):
         self.xp.cuda.get_current_stream().synchronize()
 
+    def current(self):
+        return [self.xp.cuda.Device(), self.xp.cuda.get_current_stream()] if self.available() else []
+
     def memory(self):
         pool = self.xp.get_default_memory_pool()
         return {"used": pool.used_bytes(), "reserved": pool.total_bytes()}

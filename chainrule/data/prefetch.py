@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from contextvars import copy_context
 from typing import Any
 
 from ..autograd.arguments import whole
+from ..backends import carried
 
 
 class Prefetch:
@@ -57,8 +57,8 @@ class Prefetch:
             room.put(None)
         turn = self._turn if source is self.batches else threading.Lock()  # two passes may share one iterator
         thread = threading.Thread(
-            target=copy_context().run,  # with the caller's default device and the like
-            args=(_load, source, turn, ready, room, stopped),
+            target=carried(_load),  # with the caller's default device, stream and the like
+            args=(source, turn, ready, room, stopped),
             name="chainrule.Prefetch",
             daemon=True,
         )

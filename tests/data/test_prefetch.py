@@ -10,6 +10,7 @@ import time
 import traceback
 import weakref
 
+import device_double
 import numpy as np
 import pytest
 
@@ -358,3 +359,14 @@ def test_a_thread_that_waits_does_not_keep_the_program_from_ending():
     code = "import chainrule as cr; passes = iter(cr.data.Prefetch(iter(int, 1))); print(next(passes))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+
+
+def test_the_thread_has_the_device_and_the_stream_of_the_caller(strict):
+    def places():
+        yield cuda.Device().id, cuda.get_current_stream()
+
+    cuda = device_double.cupy.cuda
+    with cuda.Device(1), cuda.Stream(non_blocking=True) as stream:
+        (found,) = cr.data.Prefetch(places())
+    assert found == (1, stream)
+    assert (cuda.Device().id, cuda.get_current_stream()) == (0, cuda.Stream.null)
