@@ -69,6 +69,17 @@ def test_every_kernel_compiles_without_spilling_registers(architecture):
     assert [(name, told, program.text) for program, name, told in found if told.spilled] == []
 
 
+def test_no_kernel_of_a_rule_fuses_products_and_sums():
+    made = [call for call in kernels() if call.kind == "ElementwiseKernel" and "philox" not in call.made[3]]
+    assert len(made) > 10
+    assert {dict(call.options)["options"] for call in made} == {("--fmad=false",)}
+
+
+def test_cupy_lets_small_float32_become_0():
+    compiler = pytest.importorskip("cupy.cuda.compiler", reason="CuPy is not installed", exc_type=ImportError)
+    assert "'-ftz=true'" in inspect.getsource(compiler)
+
+
 def test_text_that_is_wrong_does_not_compile():
     pytest.importorskip("cupy", reason="CuPy is not installed", exc_type=ImportError)
     wrong = nvrtc.Program('extern "C" __global__ void wrong(float* x) { *x = missing; }', (), ["wrong"], False)
