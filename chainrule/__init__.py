@@ -51,17 +51,17 @@ if TYPE_CHECKING:  # what __getattr__ finds, and the operations
     from . import plot as plot
     from . import sklearn as sklearn
     from .autograd import operations as _stub
-    from .autograd.debug import debug
     from .autograd.formula import formula
     from .autograd.operations import *
     from .exercises import exercise
     from .graph.views import Graph
+    from .nonfinite.debug import debug
     from .replay.recorder import Replay
 else:
     _LATER = {
         "Graph": ".graph.views",
         "Replay": ".replay.recorder",
-        "debug": ".autograd.debug",
+        "debug": ".nonfinite.debug",
         "exercise": ".exercises",
         "formula": ".autograd.formula",
     }

@@ -17,6 +17,7 @@ PACKAGES = ["backends", "autograd", "nn", "optim"]  # folders beside chainrule/,
 LAYERS = {
     "backends": {"numpy", "cupy"},
     "autograd": {"numpy", "safetensors"},
+    "nonfinite": {"numpy"},
     "nn": {"numpy", "safetensors"},
     "data": {"numpy"},
     "metrics": {"numpy"},

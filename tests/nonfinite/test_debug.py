@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.autograd.calls import _cells
-from chainrule.autograd.place import moves
 from chainrule.autograd.primitive import COMPOSED, ELEMENTWISE, REGISTRY
 from chainrule.autograd.samples import cases
 from chainrule.autograd.watch import current_watch
+from chainrule.nonfinite.calls import _cells
+from chainrule.nonfinite.place import moves
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 

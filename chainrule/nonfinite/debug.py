@@ -1,6 +1,6 @@
 """`with debug():` finds the operation that made the first nan or inf, forward or backward.
 
-It watches calls and passes (watch.py, calls.py) and looks at every result. What it then says is made in nonfinite.py.
+It watches calls and passes (autograd/watch.py, calls.py) and looks at every result. What it then says is made in report.py.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from weakref import ref
 
 import numpy as np
 
+from ..autograd.arguments import flag
+from ..autograd.backward import pull
+from ..autograd.errors import NonFiniteError
+from ..autograd.node import Node
+from ..autograd.tensor import raw
+from ..autograd.watch import Watch, current_watch, set_watch
 from ..backends import owner
 from ..backends.record import Recorded
-from . import nonfinite
-from .arguments import flag
-from .backward import pull
+from . import report
 from .calls import observe
-from .errors import NonFiniteError
-from .node import Node
-from .nonfinite import operand_names
 from .place import moves, placed
-from .tensor import raw
-from .watch import Watch, current_watch, set_watch
+from .report import operand_names
 
 CHOOSE = ("where", "maximum", "minimum", "relu", "max", "min")
 
@@ -108,12 +108,12 @@ class _Debug(Watch):
         known, given = self.known(arrays), kind in map(broken, (*arrays, *options.values()))
         error = known if isinstance(known, NonFiniteError) else None
         if error is None and kind == "inf" and (given or not self.inf):
-            return self.keep(out, known or nonfinite.origin(kind, p, arrays, tensors, place))
+            return self.keep(out, known or report.origin(kind, p, arrays, tensors, place))
         if error is None and given:
             if moves(p):
                 return out
-            error = inner[-1] if inner else nonfinite.given_error(p, arrays, tensors, place)
-        error = error or nonfinite.forward_error(kind, p, arrays, options, out, known, tensors, place)
+            error = inner[-1] if inner else report.given_error(p, arrays, tensors, place)
+        error = error or report.forward_error(kind, p, arrays, options, out, known, tensors, place)
         if inner is not None:
             inner.append(error)
         return self.tell(error, out, place, inner is not None)
@@ -152,12 +152,12 @@ class _Debug(Watch):
             self.after.clear()
             self.passed.clear()
             if self.on and broken(g) == "nan":
-                raise nonfinite.seed_error(node, g)
+                raise report.seed_error(node, g)
             if prod(node.shape) == 1 and (kind := self.fault(node.result)):  # a loss
                 known = self.known([node.result])
-                raise known if isinstance(known, NonFiniteError) else nonfinite.root_error(kind, node, known)
+                raise known if isinstance(known, NonFiniteError) else report.root_error(kind, node, known)
         elif (kind := self.fault(g)) and kind != self.passed.get(node):
-            raise nonfinite.sum_error(kind, node, g)
+            raise report.sum_error(kind, node, g)
         self.g = g
 
     def contribution(self, node, slot, part, total):
@@ -187,7 +187,7 @@ class _Debug(Watch):
                 kept[name] = value
         again = (lambda g, *saved: pull(node, slot, saved)(g)) if phase == "backward" else lambda *_: part
         known = self.known(kept.values())
-        return nonfinite.rule_error(
+        return report.rule_error(
             kind, phase, node, slot, g, part, again, node.saved or (), self.chooser(node), kept, known
         )
 

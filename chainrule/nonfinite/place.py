@@ -7,11 +7,11 @@ import linecache
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from .backward import backward
-from .callsite import INSIDE, describe
-from .forward import push
-from .grad_mode import scope
-from .primitive import COMPOSED, Primitive
+from ..autograd.backward import backward
+from ..autograd.callsite import INSIDE, describe
+from ..autograd.forward import push
+from ..autograd.grad_mode import scope
+from ..autograd.primitive import COMPOSED, Primitive
 
 RULES = backward.__code__, push.__code__  # below one of these frames, what runs is a gradient rule
 

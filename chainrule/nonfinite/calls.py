@@ -1,4 +1,4 @@
-"""Telling a watch (watch.py) of every call, recorded or not: for as long as somebody asks.
+"""Telling a watch (autograd/watch.py) of every call, recorded or not: for as long as somebody asks.
 
 While `observe` counts anybody, the code of every operation is wrapped, and the wrapper asks for the watch of its own thread. At
 other times nothing is there, and the call path is the same to the last bytecode.
@@ -8,8 +8,8 @@ import sys
 from contextvars import ContextVar
 from threading import Lock
 
-from .primitive import COMPOSED, REGISTRY
-from .watch import current_watch
+from ..autograd.primitive import COMPOSED, REGISTRY
+from ..autograd.watch import current_watch
 
 _lock, _observers = Lock(), 0  # how many there are in all threads
 _wrapped: list[tuple] = []  # (cell, what it held before)

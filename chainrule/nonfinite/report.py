@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..autograd.callsite import describe, line_of
+from ..autograd.errors import NonFiniteError
+from ..autograd.primitive import ELEMENTWISE, REGISTRY
+from ..autograd.tensor import raw
 from ..backends import NUMBERS, owner
-from .callsite import describe, line_of
-from .errors import NonFiniteError
 from .place import Place, module_of, source
-from .primitive import ELEMENTWISE, REGISTRY
-from .tensor import raw
 
 LOGARITHM = (
     "keep it above 0, e.g. cr.log(cr.maximum(x, 1e-12)); instead of the logarithm of a softmax or sigmoid use cr.log_softmax, "
