@@ -6,6 +6,7 @@ import numpy as np
 
 from ..autograd.arguments import positive
 from ..autograd.errors import ArgumentError, DeviceError, GraphError
+from ..autograd.ops.choose import maximum, minimum
 from ..autograd.ops.reduce import scale
 from ..autograd.tensor import Tensor
 from ..backends import check, owner
@@ -53,14 +54,17 @@ def clip_grad_norm(params: Parameters, max_norm: float) -> Tensor:
     backend, found = _gradients("clip_grad_norm", params)
     norm = _norm(found)
     check_gradients("clip_grad_norm", backend.xp.isfinite(norm), [(label, g) for label, _, g in found])
-    if not backend.on_host or norm > max_norm:  # on a device a factor of 1 costs less than to look
+    if not backend.on_host:  # a factor of 1 costs less than to look
+        scaled = lambda g, norm: (g.astype("float64") * minimum(max_norm / norm, 1.0)).astype(g.dtype)
+        _change_at_once(backend, found, scaled, norm)
+    elif norm > max_norm:
         xp = owner(norm).xp
         factor = xp.minimum(max_norm / norm, 1.0)
         lift = xp.where(factor < 2.0**-60, 2.0**60, 1.0)  # the factor may be too small for float32
         for _, p, g in found:
             wide = np.promote_types(g.dtype, np.float32)  # and for float16
             clipped = g.astype(wide, copy=False) * (factor * lift).astype(wide)
-            if not backend.on_host or lift != 1:
+            if lift != 1:
                 clipped /= lift.astype(wide)
             p.grad = Tensor._wrap(backend.asarray(clipped, dtype=g.dtype))
     return Tensor._wrap(backend.asarray(norm))
@@ -85,8 +89,11 @@ def clip_grad_value(params: Parameters, limit: float) -> Tensor:
     backend, found = _gradients("clip_grad_value", params)
     norm = _norm(found)
     check_gradients("clip_grad_value", backend.xp.isfinite(norm), [(label, g) for label, _, g in found])
-    for _, p, g in found:
-        p.grad = Tensor._wrap(backend.asarray(g.clip(-limit, limit)))
+    if not backend.on_host:
+        _change_at_once(backend, found, lambda g: maximum(minimum(g, limit), -limit))
+    else:
+        for _, p, g in found:
+            p.grad = Tensor._wrap(backend.asarray(g.clip(-limit, limit)))
     return Tensor._wrap(backend.asarray(norm))
 
 
@@ -143,10 +150,24 @@ def _gradients(operation, params):
     return backend, found
 
 
+def _change_at_once(backend, found, change, *others):
+    """Give each parameter what `change` makes of its gradient: on a device a launch for all of them, and one that joins them."""
+    kinds = {}
+    for _, p, g in found:
+        kinds.setdefault(g.dtype, []).append((p, g))
+    for pairs in kinds.values():
+        changed, first = backend.fused(change, backend.joined([g for _, g in pairs]), *others), 0
+        for p, g in pairs:
+            p.grad = Tensor._wrap(changed[first : first + g.size].reshape(g.shape))
+            first += g.size
+
+
 def _norm(found):
     """√Σ g² in float64, of shape (); float64 gradients whose squares that cannot hold are scaled by powers of two."""
     gradients = [g for _, _, g in found]
     backend = owner(gradients[0])
+    if not backend.on_host and len({g.dtype for g in gradients}) == 1:
+        gradients = [backend.joined(gradients)]
     with np.errstate(over="ignore"):
         squares = sum_of_squares(gradients, np.float64)
     if backend.fits(squares) or all(g.dtype.itemsize < 8 for g in gradients):

@@ -189,3 +189,20 @@ class InPieces(optim.SGD):
 
 def test_an_update_in_pieces_is_noticed(strict):
     assert overdrawn(asked(classifier(784, 512, 256, 10, optimizer=InPieces)), "784-512-256-10, Adam") == {"launches"}
+
+
+@pytest.mark.parametrize("clip", [optim.clip_grad_norm, optim.clip_grad_value])
+def test_clipping_adds_eight_launches_at_most(clip, strict):
+    model, loss, optimizer, x, y = NETS["64-128-64-10, Adam"]()
+
+    def clipped():
+        optimizer.zero_grad()
+        loss(model(x), y).backward()
+        clip(model.parameters(), 1.0)
+        optimizer.step()
+
+    clipped()
+    with device_double.counting() as seen:
+        clipped()
+    assert seen.launches.total() <= LAUNCHES["64-128-64-10, Adam"][0] + 8, str(seen)
+    assert not seen.waits + seen.uploads, str(seen)
