@@ -106,7 +106,7 @@ def getitem(xp, x, *, index: Any):
 
     Gradient: an element that was read twice gets both contributions.
     """
-    return x[prepared(xp, index, x.shape)]
+    return x[_as_arrays(xp, index) if xp is np else prepared(xp, index, x.shape)]
 
 
 @primitive(
@@ -142,7 +142,7 @@ def _scattered(xp, x, index, shape):
     return out
 
 
-def unwrapped(index, array):
+def unwrapped(index, array, listed=False):
     """An index of `array` in which Tensors have become their arrays.
 
     Raises: DtypeError for floating ones; DeviceError for those of another device.
@@ -150,8 +150,7 @@ def unwrapped(index, array):
     if isinstance(index, tuple):
         return tuple(unwrapped(i, array) for i in index)
     if isinstance(index, list):
-        number = lambda i: isinstance(i, Tensor) and i.dtype.kind in "iu" and not i.ndim
-        return [int(i) if number(i) else unwrapped(i, array) for i in index]
+        return [unwrapped(i, array, listed=True) for i in index]
     if isinstance(index, Tensor):
         if index.dtype.kind not in "biu":
             raise DtypeError(f"index: needs integers or booleans, was given a tensor of {index.dtype}")
@@ -161,7 +160,8 @@ def unwrapped(index, array):
                 f"index: must be on the device of the array, {own.name!r}, is on {given.name!r}; "
                 f"move it there, e.g. index.to({own.name!r})"
             )
-        return raw(index) if index.ndim or index.dtype.kind == "b" or not own.on_host else int(index)
+        number = not index.ndim and index.dtype.kind != "b" and (own.on_host or listed)
+        return int(index) if number else raw(index)
     return index
 
 
