@@ -44,7 +44,13 @@ def mixed(p, args):
     devices = {}
     for x, a in zip(p.inputs * len(args) if p.variadic else p.inputs, args, strict=False):
         if type(a) not in NUMBERS:
-            devices.setdefault(owner(a._data if isinstance(a, Tensor) else a).name, x)
+            array = a._data if isinstance(a, Tensor) else a
+            devices.setdefault(owner(array).place(array), x)
+    if len(devices) == 1:
+        (place,), x = devices, next(iter(devices.values()))
+        return DeviceError(
+            f"{p.name}: {x} is on {place!r}, and the current device is another; compute inside chainrule.backends.use({place!r})"
+        )
     places = " and ".join(f"{x} on {device!r}" for device, x in devices.items())
     target = next((d for d in devices if d != "scalar"), "cpu")
     return DeviceError(f"{p.name}: all inputs must be on one device, given {places}; move one, e.g. x.to({target!r})")
@@ -52,6 +58,8 @@ def mixed(p, args):
 
 def explain(p, backend, arrays, options, error):
     """The error a failed call raises: operation, what must hold, what was given."""
+    if any(backend.place(a) != backend.place() for a in arrays if type(a) is backend.array_type):
+        return mixed(p, arrays)
     given = ", ".join(
         f"{x}: {a.dtype}{a.shape}" if hasattr(a, "shape") else f"{x}: {a!r}"
         for x, a in zip(p.inputs * len(arrays) if p.variadic else p.inputs, arrays, strict=False)

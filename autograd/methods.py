@@ -146,7 +146,7 @@ def to(self, target: DType) -> Tensor:
         try:
             backend = get(target)
         except DeviceError:
-            if target in (known := registered()):
+            if target.partition(":")[0] in (known := registered()):
                 raise
             raise DeviceError(
                 f"to: {target!r} is neither a dtype such as 'float32' nor a device; devices are {', '.join(map(repr, known))}"

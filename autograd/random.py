@@ -91,11 +91,12 @@ class Generator:
             made = make((words >> (64 - bits)).astype(np.float64) * 2.0**-bits)
             return made if backend.array_type is float else made.astype(dtype)
 
-        for start in range(0, max(n, 1), PIECE):
-            words = backend.random_bits(key, counter + start, min(PIECE, n - start))
-            pieces.append(backend.fused(values, words))
-        drawn = pieces[0] if len(pieces) == 1 else backend.xp.concatenate(pieces)
-        result = Tensor._wrap(backend.asarray(drawn.reshape(shape)))
+        with backend.active():
+            for start in range(0, max(n, 1), PIECE):
+                words = backend.random_bits(key, counter + start, min(PIECE, n - start))
+                pieces.append(backend.fused(values, words))
+            drawn = pieces[0] if len(pieces) == 1 else backend.xp.concatenate(pieces)
+            result = Tensor._wrap(backend.asarray(drawn.reshape(shape)))
         result.requires_grad = requires_grad
         return result
 
@@ -182,8 +183,9 @@ class Generator:
         """
         n = whole("permutation", "n", n, least=0)
         backend = _arrays("permutation", device)
-        order = backend.xp.argsort(backend.random_bits(*self._reserve(n), n), kind="stable")
-        return Tensor._wrap(order.astype(np.int64))
+        with backend.active():
+            order = backend.xp.argsort(backend.random_bits(*self._reserve(n), n), kind="stable")
+            return Tensor._wrap(order.astype(np.int64))
 
 
 def _check_numbers(operation, **given):

@@ -209,8 +209,8 @@ class Tensor(TensorMethods):
 
     @property
     def device(self) -> str:
-        """The name of the backend that holds the data: "cpu", "cuda", "scalar" or a registered one."""
-        return owner(self._data).name
+        """The name of the device that holds the data: "cpu", "cuda", "cuda:1", "scalar" or a registered one."""
+        return owner(self._data).place(self._data)
 
     @property
     def name(self) -> str | None:

@@ -117,15 +117,17 @@ def get(name: str | Backend) -> Backend:
 
     Raises: DeviceError if the name is unknown (naming those that exist), or if its library or hardware is missing.
     """
+    numbered, number = "", "0"
     if isinstance(name, str):
-        backend = _BACKENDS.get(name) or _load(name)
+        base, numbered, number = name.partition(":")
+        backend = _BACKENDS.get(base) or _load(base)
     elif isinstance(name, Backend):
         backend = name
     else:
         raise DeviceError(f"device must be a name such as 'cpu', not {name!r}")
     if not backend.available():
         raise DeviceError(f"device {name!r}: the library is installed but no usable device was found; use device='cpu'")
-    return backend
+    return backend.numbered(number or "0") if numbered or backend.fuses else backend
 
 
 def _load(name):
@@ -185,9 +187,11 @@ def use(name: str) -> Iterator[None]:
         ...     cr.zeros(2).device
         'cpu'
     """
-    token = _default.set(get(name).name)
+    backend = get(name)
+    token = _default.set(backend.name)
     try:
-        yield
+        with backend.active():
+            yield
     finally:
         _default.reset(token)
 

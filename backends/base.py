@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import reduce
 from math import inf
 from operator import and_
@@ -92,14 +93,15 @@ class Backend:
 
     def flag(self, error: Callable[[str], Exception]) -> Any:
         """A truth value on this device that kernels may make false: then the next `read` raises, as for a check."""
-        noted, text = self.__dict__.setdefault("_checks", {}), str(error(""))
+        noted = self.__dict__.setdefault("_checks", {}).setdefault(self.place(), {})
+        text = str(error(""))
         if text not in noted:
             noted[text] = self.xp.ones((), bool), error
         return noted[text][0]
 
     def read(self, array: Any) -> np.ndarray:
         """A NumPy copy on the host; raises what an earlier check has found."""
-        values, noted = self.to_numpy(array), [*self.__dict__.pop("_checks", {}).values()]
+        values, noted = self.to_numpy(array), [*self.__dict__.get("_checks", {}).pop(self.place(), {}).values()]
         if noted and not self.to_numpy(reduce(and_, [ok for ok, _ in noted])):
             error = next(error for ok, error in noted if not self.to_numpy(ok))
             raise error(f"; found when device {self.name!r} was next read, since checks do not wait for it")
@@ -137,6 +139,18 @@ class Backend:
 
     def synchronize(self) -> None:
         """Wait until all work handed to this backend is done."""
+
+    def place(self, array: Any = None) -> str:
+        """The device name of an array of this backend; without one, of what is made now."""
+        return self.name
+
+    def numbered(self, number: str) -> Backend:
+        """The device "<name>:<number>", where there are several."""
+        raise DeviceError(f"device '{self.name}:{number}': {self.name!r} is one device; leave the number out")
+
+    def active(self) -> Any:
+        """A context in which this device is the current one."""
+        return nullcontext()
 
     def current(self) -> list[Any]:
         """What is current in this thread here, such as a device and its stream, as contexts for another thread."""

@@ -3,7 +3,7 @@
 from functools import cached_property
 
 from . import is_deterministic
-from .base import Backend
+from .base import Backend, DeviceError
 from .entropy import INDICES, REALS, Entropy
 from .indexing import LARGEST, Indexing
 from .kernel import LANES, PREAMBLE, WRITTEN, holding, joining, trace, write
@@ -29,7 +29,7 @@ OPTIONS = ("--fmad=false",)  # so that a kernel gives the bits of its calls one 
 
 
 class Cuda(Backend):
-    """CuPy on the current CUDA device. `cupy` is the module, or a stand-in that behaves like it."""
+    """CuPy on the current CUDA device: number 0, or inside `backends.use("cuda:1")` that one. `cupy` is the module, or a stand-in that behaves like it."""
 
     name = "cuda"
     fuses = True
@@ -41,7 +41,8 @@ class Cuda(Backend):
         self._philox = {}  # the kernel, by what its counter is
         self._entropy = {}  # by the dtypes of scores and indices
         self._indexing = Indexing(cupy)
-        self._constants = {}  # small arrays of the host, by what they hold
+        self._constants = {}  # small arrays of the host, by device and what they hold
+        self._others = {}  # by number
         self._kernels = {}  # by what they compute
         self._conditions = {}  # by the code and the dtype
         self._rules = {}  # by the function: a kernel, or None where one call of CuPy's does it
@@ -115,7 +116,7 @@ class Cuda(Backend):
         """What a NumPy array holds, for reading only; a small one is uploaded once."""
         if array.nbytes > LARGEST:
             return self.xp.asarray(array)
-        key = array.dtype.char, array.shape, array.tobytes()
+        key = self.place(), array.dtype.char, array.shape, array.tobytes()
         if (known := self._constants.get(key)) is None:
             if len(self._constants) >= ROOM:
                 self._constants.clear()
@@ -187,6 +188,21 @@ class Cuda(Backend):
     def synchronize(self):
         self.xp.cuda.get_current_stream().synchronize()
 
+    def place(self, array=None):
+        number = self.xp.cuda.runtime.getDevice() if array is None else array.device.id
+        return f"{self.name}:{number}" if number else self.name
+
+    def numbered(self, number):
+        count = self.xp.cuda.runtime.getDeviceCount()
+        if not number.isdecimal() or int(number) >= count:
+            raise DeviceError(f"device '{self.name}:{number}': there are {count}, numbered from 0")
+        if int(number) == self.xp.cuda.runtime.getDevice() == 0:
+            return self
+        return self._others.setdefault(int(number), Another(self, int(number)))
+
+    def active(self):
+        return self.xp.cuda.Device(0)
+
     def current(self):
         return [self.xp.cuda.Device(), self.xp.cuda.get_current_stream()] if self.available() else []
 
@@ -199,6 +215,47 @@ class Cuda(Backend):
 
     def available(self):
         return self.xp.cuda.is_available()
+
+
+class Another(Backend):
+    """A CUDA device that is not the current one, or not number 0: what is done here is done with it as the current one.
+
+    Its arrays are those of `Cuda`, and know where they are; operations on them run inside `backends.use`.
+    """
+
+    def __init__(self, cuda, number):
+        self.cuda, self.number, self.name = cuda, number, f"{cuda.name}:{number}" if number else cuda.name
+        self.array_type, self.xp = cuda.array_type, There(self)
+
+    def active(self):
+        return self.cuda.xp.cuda.Device(self.number)
+
+
+class There:
+    """`xp` of Another."""
+
+    def __init__(self, backend):
+        self._backend = backend
+
+    def __getattr__(self, name):
+        found = getattr(self._backend.cuda.xp, name)
+        return found if isinstance(found, type) or not callable(found) else _there(found, self._backend)
+
+
+def _there(function, backend):
+    def call(*args, **options):
+        with backend.active():
+            return function(*args, **options)
+
+    return call
+
+
+def _method(name):
+    return lambda self, *args, **options: _there(getattr(self.cuda, name), self)(*args, **options)
+
+
+for _name in [n for n, f in vars(Backend).items() if callable(f) and n[0] != "_" and n not in vars(Another)]:
+    setattr(Another, _name, _method(_name))
 
 
 def load():

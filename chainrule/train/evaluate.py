@@ -11,7 +11,7 @@ from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.shape import concatenate
 from ..autograd.tensor import Tensor, raw
-from ..backends import owner
+from ..backends import get, owner
 from ..metrics import Metric
 from ..metrics import metric as find
 from ..nn.module import Module
@@ -26,15 +26,15 @@ def for_model(model, arrays, if_they_fit=False):
     own = next((p.dtype for p in model.parameters() if p.dtype.kind == "f"), None)
     arrays = [asarray(a) for a in arrays]
     arrays = [a.to(own) if own is not None and a.dtype.kind == "f" and a.dtype != own else a for a in arrays]
-    if if_they_fit and (device := device_of(model)) and sum(raw(a).nbytes for a in arrays) > device.room() / 2:
+    if if_they_fit and (device := device_of(model)) and sum(raw(a).nbytes for a in arrays) > get(device).room() / 2:
         return arrays
     return on_device_of(model, arrays)
 
 
 def device_of(model):
-    """The backend of the model's parameters if they are on a device, else None."""
+    """The name of the device of the model's parameters; None if they are on the host."""
     first = next(iter(model.parameters()), None)
-    return None if first is None or owner(raw(first)).on_host else owner(raw(first))
+    return None if first is None or owner(raw(first)).on_host else first.device
 
 
 def on_device_of(model, arrays):
@@ -42,7 +42,7 @@ def on_device_of(model, arrays):
     if (device := device_of(model)) is None:
         return arrays
     arrays = [asarray(a) for a in arrays]
-    return [a.to(device.name) if owner(raw(a)).on_host else a for a in arrays]
+    return [a.to(device) if owner(raw(a)).on_host else a for a in arrays]
 
 
 @no_grad()

@@ -602,7 +602,7 @@ def test_a_failed_check_on_a_device_raises_once_whatever_is_read_next(strict):
 def test_checks_that_say_the_same_do_not_pile_up(strict):
     for _ in range(5):
         cr.backends.check(cr.ones((), device=strict).data > 0, negative)
-    assert len(cr.backends.get(strict)._checks) == 1
+    assert len(cr.backends.get(strict)._checks[strict]) == 1
 
 
 def test_random_words_come_from_a_counter_on_the_device_too(device):
