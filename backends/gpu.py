@@ -24,6 +24,7 @@ __device__ unsigned long long philox_word(unsigned long long word, unsigned long
 """
 
 JOINED = 32  # how many arrays one kernel takes
+OURS = __name__.partition(".")[0] + "."
 ROOM = 1024  # how many rules, and how many constants, are remembered
 OPTIONS = ("--fmad=false",)  # so that a kernel gives the bits of its calls one by one; memory is slower than both
 
@@ -128,9 +129,13 @@ class Cuda(Backend):
             found, results = trace(function, tuple([a.dtype for a in arrays]))
         except Exception:  # it does more than arithmetic on each element
             return super().fused(function, *arrays, out=out)
+        if not found.steps and out is None:
+            return super().fused(function, *arrays)
         return self._kernel(function, found, results, out)(*arrays, *found.scalars, *(out or ()))
 
     def all(self, condition, array):
+        if condition.__closure__:  # what it knows may change
+            return super().all(condition, array)
         key = condition.__code__, array.dtype
         if key not in self._conditions:
             found, results = trace(condition, (array.dtype,))
@@ -143,29 +148,32 @@ class Cuda(Backend):
         return self._conditions[key](array)
 
     def rule(self, function, arguments, code=False):
-        """function(*arguments) for a function that depends on nothing else, in one kernel; `code` takes `xp` first.
+        """function(*arguments), a rule of an elementwise operation, in one kernel; `code` takes `xp` first.
 
-        What is no array, such as an exponent, becomes part of the kernel.
+        Our own depend on their arguments alone, so their kernels are made once, and what is no array, such as an exponent, is a
+        part of them. Those of users may look at numbers that change, so they are run each time.
         """
+
+        def alone(*given):
+            rest = iter(given)
+            xp = self.xp if isinstance(given[0], self.array_type) else LANES.xp
+            return function(*[xp][:code], *[next(rest) if isinstance(a, self.array_type) else a for a in arguments])
+
         arrays = [a for a in arguments if isinstance(a, self.array_type)]
+        if not function.__module__.startswith(OURS):
+            return self.fused(alone, *arrays)
         key = function, *[a.dtype if isinstance(a, self.array_type) else (type(a), a) for a in arguments]
         try:
             if key not in self._rules and len(self._rules) < ROOM:
-                self._rules[key] = self._ruled(function, arguments, [a.dtype for a in arrays], code)
+                self._rules[key] = self._ruled(alone, tuple([a.dtype for a in arrays]))
             kernel = self._rules.get(key)
         except TypeError:  # an argument that is no key
             kernel = None
         return kernel(*arrays) if kernel else function(*[self.xp][:code], *arguments)
 
-    def _ruled(self, function, arguments, dtypes, code):
-        def alone(*lanes):
-            lanes = iter(lanes)
-            return function(
-                *[LANES.xp][:code], *[next(lanes) if isinstance(a, self.array_type) else a for a in arguments]
-            )
-
+    def _ruled(self, function, dtypes):
         try:
-            found, results = trace(alone, tuple(dtypes))
+            found, results = trace(function, dtypes)
         except Exception:
             return None
         return self._kernel(function, found, results, None, baked=True) if len(found.steps) > 1 else None

@@ -265,7 +265,7 @@ class Optimizer:
 
     def _update_devices(self, work, options, squares):
         """Update what is on devices; return the rest. Gradients that are not finite leave all on their device as it is."""
-        joint: dict[Any, Any] = {}
+        joint = {}
         for (_, flat), s in zip(work, squares, strict=True):
             joint[flat.backend] = joint[flat.backend] + s if flat.backend in joint else s
         rest = []

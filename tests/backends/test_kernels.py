@@ -245,6 +245,31 @@ def test_a_number_may_differ_from_call_to_call(strict):
     assert len(backend._kernels) == 1
 
 
+def test_a_rule_of_a_user_may_look_at_a_number_that_changes(strict):
+    factor = [1.0]
+
+    @cr.primitive(jvp="elementwise", samples=cr.autograd.samples.reals, vjp=dict(x=lambda g: g * factor[0] + 0 * g))
+    def scaled(xp, x):
+        """x, times a factor."""
+        return x * factor[0] + 0 * x
+
+    x = cr.ones(2, device=strict, requires_grad=True)
+    for factor[0] in (1.0, 3.0):
+        x.grad = None
+        y = scaled(x)
+        y.sum().backward()
+        assert (y.tolist(), x.grad.tolist()) == ([factor[0]] * 2, [factor[0]] * 2)
+
+
+def test_code_of_a_user_that_looks_at_shapes_runs_as_it_is(strict):
+    @cr.primitive(jvp="elementwise", samples=cr.autograd.samples.reals, vjp=dict(x=lambda g: g * 2))
+    def doubled(xp, x):
+        """x, twice."""
+        return xp.multiply(x, 2) if x.shape == (2,) else x
+
+    assert doubled(cr.ones(2, device=strict)).tolist() == [2, 2]
+
+
 def test_an_integer_that_no_float_holds_is_not_rounded(strict):
     backend, x = cr.backends.get(strict), cr.zeros(1, dtype="int64", device=strict).data
     assert backend.fused(lambda x: x + (2**53 + 1), x).tolist() == [2**53 + 1]
