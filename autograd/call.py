@@ -303,10 +303,16 @@ def may_change(arrays, parents):
     return any(type(a) not in NUMBERS and (n is None or n.plan is None) for a, n in zip(arrays, parents, strict=True))
 
 
+class Owned(tuple):
+    """A tuple of which nobody else has the arrays, so that the tape can keep it as it is."""
+
+    __slots__ = ()
+
+
 def own(value):
     """An option as the tape may keep it: the caller's lists and arrays are copied, since nobody tells when they change."""
     if isinstance(value, (list, tuple)):
-        return type(value)(own(v) for v in value)
+        return value if type(value) is Owned else type(value)(own(v) for v in value)
     if type(value) in NUMBERS or type(value) not in OWNERS:
         return value
     return OWNERS[type(value)].copy(value)

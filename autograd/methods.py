@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import get, owner, registered
+from ..backends import FUSING, get, owner, registered
 from .cast import cast
 from .doors import refuse_leaving
 from .errors import DeviceError, DtypeError, GraphError, ShapeError
 from .grad_mode import recording
 from .ops.creation import dtype_of
-from .ops.index import getitem, put, unwrapped
+from .ops.index import getitem, put, read, unwrapped
 from .ops.shape import astype, reshape, to_device, transpose
 from .primitive import COMPOSED, REGISTRY
 from .tensor import Tensor, convert, refuse_masked
@@ -96,7 +96,8 @@ def _comparison(call):
 
 
 def _getitem(self, index: Any) -> Tensor:
-    return getitem(self, index=unwrapped(index, self._data))
+    index = unwrapped(index, self._data)
+    return read(self, index) if type(self._data) in FUSING else getitem(self, index=index)
 
 
 def _setitem(self, index: Any, value: ArrayLike) -> None:

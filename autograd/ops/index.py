@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from ...backends import FUSING, check, owner
+from ..call import Owned
 from ..errors import ArgumentError, DeviceError, DtypeError, ShapeError
 from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
@@ -39,17 +41,22 @@ def _as_arrays(xp, index):
 
 
 def _located(device, index, shape):
+    if type(index) is Owned:  # by an earlier look
+        return index
     parts, located, axis = [*index] if isinstance(index, tuple) else [index], [], 0
     parts = [np.asarray(_as_arrays(np, i)) if isinstance(i, (list, np.ndarray)) else i for i in parts]
-    rest = len(shape) - sum(_axes(i) for i in parts)
+    rest, kind = len(shape) - sum(_axes(i) for i in parts), Owned
     for part in parts:
         if part is Ellipsis:
             axis += rest
         along, axis = shape[axis : axis + _axes(part)], axis + _axes(part)
         if not hasattr(part, "shape") or isinstance(part, np.generic) or len(along) < _axes(part):
             located.append(part)  # of too many indices the namespace complains
+        elif not isinstance(part, np.ndarray) and part.dtype.kind in "iu":
+            located.append(device.positions(part, *along, _outside(*along)))
         elif not isinstance(part, np.ndarray):
-            located.append(part if part.dtype.kind == "b" else device.positions(part, *along, _outside(*along)))
+            located.append(part)
+            kind = tuple  # it is the caller's
         elif part.dtype.kind == "b":
             if part.shape != along:
                 raise IndexError(f"a mask of shape {part.shape} for axes of lengths {along}")
@@ -58,7 +65,7 @@ def _located(device, index, shape):
             if part.size and not -along[0] <= part.min() <= part.max() < along[0]:
                 raise IndexError(f"{part.min()} to {part.max()} along an axis of length {along[0]}")
             located.append(device.constant(part % along[0] if part.size and part.dtype.kind in "iu" else part))
-    return tuple(located)
+    return kind(located)
 
 
 def _axes(part):
@@ -165,6 +172,15 @@ def unwrapped(index, array, listed=False):
     return index
 
 
+def read(x, index):
+    """x[index] of a Tensor or an array; on a device the index is looked at once, also for the gradient."""
+    array = raw(x)
+    if type(array) in FUSING:
+        with suppress(ValueError, TypeError, IndexError):  # which the call below turns into an error of ours
+            index = prepared(owner(array).xp, index, array.shape)
+    return getitem(x, index=index)
+
+
 def put(array, index, value):
     """array[index] = value."""
     xp, mask = owner(array).xp, getattr(getattr(index, "dtype", None), "kind", "") == "b" and index.shape == array.shape
@@ -184,8 +200,8 @@ def take(x, indices: ArrayLike, axis: int | None = None) -> Tensor:
     if (indices if hasattr(indices, "dtype") else np.asarray(indices)).dtype.kind == "b":
         raise DtypeError("take: indices must be integers, not booleans; use x[mask] for the elements under a mask")
     if axis is None:
-        return getitem(reshape(x, shape=(-1,)), index=indices)
-    return getitem(x, index=(*(slice(None),) * axis_index("take", axis, len(x.shape)), indices))
+        return read(reshape(x, shape=(-1,)), indices)
+    return read(x, (*(slice(None),) * axis_index("take", axis, len(x.shape)), indices))
 
 
 @composed
@@ -207,7 +223,7 @@ def take_along_axis(x, indices: ArrayLike, axis: int | None = -1) -> Tensor:
     xp = np if type(indices) in FUSING else owner(indices).xp  # a device keeps what comes from the host
     grid = [xp.arange(n).reshape((-1,) + (1,) * (ndim - i - 1)) for i, n in enumerate(x.shape)]
     grid[axis] = indices
-    return getitem(x, index=tuple(grid))
+    return read(x, tuple(grid))
 
 
 @primitive(samples=[on((3, 4), domain=distinct), on((3, 4), domain=distinct, axis=0)], vjp={})

@@ -135,6 +135,33 @@ def test_every_composition_is_looked_at():
     assert set(COMPOSED) - creations == set(COMPOSITIONS)
 
 
+def test_an_index_is_looked_at_once_for_the_value_and_the_gradient(strict):
+    x, index = matrix(strict, requires_grad=True), cr.tensor([0, 2], device=strict)
+    assert x[index].shape == (2, 4)  # it makes the place where checks are noted
+    with device_double.counting() as seen:
+        out = x[index]
+    assert seen.launches == {"positions": 1, "getitem": 1}
+    with device_double.counting() as seen:
+        out.sum().backward()
+    assert "positions" not in seen.launches
+
+
+def test_an_index_that_changes_before_the_gradient_is_the_one_that_was_read(strict):
+    x, index = matrix(strict, requires_grad=True), cr.tensor([0, 0], device=strict)
+    out = x[index]
+    index[0] = 2
+    out.sum().backward()
+    assert x.grad.sum(axis=1).tolist() == [8, 0, 0]
+
+
+def test_a_mask_that_changes_before_the_gradient_is_the_one_that_was_read(strict):
+    x, mask = matrix(strict, requires_grad=True), cr.tensor([True, False, False], device=strict)
+    out = x[mask]
+    mask[0] = False
+    out.sum().backward()
+    assert x.grad.sum(axis=1).tolist() == [4, 0, 0]
+
+
 def test_a_mask_of_the_device_makes_the_host_wait_for_the_shape(strict):
     x = matrix(strict)
     with device_double.counting() as seen:
