@@ -135,7 +135,7 @@ class _Check:
         claims = (lambda i, v: float((gradients[i] * v).sum())), (lambda i, v: self.push(xs, i, v))
         for mode, claim in zip(modes, claims, strict=True):
             for i, v, slope, tolerance in probes:
-                if not abs(claim(i, v) - slope) <= tolerance:
+                if not abs(claim(i, v) - slope) <= tolerance < np.inf:
                     self.fail(mode, lambda v, i=i, claim=claim: claim(i, v), xs, i, v, tolerance)
 
     def pull(self, *xs):
@@ -179,6 +179,11 @@ class _Check:
         size *= self.weights[0].item() if one else 1
         given, slope = float(claim(unit) / size), float(self.slope(xs, i, unit) / size)
         where, of = f"for {self.names[i]} at {at}", "" if one else " (of Σ w · f, w random)"
+        if not (np.isfinite(given) and np.isfinite(slope)):
+            raise GradcheckError(
+                f"gradcheck: {mode} cannot be checked {where}: it gives {given:.6g}, differences give {slope:.6g}{of}, and "
+                "both must be finite; give an input that is further inside the domain, or see where it comes from with cr.debug()"
+            )
         if (broken := self.not_smooth(xs, i, unit, size, tolerance)) is not None:
             raise GradcheckError(
                 f"gradcheck: {mode} cannot be checked {where}: f {broken}, {mode} gives {given:.6g}{of}; "

@@ -91,6 +91,9 @@ def huber(prediction: ArrayLike, target: ArrayLike, delta: float = 1.0, reductio
         raise ArgumentError(f"huber: delta must be positive, not {delta!r}")
     prediction, target = _pair("huber", prediction, target)
     error = prediction - target
+    if unsettled(raw(error)):  # float16 is too small for products
+        given = prediction, target, delta, reduction
+        return settled(huber, given, {}, (prediction, target), floats=True, accumulates=True)
     inner = clip(error, -delta, delta)  # the error itself up to delta; so nothing is squared that could overflow
     return _reduced(inner * (error - inner / 2), reduction)
 
@@ -104,8 +107,10 @@ def _bounded_logs(p):
 def _entropy_slope(p, y):
     """(p - y) / (p (1 - p)), that is (1 - y) / (1 - p) - y / p, with p and 1 - p at least 1e-12 (float16: 6.1e-5)."""
     least = 1e-12 if getattr(p, "dtype", None) != "float16" else 6.104e-5
-    yes, no = maximum(p, least), maximum(1 - p, least)
-    return where(p < 0.5, yes - y, 1 - y - no) / yes / no
+    low = p < 0.5
+    less, more = maximum(where(low, p, 1 - p), least), where(low, 1 - p, p)
+    total = less + more  # exactly 1, but where `less` is held; and there only the slope of `more` is left
+    return where(low, less - y * total, (1 - y) * total - less) / less / more
 
 
 @primitive(

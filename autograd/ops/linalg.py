@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 from ..primitive import LINEAR, MULTILINEAR, composed, primitive
 from ..samples import on
 from ..tensor import Tensor
@@ -157,12 +157,17 @@ def einsum_(xp, *operands, subscripts: str):
 def einsum(subscripts: str, *operands) -> Tensor:
     """Sums of products by index letters, as np.einsum: "ij,jk->ik" is the matrix product.
 
-    Raises: ShapeError if letters and axes do not match.
+    Raises: ShapeError if letters and axes do not match; DtypeError if the letters are no string.
     Example:
         >>> import chainrule as cr
         >>> cr.einsum("ij->ji", cr.eye(2)).shape
         (2, 2)
     """
+    if not isinstance(subscripts, str):
+        raise DtypeError(
+            "einsum: the letters of the axes come first, as a string such as 'ij,jk->ik', not "
+            f"{type(subscripts).__name__}; then the operands"
+        )
     groups, arrow, output = subscripts.replace(" ", "").partition("->")
     groups = groups.split(",")
     if len(groups) != len(operands):

@@ -210,6 +210,11 @@ def test_letters_of_two_lengths_are_einsum_as_numpys(text, lengths):
         assert cr.gradcheck(lambda *xs: cr.einsum(text, *xs), *arrays)
 
 
+def test_einsum_says_that_the_letters_come_first():
+    with pytest.raises(cr.DtypeError, match=r"einsum: the letters .* such as 'ij,jk->ik', not Tensor"):
+        cr.einsum(cr.ones((2, 3)), [0, 1])
+
+
 # ---- forward mode
 
 ONE_OF_TWO = [

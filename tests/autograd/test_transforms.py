@@ -582,6 +582,22 @@ def test_gradcheck_says_that_a_function_is_not_smooth_there(f, x, words):
         cr.gradcheck(f, x)
 
 
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: 1 / x, [0.0, 2.0]),
+        (cr.sqrt, [2.0, 0.0]),
+        (lambda x: cr.exp(x * 1e7), [7.09e-5]),
+        (primitive(lambda g, x: 3 * g * x * x * np.array([1, np.inf])), [1.0, 2.0]),
+    ],
+    ids=["pole", "steep", "overflow", "wrong rule"],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_gradcheck_passes_nothing_that_is_not_finite(f, x):
+    with pytest.raises(cr.GradcheckError, match="cannot be checked for input 0 at .*both must be finite"):
+        cr.gradcheck(f, x)
+
+
 def test_a_wrong_rule_of_a_strongly_curved_function_is_no_kink():
     with pytest.raises(cr.GradcheckError, match="reverse mode is wrong"):
         cr.gradcheck(primitive(lambda g, x: 3.01 * g * x * x), X * 1e4)

@@ -263,6 +263,18 @@ def test_huber_does_not_square_what_would_overflow():
         assert nn.huber(cr.tensor([1e4], dtype="float16"), cr.zeros(1, dtype="float16"), 2.0).item() == 2e4
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_huber_of_float16_multiplies_in_float32(reduction):
+    error = np.array([600, 0, 0, 0], "e") if reduction == "mean" else np.full(1000, 1e-3, "e")
+    x = cr.tensor(error, requires_grad=True)
+    loss = nn.huber(x, cr.zeros(error.shape, dtype="float16"), 1000.0, reduction)
+    loss.backward()
+    wide = error.astype(float)
+    assert loss.dtype == x.grad.dtype == np.float16
+    np.testing.assert_allclose(loss.item(), REDUCE[reduction](wide**2 / 2), rtol=1e-3)
+    np.testing.assert_allclose(x.grad.numpy(), wide / (4 if reduction == "mean" else 1), rtol=1e-3)
+
+
 @pytest.mark.parametrize("delta", [0, -1.0, np.nan])
 def test_huber_refuses_a_delta_that_is_not_positive(delta):
     with pytest.raises(cr.ArgumentError, match="huber: delta must be positive"):
@@ -679,6 +691,22 @@ def test_probabilities_may_miss_a_sum_of_1_by_a_hundredth(total):
 def test_probabilities_that_miss_a_sum_of_1_by_more_are_refused(total):
     with pytest.raises(cr.ArgumentError, match="add up to 1"):
         nn.cross_entropy(cr.tensor([[0.0, 1.0]]), cr.tensor([[total / 2, total / 2]]))
+
+
+# ---- the second derivative of bce where the probability counts as a larger one
+
+
+@pytest.mark.parametrize(("p", "y"), [(0.0, 1.0), (0.0, 0.0), (1e-13, 1.0), (1.0, 0.0), (1.0, 1.0)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_of_a_probability_that_is_held_bce_has_the_second_derivative_of_the_other_term(p, y, dtype):
+    curve = cr.grad(cr.grad(lambda p: nn.bce(p, cr.tensor(y, dtype=dtype))))(cr.tensor(p, dtype=dtype))
+    np.testing.assert_allclose(curve.item(), 1 - y if p < 0.5 else y, atol=1e-3)
+
+
+@pytest.mark.parametrize(("p", "y"), [(0.3, 1.0), (1e-9, 1.0), (0.5, 0.25), (0.9, 0.0), (1e-9, 0.25), (0.75, 0.75)])
+def test_the_second_derivative_of_bce_is_that_of_its_formula(p, y):
+    curve = cr.grad(cr.grad(lambda p: nn.bce(p, np.float64(y))))(cr.tensor(p, dtype="float64"))
+    np.testing.assert_allclose(curve.item(), y / p**2 + (1 - y) / (1 - p) ** 2, rtol=1e-12)
 
 
 # ---- rows without a possible class
