@@ -117,9 +117,9 @@ def get(name: str | Backend) -> Backend:
 
     Raises: DeviceError if the name is unknown (naming those that exist), or if its library or hardware is missing.
     """
-    numbered, number = "", "0"
+    numbered = number = ""
     if isinstance(name, str):
-        base, numbered, number = name.partition(":")
+        base, numbered, number = (name, "", "") if name in _BACKENDS else name.partition(":")
         backend = _BACKENDS.get(base) or _load(base)
     elif isinstance(name, Backend):
         backend = name

@@ -258,9 +258,9 @@ def test_deterministic_ends_with_its_block(strict):
 
 
 @needs_compiler
-@pytest.mark.parametrize("dtype", ["int8", "int32", "int64", "uint8", "uint64"])
+@pytest.mark.parametrize("dtype", ["int8", "int64", "uint64"])
 def test_the_kernel_finds_what_is_out_of_range(dtype):
-    edges = {"int8": [-128, -5, -4, 0, 3, 4, 127], "uint8": [0, 3, 4, 255], "uint64": [0, 3, 4, 2**63, 2**64 - 1]}
+    edges = {"int8": [-128, -5, -4, 0, 3, 4, 127], "uint64": [0, 3, 4, 2**63, 2**64 - 1]}
     index = np.array(edges.get(dtype, [-(2**31), -5, -4, 0, 3, 4, 2**31 - 1]), dtype)
     backend, found = Cuda(device_double.cupy), []
     for i in index:

@@ -15,6 +15,7 @@ def get(x, index):
     if arrays or masks:
         host(x)  # of this device
         _launch("getitem", result.size, arrays, masks)
+        result = np.array(result)  # also of an array of shape (), for which NumPy gives a view
     return np.asarray(result)
 
 
