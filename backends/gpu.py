@@ -7,6 +7,7 @@ from .base import Backend, DeviceError
 from .entropy import INDICES, REALS, Entropy
 from .indexing import LARGEST, Indexing
 from .kernel import LANES, PREAMBLE, WRITTEN, holding, joining, trace, write
+from .norm import Norm
 
 # Philox4x64-10, one thread for each output word. The words equal NumPy's; see `philox` in base.py.
 PHILOX = """
@@ -95,6 +96,11 @@ class Cuda(Backend):
         if kinds not in self._entropy:
             self._entropy[kinds] = Entropy(self.xp, *kinds)
         return self._entropy[kinds]
+
+    @cached_property
+    def norm(self):
+        """The kernels of normalisation, for float32."""
+        return Norm(self.xp)
 
     def positions(self, index, n, error):
         """An array of integers as positions in an axis of length n, from 0 on: others are noted as a check, and are 0.

@@ -17,7 +17,7 @@ from ..autograd.ops.sums import rows
 from ..autograd.primitive import primitive
 from ..autograd.samples import on
 from ..autograd.tensor import Tensor, raw
-from ..backends import check, owner
+from ..backends import FUSING, check, owner
 from .module import Module, Parameter
 
 # ---- z = (x - mean) / s with s = √(variance + eps), in formulas: for forward mode and derivatives of derivatives
@@ -31,7 +31,7 @@ def _mean(x, over):
 
 def _standard(x, over, eps):
     """z, s and f, where s is that of x · f: powers of two with which no square overflows (None: 1)."""
-    _, _, factor = _with_factor(*moments(raw(x), over, eps))
+    factor = moments(raw(x), over, eps).factor
     if factor is not None:
         x = x * factor
     centred = x - _mean(x, over)
@@ -53,7 +53,13 @@ def _scaled(eps, factor):
     return owner(factor).xp.maximum(eps * factor * factor, float(np.finfo(factor.dtype).tiny))
 
 
-# ---- the same for arrays, in half the time: sums are matrix products, and few new arrays are made
+# ---- the same for arrays, in half the time: sums are matrix products, and few new arrays are made; or kernels of a device
+
+
+def _kernels(*arrays):
+    """Those of the device, where all arrays are float32; None where there are none."""
+    backend = FUSING.get(type(arrays[0]))
+    return None if backend is None or any(a.dtype.char != "f" for a in arrays) else backend.norm
 
 
 def _fast_mean(x, weight, over):
@@ -64,26 +70,40 @@ def _fast_mean(x, weight, over):
     return rows(flat) * weight / len(flat)
 
 
-def moments(x, over, eps=1e-5):
-    """Mean and variance of the array x over "examples", shape (n,), or over "features", shape (…, 1).
+class Moments:
+    """Mean and variance over "examples", shape (n,), or over "features", shape (…, 1); no tuple, whose arrays a tape copies.
 
-    Where squares overflow, or are so small that they matter beside eps, those of x · f, and third f: powers of two of the same
-    shape with which they do not.
+    With a factor they are those of x · factor.
     """
+
+    __slots__ = "centre", "factor", "variance"
+
+    def __init__(self, centre, variance, factor=None):
+        self.centre, self.variance, self.factor = centre, variance, factor
+
+    # so graphs show it as they show any array
+    shape = property(lambda self: self.centre.shape)
+    dtype = property(lambda self: self.centre.dtype)
+
+
+def moments(x, over, eps=1e-5):
+    """The Moments of the array x.
+
+    Where squares overflow, or are so small that they matter beside eps, with a factor: powers of two of the same shape with
+    which they do not.
+    """
+    if kernels := _kernels(x):
+        return Moments(*kernels.moments(x, over))
     xp = owner(x).xp
     one = xp.ones(x.shape[-1], xp.result_type(x.dtype, "float32"))  # halves are summed as singles
     with np.errstate(over="ignore", invalid="ignore"):
         centre, variance = _moments(x, one, over)
     if owner(x).fits(variance.sum() + eps):
-        return centre, variance
+        return Moments(centre, variance)
     x = x.astype(one.dtype, copy=False)
     factor = scale(x, _AXES[over](x.ndim)).reshape(centre.shape)
     factor = xp.minimum(factor, 2.0 ** floor(-log2(max(eps, np.finfo(x.dtype).tiny)) / 2))
-    return *_moments(x * factor, one, over), factor
-
-
-def _with_factor(centre, variance, factor=None):
-    return centre, variance, factor
+    return Moments(*_moments(x * factor, one, over), factor)
 
 
 def _moments(x, one, over):
@@ -95,15 +115,18 @@ def _moments(x, one, over):
 
 def _centred(x, over, eps, known):
     """x · f - mean, 1 / s, and f as in `moments`."""
-    centre, variance, factor = _with_factor(*(known or moments(x, over, eps)))
+    known = known or moments(x, over, eps)
+    factor = known.factor
     if factor is not None:
         x = x * factor
-    return x - centre, 1 / owner(x).xp.sqrt(variance + _scaled(eps, factor)), factor
+    return x - known.centre, 1 / owner(x).xp.sqrt(known.variance + _scaled(eps, factor)), factor
 
 
 def _to_x(g, x, weight, over, eps, known):
     if isinstance(g, Tensor):
         return _slope(g * weight, x, over, eps)
+    if kernels := _kernels(g, x, weight):
+        return kernels.slope(g, x, weight, over, eps, known or moments(x, over))
     centred, inverse, factor = _centred(x, over, eps, known)
     weight = weight.astype(centred.dtype, copy=False)
     slope = g * centred
@@ -120,6 +143,8 @@ def _to_x(g, x, weight, over, eps, known):
 def _to_weight(g, x, over, eps, known):
     if isinstance(g, Tensor):
         return g * _standard(x, over, eps)[0]
+    if kernels := _kernels(g, x):
+        return kernels.weight_slope(g, x, over, eps, known or moments(x, over))
     centred, inverse, _ = _centred(x, over, eps, known)
     centred *= g
     if over == "features":
@@ -163,6 +188,8 @@ def normalize(xp, x, weight, bias, *, over: str, eps: float = 1e-5, known: Any =
         raise ShapeError(
             f"normalize: x (…, n) needs weight and bias (n,); given {x.shape}, {weight.shape}, {bias.shape}"
         )
+    if kernels := _kernels(x, weight, bias):
+        return kernels.output(x, weight, bias, over, eps, known or moments(x, over))
     z, inverse, _ = _centred(x, over, eps, known)
     z *= inverse
     z = z.astype(xp.result_type(x, weight, bias, "float16"), copy=False)
@@ -228,13 +255,15 @@ class BatchNorm(Module):
             )
         known = moments(raw(x), "examples", self.eps)
         y = normalize(x, weight, bias, over="examples", eps=self.eps, known=known)
-        centre, variance, factor = _with_factor(*known)
+        centre, variance, factor = known.centre, known.variance, known.factor
+        old, keep, add = (self.running_mean, self.running_var), 1 - self.momentum, self.momentum
+        for running in old:
+            running.mark_changed()
         with np.errstate(over="ignore"):  # in training a variance beyond the dtype does no harm
             if factor is not None:
                 centre, variance = centre / factor, variance / factor / factor
-            for running, batch in ((self.running_mean, centre), (self.running_var, variance * (n / (n - 1)))):
-                new = (1 - self.momentum) * raw(running) + self.momentum * batch
-                running.assign(new.astype(running.dtype))
+            step = lambda m, v, c, s: (keep * m + add * c, keep * v + add * (s * (n / (n - 1))))
+            owner(centre).fused(step, *map(raw, old), centre, variance, out=[*map(raw, old)])
         return y
 
     def extra_repr(self) -> str:

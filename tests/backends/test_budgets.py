@@ -1,4 +1,4 @@
-"""What a training step asks of a device, for five networks: at most so many launches, no upload, no wait.
+"""What a training step asks of a device, for six networks: at most so many launches, no upload, no wait.
 
 The counts do not depend on the size of a batch, nor on what the device is: they are those of the device double.
 """
@@ -26,8 +26,8 @@ def regression():
     return model, nn.mse, optim.SGD(model.parameters(), lr=1e-3, momentum=0.9), x, y
 
 
-def normalized():
-    layers = nn.Linear(20, 48), nn.LayerNorm(48), nn.activation("gelu"), nn.Linear(48, 24), nn.LayerNorm(24)
+def normalized(norm):
+    layers = nn.Linear(20, 48), norm(48), nn.activation("gelu"), nn.Linear(48, 24), norm(24)
     model = nn.Sequential(*layers, nn.activation("gelu"), nn.Linear(24, 5)).to("strict")
     x, y = cr.random.normal(size=(8, 20), device="strict"), cr.random.integers(5, size=8, device="strict")
     return model, nn.cross_entropy, optim.AdamW(model.parameters(), lr=1e-3), x, y
@@ -38,14 +38,16 @@ NETS = {
     "784-512-256-10, Adam": lambda: classifier(784, 512, 256, 10),
     "784-2048-2048-10, Adam": lambda: classifier(784, 2048, 2048, 10),
     "8-32-32-2, tanh, MSE, momentum": regression,
-    "20-48-24-5, GELU, LayerNorm, AdamW": normalized,
+    "20-48-24-5, GELU, LayerNorm, AdamW": lambda: normalized(nn.LayerNorm),
+    "20-48-24-5, GELU, BatchNorm, AdamW": lambda: normalized(nn.BatchNorm),
 }
 LAUNCHES = {  # at most so many: of a step; for each batch of fit
     "64-128-64-10, Adam": (31, 34),
     "784-512-256-10, Adam": (31, 34),
     "784-2048-2048-10, Adam": (31, None),  # whose fit takes seconds
     "8-32-32-2, tanh, MSE, momentum": (31, 33),
-    "20-48-24-5, GELU, LayerNorm, AdamW": (179, 182),
+    "20-48-24-5, GELU, LayerNorm, AdamW": (43, 45),
+    "20-48-24-5, GELU, BatchNorm, AdamW": (49, 51),
 }
 
 

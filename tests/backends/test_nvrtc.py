@@ -25,8 +25,8 @@ OPTIMIZERS = [
 
 @cache
 def kernels():
-    """What is called by each operation, forward and backward, by a training step of each optimiser, for random words, and
-    where a gradient is added up at repeated positions."""
+    """What is called by each operation, forward and backward, by a training step of each optimiser, for random words,
+    by normalisation, and where a gradient is added up at repeated positions."""
     with nvrtc.noticed() as found:
         backend = Cuda(device_double.cupy)  # anew, since it makes kernels, too
         cr.backends.register("noticed", backend)
@@ -37,6 +37,8 @@ def kernels():
             for p in DIFFERENTIABLE:
                 differentiate(p)
             x = cr.ones((3, 2), device="noticed", requires_grad=True)
+            for layer in cr.nn.BatchNorm(2), cr.nn.LayerNorm(2):
+                layer.to("noticed")(x).sum().backward()
             with cr.deterministic():
                 x[cr.tensor([0, 2, 0], device="noticed")].sum().backward()
         finally:

@@ -40,6 +40,41 @@ def _class_entropy_slope(g, apart, logits, index, slope, rows, k):
     slope[...] = np.where(known[..., None], _softmax_less_truth(g[..., None], logits, index * known), np.nan)
 
 
+def _moments(x, over, mean, variance):
+    from chainrule.nn.norm import moments
+
+    found = moments(x, over)
+    factor = 1 if found.factor is None else found.factor
+    mean[...], variance[...] = found.centre / factor, found.variance / factor / factor
+
+
+def _over(by_row):
+    return "features" if by_row else "examples"
+
+
+def _norm_output(x, weight, bias, eps, by_row, mean, variance, y, rows, k):
+    from chainrule.nn.norm import normalize
+
+    y[...] = normalize.primitive.fn(np, x, weight, bias, over=_over(by_row), eps=eps)
+
+
+def _norm_slope(g, x, weight, eps, slope, over):
+    from chainrule.nn.norm import _to_x
+
+    slope[...] = _to_x(g, x, weight, over, eps, None)
+
+
+def _norm_slope_sums(g, x, eps, by_row, mean, variance, parts, rows, k):
+    from chainrule.nn.norm import _to_weight
+
+    parts[...] = 0
+    parts[0, 1] = _to_weight(g, x, _over(by_row), eps, None)
+
+
+def _norm_weight_slope(parts, blocks, slope, k):
+    slope[...] = parts[:, 1].sum(axis=0)
+
+
 def _positions(index, place, ok, n, size):
     signed = index.astype(object)  # so that no large number wraps around
     inside = (signed >= -n) & (signed < n)
@@ -58,6 +93,18 @@ FORMS |= {
     "add_in_order": _add_in_order,
     "class_entropy": _class_entropy,
     "class_entropy_slope": _class_entropy_slope,
+    "norm_row_moments": lambda x, mean, variance, *sizes: _moments(x, "features", mean, variance),
+    "norm_column_sums": lambda *arguments: None,
+    "norm_column_moments": lambda x, parts, blocks, mean, variance, *sizes: _moments(x, "examples", mean, variance),
+    "norm_output": _norm_output,
+    "norm_row_slope": lambda g, x, weight, eps, mean, variance, slope, *sizes: _norm_slope(
+        g, x, weight, eps, slope, "features"
+    ),
+    "norm_column_slope": lambda g, x, weight, eps, mean, variance, parts, blocks, slope, *sizes: _norm_slope(
+        g, x, weight, eps, slope, "examples"
+    ),
+    "norm_slope_sums": _norm_slope_sums,
+    "norm_weight_slope": _norm_weight_slope,
     "chainrule_sum": lambda x, axis: total(x, axis),  # with the digits of the CPU
     "chainrule_squares": lambda x, axis: np.square(x.astype(np.float64)).sum(),
 }
