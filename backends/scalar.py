@@ -129,6 +129,9 @@ class Scalar(Backend):
     def fits(self, squares):
         return True  # nobody squares one number to learn its length
 
+    def overflowed(self, result):
+        return not math.isfinite(result)
+
     def to_numpy(self, array):
         return np.asarray(array)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from math import inf
-
 import numpy as np
 
 from ..primitive import ELEMENTWISE, primitive
 from ..samples import above_one, reals, unit_open
 from .arithmetic import square
 from .exponential import sqrt
-from .length import hypot
+from .length import hypot, inverted
 
 
 @primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * cos(x)))
@@ -70,23 +68,6 @@ def arccos(xp, x):
     Gradient: inf at ±1.
     """
     return xp.arccos(x)
-
-
-@primitive(
-    internal=True,
-    jvp=ELEMENTWISE,
-    samples=reals,
-    vjp=dict(
-        x=lambda g, x, y, out: g * ((inverted(y, x) - out) * (inverted(y, x) + out)),
-        y=lambda g, x, y, out: -2 * (g * (out * inverted(y, x))),
-    ),
-    means=lambda x, y: x / (square(x) + square(y)),
-)
-def inverted(xp, x, y):
-    """x / (x² + y²), where the squares may overflow or vanish."""
-    length = xp.hypot(x, y)
-    ratio = xp.divide(xp.divide(x, length), length)
-    return ratio if type(x) is int else xp.where(length == inf, 0, ratio)  # a number is never ∞ / ∞
 
 
 @primitive(jvp=ELEMENTWISE, samples=reals, vjp=dict(x=lambda g, x: g * inverted(1, x)))

@@ -25,6 +25,7 @@ PASSED_ON = {  # what the table of references does without: why
     "gelu_slope": "the slope of gelu",
     "gaussian": "the slope of erf",
     "share": "the slope of logaddexp",
+    "cosine": "the slope of hypot",
     "inverted": "the slope of arctan2",
     "tanh_back": "the slope of tanh",
     "strong_product": "a product",
@@ -47,9 +48,7 @@ def test_an_operation_is_right_to_4_units_and_its_slope_to_8(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(
-    "name", [p.name for p in EVERY if p.name in accuracy.REFERENCES and not p.internal and p.name != "hypot"]
-)
+@pytest.mark.parametrize("name", [p.name for p in EVERY if p.name in accuracy.REFERENCES and not p.internal])
 def test_second_derivatives_are_right_to_16_units(name, dtype):
     error, *where = accuracy.worst_second(name, dtype)
     assert error <= 16, where
@@ -170,8 +169,6 @@ UNKNOWN = {  # (name, operands of the derivative): why it may be nan at infinity
     **{(name, order): "no limit" for name in ("sin", "cos", "tan") for order in ((), (0,), (0, 0))},
     ("power", (1,)): "0 · log ∞, for a negative power of ∞",
     **{("power", order): "0 · ∞, of an infinite power or base" for order in ((0, 0), (0, 1), (1, 0), (1, 1))},
-    **{("hypot", order): "∞ / ∞" for order in ((0,), (1,), (0, 0), (0, 1), (1, 0), (1, 1))},
-    ("arcsinh", (0, 0)): "a slope of hypot",
 }
 
 
@@ -323,7 +320,27 @@ def test_logaddexp_of_what_is_masked_twice_has_no_slope():
     assert slope(lambda x: cr.logaddexp(cr.logaddexp(x[0], x[1]), x[2]), [-inf, -inf, 0]) == [0, 0, 1]
 
 
-# ---- infinity in a norm
+# ---- infinity in a length
+
+
+LEGS = [
+    (inf, 1.0, (1, 0)),
+    (1.0, -inf, (0, -1)),
+    (-inf, inf, (-(0.5**0.5), 0.5**0.5)),
+    (3 * 2.0**1020, -4 * 2.0**1020, (0.6, -0.8)),
+    (2.0**1023, 2.0**1023, (0.5**0.5, 0.5**0.5)),
+]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("device", ["cpu", "scalar", "strict"])
+@pytest.mark.parametrize(("x", "y", "slopes"), LEGS)
+def test_the_legs_of_an_infinite_length_have_slopes(x, y, slopes, device, create_graph, strict):
+    device = strict if device == "strict" else device
+    legs = [cr.tensor(leg, dtype="float64", device=device, requires_grad=True) for leg in (x, y)]
+    with np.errstate(all="ignore"):
+        cr.hypot(*legs).backward(create_graph=create_graph)
+    np.testing.assert_allclose([getattr(g, "item", lambda g=g: g)() for g in (leg.grad for leg in legs)], slopes, 1e-15)
 
 
 @pytest.mark.parametrize("order", [1.5, 2, 3, inf])

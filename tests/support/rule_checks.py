@@ -306,7 +306,7 @@ HOLDS_NOT = {
         ),
         **dict.fromkeys("floor ceil step".split(), "jumps"),
         **dict.fromkeys("maximum minimum relu max min sort".split(), "the square has a kink in its slope"),
-        **dict.fromkeys(["arctan2", "inverted"], "nan at the origin"),
+        **dict.fromkeys(["arctan2", "cosine", "inverted"], "nan at the origin"),
     },
     check_one_operand_zero: {
         **dict.fromkeys(
