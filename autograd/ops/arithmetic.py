@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf, nan
+
 from ..primitive import ELEMENTWISE, primitive
 from ..samples import above_zero, reals
 from .choose import where, within
 from .compare import isfinite, logical_and, logical_or
 from .exponential import log
+from .kink import differentiable
 from .rounding import no_slope
 
 
@@ -71,9 +74,14 @@ def _power_x(g, x, y):
     return g * power_slope(x, y)
 
 
-def _power_y(g, x, out):
-    slope = out * log(where(x > 0, x, 1))
-    return g * where(x >= 0, slope, float("nan"))
+def _times_log(out, x, y):
+    """out · log x for a power xʸ, with its limits at x = 0 and ∞; 0 for 0⁰."""
+    still = logical_or(logical_and(x == 0, y >= 0), logical_and(x == inf, y < 0))
+    return out * log(where(still, 1, where(x < 0, nan, x)))
+
+
+def _power_y(g, x, y, out):
+    return g * (power_log(x, y) if differentiable(g, out) else _times_log(out, x, y))
 
 
 def _splits(x, y):
@@ -91,20 +99,25 @@ def _times_less_one(a, x, y):
 def _power_slope_x(g, x, y, out):
     splits = _splits(x, y)
     whole = y * power_slope(where(logical_or(splits, y == 0), 1, x), y - 1)
-    return g * where(splits, (y - 1) * out / where(splits, x, 1), whole)
+    quotient = where(logical_or(out != 0, isfinite(y)), (y - 1) * out / where(splits, x, 1), 0)
+    return g * where(splits, quotient, whole)
 
 
-def _power_slope_y(g, x, y):
-    exponent = y * log(where(logical_and(x > 0, isfinite(x)), x, 1))
+def _power_mixed(g, x, y):
+    """The slope of x^(y - 1) (1 + y log x), with its limits at x = 0 and ∞."""
+    inside = logical_and(x > 0, isfinite(x))
+    exponent = y * log(where(inside, x, 1))
     slope = _times_less_one(1 + within(exponent, 3e4), x, y)  # with a larger one, the power is 0 or ∞
-    return g * where(x >= 0, slope, float("nan"))
+    at_0 = where(y > 1, 0, where(y > 0, -inf, inf))
+    at_end = where(x == 0, at_0, where(x == inf, where(y < 1, 0, inf), nan))
+    return g * where(inside, slope, where(y == y, at_end, nan))
 
 
 @primitive(
     internal=True,
     jvp=ELEMENTWISE,
     samples=(above_zero, reals),
-    vjp=dict(x=_power_slope_x, y=_power_slope_y),
+    vjp=dict(x=_power_slope_x, y=_power_mixed),
     means=lambda x, y: where(y == 0, 0, y * power(x, y - 1)),
 )
 def power_slope(xp, x, y):
@@ -112,6 +125,18 @@ def power_slope(xp, x, y):
     if hasattr(x, "dtype") and not hasattr(y, "dtype"):
         y = xp.asarray(y, dtype=x.dtype)
     return _times_less_one(xp.where(xp.isfinite(y), y, xp.sign(y)), x, y)  # y = ∞: the slope is 0 or ∞
+
+
+@primitive(
+    internal=True,
+    jvp=ELEMENTWISE,
+    samples=(above_zero, reals),
+    vjp=dict(x=_power_mixed, y=lambda g, x, y, out: g * _times_log(out, x, y)),
+    means=lambda x, y: power(x, y) * log(x),
+)
+def power_log(xp, x, y):
+    """Slope of a power by its exponent xʸ · log x, with its limits at x = 0 and ∞."""
+    return _times_log(xp.power(x, y), x, y)
 
 
 @primitive(
@@ -126,5 +151,6 @@ def power(xp, x, y):
 
     Shape: x, y broadcast together.
     Domain: x ≥ 0 where y is not a whole number.
+    Gradient: dy has its limits at x = 0 and ∞, but is 0 for 0⁰; it is nan for x < 0.
     """
     return xp.power(x, y)

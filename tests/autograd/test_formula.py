@@ -257,7 +257,7 @@ def test_numbers_and_what_is_written_can_be_put_in():
 
 
 def test_the_leaves_of_a_formula_are_found():
-    assert leaves(formula(REGISTRY["power"]).gradients["y"]) == ["g", "x", "out"]
+    assert leaves(formula(REGISTRY["power"]).gradients["y"]) == ["g", "out", "x", "y"]
 
 
 @pytest.mark.parametrize(("y", "text"), [(3.0, "g · y · x^(y − 1)"), (0.0, "0")])

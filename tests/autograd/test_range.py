@@ -63,7 +63,7 @@ EXACT = {
 }
 ELSEWHERE = set(  # steps, choices, powers, and what is made of exponentials, whose slopes have tests of their own
     """sign floor ceil rint floor_divide remainder where step power logaddexp sigmoid softplus tanh erf
-    gaussian normal_density share power_slope one_minus_square cosine inverted sigmoid_slope strong_product tanh_back""".split()
+    gaussian normal_density share power_log power_slope one_minus_square cosine inverted sigmoid_slope strong_product tanh_back""".split()
 )
 INSIDE = {
     **dict.fromkeys(("log", "log2", "log10", "sqrt"), (0, np.inf)),

@@ -167,8 +167,6 @@ def test_bce_with_logits_and_its_slope_keep_their_digits_for_every_logit(y, dtyp
 
 UNKNOWN = {  # (name, operands of the derivative): why it may be nan at infinity
     **{(name, order): "no limit" for name in ("sin", "cos", "tan") for order in ((), (0,), (0, 0))},
-    ("power", (1,)): "0 · log ∞, for a negative power of ∞",
-    **{("power", order): "0 · ∞, of an infinite power or base" for order in ((0, 0), (0, 1), (1, 0), (1, 1))},
 }
 
 
@@ -185,6 +183,26 @@ def test_an_operation_and_its_derivatives_have_their_limits(name):
             limit = accuracy.limit(function, numbers, i, end)
             if limit is not None and not (end and (name, order) in UNKNOWN):
                 np.testing.assert_allclose(given[order][k], limit, 1e-6, 1e-50, err_msg=f"{order} at {numbers}")
+
+
+@pytest.mark.parametrize("make", [lambda x: cr.tensor(x, dtype="float64"), cr.Value])
+@pytest.mark.parametrize("x", [0.0, inf])
+@pytest.mark.parametrize("y", [-2.0, -1.0, -0.5, 0.5, 1.0, 1.5, 2.0, 3.0])
+def test_a_power_has_limits_by_its_exponent_at_0_and_infinity(x, y, make):
+    exact, found = accuracy.derivatives("power"), {}
+    for i in (0, 1):
+        slope = cr.grad(cr.power, i)
+        found |= {(i,): slope(make(x), make(y))} | {(i, j): cr.grad(slope, j)(make(x), make(y)) for j in (0, 1)}
+    for order in [(1,), (0, 1), (1, 0), (1, 1)]:
+        near = [accuracy._true(exact[order], [accuracy.mp.mpf(10) ** (p if x else -p), y]) for p in (10**3, 10**4)]
+        grows = abs(near[1]) > abs(near[0])
+        assert found[order].item() == (np.copysign(inf, float(accuracy.mp.sign(near[1]))) if grows else 0), order
+
+
+def test_the_slope_of_a_negative_base_by_the_exponent_is_nan_to_any_order():
+    by_exponent = cr.grad(cr.power, 1)
+    assert np.isnan(by_exponent(cr.tensor(-2.0), cr.tensor(2.0)).item())
+    assert np.isnan(cr.grad(by_exponent)(cr.tensor(-2.0), cr.tensor(2.0)).item())
 
 
 FLAT = {  # compositions whose second derivatives are 0 there

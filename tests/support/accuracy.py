@@ -57,6 +57,11 @@ REFERENCES = {
         lambda x, y: y * (y - 1) * x**y / x / x,
         lambda x, y: x**y / x * (1 + y * mp.log(x)),
     ),
+    "power_log": (
+        lambda x, y: x**y * mp.log(x),
+        lambda x, y: x**y / x * (1 + y * mp.log(x)),
+        lambda x, y: x**y * mp.log(x) ** 2,
+    ),
     "positive": (lambda x: x, _one),
     "negative": (lambda x: -x, lambda x: -1),
     "absolute": (abs, mp.sign),

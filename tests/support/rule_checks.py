@@ -15,7 +15,7 @@ from chainrule.autograd.primitive import ELEMENTWISE
 from chainrule.autograd.samples import Case, cases, on
 
 NUMBERS = {  # in place of an operand, where 0 and 2 will not do
-    ("power", "x"): (2.0,), ("power", "y"): (0, 1, 2.0, 0.5), "power_slope": (2.0,), ("where", "condition"): (True,),
+    ("power", "x"): (2.0,), ("power", "y"): (0, 1, 2.0, 0.5), "power_slope": (2.0,), "power_log": (2.0,), ("where", "condition"): (True,),
     "divide": (2.0,), "floor_divide": (2.0,), "remainder": (2.0,), "binary_entropy": (0.25,),
 }  # fmt: skip
 LENGTHS = {"absolute": on((2,)), "hypot": on((2,), (2,)), "norm2": on((2, 3), axis=1)}
@@ -297,11 +297,12 @@ HOLDS_NOT = {
         "normalize": "with so small a variance the differences are too coarse",
     },
     check_equal_operands: dict.fromkeys(
-        ["power", "power_slope", "floor_divide", "remainder", "binary_entropy"], "jumps, or leaves the domain"
+        ["power", "power_slope", "power_log", "floor_divide", "remainder", "binary_entropy"],
+        "jumps, or leaves the domain",
     ),
     check_square_at_zero: {
         **dict.fromkeys(
-            "divide power power_slope floor_divide remainder log log2 log10 sqrt arccosh binary_entropy".split(),
+            "divide power power_slope power_log floor_divide remainder log log2 log10 sqrt arccosh binary_entropy".split(),
             "0 is outside",
         ),
         **dict.fromkeys("floor ceil step".split(), "jumps"),
