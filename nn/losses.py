@@ -107,6 +107,7 @@ def _bounded_logs(p):
 def _entropy_slope(p, y):
     """(p - y) / (p (1 - p)), that is (1 - y) / (1 - p) - y / p, with p and 1 - p at least 1e-12 (float16: 6.1e-5)."""
     least = 1e-12 if getattr(p, "dtype", None) != "float16" else 6.104e-5
+    p = clip(p, 0, 1)
     low = p < 0.5
     less, more = maximum(where(low, p, 1 - p), least), where(low, 1 - p, p)
     total = less + more  # exactly 1, but where `less` is held; and there only the slope of `more` is left
