@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..autograd.doors import refuse_leaving
 from ..autograd.errors import CheckpointError, DtypeError, GraphError
 from ..autograd.grad_mode import call_number, enter, leave, no_grad, scope
 from ..autograd.ops.creation import tensor
@@ -95,9 +96,12 @@ class Module:
         """Load the values of a state dict: all of them, or none if anything does not fit.
 
         Raises: CheckpointError that names every entry that is missing, unexpected, of another shape, no numbers, or
-            beyond what the dtype of the model can hold.
+            beyond what the dtype of the model can hold; GraphError for the result of a recorded call.
         """
         arrays = self.check_state_dict(state)
+        for name, value in state.items():
+            if isinstance(value, Tensor) and not value.is_leaf:
+                refuse_leaving(f"load_state_dict: {name}", value, "compute with it instead of loading it")
         before: list[tuple[Tensor, Tensor]] = []
         try:
             for name, item in self.named_tensors():

@@ -150,7 +150,7 @@ def power(xp, x, y):
     """Power xʸ.
 
     Shape: x, y broadcast together.
-    Domain: x ≥ 0 where y is not a whole number.
+    Domain: x ≥ 0 where y is not a whole number, and x ≠ 0 where it is negative.
     Gradient: dy has its limits at x = 0 and ∞, but is 0 for 0⁰; it is nan for x < 0.
     """
     return xp.power(x, y)

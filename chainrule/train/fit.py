@@ -26,6 +26,7 @@ from .inputs import (
     checkpoint_at,
     clips,
     metrics_of,
+    one_to_minimise,
     validation_parts,
 )
 from .interrupt import DeferredInterrupt
@@ -116,7 +117,7 @@ def fit(
 
                 def closure(x=x, y=y, norms=norms):
                     optimizer.zero_grad()
-                    value = loss(model(x), y)
+                    value = one_to_minimise("fit", loss(model(x), y))
                     if penalty is not None:
                         value = value + penalty(model)
                     value.backward()

@@ -120,6 +120,16 @@ def check_types(owner, model, loss, optimizer, penalty=None):
         )
 
 
+def one_to_minimise(owner, value):
+    """What a loss returned, which must be a Tensor."""
+    if not isinstance(value, Tensor):
+        raise ArgumentError(
+            f"{owner}: the loss must return a Tensor, it returned {type(value).__name__}; compute it with chainrule's functions, "
+            "without item() or float()"
+        )
+    return value
+
+
 def check_run(run, clip):
     """Raise if the optimiser is not the model's, or if the data does not fit: nan, another width, labels out of range.
 

@@ -15,7 +15,7 @@ from ..autograd.grad_mode import no_grad
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
 from .evaluate import on_device_of
-from .inputs import batches_of, check_types
+from .inputs import batches_of, check_types, one_to_minimise
 from .restore import restore_after
 from .run import Run
 
@@ -94,7 +94,7 @@ def lr_find(
         batches = [on_device_of(model, batch) for batch in islice(_endless(data), steps)]
         before = run.random_state()
         with no_grad():
-            base = [float(loss(model(x), y)) for x, y in batches]
+            base = [float(one_to_minimise("lr_find", loss(model(x), y))) for x, y in batches]
         if not isfinite(sum(base)):
             bad = next(value for value in base if not isfinite(value))
             raise GraphError(f"lr_find: the loss of a batch is {bad}, before any step; look at the data")
@@ -113,7 +113,7 @@ def _sweep(run, lrs, batches, base, diverged):
         for group, ratio in zip(run.optimizer.groups, ratios, strict=True):
             group["lr"] = lr * ratio
         run.optimizer.zero_grad()
-        value = run.loss(run.model(x), y)
+        value = one_to_minimise("lr_find", run.loss(run.model(x), y))
         number = value.item() - own + mean
         if not isfinite(number):
             return

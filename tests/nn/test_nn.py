@@ -1004,3 +1004,14 @@ def test_a_parameter_may_be_deleted_and_then_be_a_tensor():
     del layer.weight
     layer.weight = cr.ones((3, 2))
     assert [name for name, _ in layer.named_parameters()] == ["bias"]
+
+
+def test_a_state_that_was_computed_is_not_loaded_where_its_gradient_would_be_lost():
+    model, w = nn.Linear(1, 1, bias=False), cr.tensor([[0.5]], requires_grad=True)
+    before = model.weight.tolist()
+    with pytest.raises(cr.GraphError, match="load_state_dict: weight: .* its gradient would be lost"):
+        model.load_state_dict({"weight": w * 2})
+    assert model.weight.tolist() == before
+    model.load_state_dict({"weight": w})  # a leaf, such as a parameter of another model
+    with cr.no_grad():
+        assert model.load_state_dict({"weight": w * 2}).weight.tolist() == [[1.0]]

@@ -412,3 +412,15 @@ def test_batches_of_ones_own_need_not_be_like_ours():
     model = nn.MLP([2, 4, 2], norm="batch")
     history = cr.fit(model, nn.cross_entropy, optim.SGD(model.parameters(), lr=0.1), Loader([data(33)]), 1, verbose=0)
     assert len(history) == 1
+
+
+@pytest.mark.parametrize("given", [lambda p, y: 1.5, lambda p, y: None, lambda p, y: nn.mse(p, y).item()])
+@pytest.mark.parametrize("owner", ["fit", "lr_find"])
+def test_a_loss_that_returns_no_tensor_is_refused(owner, given):
+    model = nn.Linear(2, 1)
+    optimizer, target = optim.SGD(model.parameters(), lr=0.1), np.ones((40, 1), "f")
+    call = cr.lr_find if owner == "lr_find" else partial(cr.fit, epochs=1, verbose=0)
+    with pytest.raises(
+        cr.ArgumentError, match=f"^{owner}: the loss must return a Tensor, it returned (float|NoneType)"
+    ):
+        call(model, given, optimizer, (X, target))
