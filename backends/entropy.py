@@ -3,9 +3,9 @@
 A warp works on a row. It computes in double, as the code for arrays in nn/losses.py, so that float32 keeps all its digits.
 """
 
-TEXT = r"""
-__device__ double larger(double a, double b) { return a > b || a != a ? a : b; }
+from . import warp
 
+TEXT = r"""
 /* How far a score is below the largest; no difference of infinities is taken. */
 __device__ double below(double z, double top) { return z == top && top > 0 ? 0 : z - top; }
 
@@ -14,11 +14,11 @@ __device__ void look(const REAL* z, long long k, long long truth, double& top, d
     int lane = threadIdx.x % 32;
     top = -INFINITE;
     for (long long j = lane; j < k; j += 32) top = larger((double)z[j], top);
-    for (int step = 16; step; step /= 2) top = larger(__shfl_xor_sync(0xffffffffu, top, step), top);
+    top = largest_of_warp(top);
     if (top == -INFINITE) top = 0;  /* no class is possible */
     others = 0;
     for (long long j = lane; j < k; j += 32) if (j != truth) others += exp(below((double)z[j], top));
-    for (int step = 16; step; step /= 2) others += __shfl_xor_sync(0xffffffffu, others, step);
+    others = sum_of_warp(others);
     chosen = below((double)z[truth], top);
 }
 
@@ -61,13 +61,7 @@ INDICES = {"?": "bool", "b": "signed char", "B": "unsigned char", "h": "short", 
 
 def source(real, index):
     """The text for scores and indices of these dtypes (characters)."""
-    names = {
-        "REAL": REALS[real],
-        "INDEX": INDICES[index],
-        "INFINITE": "__longlong_as_double(0x7ff0000000000000LL)",
-        "NOTHING": "__longlong_as_double(0x7ff8000000000000LL)",
-    }
-    return "".join(f"#define {name} {value}\n" for name, value in names.items()) + TEXT
+    return f"#define REAL {REALS[real]}\n#define INDEX {INDICES[index]}\n{warp.TEXT}{TEXT}"
 
 
 class Entropy:

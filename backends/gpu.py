@@ -8,6 +8,7 @@ from .entropy import INDICES, REALS, Entropy
 from .indexing import LARGEST, Indexing
 from .kernel import LANES, PREAMBLE, WRITTEN, holding, joining, trace, write
 from .norm import Norm
+from .softmax import Softmax
 
 # Philox4x64-10, one thread for each output word. The words equal NumPy's; see `philox` in base.py.
 PHILOX = """
@@ -101,6 +102,11 @@ class Cuda(Backend):
     def norm(self):
         """The kernels of normalisation, for float32."""
         return Norm(self.xp)
+
+    @cached_property
+    def softmax(self):
+        """The kernels of softmax along the last axis, for float32."""
+        return Softmax(self.xp)
 
     def positions(self, index, n, error):
         """An array of integers as positions in an axis of length n, from 0 on: others are noted as a check, and are 0.

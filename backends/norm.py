@@ -5,16 +5,13 @@ they read what lies together, and the rows are shared out among blocks, whose su
 All is computed in double, in which no square of a float32 overflows or vanishes.
 """
 
+from . import warp
+
 TEXT = r"""
 #define WARPS 8
 #define COLUMN ((long long)blockIdx.x * 32 + threadIdx.x % 32)
 #define FIRST ((long long)blockIdx.y * WARPS + threadIdx.x / 32)
 #define STEP ((long long)gridDim.y * WARPS)
-
-__device__ double of_warp(double a) {
-    for (int step = 16; step; step /= 2) a += __shfl_xor_sync(0xffffffffu, a, step);
-    return a;
-}
 
 /* The sums of a block's warps become its part of the sums of column j. */
 __device__ void give(double a, double b, double* parts, long long k, long long j) {
@@ -51,7 +48,7 @@ extern "C" __global__ void norm_row_moments(const float* x, double* mean, double
         double d = x[j] - first;
         a += d, b += d * d;
     }
-    a = of_warp(a), b = of_warp(b);
+    a = sum_of_warp(a), b = sum_of_warp(b);
     if (threadIdx.x % 32 == 0) settle(first, a / k, b / k, mean + row, variance + row);
 }
 
@@ -94,7 +91,7 @@ extern "C" __global__ void norm_row_slope(const float* g, const float* x, const 
         double h = (double)g[j] * weight[j];
         a += h, b += h * ((x[j] - centre) * inverse);
     }
-    a = of_warp(a) / k, b = of_warp(b) / k;
+    a = sum_of_warp(a) / k, b = sum_of_warp(b) / k;
     for (long long j = threadIdx.x % 32; j < k; j += 32)
         slope[j] = (float)(((double)g[j] * weight[j] - a - (x[j] - centre) * inverse * b) * inverse);
 }
@@ -235,7 +232,7 @@ class Norm:
 
     def _run(self, name, grid, *arguments):
         if name not in self._kernels:
-            self._kernels[name] = self.xp.RawKernel(TEXT, name)
+            self._kernels[name] = self.xp.RawKernel(warp.TEXT + TEXT, name)
         grid = grid if isinstance(grid, tuple) else (grid,)
         if grid[0]:
             self._kernels[name](grid, (32 * WARPS,), arguments)

@@ -20,7 +20,7 @@ from ..autograd.ops.creation import asarray
 from ..autograd.ops.exponential import log, log1p
 from ..autograd.ops.length import absolute
 from ..autograd.ops.logistic import sigmoid, softplus
-from ..autograd.ops.reduce import less_share, log_softmax, mean, softmax, sum_
+from ..autograd.ops.reduce import less_share, log_softmax, mean, softmax, softmax_kernels, sum_
 from ..autograd.primitive import ELEMENTWISE, primitive
 from ..autograd.samples import indices, on, reals, unit
 from ..autograd.tensor import Tensor, owner_or_none, raw
@@ -349,6 +349,13 @@ def _surprise(logits, target):
     return where(logical_and(target == 0, surprise == inf), 0, surprise)
 
 
+def _of_probabilities(g, logits, target):
+    """g · (softmax(logits) · Σ target - target)."""
+    if not isinstance(g, Tensor) and (kernels := softmax_kernels(-1, logits, target)):
+        return kernels.loss_slope(g, logits, target)
+    return -g[..., None] * less_share(target, softmax(logits), -1)
+
+
 @primitive(
     internal=True,
     symbol="cross-entropy",
@@ -361,7 +368,7 @@ def _surprise(logits, target):
     floats=True,
     accumulates=True,
     vjp=dict(
-        logits=lambda g, logits, target: -g[..., None] * less_share(target, softmax(logits), -1),
+        logits=_of_probabilities,
         target=lambda g, logits, target: g[..., None] * _surprise(logits, target),
     ),
     words=dict(logits="{g} · (softmax({logits}) · Σ {target} − {target})", target="−{g} · log softmax({logits})"),
@@ -371,6 +378,8 @@ def soft_entropy(xp, logits, target):
 
     Gradient: that of a target of 0 is 0 where its class is impossible.
     """
+    if kernels := softmax_kernels(-1, logits, target):
+        return kernels.loss(logits, target)
     surprise = log_softmax.primitive.fn(xp, logits, axis=-1)
     return -(target * xp.where(target == 0, 0, surprise)).sum(axis=-1)
 

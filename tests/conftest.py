@@ -49,6 +49,18 @@ def device(request):
     return request.getfixturevalue("strict") if request.param == "strict" else request.param
 
 
+@pytest.fixture(params=DEVICES[1:])
+def compiled(request):
+    """The name of each device that runs the text of kernels: the double, which has it compiled for the CPU, and a GPU."""
+    if request.param == "cuda":
+        yield "cuda"
+    elif device_double.compiler.found():
+        with device_double.compiled():
+            yield request.getfixturevalue("strict")
+    else:
+        pytest.skip("there is no C++ compiler")
+
+
 # ---- what a machine lacks
 
 LIBRARIES = {

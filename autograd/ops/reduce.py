@@ -414,8 +414,19 @@ def logsumexp(xp, x, *, axis: Axis = None, keepdims: bool = False):
     return out if keepdims else xp.squeeze(out, axis=tuple(range(x.ndim)) if axis is None else axis)
 
 
+def softmax_kernels(axis, *arrays):
+    """Those of the device for float32 arrays along the last axis; None where there are none."""
+    x = arrays[0]
+    backend = FUSING.get(type(x))
+    if backend is None or any(type(a) is not type(x) or a.dtype.char != "f" or a.shape != x.shape for a in arrays):
+        return None
+    return backend.softmax if x.ndim and x.shape[-1] and axis in (-1, x.ndim - 1) else None
+
+
 def _softmax_slope(g, out, axis):
     """out · (g - Σ g · out), counted from the g of an element that takes more than half: then nothing cancels."""
+    if kernels := softmax_kernels(axis, g, out):
+        return kernels.slope(g, out)
     g = g - sum_(where(out > 0.5, g, 0), axis=axis, keepdims=True)
     return out * (g - sum_(g * out, axis=axis, keepdims=True))
 
@@ -437,6 +448,8 @@ def softmax(xp, x, *, axis: Axis = -1):
         >>> cr.softmax(cr.zeros(4)).tolist()
         [0.25, 0.25, 0.25, 0.25]
     """
+    if kernels := softmax_kernels(axis, x):
+        return kernels.output(x)
     top, hit, _, e = special.below_top(xp, x, axis)
     total = e.sum(axis=axis, keepdims=True) + xp.sum(hit, axis=axis, keepdims=True)
     return (xp.where(hit, top > -inf, e) / total).astype(x.dtype)
@@ -447,6 +460,12 @@ def less_share(g, p, axis):
     sure = p > 0.5
     others = [sum_(where(sure, 0, a), axis=axis, keepdims=True) for a in (p, g)]
     return where(sure, g * others[0] - p * others[1], g - p * sum_(g, axis=axis, keepdims=True))
+
+
+def _log_softmax_slope(g, x, axis):
+    if kernels := softmax_kernels(axis, g, x):
+        return kernels.logarithm_slope(g, x)
+    return less_share(g, softmax(x, axis=axis), axis)
 
 
 def _less_mean(t, x, axis):
@@ -461,11 +480,13 @@ def _less_mean(t, x, axis):
     jvp=dict(x=_less_mean),
     samples=_SUMMED,
     needs="at least one element along axes that exist",
-    vjp=dict(x=lambda g, x, axis: less_share(g, softmax(x, axis=axis), axis)),
+    vjp=dict(x=_log_softmax_slope),
     words=dict(x="{g} − softmax({x}) · Σ {g}"),
 )
 def log_softmax(xp, x, *, axis: Axis = -1):
     """Logarithm of softmax, x - log Σ eˣ, without overflow or log 0; all -inf where there is nothing but -inf."""
+    if kernels := softmax_kernels(axis, x):
+        return kernels.logarithm(x)
     top, hit, below, e = special.below_top(xp, x, axis)
     rest = e.sum(axis=axis, keepdims=True) + (xp.sum(hit, axis=axis, keepdims=True) - 1)
     return (xp.where(hit & (top == -inf), top, below) - xp.log1p(rest)).astype(x.dtype)

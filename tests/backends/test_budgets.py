@@ -1,7 +1,9 @@
-"""What a training step asks of a device, for six networks: at most so many launches, no upload, no wait.
+"""What a training step asks of a device, for seven networks: at most so many launches, no upload, no wait.
 
 The counts do not depend on the size of a batch, nor on what the device is: they are those of the device double.
 """
+
+from functools import partial
 
 import device_double
 import numpy as np
@@ -33,8 +35,14 @@ def normalized(norm):
     return model, nn.cross_entropy, optim.AdamW(model.parameters(), lr=1e-3), x, y
 
 
+def smoothed():
+    model, _, optimizer, x, y = classifier(64, 128, 64, 10)
+    return model, partial(nn.cross_entropy, label_smoothing=0.1), optimizer, x, y
+
+
 NETS = {
     "64-128-64-10, Adam": lambda: classifier(64, 128, 64, 10),
+    "64-128-64-10, label smoothing, Adam": smoothed,
     "784-512-256-10, Adam": lambda: classifier(784, 512, 256, 10),
     "784-2048-2048-10, Adam": lambda: classifier(784, 2048, 2048, 10),
     "8-32-32-2, tanh, MSE, momentum": regression,
@@ -43,6 +51,7 @@ NETS = {
 }
 LAUNCHES = {  # at most so many: of a step; for each batch of fit
     "64-128-64-10, Adam": (31, 34),
+    "64-128-64-10, label smoothing, Adam": (44, 46),
     "784-512-256-10, Adam": (31, 34),
     "784-2048-2048-10, Adam": (31, None),  # whose fit takes seconds
     "8-32-32-2, tanh, MSE, momentum": (31, 33),

@@ -1,25 +1,10 @@
 """The kernels of normalisation: what their text computes is what the code for arrays computes in float64."""
 
-import device_double
 import numpy as np
 import pytest
-from device_double import compiler
 
 import chainrule as cr
 from chainrule.backends import norm
-
-
-@pytest.fixture(params=["strict", pytest.param("cuda", marks=pytest.mark.gpu)])
-def device(request):
-    """A device that runs the text: the double, compiled for the CPU, or a GPU."""
-    if request.param == "cuda":
-        yield "cuda"
-        return
-    if not compiler.found():
-        pytest.skip("there is no C++ compiler")
-    with device_double.compiled():
-        yield request.getfixturevalue("strict")
-
 
 rng = np.random.default_rng(0)
 ORDINARY = rng.normal(size=(5, 40)) * 3 + 5
@@ -54,25 +39,25 @@ def found(make, x, device, dtype):
 @pytest.mark.parametrize("inputs", INPUTS)
 @pytest.mark.parametrize("make", [cr.nn.BatchNorm, cr.nn.LayerNorm])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_the_kernels_compute_what_the_code_does(make, inputs, device):
-    got = found(make, INPUTS[inputs], device, "float32")
+def test_the_kernels_compute_what_the_code_does(make, inputs, compiled):
+    got = found(make, INPUTS[inputs], compiled, "float32")
     for x, wanted in zip(got, found(make, INPUTS[inputs], "cpu", "float64"), strict=True):
         x, wanted = x.numpy(), wanted.numpy().astype("float32")
         finite = np.abs(wanted[np.isfinite(wanted)])
         np.testing.assert_allclose(x, wanted, rtol=1e-6, atol=1e-6 * finite.max() if finite.size else 0)
 
 
-def test_the_sums_of_more_blocks_than_take_part_are_complete(device, monkeypatch):
+def test_the_sums_of_more_blocks_than_take_part_are_complete(compiled, monkeypatch):
     monkeypatch.setattr(norm, "PARTS", 3)
     monkeypatch.setattr(norm, "BLOCKS", 2)
     monkeypatch.setattr(norm, "EACH", 1)
-    got = found(cr.nn.BatchNorm, INPUTS["rows for several blocks"], device, "float32")
+    got = found(cr.nn.BatchNorm, INPUTS["rows for several blocks"], compiled, "float32")
     for x, wanted in zip(got, found(cr.nn.BatchNorm, INPUTS["rows for several blocks"], "cpu", "float64"), strict=True):
         np.testing.assert_allclose(x.numpy(), wanted.numpy(), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("make", [cr.nn.BatchNorm, cr.nn.LayerNorm])
-def test_float64_takes_no_kernels_so_that_its_squares_do_not_overflow(make, device):
-    x = cr.tensor(ORDINARY * 1e200, device=device)
-    y = make(40).to("float64").to(device)(x)
+def test_float64_takes_no_kernels_so_that_its_squares_do_not_overflow(make, compiled):
+    x = cr.tensor(ORDINARY * 1e200, device=compiled)
+    y = make(40).to("float64").to(compiled)(x)
     np.testing.assert_allclose(y.numpy(), make(40).to("float64")(ORDINARY * 1e200).numpy(), rtol=1e-12)

@@ -39,6 +39,7 @@ def kernels():
             x = cr.ones((3, 2), device="noticed", requires_grad=True)
             for layer in cr.nn.BatchNorm(2), cr.nn.LayerNorm(2):
                 layer.to("noticed")(x).sum().backward()
+            (cr.softmax(x) + cr.log_softmax(x) + cr.nn.cross_entropy(x, cr.ones_like(x) / 2)).sum().backward()
             with cr.deterministic():
                 x[cr.tensor([0, 2, 0], device="noticed")].sum().backward()
         finally:

@@ -1,0 +1,42 @@
+"""The kernels of softmax along the last axis: what their text computes is what the code for arrays computes in float64."""
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+INF = np.inf
+ROWS = {
+    "ordinary": [0.5, -1.0, 2.0, 0.25],
+    "ties": [2.0, 2.0, -1.0, 2.0],
+    "nearly certain": [0.0, 30.0, -20.0, 1.0],
+    "far": [0.0, 200.0, -300.0, 20.0],
+    "huge": [1e30, -1e30, 1e30, 0.0],
+    "masked": [-INF, 1.0, 2.0, -INF],
+    "all masked": [-INF, -INF, -INF, -INF],
+    "infinite": [INF, 1.0, INF, 3.0],
+    "nan": [np.nan, 1.0, 2.0, 3.0],
+    "longer than a warp": [*np.linspace(-3, 4, 45)],
+}
+
+
+def soft(z):
+    """Cross-entropy of probabilities, the first of which are 0."""
+    target = np.random.default_rng(1).uniform(size=z.shape)
+    target[..., 0] = 0
+    target /= target.sum(-1, keepdims=True)
+    return cr.nn.cross_entropy(z, cr.tensor(target.astype("float32"), dtype=z.dtype, device=z.device), reduction="none")
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("f", [cr.softmax, cr.log_softmax, soft])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_the_kernels_compute_what_the_code_does(f, row, compiled):
+    def found(device, dtype):
+        z = cr.tensor(np.float32([[ROWS[row]] * 3] * 2), dtype=dtype, device=device, requires_grad=True)
+        y = f(z)
+        y.backward(cr.tensor(np.cos(np.arange(y.size, dtype="f")).reshape(y.shape), dtype=dtype, device=device))
+        return y.detach().numpy(), z.grad.numpy()
+
+    for x, wanted in zip(found(compiled, "float32"), found("cpu", "float64"), strict=True):
+        np.testing.assert_allclose(x, wanted, rtol=1e-6, atol=1e-37)
