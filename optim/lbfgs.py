@@ -117,10 +117,10 @@ class LBFGS(Optimizer):
             for i in range(options["max_iter"]):
                 if at.steepest <= options["tolerance_grad"]:
                     break
-                t = lr if self._last else min(1.0, 1.0 / self._number(abs(at.g).sum())) * lr
+                t = lr if self._last else min(1.0, 1.0 / self._number(abs(at.g).sum(dtype="float64"))) * lr
                 direction = self._direction(at)
                 self._last = at.x, at.g
-                start = at._replace(t=0.0, slope=self._number(self._flat.xp.dot(at.g, direction)))
+                start = at._replace(t=0.0, slope=self._number(_dot(at.g, direction)))
                 if not start.slope < -change or t == 0:
                     break
                 phi, longest = partial(self._try, closure, start.x, direction), self._number(abs(direction).max())
@@ -172,7 +172,7 @@ class LBFGS(Optimizer):
         xp, self.evaluations = self._flat.xp, state["evaluations"]
         moves = [[xp.asarray(_host(a), self._dtype) for a in move] for move in state["moves"]]
         self._last, *pairs = moves or [None]
-        self._pairs = deque((s, y, xp.dot(s, y)) for s, y in pairs)
+        self._pairs = deque((s, y, _dot(s, y)) for s, y in pairs)
 
     # ---- how
 
@@ -191,7 +191,7 @@ class LBFGS(Optimizer):
         gradient = flat.gather()
         self._check_gradients_reached([] if gradient is None else [(0, flat)])
         g, x = gradient.astype(self._dtype), flat.values.astype(self._dtype)  # copies
-        slope = 0.0 if direction is None else self._number(flat.xp.dot(g, direction))
+        slope = 0.0 if direction is None else self._number(_dot(g, direction))
         return value, Point(t, x, loss, g, slope, self._number(abs(g).max()))
 
     def _try(self, closure, x, direction, t):
@@ -201,23 +201,24 @@ class LBFGS(Optimizer):
 
     def _direction(self, at):
         """-H g by the two loops of algorithm 7.4, with the last move among the pairs."""
-        dot = self._flat.xp.dot
         if self._last is not None:
             s, y = at.x - self._last[0], at.g - self._last[1]
-            if self._number(dot(s, y)) > CURVED:
-                self._pairs.append((s, y, dot(s, y)))
+            sy, pairs = self._number(_dot(s, y)), self._pairs
+            usual = max(p[2] for p in pairs) if pairs else self._number(_dot(s, s) * _dot(y, y)) ** 0.5
+            if sy > CURVED * (1 if usual > CURVED else usual):  # a loss of very small scale has but such moves
+                self._pairs.append((s, y, sy))
         while len(self._pairs) > self.groups[0]["history_size"]:
             self._pairs.popleft()
-        d, steps = -at.g, []
+        d, steps = -_wide(at.g), []
         for s, y, sy in reversed(self._pairs):
-            steps.append(dot(s, d) / sy)
+            steps.append(_dot(s, d) / sy)
             d -= steps[-1] * y
         if self._pairs:
             _, y, sy = self._pairs[-1]
-            d *= sy / dot(y, y)
+            d *= sy / _dot(y, y)
         for s, y, sy in self._pairs:
-            d += (steps.pop() - dot(y, d) / sy) * s
-        return d
+            d += (steps.pop() - _dot(y, d) / sy) * s
+        return d.astype(self._dtype, copy=False)
 
     def _check_gradients(self, at):
         if at.finite:
@@ -230,6 +231,15 @@ class LBFGS(Optimizer):
     def _number(self, value):
         """A number of the device, read on the host."""
         return float(self._flat.backend.to_numpy(value))
+
+
+def _wide(a):
+    """In float64, where products of small and large float32 neither vanish nor overflow."""
+    return a.astype("float64", copy=False)
+
+
+def _dot(a, b):
+    return _wide(a).dot(_wide(b))
 
 
 def _host(a):

@@ -192,7 +192,8 @@ def test_a_power_has_limits_by_its_exponent_at_0_and_infinity(x, y, make):
     exact, found = accuracy.derivatives("power"), {}
     for i in (0, 1):
         slope = cr.grad(cr.power, i)
-        found |= {(i,): slope(make(x), make(y))} | {(i, j): cr.grad(slope, j)(make(x), make(y)) for j in (0, 1)}
+        with np.errstate(divide="ignore"):
+            found |= {(i,): slope(make(x), make(y))} | {(i, j): cr.grad(slope, j)(make(x), make(y)) for j in (0, 1)}
     for order in [(1,), (0, 1), (1, 0), (1, 1)]:
         near = [accuracy._true(exact[order], [accuracy.mp.mpf(10) ** (p if x else -p), y]) for p in (10**3, 10**4)]
         grows = abs(near[1]) > abs(near[0])

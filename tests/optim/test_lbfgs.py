@@ -204,6 +204,41 @@ def test_it_solves_a_linear_system(line_search):
     np.testing.assert_allclose(seen[-1], np.linalg.solve(A, B), atol=1e-8)
 
 
+@pytest.mark.parametrize("scale", [2.0**66, 2.0**-83, 2.0**110, 2.0**-110])
+def test_a_loss_of_another_scale_takes_the_same_steps(scale):
+    def moved(scale):
+        w = cr.tensor(np.float32(STARTS[logistic]), requires_grad=True)
+        first = 1 / scale if scale <= 1 else 0.67029285  # it knows no curvature, but goes no further than lr
+        lr = lambda step: 1.0 if step else first
+        optimizer = LBFGS([w], lr, max_iter=1, tolerance_grad=0, tolerance_change=0)
+
+        def closure():
+            optimizer.zero_grad()
+            loss = logistic(w, lambda a: cr.tensor(np.float32(a)))
+            (loss * scale).backward()
+            return loss.item() * scale
+
+        for _ in range(8):
+            optimizer.step(closure)
+        return w.tolist()
+
+    assert moved(scale) == pytest.approx(moved(1.0), rel=1e-5)
+
+
+def test_the_first_move_of_huge_gradients_is_no_shorter():
+    w = cr.tensor(np.zeros(8, "float32"), requires_grad=True)
+    optimizer = LBFGS([w], max_iter=1)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (w * 2.0**127).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert w.tolist() == [-1 / 8] * 8
+
+
 def test_the_logistic_regression_is_that_of_scikit_learn():
     linear_model = pytest.importorskip("sklearn.linear_model")
     theirs = linear_model.LogisticRegression(C=1 / (0.02 * len(X)), fit_intercept=False, tol=1e-10).fit(X, LABELS)
