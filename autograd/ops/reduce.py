@@ -313,14 +313,18 @@ def norm(x, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) ->
 
 @composed(floats=True, accumulates=True)
 def var(x, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
-    """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof, or 0 if ddof is above n."""
+    """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof, or 0 if ddof is above n.
+
+    Gradient: right where distances from the mean overflow, unless it overflows itself; on a device it is nan there.
+    """
     n = max(elements(x.shape, axis, "var") - float(ddof), 0)
-    centred = x - mean(x, axis=axis, keepdims=True)
+    middle = mean(x, axis=axis, keepdims=True)
     with np.errstate(over="ignore"):
-        result = sum_(square(centred), axis=axis, keepdims=keepdims) / n
+        result = sum_(square(x - middle), axis=axis, keepdims=keepdims) / n
     if not n or not owner(raw(result)).overflowed(raw(result)):
         return result
-    return sum_(square(centred / n**0.5), axis=axis, keepdims=keepdims)
+    half, again = (x / 2 - middle / 2 for _ in range(2))  # two, for the gradient of one could be twice that of x
+    return sum_(half * (again * (4 / n)), axis=axis, keepdims=keepdims)
 
 
 @composed(floats=True, accumulates=True)

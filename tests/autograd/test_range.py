@@ -236,6 +236,28 @@ def test_a_length_and_its_slope_are_right_at_every_size(name, dtype, axis, devic
         close(x.grad.numpy(), np.ldexp(slope, (degree - 1) * int(k)), dtype)
 
 
+@pytest.mark.parametrize(
+    ("shares", "ddof"),
+    [((1, -1), 0), ((1, -1, -1), 0), ((0.9, 0.7, -1, 0), 1), ((1, -0.4, 0.5), 1), ((1, 1, 1, 1, -1, 1), 1)],
+)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("function", [cr.var, cr.std])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_spread_has_its_slope_where_distances_from_the_mean_overflow(function, dtype, shares, ddof):
+    if dtype == "float64" and LONG(10) ** 400 == np.inf:
+        pytest.skip("long doubles have no more range than float64 here")
+    x = (np.array(shares) * float(np.finfo(dtype).max)).astype(dtype)
+    std, slope = spread(x.astype(LONG), None, ddof)
+    t = cr.tensor(x, requires_grad=True)
+    result = function(t, ddof=ddof)
+    result.backward()
+    result, exact = (g.numpy() for g in (result, t.grad)), (std[0], slope)
+    if function is cr.var:
+        exact = std[0] ** 2, 2 * std[0] * slope
+    for given, truth in zip(result, exact, strict=True):
+        close(given * np.sign(truth), abs(truth), dtype)
+
+
 def close(given, exact, dtype, units=8):
     """Within some units in the last place of the exact numbers, which are long doubles; what is too large must be inf."""
     f = np.finfo(dtype)
