@@ -35,7 +35,8 @@ def l1_penalty(params: Parameters, biases: bool = True) -> Tensor:
 def l2_penalty(params: Parameters, biases: bool = True) -> Tensor:
     """Half the sum of squares ½ Σ p², to be added to a loss with a factor: weight decay.
 
-    Its gradient is p, so λ · l2_penalty(params) does in SGD what weight_decay=λ does, on the same parameters.
+    Its gradient is p, so λ · l2_penalty(params) does in SGD what weight_decay=λ does, on the same parameters. It overflows where
+    Σ p² does, in float32 from 3.4e38 on.
 
     Shape: as in l1_penalty.
     Gradient: p.

@@ -14,7 +14,7 @@ from ..doors import refuse_leaving
 from ..errors import ShapeError
 from ..primitive import LINEAR, composed, primitive
 from ..samples import on
-from ..tensor import Tensor, raw, refuse_masked
+from ..tensor import Tensor, owner_or_none, raw, refuse_masked
 from ..typing import Axis, Counts, DType, Shape
 from .creation import asarray
 from .sums import rows, total
@@ -153,12 +153,15 @@ def concatenate(xp, *xs, axis: int = 0):
 
 @composed
 def stack(tensors: Iterable[Any], axis: int = 0) -> Tensor:
-    """Arrays of one shape joined along a new axis.
+    """Arrays of one shape joined along a new axis. Numbers and Values go to the device of the arrays beside them.
 
     Raises: ShapeError if the shapes differ.
     """
-    tensors = [t if hasattr(t, "shape") else asarray(t) for t in tensors]
-    tensors = [t.to("cpu") if isinstance(t, Tensor) and t.device == "scalar" else t for t in tensors]
+    tensors = list(tensors)
+    owners = [owner_or_none(raw(t)) for t in tensors if hasattr(t, "shape")]
+    home = next((backend.name for backend in owners if backend and backend.name != "scalar"), "cpu" if owners else None)
+    tensors = [t if hasattr(t, "shape") else asarray(t, device=home) for t in tensors]
+    tensors = [t.to(home or "cpu") if isinstance(t, Tensor) and t.device == "scalar" else t for t in tensors]
     shapes = {tuple(t.shape) for t in tensors}
     if len(shapes) != 1:
         raise ShapeError(f"stack: needs at least one array, all of one shape; given {sorted(shapes)}")

@@ -353,6 +353,23 @@ def test_stack_takes_numbers():
     assert (y.tolist(), x.grad.item()) == ([2.0, 4.0, 3.0], 5.0)
 
 
+@pytest.mark.parametrize("default", ["cpu", "scalar", "strict"])
+@pytest.mark.parametrize("home", ["cpu", "strict"])
+def test_stack_takes_numbers_and_values_to_the_device_of_the_arrays(home, default, strict):
+    x, v = cr.tensor([2.0], device=home), cr.Value(5.0)
+    with cr.backends.use(default):
+        y = cr.stack([3.0, x[0], v])
+    y.sum().backward()
+    assert (y.device, y.tolist(), float(v.grad)) == (home, [3.0, 2.0, 5.0], 1.0)
+
+
+@pytest.mark.parametrize("default", ["cpu", "scalar", "strict"])
+def test_stack_makes_an_array_of_numbers_and_values(default, strict):
+    with cr.backends.use(default):
+        found = [cr.stack([1.0, 2.0]), cr.stack([1.0, cr.Value(2.0)]), cr.stack([[1.0], np.array([2.0])])]
+    assert [y.device for y in found] == ["strict" if default == "strict" else "cpu", "cpu", "cpu"]
+
+
 @pytest.mark.parametrize("args", [(3,), ([1, 2],), (2, 1), (4, -1), ([1], -1), ([0, 3],)], ids=str)
 def test_split_is_numpys(args):
     given, expected = cr.split(cr.tensor(M), *args), np.split(M, *args)
