@@ -1,5 +1,5 @@
-"""A way to observe what happens: in a backward pass each contribution and each finished gradient, and while calls.py observes,
-each call. What is not watched costs nothing extra.
+"""A way to observe what happens: in a backward pass each contribution and each finished gradient, and each call while
+chainrule/nonfinite/calls.py observes. What is not watched costs nothing extra.
 """
 
 from contextlib import contextmanager
