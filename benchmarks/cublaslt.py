@@ -18,7 +18,7 @@ from ctypes import (
     c_void_p,
 )
 
-FLOAT32, COMPUTE_FLOAT32, COMPUTE_TF32 = 0, 68, 77
+FLOAT32, COMPUTE_FLOAT32 = 0, 68
 EPILOGUES = {"": 1, "bias": 4, "relu + bias": 6}
 EPILOGUE, BIAS_POINTER = 7, 8  # attributes of a product
 MAX_WORKSPACE_BYTES = 1  # attribute of a preference

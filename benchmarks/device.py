@@ -42,8 +42,7 @@ def machine():
     from chainrule.cli import info
 
     found = {"date": str(date.today()), "commit": commit(), "GPU": info.known(info.gpu), "CPU": info.known(info.cpu)}
-    found["Python"] = platform.python_version()
-    found |= {"chainrule": info.__version__}
+    found |= {"Python": platform.python_version(), "chainrule": info.__version__}
     for name in PACKAGES:
         try:
             found[name] = importlib.metadata.version(name)

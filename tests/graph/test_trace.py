@@ -34,10 +34,6 @@ def same(values, tensor):
     return values.items == tensor.tolist() and (values.dtype or "float64") == str(tensor.dtype)
 
 
-def edges_into(graph, name):
-    return [e for e in graph.edges if e.target == graph.node(name).id]
-
-
 @pytest.fixture
 def network():
     """A model, inputs and targets, small enough that nothing is forgotten."""
