@@ -120,7 +120,7 @@ def leading_to(sources, order):
 
 
 def generic(shape, dtype, backend):
-    """An array of numbers that nothing adds up to 0 by: a gradient to start from that stands for any."""
+    """Numbers from 0.5 to 1.5 that cancel nowhere: a gradient to start from that stands for any."""
     if backend.array_type is float:
         return 1.0
     return backend.from_numpy(np.random.default_rng(0).uniform(0.5, 1.5, shape).astype(dtype))

@@ -28,10 +28,8 @@ def public(p):
     converts, types = p.floats or p.accumulates, p.simple
     plain = types.issuperset(map(type, p.defaults.values()))
     first_bit = 1 if arity else 0  # of any number of operands, the plan is looked up by a tuple
-    names, fixed = (
-        p.options.keys(),
-        arity if p.defaults.keys() == p.options.keys() else None,
-    )  # callable with arrays alone
+    names = p.options.keys()
+    fixed = arity if p.defaults.keys() == names else None  # callable with arrays alone
 
     def call(*args, **options):
         if options or len(args) != fixed:

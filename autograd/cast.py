@@ -40,7 +40,7 @@ def beside(operation, number, array):
     Raises: DtypeError otherwise.
     """
     kind, dtype = type(number), getattr(array, "dtype", None)
-    if dtype is None or kind not in (int, float) or 0 <= number <= 127:  # as is most often
+    if dtype is None or kind not in (int, float) or 0 <= number <= 127:  # most often: all dtypes hold it
         return
     if dtype.kind == "f" or (kind is int and dtype.kind in "iu"):
         if kind is int and not -(1 << 63) <= number < 1 << 64:  # of which NumPy makes no number

@@ -67,7 +67,7 @@ def push(node, incoming):
 
 
 def pulled_twice(root, tangents):
-    """The same from reverse passes: their gradients, which are linear in what they start from, pulled back to it."""
+    """The tangent of `root` from reverse passes: their gradients, which are linear in what they start from, pulled back to it."""
     backend = owner(raw(next(iter(tangents.values()))))
     start = Tensor._wrap(generic(root.shape, root.dtype, backend))
     start.requires_grad = True

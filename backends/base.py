@@ -29,7 +29,8 @@ class Backend:
         array_type: the type of this backend's arrays; results of `xp` that are not of this type are wrapped.
         types: every type that dispatches here (the array type, and array scalars where the namespace makes them).
         on_host: whether Python can read values here without a transfer from a device.
-        fuses: whether it has a method `rule`, as that of the GPU, by which code on each element takes one call.
+        fuses: whether it makes kernels, and so has the methods that only `Cuda` adds (gpu.py): `rule`, `sum`, `entropy`, `norm`,
+            `positions`, `add_at` and `constant`.
     """
 
     name: str = ""

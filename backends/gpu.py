@@ -32,7 +32,10 @@ OPTIONS = ("--fmad=false",)  # so that a kernel gives the bits of its calls one 
 
 
 class Cuda(Backend):
-    """CuPy on the current CUDA device: number 0, or inside `backends.use("cuda:1")` that one. `cupy` is the module, or a stand-in that behaves like it."""
+    """CuPy on the current CUDA device: number 0, or inside `backends.use("cuda:1")` that one.
+
+    `cupy` is the module, or a stand-in that behaves like it.
+    """
 
     name = "cuda"
     fuses = True
@@ -160,7 +163,8 @@ class Cuda(Backend):
         return self._conditions[key](array)
 
     def rule(self, function, arguments, code=False):
-        """function(*arguments), a rule of an elementwise operation, in one kernel; `code` takes `xp` first.
+        """function(*arguments), a rule of an elementwise operation, in one kernel. With `code` it is an operation's code instead,
+        which takes `xp` first.
 
         Our own depend on their arguments alone, so their kernels are made once, and what is no array, such as an exponent, is a
         part of them. Those of users may look at numbers that change, so they are run each time.

@@ -40,8 +40,9 @@ class Trace:
     """What code does to the elements it is given.
 
     Fields:
+        dtypes: those of the inputs.
         steps: (name, operands, dtype's character) of each call. An operand is the number of a value (the inputs come first,
-            then the steps) or, one-element tuples, a constant: (bool), or the place in `scalars` of a number.
+            then the steps), a truth value as (bool,), or _NUMBER, which stands for the next of `scalars`.
         scalars: the numbers that the code has put beside lanes, in order.
     """
 
@@ -192,7 +193,7 @@ def evaluate(found, results, *inputs):
 
 
 def holding(made, found):
-    """The Kernel that says whether what `made`, of one result, computes holds for all: its body is in `function`'s text."""
+    """The Kernel that says whether what `made`, of one result, computes holds for all; its body is a function, NAME_of."""
     typed = ", ".join(f"{_TYPES[d.char][0]} x{i}" for i, d in enumerate(found.dtypes))
     text = f"__device__ bool {made.name}_of({typed}) {{ bool y0; {made.body} return y0; }}"
     run = lambda *arrays, axis: made.run(*arrays)[0].all()
@@ -236,7 +237,10 @@ def one_pass(fn):
 
 
 def write(found, results, outputs, baked, title):
-    """The Kernel of a trace; `outputs` are the dtypes of the arrays that take the results."""
+    """The Kernel of a trace; `outputs` are the dtypes of the arrays that take the results.
+
+    Its numbers stand in the text if they are `baked` in, else they are parameters s0, s1 …
+    """
     first = len(found.dtypes)
     dtypes = [d.char for d in found.dtypes] + [dtype for *_, dtype in found.steps]
     title = "".join(filter(str.isidentifier, title)) or "rule"

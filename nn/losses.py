@@ -159,7 +159,7 @@ def bce(probability: ArrayLike, target: ArrayLike, reduction: str = "mean") -> T
     means=lambda x, y: y * softplus(-x) + (1 - y) * softplus(x),
 )
 def logit_entropy(xp, x, y):
-    """binary_entropy of sigmoid(x) and a truth y, without overflow; of a x of ±∞ that is right 0."""
+    """binary_entropy of sigmoid(x) and a truth y, without overflow; 0 for an x of ±∞ that is right."""
     # softplus(x) - y x would be shorter, and for y = 1 lose all digits of a small loss
     rest = xp.log1p(xp.exp(-xp.absolute(x)))
     if_one, if_zero = xp.maximum(-x, 0) + rest, xp.maximum(x, 0) + rest

@@ -41,6 +41,10 @@ def _as_arrays(xp, index):
 
 
 def _located(device, index, shape):
+    """`prepared` for a device; Owned where nothing of it is the caller's.
+
+    Raises: IndexError for what the host knows to be out of range, or a mask of another shape.
+    """
     if type(index) is Owned:  # by an earlier look
         return index
     parts, located, axis = [*index] if isinstance(index, tuple) else [index], [], 0
@@ -182,7 +186,7 @@ def read(x, index):
 
 
 def put(array, index, value):
-    """array[index] = value."""
+    """array[index] = value. On a device, a mask of the array's shape and a single value do not make the host wait."""
     xp, mask = owner(array).xp, getattr(getattr(index, "dtype", None), "kind", "") == "b" and index.shape == array.shape
     if mask and not value.ndim and type(array) in FUSING:
         xp.copyto(array, value, where=xp.asarray(index))  # for which the host need not know how many there are

@@ -158,9 +158,8 @@ def silu_slope(xp, x, short):
     small = half / (1 + half * half)
     zero, rest = _SILU_ZERO
     beyond = (zero - a) + rest
-    left = (
-        (beyond + (zero - 1) * xp.expm1(beyond)) * small * small
-    )  # 1 + e⁻ᵃ - a, counted from its zero: with all digits there
+    bracket = beyond + (zero - 1) * xp.expm1(beyond)  # 1 + e⁻ᵃ - a, counted from its zero: with all digits there
+    left = bracket * small * small
     return xp.where(x < 0, left, 1 - left)
 
 

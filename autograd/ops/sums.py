@@ -38,9 +38,8 @@ def total(x, axis=None, keepdims=False):
     return out.reshape([1 if s else n for s, n in zip(summed, x.shape, strict=True)]) if keepdims else out
 
 
-quiet_total = np.errstate(over="ignore")(
-    total
-)  # for those who look whether it overflowed; a with-block takes twice as long
+# for those who look whether it overflowed; a with-block takes twice as long
+quiet_total = np.errstate(over="ignore")(total)
 
 
 def _collapsed(x, summed):

@@ -9,9 +9,8 @@ from .crossing import host, refuse_host_arrays
 from .events import note
 from .streams import Device
 
-LACKING = frozenset(
-    "ctypes getfield resize setfield setflags to_device".split()
-)  # what NumPy's arrays have, CuPy's not
+# what NumPy's arrays have, CuPy's not
+LACKING = frozenset("ctypes getfield resize setfield setflags to_device".split())
 _FUNCTIONS = frozenset(  # methods that are the function of the same name
     """all any argmax argmin argsort clip compress cumprod cumsum dot max mean min nonzero prod ptp ravel repeat
     round squeeze std sum swapaxes take trace var""".split()

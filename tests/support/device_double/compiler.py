@@ -37,9 +37,8 @@ def elementwise(kernel, inputs, outputs, shape):
             flat.append(np.asarray(value).astype(dtype))
             continue
         wide = value if p.raw or value.ndim == 0 and shape == () else np.broadcast_to(value, shape)
-        flat.append(
-            np.ascontiguousarray(wide).reshape(-1)
-        )  # the memory itself, where it is contiguous: out may be an input
+        # the memory itself, where it is contiguous: out may be an input
+        flat.append(np.ascontiguousarray(wide).reshape(-1))
         if p in kernel.outputs and not np.shares_memory(flat[-1], value):
             back.append((value, flat[-1]))
     declared = []
