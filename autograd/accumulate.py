@@ -1,4 +1,4 @@
-"""Adding to the gradients that nodes hold from earlier passes."""
+"""Adding gradients to those that nodes hold from earlier passes."""
 
 from threading import Lock
 
@@ -9,6 +9,26 @@ from .tensor import Tensor, raw
 
 LOCK = Lock()  # held by who reads and writes a node's gradient: threads may run backward over the same nodes
 HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
+
+
+def accumulate(gradients, seed):
+    """Add each gradient to the `grad` of its leaf: what is done with them unless `delivering` says otherwise.
+
+    `gradients` is {leaf's Node: an array of its shape, dtype and device, or a Tensor where the pass itself was recorded}.
+    An array may be an array scalar, a view, `seed` itself, or the same for several leaves: so what is kept of it must be copied.
+    """
+    known = {id(seed)}
+    with LOCK:
+        for leaf, g in gradients.items():
+            if leaf.grad is not None:
+                add_to(leaf, g)
+            elif isinstance(g, Tensor):
+                leaf.grad = g.detach() if g._node is None else g
+            else:
+                if id(g) in known or getattr(g, "base", None) is not None:
+                    g = owner(g).copy(g)
+                known.add(id(g))
+                leaf.grad = g
 
 
 def add_to(node, g):

@@ -11,7 +11,7 @@ from weakref import ref
 import numpy as np
 
 from ..backends import NUMBERS, OWNERS, owner
-from .call_errors import array_of, check_dtypes, explain, mixed
+from .call_errors import array_of, check_dtypes, failed, mixed
 from .callsite import INSIDE
 from .dtypes import SETTLED, settled
 from .errors import ChainruleError
@@ -88,7 +88,7 @@ def public(p):
         except ChainruleError:
             raise
         except REFUSALS as error:
-            raise explain(p, backend, arrays, options, error) from error
+            raise failed(p, backend, arrays, options, error) from error
         if tensor is None:
             return out
         if type(out) is not backend.array_type:

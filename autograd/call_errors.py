@@ -56,7 +56,7 @@ def mixed(p, args):
     return DeviceError(f"{p.name}: all inputs must be on one device, given {places}; move one, e.g. x.to({target!r})")
 
 
-def explain(p, backend, arrays, options, error):
+def failed(p, backend, arrays, options, error):
     """The error a failed call raises: operation, what must hold, what was given."""
     if any(backend.place(a) != backend.place() for a in arrays if type(a) is backend.array_type):
         return mixed(p, arrays)

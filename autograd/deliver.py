@@ -6,32 +6,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from ..backends import owner
-from .accumulate import LOCK, add_to
+from .accumulate import accumulate
 from .backward import backward
 from .errors import GraphError, ShapeError
 from .tensor import Tensor, convert
 from .typing import ArrayLike
-
-
-def accumulate(gradients, seed):
-    """Add each gradient to the `grad` of its leaf: what is done with them unless `delivering` says otherwise.
-
-    `gradients` is {leaf's Node: an array of its shape, dtype and device, or a Tensor where the pass itself was recorded}.
-    An array may be an array scalar, a view, `seed` itself, or the same for several leaves: so what is kept of it must be copied.
-    """
-    known = {id(seed)}
-    with LOCK:
-        for leaf, g in gradients.items():
-            if leaf.grad is not None:
-                add_to(leaf, g)
-            elif isinstance(g, Tensor):
-                leaf.grad = g.detach() if g._node is None else g
-            else:
-                if id(g) in known or getattr(g, "base", None) is not None:
-                    g = owner(g).copy(g)
-                known.add(id(g))
-                leaf.grad = g
-
 
 _delivery = ContextVar("chainrule_delivery", default=accumulate)
 

@@ -29,8 +29,7 @@ class Backend:
         array_type: the type of this backend's arrays; results of `xp` that are not of this type are wrapped.
         types: every type that dispatches here (the array type, and array scalars where the namespace makes them).
         on_host: whether Python can read values here without a transfer from a device.
-        fuses: whether it makes kernels, and so has the methods that only `Cuda` adds (gpu.py): `rule`, `sum`, `entropy`, `norm`,
-            `positions`, `add_at` and `constant`.
+        fuses: whether it makes kernels, and so has the methods that `Cuda` (gpu.py) adds to these: `rule`, `sum`, `entropy` …
     """
 
     name: str = ""

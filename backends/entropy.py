@@ -4,6 +4,7 @@ A warp works on a row. It computes in double, as the code for arrays in nn/losse
 """
 
 from . import warp
+from .kernel import C_TYPES
 
 TEXT = r"""
 /* How far a score is below the largest; no difference of infinities is taken. */
@@ -54,21 +55,12 @@ extern "C" __global__ void class_entropy_slope(const REAL* g, long long apart, c
 """
 ROWS = 4  # of one block
 
-REALS = {"f": "float", "d": "double"}
-INDICES = {"?": "bool", "b": "signed char", "B": "unsigned char", "h": "short", "H": "unsigned short", "i": "int", "I": "unsigned int",
-            "l": "long long", "L": "unsigned long long", "q": "long long", "Q": "unsigned long long"}  # fmt: skip
-
-
-def source(real, index):
-    """The text for scores and indices of these dtypes (characters)."""
-    return f"#define REAL {REALS[real]}\n#define INDEX {INDICES[index]}\n{warp.TEXT}{TEXT}"
-
 
 class Entropy:
-    """The two kernels for one dtype of scores and one of indices."""
+    """The two kernels for one dtype of scores and one of indices (characters)."""
 
     def __init__(self, xp, real, index):
-        text = source(real, index)
+        text = f"#define REAL {C_TYPES[real]}\n#define INDEX {C_TYPES[index]}\n{warp.TEXT}{TEXT}"
         self.xp = xp
         self._loss = xp.RawKernel(text, "class_entropy")
         self._slope = xp.RawKernel(text, "class_entropy_slope")

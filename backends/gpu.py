@@ -4,9 +4,9 @@ from functools import cached_property
 
 from . import is_deterministic
 from .base import Backend, DeviceError
-from .entropy import INDICES, REALS, Entropy
+from .entropy import Entropy
 from .indexing import LARGEST, Indexing
-from .kernel import LANES, PREAMBLE, WRITTEN, holding, joining, trace, write
+from .kernel import INTEGERS, LANES, PREAMBLE, REALS, WRITTEN, holding, joining, trace, write
 from .norm import Norm
 from .softmax import Softmax
 
@@ -95,7 +95,7 @@ class Cuda(Backend):
     def entropy(self, logits, index):
         """The kernels of cross-entropy for these dtypes; None if there are none."""
         kinds = logits.dtype.char, index.dtype.char
-        if kinds[0] not in REALS or kinds[1] not in INDICES:
+        if kinds[0] not in REALS or kinds[1] not in INTEGERS:
             return None
         if kinds not in self._entropy:
             self._entropy[kinds] = Entropy(self.xp, *kinds)
@@ -118,7 +118,7 @@ class Cuda(Backend):
         """
         if n == 0 and index.size:
             raise IndexError("there are no elements along an axis of length 0")
-        return self._indexing.positions(index, n, self.flag(error)) if index.dtype.char in INDICES else index
+        return self._indexing.positions(index, n, self.flag(error)) if index.dtype.char in INTEGERS else index
 
     def add_at(self, out, index, values):
         """Add `values` to `out` at an index, whose positions are all from 0 on: at repeated ones in no particular order,
@@ -222,7 +222,7 @@ class Cuda(Backend):
             raise DeviceError(f"device '{self.name}:{number}': there are {count}, numbered from 0")
         if int(number) == self.xp.cuda.runtime.getDevice() == 0:
             return self
-        return self._others.setdefault(int(number), Another(self, int(number)))
+        return self._others.setdefault(int(number), OtherDevice(self, int(number)))
 
     def active(self):
         return self.xp.cuda.Device(0)
@@ -241,7 +241,7 @@ class Cuda(Backend):
         return self.xp.cuda.is_available()
 
 
-class Another(Backend):
+class OtherDevice(Backend):
     """A CUDA device that is not the current one, or not number 0: what is done here is done with it as the current one.
 
     Its arrays are those of `Cuda`, and know where they are; operations on them run inside `backends.use`.
@@ -249,14 +249,14 @@ class Another(Backend):
 
     def __init__(self, cuda, number):
         self.cuda, self.number, self.name = cuda, number, f"{cuda.name}:{number}" if number else cuda.name
-        self.array_type, self.xp = cuda.array_type, There(self)
+        self.array_type, self.xp = cuda.array_type, OtherNamespace(self)
 
     def active(self):
         return self.cuda.xp.cuda.Device(self.number)
 
 
-class There:
-    """`xp` of Another."""
+class OtherNamespace:
+    """`xp` of an OtherDevice: functions run with it as the current one."""
 
     def __init__(self, backend):
         self._backend = backend
@@ -278,8 +278,8 @@ def _method(name):
     return lambda self, *args, **options: _there(getattr(self.cuda, name), self)(*args, **options)
 
 
-for _name in [n for n, f in vars(Backend).items() if callable(f) and n[0] != "_" and n not in vars(Another)]:
-    setattr(Another, _name, _method(_name))
+for _name in [n for n, f in vars(Backend).items() if callable(f) and n[0] != "_" and n not in vars(OtherDevice)]:
+    setattr(OtherDevice, _name, _method(_name))
 
 
 def load():

@@ -2,7 +2,7 @@
 
 from math import prod
 
-from .entropy import INDICES, REALS
+from .kernel import C_TYPES
 
 LOOK = """
 extern "C" __global__ void positions(const INDEX* index, long long* place, bool* ok, long long n, long long size) {
@@ -44,7 +44,7 @@ class Indexing:
         """`index`, integers in [-n, n), as integers in [0, n); for one out of range 0, and the array `ok` becomes false."""
         place = self.xp.empty(index.shape, "int64")
         self._launch(
-            "positions", LOOK, "INDEX", INDICES[index.dtype.char], index.size, (index, place, ok, n, index.size)
+            "positions", LOOK, "INDEX", C_TYPES[index.dtype.char], index.size, (index, place, ok, n, index.size)
         )
         return place
 
@@ -60,7 +60,7 @@ class Indexing:
         values = xp.broadcast_to(values.astype(out.dtype, copy=False), (*place.shape, *out.shape[lead:]))
         place = place.reshape(-1).astype("int64", copy=False)
         order = xp.argsort(place, kind="stable")
-        kind, size = REALS[out.dtype.char], values.size
+        kind, size = C_TYPES[out.dtype.char], values.size
         self._launch(
             "add_in_order", ADD, "REAL", kind, size, (values, place, order, out, place.size, prod(out.shape[lead:]))
         )

@@ -15,20 +15,21 @@ from . import FUSING, OWNERS
 from .base import Backend
 from .record import NAMES, OPERATORS
 
+# how C calls a dtype, by its character
+C_TYPES = {
+    "?": "bool", "b": "signed char", "B": "unsigned char", "h": "short", "H": "unsigned short", "i": "int", "I": "unsigned int",
+    "l": "long long", "L": "unsigned long long", "q": "long long", "Q": "unsigned long long", "f": "float", "d": "double",
+}  # fmt: skip
+INTEGERS, REALS = frozenset("?bBhHiIlLqQ"), frozenset("fd")  # of kernels that are written by hand
+
 # by the character of a dtype: how C calls it, in what C computes (float16 as float, rounded), what CuPy calls it
 _TYPES = {
-    "?": ("bool", "bool", "bool"),
     "e": ("float16", "float", "float16"),
-    "f": ("float", "float", "float32"),
-    "d": ("double", "double", "float64"),
     **{
-        np.dtype(name).char: (kind, kind, name)
-        for name, kind in {
-            "int8": "signed char", "uint8": "unsigned char", "int16": "short", "uint16": "unsigned short", "int32": "int",
-            "uint32": "unsigned int", "int64": "long long", "uint64": "unsigned long long",
-        }.items()
+        dtype.char: (C_TYPES[dtype.char], C_TYPES[dtype.char], dtype.name)
+        for dtype in map(np.dtype, "bool int8 uint8 int16 uint16 int32 uint32 int64 uint64 float32 float64".split())
     },
-}  # fmt: skip
+}
 _OF_INTEGERS = {"add", "subtract", "multiply", "right_shift", "where"}  # whose C is right for them, too
 
 

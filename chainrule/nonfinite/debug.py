@@ -205,7 +205,7 @@ class _Debug(Watch):
 
 
 def broken(a):
-    """ "nan" if there is one in an array, a Tensor or a number, else "inf" if there is one, else None."""
+    """What is not finite in an array, a Tensor or a number: "nan" if there is one, else "inf" if there is one, else None."""
     a = raw(a)
     if type(a) is float:
         return None if isfinite(a) else "nan" if a != a else "inf"

@@ -66,6 +66,7 @@ def host(a):
 
 
 def operand(name, a):
+    """The Operand of that name, with what is to be said of the array, Tensor or number."""
     values = host(a)
     finite = values[np.isfinite(values)]
     least, greatest = (finite.min().item(), finite.max().item()) if finite.size else (None, None)
@@ -187,17 +188,8 @@ def root_error(kind, node, known):
     headline = f"the loss is {kind} already in the forward pass"
     cause = known or "made outside the block"
     return _error(
-        kind,
-        "backward",
-        headline,
-        node.primitive,
-        place,
-        {"out": node.result},
-        None,
-        cause,
-        LOOK,
-        known or "before the block",
-    )
+        kind, "backward", headline, node.primitive, place, {"out": node.result}, None, cause, LOOK, known or "before the block"
+    )  # fmt: skip
 
 
 def seed_error(node, g):

@@ -59,12 +59,12 @@ def program(kernels):
             for j, (t, n) in enumerate(names)
         )
         texts.append(f"case {i}: for (int64_t i = 0; i < n; ++i) {{ {declared} {made.body} }} break;")
-    return compiler._function(
+    return compiler.function(
         f'{PREAMBLE} extern "C" void run(int which, void** memory, int64_t n) {{ switch (which) {{ {" ".join(texts)} }} }}'
     )
 
 
-CALLED = {np.dtype(char).name: kind for char, kind in compiler._TYPES.items()}
+CALLED = {np.dtype(char).name: kind for char, kind in compiler.TYPES.items()}
 
 
 def run(program, which, arrays, outs):

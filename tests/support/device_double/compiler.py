@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 SHIM = Path(__file__).parents[1] / "cuda_cpu_shim.h"
-_TYPES = {
+TYPES = {
     "?": "bool", "b": "signed char", "B": "unsigned char", "h": "short", "H": "unsigned short", "i": "int",
     "I": "unsigned int", "l": "long long", "L": "unsigned long long", "q": "long long", "Q": "unsigned long long",
     "e": "float16", "f": "float", "d": "double",
@@ -43,13 +43,13 @@ def elementwise(kernel, inputs, outputs, shape):
             back.append((value, flat[-1]))
     declared = []
     for i, (p, value) in enumerate(zip(parameters, values, strict=True)):
-        kind = _TYPES[(p.dtype or kernel.letters[p.letter]).char]
+        kind = TYPES[(p.dtype or kernel.letters[p.letter]).char]
         memory = f"(({kind}*)memory[{i}])"
         if p.raw:
             declared.append(f"Raw<{kind}> {p.name}{{{memory}, sizes[{i}]}};")
         else:
             declared.append(f"{kind} &{p.name} = {memory}[{'i' if isinstance(value, np.ndarray) else '0'}];")
-    run = _function(f"""
+    run = function(f"""
         {_aliases(kernel)}
         {kernel.preamble}
         extern "C" void run(void** memory, const int64_t* sizes, int64_t n) {{
@@ -72,14 +72,14 @@ def reduction(kernel, arrays, axes, out):
     kept = [i for i in range(arrays[0].ndim) if i not in axes]
     flat = [np.ascontiguousarray(a.transpose(*kept, *axes)).reshape(-1) for a in arrays]
     result = np.empty(out.size, out.dtype)
-    kinds = [_TYPES[a.dtype.char] for a in arrays]
+    kinds = [TYPES[a.dtype.char] for a in arrays]
     declared = [
         f"{k} &{p.name} = (({k}*)memory[{j}])[i];" for j, (p, k) in enumerate(zip(kernel.inputs, kinds, strict=True))
     ]
     (p,) = kernel.outputs
-    kind = _TYPES[out.dtype.char]
+    kind = TYPES[out.dtype.char]
     between = kernel.reduce_type or kind
-    run = _function(f"""
+    run = function(f"""
         {_aliases(kernel)}
         {kernel.preamble}
         extern "C" void run(void** memory, int64_t outputs, int64_t each) {{
@@ -121,7 +121,7 @@ def raw(kernel, grid, block, args):
         f'static_assert(sizeof({t}) == {h.itemsize}, "argument {i}");'
         for i, (t, h) in enumerate(zip(types, held, strict=True))
     )
-    run = _function(f"""
+    run = function(f"""
         {kernel.code}
         static void call(void** arguments) {{ {sizes} {kernel.name}({passed}); }}
         extern "C" void run(void** arguments, const unsigned* grid, const unsigned* block) {{
@@ -132,8 +132,8 @@ def raw(kernel, grid, block, args):
 
 def _aliases(kernel):
     """What CuPy calls types: those behind letters, and NumPy's names."""
-    letters = "".join(f"typedef {_TYPES[d.char]} {letter};\n" for letter, d in kernel.letters.items())
-    named = {np.dtype(char).name: kind for char, kind in _TYPES.items() if char not in "eq"}
+    letters = "".join(f"typedef {TYPES[d.char]} {letter};\n" for letter, d in kernel.letters.items())
+    named = {np.dtype(char).name: kind for char, kind in TYPES.items() if char not in "eq"}
     return letters + "".join(f"typedef {kind} {name};\n" for name, kind in named.items() if name != "bool")
 
 
@@ -149,9 +149,9 @@ def _folder():
 
 
 @cache
-def _function(text):
+def function(text):
     """The function `run` of a C++ text."""
-    name = _folder() / f"kernel{_function.cache_info().currsize}"
+    name = _folder() / f"kernel{function.cache_info().currsize}"
     name.with_suffix(".cpp").write_text(f'#include "{SHIM}"\n{text}')
     command = [*found().split(), "-std=c++14", "-O1", "-w", "-shared", "-fPIC", "-ffp-contract=off"]
     done = subprocess.run([*command, "-o", f"{name}.so", f"{name}.cpp"], capture_output=True, text=True)
