@@ -25,7 +25,8 @@ LARGE = np.array([0.0, -0.0, 1e-30, -1e-30, 1e4, -1e4, 30.0, -30.0, np.inf, -np.
 
 
 def elementwise():
-    return [p for p in REGISTRY.values() if p.jvp == ELEMENTWISE and not p.variadic and p.name not in WITHOUT]
+    ours = [p for p in REGISTRY.values() if p.module.startswith("chainrule.")]  # other test files declare some, too
+    return [p for p in ours if p.jvp == ELEMENTWISE and not p.variadic and p.name not in WITHOUT]
 
 
 def parts():
