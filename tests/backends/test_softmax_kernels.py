@@ -40,3 +40,15 @@ def test_the_kernels_compute_what_the_code_does(f, row, compiled):
 
     for x, wanted in zip(found(compiled, "float32"), found("cpu", "float64"), strict=True):
         np.testing.assert_allclose(x, wanted, rtol=1e-6, atol=1e-37)
+
+
+SURE = {
+    "log_softmax": lambda z: cr.log_softmax(z)[0, 1],
+    "cross_entropy": lambda z: -cr.nn.cross_entropy(z, cr.tensor([[0.0, 1.0, 0.0]], device=z.device)),
+}
+
+
+@pytest.mark.parametrize("f", SURE)
+def test_the_slope_of_a_class_that_is_nearly_certain_keeps_its_digits(f, compiled):
+    slope = cr.grad(SURE[f])(cr.tensor([[0.0, 50.0, 1.0]], device=compiled))
+    assert slope[0, 1].item() == pytest.approx(np.exp(-50) + np.exp(-49), rel=1e-6, abs=0)
