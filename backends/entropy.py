@@ -1,4 +1,5 @@
-"""Cross-entropy of class indices on a GPU: forward and backward are one kernel each, which also looks at the indices.
+"""Cross-entropy of class indices on a GPU: forward and backward are one kernel each, which also looks at the indices;
+one more makes smoothed targets.
 
 A warp works on a row. It computes in double, as the code for arrays in nn/losses.py, so that float32 keeps all its digits.
 """
@@ -52,18 +53,29 @@ extern "C" __global__ void class_entropy_slope(const REAL* g, long long apart, c
         slope[j] = (REAL)(known ? upstream * p : NOTHING);
     }
 }
+
+extern "C" __global__ void smooth_target(const INDEX* index, double smoothing, REAL* target, bool* ok, long long size, long long k) {
+    long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= size) return;
+    long long truth = (long long)index[i / k];
+    bool known = truth >= 0 && truth < k;
+    if (!known) *ok = false;
+    REAL here = i % k == truth ? (REAL)(1 - smoothing) : (REAL)0, all = (REAL)(smoothing / k);
+    target[i] = known ? here + all : (REAL)NOTHING;
+}
 """
 ROWS = 4  # of one block
 
 
 class Entropy:
-    """The two kernels for one dtype of scores and one of indices (characters)."""
+    """The kernels for one dtype of scores and one of indices (characters)."""
 
     def __init__(self, xp, real, index):
         text = f"#define REAL {C_TYPES[real]}\n#define INDEX {C_TYPES[index]}\n{warp.TEXT}{TEXT}"
         self.xp = xp
         self._loss = xp.RawKernel(text, "class_entropy")
         self._slope = xp.RawKernel(text, "class_entropy_slope")
+        self._target = xp.RawKernel(text, "smooth_target")
 
     def loss(self, logits, index, ok):
         """log Σ eᶻ - z[index] of each row, nan for an index out of range, which also makes the array `ok` false."""
@@ -77,6 +89,15 @@ class Entropy:
         g = g if g.ndim == 1 else self.xp.ascontiguousarray(g)
         out = self.xp.empty(logits.shape, logits.dtype)
         self._launch(self._slope, index.size, (g, apart, logits, index, out, index.size, logits.shape[-1]))
+        return out
+
+    def target(self, logits, index, smoothing, ok):
+        """(1 - smoothing) · one-hot + smoothing / K of each index; for one out of range as `loss`."""
+        out, threads = self.xp.empty(logits.shape, logits.dtype), 32 * ROWS
+        if out.size:
+            self._target(
+                (-(-out.size // threads),), (threads,), (index, smoothing, out, ok, out.size, logits.shape[-1])
+            )
         return out
 
     def _launch(self, kernel, rows, arguments):

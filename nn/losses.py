@@ -243,7 +243,7 @@ def cross_entropy(
         raise DtypeError(f"cross_entropy: class indices must be integers, not {target.dtype}; use target.to('int64')")
     index = raw(target)
     entropy = partial(_smooth_class_entropy, smoothing=smoothing) if smoothing else class_entropy
-    if smoothing or not _kernels(raw(logits), index):  # else the kernel looks
+    if not _kernels(raw(logits), index):  # else the kernel looks
         ok = index.astype(np.uint64).max() < classes  # one below 0 is more than any as a number without sign
         if not check(ok, _index_error(classes), lambda: f", given {index.min()} to {index.max()}"):
             index = index * ((index >= 0) & (index < classes))  # until the check is read, no row reads another's memory
@@ -385,10 +385,16 @@ def soft_entropy(xp, logits, target):
 
 
 def _smooth_class_entropy(logits, index, smoothing):
-    """soft_entropy of (1 - smoothing) · one-hot + smoothing / K."""
-    xp, classes = owner(index).xp, logits.shape[-1]
-    truth = (index[..., None] == xp.arange(classes)).astype(logits.dtype)
-    return soft_entropy(logits, truth * (1 - smoothing) + smoothing / classes)
+    return soft_entropy(logits, _smooth_target(raw(logits), index, smoothing))
+
+
+def _smooth_target(logits, index, smoothing):
+    """(1 - smoothing) · one-hot + smoothing / K."""
+    classes = logits.shape[-1]
+    if kernels := _kernels(logits, index):
+        return kernels.target(logits, index, smoothing, owner(index).flag(_index_error(classes)))
+    truth = (index[..., None] == owner(index).xp.arange(classes)).astype(logits.dtype)
+    return truth * (1 - smoothing) + smoothing / classes
 
 
 LOSSES = {f.__name__: f for f in (mse, l1, huber, bce, bce_with_logits, cross_entropy)}

@@ -40,6 +40,7 @@ def kernels():
             for layer in cr.nn.BatchNorm(2), cr.nn.LayerNorm(2):
                 layer.to("noticed")(x).sum().backward()
             (cr.softmax(x) + cr.log_softmax(x) + cr.nn.cross_entropy(x, cr.ones_like(x) / 2)).sum().backward()
+            cr.nn.cross_entropy(x, cr.zeros(3, dtype="int64", device="noticed"), label_smoothing=0.1).backward()
             with cr.deterministic():
                 x[cr.tensor([0, 2, 0], device="noticed")].sum().backward()
         finally:

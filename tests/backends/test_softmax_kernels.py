@@ -52,3 +52,22 @@ SURE = {
 def test_the_slope_of_a_class_that_is_nearly_certain_keeps_its_digits(f, compiled):
     slope = cr.grad(SURE[f])(cr.tensor([[0.0, 50.0, 1.0]], device=compiled))
     assert slope[0, 1].item() == pytest.approx(np.exp(-50) + np.exp(-49), rel=1e-6, abs=0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_label_smoothing_in_one_kernel_has_the_bits_of_the_code(dtype, compiled):
+    def found(device):
+        z = cr.tensor(np.eye(3, 7), dtype=dtype, device=device)
+        index = cr.tensor([6, 0, 3], device=device)
+        return [cr.nn.losses._smooth_target(z.data, index.data, smoothing).tolist() for smoothing in (0.1, 0.3)]
+
+    assert found(compiled) == found("cpu")
+
+
+def test_label_smoothing_finds_an_index_out_of_range(compiled):
+    loss = cr.nn.cross_entropy(
+        cr.zeros((2, 3), device=compiled), cr.tensor([1, 3], device=compiled), label_smoothing=0.1
+    )
+    with pytest.raises(cr.ArgumentError, match=r"class indices must lie in \[0, 3\); found when device"):
+        loss.item()
+    assert np.isnan(loss.item())

@@ -41,6 +41,13 @@ def _class_entropy_slope(g, apart, logits, index, slope, rows, k):
     slope[...] = np.where(known[..., None], _softmax_less_truth(g[..., None], logits, index * known), np.nan)
 
 
+def _smooth_target(index, smoothing, target, ok, size, k):
+    known = (index >= 0) & (index < k)
+    truth = (index[..., None] == np.arange(k)).astype(target.dtype)
+    target[...] = np.where(known[..., None], truth * (1 - smoothing) + smoothing / k, np.nan)
+    ok[...] &= known.all()
+
+
 def _moments(x, over, mean, variance):
     from chainrule.nn.norm import moments
 
@@ -103,6 +110,7 @@ FORMS |= {
     "add_in_order": _add_in_order,
     "class_entropy": _class_entropy,
     "class_entropy_slope": _class_entropy_slope,
+    "smooth_target": _smooth_target,
     "norm_row_moments": lambda x, mean, variance, *sizes: _moments(x, "features", mean, variance),
     "norm_column_sums": lambda *arguments: None,
     "norm_column_moments": lambda x, parts, blocks, mean, variance, *sizes: _moments(x, "examples", mean, variance),
