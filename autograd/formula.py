@@ -14,7 +14,7 @@ from .errors import ArgumentError
 from .formula_text import name, write
 from .grad_mode import enable_grad
 from .node import Node
-from .plan import Shapes
+from .plan import Shapes, asked
 from .primitive import REGISTRY, Primitive
 from .tensor import Tensor, raw
 
@@ -165,8 +165,7 @@ def _asking(array):
 
 
 def _run(rule, values):
-    code = rule.__code__
-    return rule(*(values[name] for name in code.co_varnames[: code.co_argcount]))
+    return rule(*(values[name] for name in asked(rule)))
 
 
 def _recorded(function, symbols):

@@ -119,13 +119,13 @@ class Primitive:
             for x, rule in rules.items():
                 if x not in self.inputs:
                     raise RuleError(f"primitive {self.name}: {kind} has a rule for {x!r}; its inputs are {self.inputs}")
-                unknown = asked(rule) - known - {first}
+                unknown = {*asked(rule)} - known - {first}
                 if unknown:
                     raise RuleError(
                         f"primitive {self.name}: the {kind} rule of {x!r} asks for {sorted(unknown)}; "
                         f"it can ask for {sorted(known | {first})}"
                     )
-                extra = (asked(rule) & {*self.inputs, "out"}) - asked(self.vjp.get(x, lambda: 0))
+                extra = ({*asked(rule)} & {*self.inputs, "out"}).difference(asked(self.vjp.get(x, lambda: 0)))
                 if kind == "jvp" and extra:
                     raise RuleError(
                         f"primitive {self.name}: the jvp rule of {x!r} asks for {sorted(extra)}, which vjp does not keep"

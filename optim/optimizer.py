@@ -73,7 +73,8 @@ class Optimizer:
             for i, group in enumerate(self.groups)
             for flat in buffers(group["params"], self.state(**group.options), whole=self.whole_buffer)
         ]
-        self._devices = any(not flat.backend.on_host for _, flat in self.buffers)
+        self._devices = any(not flat.backend.on_host for _, flat in self.buffers)  # these take a step of their own
+        # so few elements that a step is computed whole before any of it is written
         self._few = sum(flat.values.size for _, flat in self.buffers) <= CHUNK
         code = self.update.__code__
         asked = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]

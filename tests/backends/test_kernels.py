@@ -12,6 +12,7 @@ from device_double.crossing import host
 from optimizer_formulas import CASES
 
 import chainrule as cr
+from chainrule.autograd.plan import asked
 from chainrule.autograd.primitive import ELEMENTWISE, REGISTRY
 from chainrule.autograd.samples import cases
 from chainrule.backends.gpu import Cuda
@@ -35,9 +36,8 @@ def parts():
         domain = dict(zip(p.inputs, cases(p)[0].domains, strict=True))
         yield p.name, partial(getattr(p.fn, "__wrapped__", p.fn), LANES.xp), list(domain.values())
         for x, rule in p.vjp.items():
-            asked = rule.__code__.co_varnames[: rule.__code__.co_argcount]
             if not {"floor_divide"} & set(rule.__code__.co_names):
-                yield f"{p.name}, {x}", rule, [domain.get(name, cr.autograd.samples.reals) for name in asked]
+                yield f"{p.name}, {x}", rule, [domain.get(name, cr.autograd.samples.reals) for name in asked(rule)]
 
 
 PARTS = {(name, dtype): (function, domains) for name, function, domains in parts() for dtype in (SINGLE, DOUBLE)}
@@ -48,6 +48,9 @@ def kernel(part):
     function, domains = PARTS[part]
     found, results = trace(function, (part[1],) * len(domains))
     return found, results, write(found, results, tuple(map(found.dtype, results)), True, "part")
+
+
+CALLED = {np.dtype(char).name: kind for char, kind in compiler.TYPES.items()}  # how C calls a dtype
 
 
 def program(kernels):
@@ -63,9 +66,6 @@ def program(kernels):
     return compiler.function(
         f'{PREAMBLE} extern "C" void run(int which, void** memory, int64_t n) {{ switch (which) {{ {" ".join(texts)} }} }}'
     )
-
-
-CALLED = {np.dtype(char).name: kind for char, kind in compiler.TYPES.items()}
 
 
 def run(program, which, arrays, outs):
