@@ -249,8 +249,8 @@ def test_a_formula_that_does_not_hold_at_this_exponent_is_not_filled_in():
 def test_a_formula_has_the_bound_of_its_rule():
     p = cr.Value(1.0, "p")
     assert text(cr.nn.bce(p, cr.Value(0.0)), "p").splitlines() == [
-        "∂y/∂p = (1 − v1 − max(1 − p, 1e−12)) / max(p, 1e−12) / max(1 − p, 1e−12)",
-        "      = (1 − 0 − max(1 − 1, 1e−12)) / max(1, 1e−12) / max(1 − 1, 1e−12)",
+        "∂y/∂p = ((1 − v1) · (max(1 − p, 1e−12) + p) − max(1 − p, 1e−12)) / max(1 − p, 1e−12) / p",
+        "      = ((1 − 0) · (max(1 − 1, 1e−12) + 1) − max(1 − 1, 1e−12)) / max(1 − 1, 1e−12) / 1",
         "      = 1e+12",
     ]
 
