@@ -28,6 +28,7 @@ __device__ unsigned long long philox_word(unsigned long long word, unsigned long
 JOINED = 32  # how many arrays one kernel takes
 OURS = __name__.partition(".")[0] + "."
 ROOM = 1024  # how many rules, and how many constants, are remembered
+FEW = 8  # so many kernels of a rule have the numbers beside its arrays as parts
 OPTIONS = ("--fmad=false",)  # so that a kernel gives the bits of its calls one by one; memory is slower than both
 
 
@@ -52,6 +53,7 @@ class Cuda(Backend):
         self._kernels = {}  # by what they compute
         self._conditions = {}  # by the code and the dtype
         self._rules = {}  # by the function: a kernel, or None where one call of CuPy's does it
+        self._met = {}  # with how many numbers, by the function
 
     def to_numpy(self, array):
         return self.xp.asnumpy(array)
@@ -178,13 +180,19 @@ class Cuda(Backend):
         arrays = [a for a in arguments if isinstance(a, self.array_type)]
         if not function.__module__.startswith(OURS):
             return self.fused(alone, *arrays)
-        key = function, *[a.dtype if isinstance(a, self.array_type) else (type(a), a) for a in arguments]
+        kinds = function, *[a.dtype if isinstance(a, self.array_type) else type(a) for a in arguments]
+        numbers = [_exact(a) for a in arguments if not isinstance(a, self.array_type)]
         try:
-            if key not in self._rules and len(self._rules) < ROOM:
-                self._rules[key] = self._ruled(alone, tuple([a.dtype for a in arrays]))
-            kernel = self._rules.get(key)
+            kernel = self._rules.get(key := (*kinds, *numbers), self)
         except TypeError:  # an argument that is no key
             kernel = None
+        if kernel is self:
+            if self._met.get(kinds, 0) >= FEW:  # numbers that change, such as an exponent that grows
+                return self.fused(alone, *arrays)
+            if len(self._rules) >= ROOM:
+                self._rules.clear()
+            self._met[kinds] = self._met.get(kinds, 0) + 1
+            kernel = self._rules[key] = self._ruled(alone, tuple([a.dtype for a in arrays]))
         return kernel(*arrays) if kernel else function(*[self.xp][:code], *arguments)
 
     def _ruled(self, function, dtypes):
@@ -197,7 +205,7 @@ class Cuda(Backend):
     def _kernel(self, function, found, results, out, baked=False):
         """The kernel of a trace, made when it is first met."""
         dtypes = tuple(a.dtype for a in out) if out else tuple(found.dtype(place) for place in results)
-        key = found.dtypes, tuple(found.steps), results, dtypes, tuple(found.scalars) if baked else None
+        key = found.dtypes, tuple(found.steps), results, dtypes, tuple(map(_exact, found.scalars)) if baked else None
         if key not in self._kernels:
             title = getattr(function, "__name__", "")
             self._kernels[key] = self._element(write(found, results, dtypes, baked, title))
@@ -239,6 +247,11 @@ class Cuda(Backend):
 
     def available(self):
         return self.xp.cuda.is_available()
+
+
+def _exact(x):
+    """What tells a number from others, -0.0 from 0.0 too."""
+    return float(x).hex() if isinstance(x, float) else x
 
 
 class OtherDevice(Backend):

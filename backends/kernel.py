@@ -52,6 +52,8 @@ class Trace:
 
     def note(self, name, operands, dtype=None):
         given, kinds = [], []
+        if len(operands) > 1 and name in NAMES and NAMES[name].truth:
+            operands = self._alike(operands)
         for x in operands:
             if type(x) is Lane:
                 given.append(x.place)
@@ -60,14 +62,22 @@ class Trace:
                 given.append((bool(x),))
                 kinds.append(bool)
             else:
-                if isinstance(x, int) and abs(x) > 2**53:
+                if isinstance(x, np.ndarray) or isinstance(x, (int, np.integer)) and not -(2**53) <= x <= 2**53:
                     raise NoKernel(f"{x} is no float64")
                 self.scalars.append(float(x))  # whatever is no number raises
                 given.append(_NUMBER)
                 kinds.append(type(x))
         dtype = _result(name, tuple(kinds)) if dtype is None else dtype
+        _fit(operands, dtype)
         self.steps.append((name, tuple(given), dtype.char))
         return Lane(self, len(self.dtypes) + len(self.steps) - 1, dtype)
+
+    def _alike(self, operands):
+        """What is compared, with lanes in the dtype that they have in common with the numbers beside them."""
+        kinds = tuple([x.char if type(x) is Lane else type(x) for x in operands])
+        common = _result("add", kinds)
+        _fit(operands, common)
+        return [x.astype(common) if type(x) is Lane else x for x in operands]
 
     def dtype(self, place):
         """The dtype of a value."""
@@ -76,6 +86,14 @@ class Trace:
 
 
 _NUMBER = ("number",)
+
+
+def _fit(operands, dtype):
+    """Refuse whole numbers that an integer dtype cannot hold: NumPy compares them nevertheless, or raises."""
+    if dtype.kind in "iu":
+        least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+        if not all(least <= x <= most for x in operands if isinstance(x, int)):
+            raise NoKernel(f"{dtype} cannot hold a number")
 
 
 @cache
@@ -108,6 +126,18 @@ class Lane:
             raise NoKernel(f"conversion to {dtype}")
         return self if dtype == self.dtype else self.trace.note("astype", (self,), dtype)
 
+    def become(self, other):
+        """Work in place: whoever holds this lane sees the other's value."""
+        if not np.can_cast(other.dtype, self.dtype, "same_kind"):
+            raise NoKernel(f"{other.dtype} in place of {self.dtype}")
+        self.place = other.astype(self.dtype).place
+        return self
+
+    def __invert__(self):
+        if self.char != "?":
+            raise NoKernel("the bits of a number have no C")
+        return self.trace.note("logical_not", (self,))
+
     def _unknown(self, *_):
         raise NoKernel("the code asks for the value of an element")
 
@@ -126,7 +156,8 @@ def note(name, *operands):
 for _short, _name in OPERATORS.items():
     setattr(Lane, f"__{_short}__", lambda x, y, name=_name: x.trace.note(name, (x, y)))
     setattr(Lane, f"__r{_short}__", lambda x, y, name=_name: x.trace.note(name, (y, x)))
-for _short, _name in {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "logical_not"}.items():
+    setattr(Lane, f"__i{_short}__", lambda x, y, name=_name: x.become(x.trace.note(name, (x, y))))
+for _short, _name in {"neg": "negative", "pos": "positive", "abs": "absolute"}.items():
     setattr(Lane, f"__{_short}__", lambda x, name=_name: x.trace.note(name, (x,)))
 
 
@@ -154,7 +185,7 @@ class Lanes(Backend):
         return True
 
     def copy(self, array):
-        return array
+        return Lane(array.trace, array.place, array.dtype)
 
 
 LANES = Lanes()
@@ -186,7 +217,8 @@ def evaluate(found, results, *inputs):
     first = len(found.dtypes)
     values, numbers = list(inputs[:first]), iter(inputs[first:] or found.scalars)
     for name, operands, dtype in found.steps:
-        number = int if np.dtype(dtype).kind in "iu" else float
+        beside = dtype if dtype != "?" else next((values[o].dtype for o in operands if type(o) is int), dtype)
+        number = int if np.dtype(beside).kind in "iu" else float  # what is compared has one dtype
         given = [values[o] if type(o) is int else number(next(numbers)) if o is _NUMBER else o[0] for o in operands]
         with np.errstate(all="ignore"):
             values.append(given[0].astype(dtype) if name == "astype" else getattr(np, name)(*given))
@@ -247,26 +279,30 @@ def write(found, results, outputs, baked, title):
     title = "".join(filter(str.isidentifier, title)) or "rule"
     numbers, lines = iter(range(len(found.scalars))), []
 
-    def operand(o, kind):
+    def operand(o, kind, half):
         if type(o) is int:
             name = f"x{o}" if o < first else f"v{o}"
             return name if _TYPES[dtypes[o]][1] == kind == _TYPES[dtypes[o]][0] else f"({kind}){name}"
         if o is not _NUMBER:
             return str(o[0]).lower()
         i = next(numbers)
-        return f"({kind}){_literal(found.scalars[i]) if baked else f's{i}'}"
+        value = f"({kind}){_literal(found.scalars[i]) if baked else f's{i}'}"
+        return f"(float)(float16){value}" if half else value
 
     for place, (name, operands, dtype) in enumerate(found.steps, first):
         own, kind, _ = _TYPES[dtype]
-        if name in NAMES and NAMES[name].truth:  # compared in the dtype that both have in common
-            known = [np.dtype(dtypes[o]) for o in operands if type(o) is int]
-            kind = _TYPES[np.result_type(*known).char][1] if "logical" not in name else "bool"
+        half = dtype == "e"  # then numbers are rounded, too
+        if name in NAMES and NAMES[name].truth:  # compared in the dtype that all have in common
+            common = np.result_type(*[np.dtype(dtypes[o]) for o in operands if type(o) is int]).char
+            kind, half = (_TYPES[common][1], common == "e") if "logical" not in name else ("bool", False)
         kinds = ["bool" if name == "where" and i == 0 else kind for i in range(len(operands))]
         template = "{0}" if name == "astype" else NAMES[name].c
-        value = template.format(*map(operand, operands, kinds))
+        value = template.format(*[operand(o, k, half and k != "bool") for o, k in zip(operands, kinds, strict=True)])
         lines.append(f"const {own} v{place} = {value if own == kind or own == 'bool' else f'({own})({value})'};")
+    for place in {place for place in results if place < first and len(results) > 1}:  # an output may have its memory
+        lines.append(f"const {_TYPES[dtypes[place]][0]} v{place} = x{place};")
     for i, (place, dtype) in enumerate(zip(results, outputs, strict=True)):
-        name = f"x{place}" if place < first else f"v{place}"
+        name = f"x{place}" if place < first and len(results) == 1 else f"v{place}"
         between = _TYPES[dtypes[place]][1]  # float16 is converted by way of float
         lines.append(f"y{i} = ({_TYPES[dtype.char][0]})({between}){name};")
     given = [f"{_TYPES[d.char][2]} x{i}" for i, d in enumerate(found.dtypes)]

@@ -164,7 +164,7 @@ class Norm:
             x,
             weight,
             bias,
-            eps,
+            float(eps),
             by_row,
             known.centre,
             known.variance,
@@ -180,7 +180,17 @@ class Norm:
         g, slope = self.xp.ascontiguousarray(g), self.xp.empty(x.shape, "float32")
         if over == "features":
             self._run(
-                "norm_row_slope", -(-rows // WARPS), g, x, weight, eps, known.centre, known.variance, slope, rows, k
+                "norm_row_slope",
+                -(-rows // WARPS),
+                g,
+                x,
+                weight,
+                float(eps),
+                known.centre,
+                known.variance,
+                slope,
+                rows,
+                k,
             )
         else:
             parts, blocks = self._sums(g, x, over, eps, known)
@@ -191,7 +201,7 @@ class Norm:
                 g,
                 x,
                 weight,
-                eps,
+                float(eps),
                 known.centre,
                 known.variance,
                 parts,
@@ -214,7 +224,17 @@ class Norm:
         grid = self._grid(rows, k, PARTS)
         parts, g = self._parts(grid, k), self.xp.ascontiguousarray(g)
         self._run(
-            "norm_slope_sums", grid, g, x, eps, int(over == "features"), known.centre, known.variance, parts, rows, k
+            "norm_slope_sums",
+            grid,
+            g,
+            x,
+            float(eps),
+            int(over == "features"),
+            known.centre,
+            known.variance,
+            parts,
+            rows,
+            k,
         )
         return parts, grid[1]
 

@@ -86,7 +86,11 @@ NAMES = {
     "logaddexp": _function(  # of two infinities the difference is nan
         2, "logaddexp", c="({0} == {1} ? {0} + 0.6931471805599453 : fmax({0}, {1}) + log1p(exp(-fabs({0} - {1}))))"
     ),
-    "clip": _function(3, "clip", c="({0} < {1} ? {1} : {0} > {2} ? {2} : {0})"),
+    "clip": _function(
+        3,
+        "clip",
+        c="({0} != {0} ? {0} : {1} != {1} ? {1} : {0} > {2} || {1} > {2} || {2} != {2} ? {2} : {0} < {1} ? {1} : {0})",
+    ),
     # truth values
     "where": Name(
         3, "{1} where {0}, else {2}", r"{1} \text{{ where }} {0} \text{{, else }} {2}", CHOICE, c="({0} ? {1} : {2})"

@@ -127,7 +127,9 @@ class FlatBuffer:
             for a in range(first, last, CHUNK):
                 b = min(a + CHUNK, last)
                 state = [s[a:b] for s in self.state.values()]
-                yield a, b, *self._fitted(*rule(_wide(self.values[a:b]), _wide(self.gradient[a:b]), *state, **options))
+                given = [_wide(self.values[a:b]), *state]
+                found = rule(given[0], _wide(self.gradient[a:b]), *state, **options)
+                yield a, b, *self._fitted(*[_apart(x, own) for x, own in zip(found, given, strict=True)])
 
     def _fitted(self, values, *state):
         """New values in the dtype of the parameters, and the state as it is."""
@@ -148,7 +150,8 @@ class FlatBuffer:
         """
 
         def update(squares, p, g, *state):
-            new, old = rule(_wide(p), _wide(g), *state, **options), (p, *state)
+            given = [owner(x).copy(x) for x in (p, *state)]  # the rule may work in place
+            new, old = rule(_wide(given[0]), _wide(g), *given[1:], **options), (p, *state)
             return tuple([where(squares - squares == 0, a, b) for a, b in zip(new, old, strict=True)])
 
         for t, i, j in self.due:
@@ -239,6 +242,11 @@ def _copied(params, state, updates):
 def _wide(part):
     """A part of a buffer in the dtype that updates are computed in."""
     return part.astype(np.float32) if part.dtype.char == "e" else part
+
+
+def _apart(new, own):
+    """What a rule gives in the place of `own`, in memory that is not written before: it may give p as new state."""
+    return new if new is own or getattr(new, "base", None) is None else new.copy()
 
 
 def sum_of_squares(gradients, dtype=None):

@@ -271,6 +271,58 @@ def test_code_of_a_user_that_looks_at_shapes_runs_as_it_is(strict):
     assert doubled(cr.ones(2, device=strict)).tolist() == [2, 2]
 
 
+WHOLE = np.array([-2, 0, 1, 2, 100], "i4")
+MIXED = {
+    "an integer and a fraction": (lambda x: x >= 0.5, WHOLE),
+    "an integer beyond the dtype": (lambda x: x < 300, WHOLE.astype("u1")),
+    "a negative integer and one without sign": (lambda x: x > -1, np.array([0, 255], "u1")),
+    "truth and an integer": (lambda x: x == 2, np.array([True, False])),
+    "a half and a number": (lambda x: x == 0.1, np.array([0.1, 0.2], "e")),
+    "a half times a number": (lambda x: x * 3.3, np.arange(100, dtype="e") / 7),
+    "a number of double precision": (lambda x: x == np.float64(0.1), np.array([0.1, 0.2], "f")),
+    "a large whole number of NumPy's": (lambda x: x + np.int64(2**53 + 1), np.array([1, 2])),
+    "the bits of an integer": (lambda x: ~x, WHOLE),
+    "the opposite of a truth": (lambda x: ~(x > 0), WHOLE),
+    "bounds in the wrong order": (lambda x: cr.backends.owner(x).xp.clip(x, 2.0, 1.0), np.array([0.5, 1.5, 3], "f")),
+    "a bound that is nan": (lambda x: cr.backends.owner(x).xp.clip(x, np.nan, 1.0), np.array([0.5, 3], "f")),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("case", MIXED)
+def test_dtypes_and_numbers_meet_as_in_numpy(case, strict):
+    code, x = MIXED[case]
+    with device_double.compiled():
+        got = cr.backends.get(strict).fused(code, cr.tensor(x, device=strict).data).get()
+    np.testing.assert_array_equal(got, code(x), strict=True)
+
+
+@needs_compiler
+def test_results_may_be_inputs_in_each_others_place(strict):
+    a, b = (cr.full(3, x, device=strict).data for x in (1.0, 2.0))
+    with device_double.compiled():
+        cr.backends.get(strict).fused(lambda a, b: (b, a), a, b, out=[a, b])
+    assert (a.tolist(), b.tolist()) == ([2.0] * 3, [1.0] * 3)
+
+
+@needs_compiler
+def test_a_kernel_of_zero_is_not_one_of_minus_zero(strict):
+    def slope(zero, device):
+        x = cr.ones(1, device=device)
+        return np.signbit(cr.grad(lambda x: cr.arctan2(zero, x).sum())(x).numpy())
+
+    for zero in (0.0, -0.0):
+        assert slope(zero, strict) == slope(zero, "cpu")
+
+
+def test_numbers_that_change_neither_make_kernels_without_end_nor_end_the_making(strict):
+    backend, x = cr.backends.get(strict), cr.ones(3, device=strict, requires_grad=True)
+    for k in range(50):
+        (x ** (2.5 + k)).sum().backward()
+    assert len(backend._kernels) < 40
+    assert x.grad.tolist() == pytest.approx([sum(2.5 + k for k in range(50))] * 3)
+
+
 def test_an_integer_that_no_float_holds_is_not_rounded(strict):
     backend, x = cr.backends.get(strict), cr.zeros(1, dtype="int64", device=strict).data
     assert backend.fused(lambda x: x + (2**53 + 1), x).tolist() == [2**53 + 1]

@@ -61,3 +61,12 @@ def test_float64_takes_no_kernels_so_that_its_squares_do_not_overflow(make, comp
     x = cr.tensor(ORDINARY * 1e200, device=compiled)
     y = make(40).to("float64").to(compiled)(x)
     np.testing.assert_allclose(y.numpy(), make(40).to("float64")(ORDINARY * 1e200).numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("eps", [1, np.float32(1)])
+def test_eps_of_any_type_is_passed_as_a_double(eps, device):
+    make = lambda n: cr.nn.LayerNorm(n, eps=eps)
+    for x, wanted in zip(
+        found(make, ORDINARY, device, "float32"), found(make, ORDINARY, "cpu", "float64"), strict=True
+    ):
+        np.testing.assert_allclose(x.numpy(), wanted.numpy(), rtol=1e-5, atol=1e-5)

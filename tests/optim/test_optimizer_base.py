@@ -625,3 +625,68 @@ def test_one_plateau_does_not_serve_two_optimisers_at_once():
     with pytest.raises(cr.ArgumentError, match="given to another optimiser since; make one for each"):
         first.observe({"val_loss": 1.0})
     assert lr.best == 1.0
+
+
+# ---- rules that work in place, or give what they were given
+
+
+class Rule(optim.Optimizer):
+    """p less lr times a mean of gradients, written in one of several ways."""
+
+    def __init__(self, params, lr=0.5):
+        super().__init__(params, lr=lr)
+
+    @staticmethod
+    def state(**_):
+        return {"m": 0.0}
+
+
+class InPlace(Rule):
+    @staticmethod
+    def update(p, g, m, *, lr):
+        def halve(x):
+            x *= 0.5
+
+        halve(m)
+        m += g
+        p -= lr * m
+        return p, m
+
+
+class InPlaceWithSize(Rule):
+    @staticmethod
+    def update(p, g, m, *, lr):
+        p -= lr * g * p.size
+        m += g
+        return p, m
+
+
+class Before(Rule):
+    """The state is what the parameters were."""
+
+    @staticmethod
+    def update(p, g, m, *, lr):
+        return p - lr * g, p
+
+
+class Exchanged(Rule):
+    @staticmethod
+    def update(p, g, m, *, lr):
+        return m, p
+
+
+@pytest.mark.parametrize("bad", [False, True], ids=["finite", "nan"])
+@pytest.mark.parametrize("rule", [InPlace, InPlaceWithSize, Before, Exchanged])
+def test_rules_in_place_do_what_they_do_with_copies(rule, bad, device):
+    p = cr.tensor([1.0, 2.0], device=device, requires_grad=True)
+    optimizer, values, state = rule([p]), np.array([1.0, 2.0]), np.zeros(2)
+    for g in ([1.0, 3.0], [np.nan, 1.0] if bad else [2.0, 1.0], [-1.0, 2.0]):
+        p.grad = cr.tensor(g, device=device)
+        try:
+            optimizer.step()
+            p.numpy()
+        except cr.GraphError:
+            continue
+        values, state = rule.update(values.copy(), np.array(g), state.copy(), lr=0.5)
+    assert p.tolist() == values.tolist()
+    assert optimizer.state_dict()["state"][0]["m"].tolist() == state.tolist()
