@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import reduce
 from math import inf
-from operator import and_
 from typing import Any
 
 import numpy as np
@@ -101,9 +99,8 @@ class Backend:
 
     def read(self, array: Any) -> np.ndarray:
         """A NumPy copy on the host; raises what an earlier check has found."""
-        values, noted = self.to_numpy(array), [*self.__dict__.get("_checks", {}).pop(self.place(), {}).values()]
-        if noted and not self.to_numpy(reduce(and_, [ok for ok, _ in noted])):
-            error = next(error for ok, error in noted if not self.to_numpy(ok))
+        values, noted = self.to_numpy(array), self.__dict__.get("_checks", {}).pop(self.place(array), {})
+        for error in [error for ok, error in noted.values() if not self.to_numpy(ok)]:
             raise error(f"; found when device {self.name!r} was next read, since checks do not wait for it")
         return values
 

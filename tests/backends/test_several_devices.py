@@ -85,6 +85,13 @@ def test_a_check_is_told_where_its_device_is_read(strict):
         out.numpy()
 
 
+def test_a_check_is_told_wherever_an_array_of_its_device_is_read(strict):
+    with cr.backends.use("strict:1"):
+        out = cr.ones(3)[cr.tensor([5])]
+    with pytest.raises(cr.ShapeError, match="index"):
+        out.numpy()
+
+
 def test_constants_are_kept_on_each_device(strict):
     for device in (strict, "strict:1", strict):
         with cr.backends.use(device):
