@@ -127,7 +127,7 @@ def get(name: str | Backend) -> Backend:
         raise DeviceError(f"device must be a name such as 'cpu', not {name!r}")
     if not backend.available():
         raise DeviceError(f"device {name!r}: the library is installed but no usable device was found; use device='cpu'")
-    return backend.numbered(number or "0") if numbered or backend.fuses else backend
+    return backend.numbered(number if numbered else None)
 
 
 def _load(name):

@@ -27,7 +27,8 @@ class Backend:
         array_type: the type of this backend's arrays; results of `xp` that are not of this type are wrapped.
         types: every type that dispatches here (the array type, and array scalars where the namespace makes them).
         on_host: whether Python can read values here without a transfer from a device.
-        fuses: whether it makes kernels, and so has the methods that `Cuda` (gpu.py) adds to these: `rule`, `sum`, `entropy` …
+        fuses: whether it is asked for kernels: `rule` and what stands below it.
+        norm, softmax: with `fuses`, the kernels of normalisation and of softmax, as in norm.py and softmax.py; None for none.
     """
 
     name: str = ""
@@ -36,6 +37,8 @@ class Backend:
     types: tuple[type, ...] = ()
     on_host: bool = False
     fuses: bool = False
+    norm: Any = None
+    softmax: Any = None
 
     def asarray(self, data: Any, dtype: Any = None, copy: bool = False) -> Any:
         """An array of this backend holding `data`; shares memory where it can, unless `copy`."""
@@ -134,6 +137,34 @@ class Backend:
         """
         return self.from_numpy(philox(key, counter, n))
 
+    # ---- what a backend that `fuses` is asked besides
+
+    def rule(self, function: Callable[..., Any], arguments: Any, code: bool = False) -> Any:
+        """function(*arguments), a rule of an elementwise operation; with `code` its code, which takes `xp` first."""
+        return function(*[self.xp][:code], *arguments)
+
+    def sum(self, array: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        """The sum of float16 or float32, with its digits."""
+        return array.sum(axis=axis, keepdims=keepdims)
+
+    def entropy(self, logits: Any, index: Any) -> Any:
+        """The kernels of cross-entropy, as in entropy.py, for these dtypes; None if there are none."""
+        return None
+
+    def positions(self, index: Any, n: int, error: Callable[[str], Exception]) -> Any:
+        """An array of integers as positions in an axis of length n, from 0 on; those out of range are an `error`."""
+        return index
+
+    def add_at(self, out: Any, index: Any, values: Any) -> None:
+        """Add `values` to `out` at an index in which positions may be repeated."""
+        self.xp.add.at(out, index, values)
+
+    def constant(self, array: np.ndarray) -> Any:
+        """What a NumPy array holds, for reading only."""
+        return self.xp.asarray(array)
+
+    # ---- the device itself
+
     def synchronize(self) -> None:
         """Wait until all work handed to this backend is done."""
 
@@ -141,8 +172,10 @@ class Backend:
         """The device name of an array of this backend; without one, of what is made now."""
         return self.name
 
-    def numbered(self, number: str) -> Backend:
-        """The device "<name>:<number>", where there are several."""
+    def numbered(self, number: str | None) -> Backend:
+        """The device "<name>:<number>", where there are several; of None the device "<name>"."""
+        if number is None:
+            return self
         raise DeviceError(f"device '{self.name}:{number}': {self.name!r} is one device; leave the number out")
 
     def active(self) -> Any:

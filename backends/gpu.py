@@ -1,6 +1,7 @@
 """The GPU: CuPy arrays. Imported only when first asked for, and importable without a GPU."""
 
 from functools import cached_property
+from itertools import accumulate
 
 from . import is_deterministic
 from .base import Backend, DeviceError
@@ -27,7 +28,7 @@ __device__ unsigned long long philox_word(unsigned long long word, unsigned long
 
 JOINED = 32  # how many arrays one kernel takes
 OURS = __name__.partition(".")[0] + "."
-ROOM = 1024  # how many rules, and how many constants, are remembered
+ROOM = 1024  # how many rules, kernels and constants are remembered
 FEW = 8  # so many kernels of a rule have the numbers beside its arrays as parts
 OPTIONS = ("--fmad=false",)  # so that a kernel gives the bits of its calls one by one; memory is slower than both
 
@@ -74,11 +75,11 @@ class Cuda(Backend):
         out, first = self.xp.empty(sum(a.size for a in arrays), arrays[0].dtype), 0
         for i in range(0, len(arrays), JOINED):
             group = [self.xp.ascontiguousarray(a).reshape(-1) for a in arrays[i : i + JOINED]]
-            sizes = tuple(a.size for a in group)
-            if (key := (out.dtype, sizes)) not in self._kernels:
-                self._kernels[key] = self._element(joining(out.dtype, sizes))
-            self._kernels[key](*group, out[first : first + sum(sizes)])
-            first += sum(sizes)
+            *ends, last = accumulate(a.size for a in group)
+            if (key := (out.dtype, len(group))) not in self._kernels:
+                self._kernels[key] = self._element(joining(*key))
+            self._kernels[key](*group, *ends, out[first : first + last])
+            first += last
         return out
 
     @cached_property
@@ -207,6 +208,8 @@ class Cuda(Backend):
         dtypes = tuple(a.dtype for a in out) if out else tuple(found.dtype(place) for place in results)
         key = found.dtypes, tuple(found.steps), results, dtypes, tuple(map(_exact, found.scalars)) if baked else None
         if key not in self._kernels:
+            if len(self._kernels) >= ROOM:
+                self._kernels.clear()
             title = getattr(function, "__name__", "")
             self._kernels[key] = self._element(write(found, results, dtypes, baked, title))
         return self._kernels[key]
@@ -225,6 +228,7 @@ class Cuda(Backend):
         return f"{self.name}:{number}" if number else self.name
 
     def numbered(self, number):
+        number = number or "0"
         count = self.xp.cuda.runtime.getDeviceCount()
         if not number.isdecimal() or int(number) >= count:
             raise DeviceError(f"device '{self.name}:{number}': there are {count}, numbered from 0")

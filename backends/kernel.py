@@ -233,14 +233,14 @@ def holding(made, found):
     return Kernel(f"{made.name}_all", made.inputs, "bool y0", text, run)
 
 
-def joining(dtype, sizes):
-    """The Kernel that writes arrays of these sizes one after another."""
-    kind, ends = _TYPES[dtype.char][2], np.cumsum(sizes).tolist()
-    places = [f"x{j}[i - {end - size}]" for j, (end, size) in enumerate(zip(ends, sizes, strict=True))]
-    choice = "".join(f"i < {end} ? {place} : " for end, place in zip(ends, places[:-1], strict=False)) + places[-1]
-    inputs = ", ".join(f"raw {kind} x{j}" for j in range(len(sizes)))
-    name = f"chainrule_join_{_digest(kind, sizes)}"
-    return Kernel(name, inputs, f"{kind} y0", f"y0 = {choice};", lambda *arrays: [np.concatenate(arrays)])
+def joining(dtype, count):
+    """The Kernel that writes so many arrays one after another; it also takes where each but the last ends."""
+    kind = _TYPES[dtype.char][2]
+    places = [f"x{j}[i - e{j - 1}]" if j else "x0[i]" for j in range(count)]
+    choice = "".join(f"i < e{j} ? {place} : " for j, place in enumerate(places[:-1])) + places[-1]
+    inputs = ", ".join([f"raw {kind} x{j}" for j in range(count)] + [f"int64 e{j}" for j in range(count - 1)])
+    run = lambda *given: [np.concatenate(given[:count])]
+    return Kernel(f"chainrule_join_{kind}_{count}", inputs, f"{kind} y0", f"y0 = {choice};", run)
 
 
 def trace(function, dtypes):

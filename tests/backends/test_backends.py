@@ -633,3 +633,32 @@ def test_stack_of_tensors_stays_where_they_are(strict):
     parts = [cr.ones(2, device="cpu"), cr.zeros(2, device="cpu")]
     with cr.backends.use("strict"):
         assert cr.stack(parts).device == "cpu"
+
+
+class Plain(cr.backends.Backend):
+    """A backend that is asked for kernels and has none of its own."""
+
+    xp, array_type, types, fuses = device_double.cupy, device_double.cupy.ndarray, (device_double.cupy.ndarray,), True
+
+    def to_numpy(self, array):
+        return self.xp.asnumpy(array)
+
+
+def test_a_backend_without_kernels_of_its_own_learns_as_the_cpu_does():
+    def trained(device):
+        cr.random.seed(0)
+        model = cr.nn.MLP([3, 4, 2], activation="gelu", norm="layer").to(device)
+        optimizer = cr.optim.Adam(model.parameters())
+        x, y = cr.ones((5, 3), device=device), cr.zeros(5, dtype="int64", device=device)
+        for _ in range(3):
+            optimizer.zero_grad()
+            (cr.nn.cross_entropy(model(x), y) + cr.softmax(model(x))[[0, 0]].sum()).backward()
+            optimizer.step()
+        return [p.numpy() for p in model.parameters()]
+
+    cr.backends.register("plain", Plain())
+    try:
+        for there, here in zip(trained("plain"), trained("cpu"), strict=True):
+            np.testing.assert_allclose(there, here, rtol=1e-5, atol=1e-7)
+    finally:
+        cr.backends.unregister("plain")
