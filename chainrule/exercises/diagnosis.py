@@ -129,7 +129,7 @@ def _other_gradients(task, position, arrays, g, out, right):
             value = p.call(arrays[0])
             gradient = _apply(p.vjp["x"], g, {"x": arrays[0], "out": value})
             yield gradient, f"This is the gradient of {p.name}, not of {task.name}."
-            if asked(p.vjp["x"]) != {"g"}:
+            if asked(p.vjp["x"]) != ("g",):
                 yield g * value, f"The local derivative in it is {p.name}(x); that is not how {task.name} changes."
     if task.name == "matmul":
         factors = {"g": g, "gᵀ": g.T, "x": arrays[0], "xᵀ": arrays[0].T, "y": arrays[1], "yᵀ": arrays[1].T}
@@ -169,7 +169,9 @@ def _functions_of_one(name):
     """The elementwise operations of one operand but the one called `name`."""
     found = [p for p in REGISTRY.values() if p.jvp == ELEMENTWISE and p.inputs == ["x"] and "x" in p.vjp]
     return [
-        p for p in found if p.name != name and not (p.options or p.internal) and asked(p.vjp["x"]) <= {"g", "x", "out"}
+        p
+        for p in found
+        if p.name != name and not (p.options or p.internal) and {*asked(p.vjp["x"])} <= {"g", "x", "out"}
     ]
 
 

@@ -5,6 +5,7 @@ import inspect
 from threading import Thread
 
 import pytest
+import tasks
 
 import chainrule as cr
 
@@ -223,7 +224,7 @@ def test_a_decorated_coroutine_is_not_recorded_while_others_are():
     async def both():
         return await asyncio.gather(quiet(), loud())
 
-    assert asyncio.run(both()) == [False, None]
+    assert tasks.run(both()) == [False, None]
     assert sorted(set(log)) == [("loud", True), ("quiet", False)]
 
 
@@ -275,7 +276,7 @@ def test_a_decorated_asynchronous_generator_is_not_recorded_and_its_caller_is():
         await generator.aclose()
         return items, outside, [item async for item in f()]
 
-    assert asyncio.run(use()) == ([0, 1, 2], True, [0, 1, 2])
+    assert tasks.run(use()) == ([0, 1, 2], True, [0, 1, 2])
     assert log[:7] == [False, "a", False, "thrown", False, ("closed", False), False]
 
 
