@@ -7,7 +7,7 @@ from . import is_deterministic
 from .base import Backend, DeviceError
 from .entropy import Entropy
 from .indexing import LARGEST, Indexing
-from .kernel import INTEGERS, LANES, PREAMBLE, REALS, WRITTEN, holding, joining, trace, write
+from .kernel import HALF, INTEGERS, LANES, PREAMBLE, REALS, WRITTEN, holding, joining, trace, write
 from .norm import Norm
 from .softmax import Softmax
 
@@ -217,7 +217,12 @@ class Cuda(Backend):
     def _element(self, kernel):
         WRITTEN[kernel.name] = kernel
         return self.xp.ElementwiseKernel(
-            kernel.inputs, kernel.outputs, kernel.body, kernel.name, preamble=PREAMBLE, options=OPTIONS
+            kernel.inputs,
+            kernel.outputs,
+            kernel.body,
+            kernel.name,
+            preamble=PREAMBLE + HALF * ("float16" in kernel.body),
+            options=OPTIONS,
         )
 
     def synchronize(self):

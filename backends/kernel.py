@@ -31,6 +31,7 @@ _TYPES = {
     },
 }
 _OF_INTEGERS = {"add", "subtract", "multiply", "right_shift", "where"}  # whose C is right for them, too
+_OF_REALS = {"absolute", "floor", "ceil"}  # which NumPy, but not C, has for truth values
 
 
 class NoKernel(Exception):
@@ -104,7 +105,8 @@ def _result(name, kinds):
         raise NoKernel(f"{name} of {kinds} has no C")
     with np.errstate(all="ignore"):
         form = getattr(np, name)(*[np.ones(1, k) if isinstance(k, str) else k(1) for k in kinds])
-    if form.dtype.char not in _TYPES or form.dtype.kind in "iu" and name not in _OF_INTEGERS:
+    others = {"i": _OF_INTEGERS, "u": _OF_INTEGERS, "b": NAMES.keys() - _OF_REALS}
+    if form.dtype.char not in _TYPES or name not in others.get(form.dtype.kind, NAMES):
         raise NoKernel(f"{name} gives {form.dtype}")
     return form.dtype
 
@@ -328,4 +330,10 @@ def _digest(*parts):
 PREAMBLE = """
 #define CHAINRULE_INF __longlong_as_double(0x7ff0000000000000LL)
 #define CHAINRULE_NAN __longlong_as_double(0x7ff8000000000000LL)
+"""
+# CuPy includes it for parameters of that dtype alone, not for what is computed in between
+HALF = """
+#ifdef __CUDACC__
+#include "cupy/float16.cuh"
+#endif
 """

@@ -96,3 +96,21 @@ def test_what_has_no_room_in_the_registers_is_counted():
         ptxas         .     8 bytes stack frame, 12 bytes spill stores, 16 bytes spill loads
         ptxas info    : Used 255 registers, used 0 barriers"""
     assert nvrtc.told(log) == {"wide": nvrtc.Compiled(255, 28)}
+
+
+@pytest.mark.parametrize("kinds", ["ee", "ef", "??", "?e", "bB", "if", "d?"])
+def test_kernels_of_mixed_dtypes_compile(kinds, strict):
+    def code(x, y):
+        xp = cr.backends.owner(x).xp
+        half = xp.where(x >= 0.5, x, y).astype("float16").astype("float32")
+        return xp.maximum(half, x) + y, ~(x > y), abs(half), y
+
+    x, y = (cr.ones(2, dtype=kind, device=strict).data for kind in kinds)
+    with nvrtc.noticed() as calls:
+        cr.backends.get(strict).fused(code, x, y)
+        cr.backends.get(strict).fused(abs, x)
+    ours = [call for call in calls if "code" in call.made[3]]
+    assert len(ours) == 1
+    for program in nvrtc.programs(calls):
+        if program.headers:
+            nvrtc.compiled(program, "sm_90")
