@@ -1,5 +1,6 @@
 """The GPU: CuPy arrays. Imported only when first asked for, and importable without a GPU."""
 
+import warnings
 from functools import cached_property
 from itertools import accumulate
 
@@ -52,6 +53,7 @@ class Cuda(Backend):
         self._constants = {}  # small arrays of the host, by device and what they hold
         self._others = {}  # by number
         self._kernels = {}  # by what they compute
+        self._broken = set()  # kernels that do not compile
         self._conditions = {}  # by the code and the dtype
         self._rules = {}  # by the function: a kernel, or None where one call of CuPy's does it
         self._met = {}  # with how many numbers, by the function
@@ -78,7 +80,12 @@ class Cuda(Backend):
             *ends, last = accumulate(a.size for a in group)
             if (key := (out.dtype, len(group))) not in self._kernels:
                 self._kernels[key] = self._element(joining(*key))
-            self._kernels[key](*group, *ends, out[first : first + last])
+            part = out[first : first + last]
+            self._called(
+                self._kernels[key],
+                (*group, *ends, part),
+                lambda group=group, part=part: self.xp.concatenate(group, out=part),
+            )
             first += last
         return out
 
@@ -149,7 +156,9 @@ class Cuda(Backend):
             return super().fused(function, *arrays, out=out)
         if not found.steps and out is None:
             return super().fused(function, *arrays)
-        return self._kernel(function, found, results, out)(*arrays, *found.scalars, *(out or ()))
+        kernel = self._kernel(function, found, results, out)
+        plain = lambda: super(Cuda, self).fused(function, *arrays, out=out)
+        return self._called(kernel, (*arrays, *found.scalars, *(out or ())), plain)
 
     def all(self, condition, array):
         if condition.__closure__:  # what it knows may change
@@ -163,7 +172,7 @@ class Cuda(Backend):
                 made.inputs, made.outputs, f"{made.name.removesuffix('_all')}_of(x0)", "a && b", "y0 = a", "true", made.name,
                 preamble=PREAMBLE + made.body,
             )  # fmt: skip
-        return self._conditions[key](array)
+        return self._called(self._conditions[key], [array], lambda: super(Cuda, self).all(condition, array))
 
     def rule(self, function, arguments, code=False):
         """function(*arguments), a rule of an elementwise operation, in one kernel. With `code` it is an operation's code instead,
@@ -194,7 +203,24 @@ class Cuda(Backend):
                 self._rules.clear()
             self._met[kinds] = self._met.get(kinds, 0) + 1
             kernel = self._rules[key] = self._ruled(alone, tuple([a.dtype for a in arrays]))
-        return kernel(*arrays) if kernel else function(*[self.xp][:code], *arguments)
+        plain = lambda: function(*[self.xp][:code], *arguments)
+        return self._called(kernel, arrays, plain) if kernel else plain()
+
+    def _called(self, kernel, arguments, plain):
+        """kernel(*arguments), or what is slower and does the same, where the kernel does not compile."""
+        if kernel not in self._broken:
+            try:
+                return kernel(*arguments)
+            except Exception as error:
+                if type(error).__name__ != "CompileException":
+                    raise
+                self._broken.add(kernel)
+                warnings.warn(
+                    f"device {self.name!r}: the kernel {kernel.name} does not compile, so its calls are made one by one; please "
+                    f"report this: {error}",
+                    stacklevel=2,
+                )
+        return plain()
 
     def _ruled(self, function, dtypes):
         try:

@@ -109,7 +109,7 @@ class Optimizer:
 
         Raises: GraphError if no parameter has a gradient, if one is nan or infinite (naming the parameter), or if a new
             value or state is too large for its dtype; nothing has changed then. On a GPU a step with such gradients does
-            nothing, which is found out when a value is next read; values that overflow are not looked for.
+            nothing but count, which is found out when a value is next read; values that overflow are not looked for.
         """
         value = None
         if closure is not None:

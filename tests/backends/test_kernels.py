@@ -1,6 +1,7 @@
 """Kernels made from code that works on each element: what the C computes is what the code computes."""
 
 import ctypes
+import warnings
 from functools import cache, partial
 
 import device_double
@@ -326,3 +327,35 @@ def test_numbers_that_change_neither_make_kernels_without_end_nor_end_the_making
 def test_an_integer_that_no_float_holds_is_not_rounded(strict):
     backend, x = cr.backends.get(strict), cr.zeros(1, dtype="int64", device=strict).data
     assert backend.fused(lambda x: x + (2**53 + 1), x).tolist() == [2**53 + 1]
+
+
+def test_a_kernel_that_does_not_compile_is_made_call_by_call_and_said_once(strict):
+    class CompileException(Exception):
+        """As CuPy has it."""
+
+    class Broken:
+        def __init__(self, *made, **options):
+            self.name = made[3]
+
+        def __call__(self, *arguments, **options):
+            raise CompileException("no such type")
+
+    class Namespace:
+        ndarray, ElementwiseKernel = device_double.cupy.ndarray, Broken
+
+        def __getattr__(self, name):
+            return getattr(device_double.cupy, name)
+
+    backend = Cuda(Namespace())
+    x, y = device_double.cupy.arange(3.0), device_double.cupy.arange(2.0)
+    with pytest.warns(UserWarning, match="does not compile, so its calls are made one by one"):
+        assert backend.fused(lambda x: x * 2 + 1, x).tolist() == [1, 3, 5]
+    assert backend.fused(lambda x: x * 2 + 1, x).tolist() == [
+        1,
+        3,
+        5,
+    ]  # without another warning, which is an error in tests
+    with pytest.warns(UserWarning, match="chainrule_join"):
+        assert backend.joined([x, y]).tolist() == [0, 1, 2, 0, 1]
+    with pytest.warns(UserWarning, match="does not compile"):
+        assert backend.rule(cr.tanh.primitive.vjp["x"], (x, x * 0)).tolist() == [0, 1, 2]
