@@ -89,7 +89,7 @@ class Backend:
                 raise error(given())
             return True
         noted = self.flag(error)  # one for each message, so that repeated checks do not pile up
-        self.fused(lambda noted, ok: noted & ok, noted, ok, out=[noted])
+        self.fused(lambda noted, ok: noted & ok, noted, ok.reshape(()), out=[noted])
         return False
 
     def flag(self, error: Callable[[str], Exception]) -> Any:

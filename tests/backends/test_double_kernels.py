@@ -161,3 +161,13 @@ def test_every_call_of_a_kernel_is_one_launch(twice):
 def test_arguments_that_cupy_refuses_are_refused(twice, args, error):
     with pytest.raises((TypeError, ValueError), match=error):
         twice(*args)
+
+
+@needs_compiler
+def test_a_raw_kernel_that_reads_a_double_is_given_a_float():
+    code = 'extern "C" __global__ void put(double* out, double x) { *out = x; }'
+    out = cupy.zeros(1)
+    cupy.RawKernel(code, "put")((1,), (1,), (out, 2.0))
+    assert out.tolist() == [2]
+    with pytest.raises(TypeError, match="put reads its argument 1 as double, given 2"):
+        cupy.RawKernel(code, "put")((1,), (1,), (out, 2))
