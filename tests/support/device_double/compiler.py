@@ -118,7 +118,7 @@ def raw(kernel, grid, block, args):
             held.append(np.asarray(value))  # an int is of 64 bits, a float a double, as CuPy passes them
             if (held[-1].dtype.kind == "f") != (types[len(held) - 1].split()[-1] in ("float", "double", "float16")):
                 raise TypeError(
-                    f"{kernel.name} reads its argument {len(held) - 1} as {types[len(held) - 1]}, given {value!r}"
+                    f"{kernel.name} reads its argument {len(held) - 1} as {types[len(held) - 1].strip()}, given {value!r}"
                 )
     passed = ", ".join(f"*({t}*)arguments[{i}]" for i, t in enumerate(types))
     sizes = " ".join(
