@@ -1,14 +1,12 @@
-"""The reverse pass, on one screen: order the nodes, pull the gradient through each once, add up what arrives."""
-
-import numpy as np
+"""The reverse pass: order the nodes, pull the gradient through each once, add up what arrives."""
 
 from ..backends import FUSING, owner
 from ..backends.scalar import ieee
 from .accumulate import HALF, SINGLE, leave
 from .errors import RuleError
 from .guards import saved_values
-from .node import Node
 from .ops.shape import astype, broadcast_to, unbroadcast
+from .order import topological
 from .primitive import ELEMENTWISE
 from .tensor import Tensor
 from .watch import current_watch
@@ -86,44 +84,6 @@ def backward(root, seed, sources=None, retain_graph=False, create_graph=False, l
             if not sources or leaf in sources:  # of others, with sources, only a part has arrived
                 watch.gradient(leaf, g)
     return grads | found  # what is left in grads belongs to leaves
-
-
-def topological(root, sources=None):
-    """The recorded calls that `root` depends on and root, each after its inputs. Iterative: a chain may be of any length.
-
-    With `sources`, only those that depend on one of them, and they themselves.
-    """
-    order, seen, stack = [], set(), [root] if root.plan else []
-    while stack:
-        node = stack.pop()
-        if node is None:  # a marker: everything below the next node is in `order`
-            order.append(stack.pop())
-        elif node not in seen:
-            seen.add(node)
-            stack.append(node)
-            stack.append(None)
-            if sources and node in sources:
-                continue
-            for parent in node.parents:
-                if parent.__class__ is Node and parent.plan is not None and parent not in seen:
-                    stack.append(parent)
-    return leading_to(sources, order) if sources else order
-
-
-def leading_to(sources, order):
-    """Those of the ordered calls that are in `sources` or depend on one."""
-    between = set(sources)
-    for node in order:
-        if any(parent in between for parent in node.parents if parent.__class__ is Node):
-            between.add(node)
-    return [node for node in order if node in between]
-
-
-def generic(shape, dtype, backend):
-    """Numbers from 0.5 to 1.5 that cancel nowhere: a gradient to start from that stands for any."""
-    if backend.array_type is float:
-        return 1.0
-    return backend.from_numpy(np.random.default_rng(0).uniform(0.5, 1.5, shape).astype(dtype))
 
 
 def pull(node, slot, saved):

@@ -3,9 +3,10 @@
 from math import nan
 
 from ..backends import owner
-from .backward import backward, conform, generic, topological
+from .backward import backward, conform
 from .guards import saved_values
-from .ops.kink import added_up, strong_product
+from .ops.kink import added_up, generic, strong_product
+from .order import topological
 from .primitive import ELEMENTWISE, LINEAR, MULTILINEAR
 from .tensor import Tensor, raw
 from .watch import current_watch

@@ -10,7 +10,7 @@ from typing import Any, overload
 
 from ..backends import owner
 from .arguments import whole, whole_number
-from .backward import backward, topological
+from .backward import backward
 from .deliver import seed_for
 from .errors import ArgumentError, GraphError
 from .forward import pushforward
@@ -19,6 +19,7 @@ from .node import Node
 from .ops.creation import asarray, eye
 from .ops.rounding import no_slope
 from .ops.shape import reshape, stack
+from .order import topological
 from .primitive import LINEAR, primitive
 from .samples import reals
 from .tensor import Tensor, raw

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.backward import backward, conform, pull, topological
+from ..autograd.backward import backward, conform, pull
 from ..autograd.callsite import short_line
 from ..autograd.guards import changed
 from ..autograd.node import Node
+from ..autograd.order import topological
 from ..autograd.primitive import ELEMENTWISE
 from ..autograd.watch import Watch, watching
 from ..backends import owner
