@@ -102,9 +102,14 @@ class Backend:
 
     def read(self, array: Any) -> np.ndarray:
         """A NumPy copy on the host; raises what an earlier check has found."""
-        values, noted = self.to_numpy(array), self.__dict__.get("_checks", {}).pop(self.place(array), {})
-        for error in [error for ok, error in noted.values() if not self.to_numpy(ok)]:
-            raise error(f"; found when device {self.name!r} was next read, since checks do not wait for it")
+        place = self.place(array)
+        values, noted = self.to_numpy(array), [*self.__dict__.get("_checks", {}).pop(place, {}).values()]
+        flags = [ok for ok, _ in noted]
+        if len(flags) > 1 and place == self.place():  # one wait for all; those of another device come one by one
+            flags = self.to_numpy(self.joined(flags))
+        for ok, (_, error) in zip(flags, noted, strict=True):
+            if not (ok if isinstance(ok, np.bool_) else self.to_numpy(ok)):
+                raise error(f"; found when device {self.name!r} was next read, since checks do not wait for it")
         return values
 
     def fused(self, function: Callable[..., Any], *arrays: Any, out: list[Any] | None = None) -> Any:

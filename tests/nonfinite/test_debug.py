@@ -21,7 +21,8 @@ from chainrule.nonfinite.place import moves
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 HARD = (-800.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3e38)  # where operations leave their domain, have poles, or overflow
-ELEMENTS = {name: p for name, p in REGISTRY.items() if p.jvp == ELEMENTWISE and len(p.inputs) < 3 and not p.options}
+OURS = {name: p for name, p in REGISTRY.items() if p.module.startswith("chainrule.")}
+ELEMENTS = {name: p for name, p in OURS.items() if p.jvp == ELEMENTWISE and len(p.inputs) < 3 and not p.options}
 
 
 def caught(function, **options):
@@ -83,7 +84,7 @@ def test_a_rule_is_named_where_its_contribution_is_not_finite_and_only_there(nam
     assert found == expected
 
 
-@pytest.mark.parametrize("name", [name for name in REGISTRY if name not in ELEMENTS])
+@pytest.mark.parametrize("name", [name for name in OURS if name not in ELEMENTS])
 def test_an_operation_on_whole_arrays_is_named_where_it_overflows_or_is_given_a_nan(name):
     p, case = REGISTRY[name], cases(REGISTRY[name])[0]
     drawn = case.draw(np.random.default_rng(0))
@@ -105,7 +106,7 @@ def test_an_operation_on_whole_arrays_is_named_where_it_overflows_or_is_given_a_
 
 
 def test_among_them_are_all_that_say_a_domain():
-    domains = {name for name, p in REGISTRY.items() if "Domain:" in (p.fn.__doc__ or "")}
+    domains = {name for name, p in OURS.items() if "Domain:" in (p.fn.__doc__ or "")}
     assert domains <= ELEMENTS.keys()
     assert len(domains) >= 12
 
