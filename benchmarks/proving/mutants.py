@@ -13,6 +13,8 @@ import sys
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -133,11 +135,16 @@ def _numbered(tree):
     return found
 
 
+def _asks_a_device(node):
+    """Whether code asks for the kernels of a device: those are held to the array code in tests/backends."""
+    return isinstance(node, ast.Call) and getattr(node.func, "id", "").endswith("kernels")
+
+
 def variants(tree):
     """(kind, code before, code after, changed tree) for each change of a function's body."""
     inside = {id(n) for n in ast.walk(tree.args)} | {id(tree)} if hasattr(tree, "args") else set()
-    strings = [n for n in ast.walk(tree) if isinstance(n, (ast.Raise, ast.JoinedStr))]
-    inside |= {id(n) for s in strings for n in ast.walk(s)}
+    without = [n for n in ast.walk(tree) if isinstance(n, (ast.Raise, ast.JoinedStr)) or _asks_a_device(n)]
+    inside |= {id(n) for s in without for n in ast.walk(s)}
     parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     for place, node in enumerate(_numbered(tree)):
         if id(node) in inside:
@@ -158,7 +165,7 @@ def _declarations(module):
     for item in tree.body:
         if not isinstance(item, ast.FunctionDef):
             continue
-        if not item.decorator_list:
+        if not item.decorator_list and not item.name.endswith("kernels"):
             helpers[item.name] = item
         for call in item.decorator_list:
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "primitive":
@@ -306,22 +313,36 @@ def caught_by_hand(mutant):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
 
 
+_all: list[Mutant] = []  # of a score, for its workers
+
+
+_equality = cache(Equality)  # which remembers what it has computed
+
+
+def _outcome(k):
+    """(what became of mutant number k, by how many numbers one that changes nothing was compared)."""
+    mutant = _all[k]
+    if caught(mutant):
+        return "caught", 0
+    if compared := _equality().unchanged(mutant):
+        return "none", compared
+    return ("by hand" if caught_by_hand(mutant) else "survived"), 0
+
+
 def score(quick=False):
     """({kind: (caught, all)}, how many by hand, those that are no change, the survivors)."""
-    table, by_hand, none, survivors, equality = {}, 0, [], [], Equality()
-    for k, mutant in enumerate(mutants()):
-        if quick and k % 12:
-            continue
-        found = caught(mutant)
-        if not found and (compared := equality.unchanged(mutant)):
+    _all[:] = [mutant for k, mutant in enumerate(mutants()) if not (quick and k % 12)]
+    with get_context("fork").Pool(os.cpu_count()) as pool:
+        outcomes = pool.map(_outcome, range(len(_all)), chunksize=4)
+    table, by_hand, none, survivors = {}, 0, [], []
+    for mutant, (outcome, compared) in zip(_all, outcomes, strict=True):
+        if outcome == "none":
             none.append((mutant, compared))
             continue
-        if not found:
-            found = caught_by_hand(mutant)
-            by_hand += found
         hits, total = table.get(mutant.kind, (0, 0))
-        table[mutant.kind] = hits + found, total + 1
-        if not found:
+        table[mutant.kind] = hits + (outcome != "survived"), total + 1
+        by_hand += outcome == "by hand"
+        if outcome == "survived":
             survivors.append(mutant)
     return table, by_hand, none, survivors
 
