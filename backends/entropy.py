@@ -14,10 +14,10 @@ __device__ double below(double z, double top) { return z == top && top > 0 ? 0 :
 /* Of one row: how far its class is below the largest score, and the sum of e to that of all other classes. */
 __device__ void look(const REAL* z, long long k, long long truth, double& top, double& chosen, double& others) {
     int lane = threadIdx.x % 32;
-    top = -INFINITE;
+    top = -CHAINRULE_INF;
     for (long long j = lane; j < k; j += 32) top = larger((double)z[j], top);
     top = largest_of_warp(top);
-    if (top == -INFINITE) top = 0;  /* no class is possible */
+    if (top == -CHAINRULE_INF) top = 0;  /* no class is possible */
     others = 0;
     for (long long j = lane; j < k; j += 32) if (j != truth) others += exp(below((double)z[j], top));
     others = sum_of_warp(others);
@@ -33,8 +33,8 @@ extern "C" __global__ void class_entropy(const REAL* z, const INDEX* index, REAL
     look(z + row * k, k, known ? truth : 0, top, chosen, others);
     if (threadIdx.x % 32) return;
     if (!known) *ok = false;
-    double found = chosen == -INFINITE ? INFINITE : log1p(others + expm1(chosen)) - chosen;
-    loss[row] = (REAL)(known ? found : NOTHING);
+    double found = chosen == -CHAINRULE_INF ? CHAINRULE_INF : log1p(others + expm1(chosen)) - chosen;
+    loss[row] = (REAL)(known ? found : CHAINRULE_NAN);
 }
 
 extern "C" __global__ void class_entropy_slope(const REAL* g, long long apart, const REAL* z, const INDEX* index, REAL* slope,
@@ -50,7 +50,7 @@ extern "C" __global__ void class_entropy_slope(const REAL* g, long long apart, c
     double whole = others + exp(chosen), upstream = (double)g[row * apart];
     for (long long j = threadIdx.x % 32; j < k; j += 32) {
         double p = whole == 0 ? -(double)(j == truth) : (j == truth ? -others : exp(below((double)z[j], top))) / whole;
-        slope[j] = (REAL)(known ? upstream * p : NOTHING);
+        slope[j] = (REAL)(known ? upstream * p : CHAINRULE_NAN);
     }
 }
 
@@ -61,7 +61,7 @@ extern "C" __global__ void smooth_target(const INDEX* index, double smoothing, R
     bool known = truth >= 0 && truth < k;
     if (!known) *ok = false;
     REAL here = i % k == truth ? (REAL)(1 - smoothing) : (REAL)0, all = (REAL)(smoothing / k);
-    target[i] = known ? here + all : (REAL)NOTHING;
+    target[i] = known ? here + all : (REAL)CHAINRULE_NAN;
 }
 """
 ROWS = 4  # of one block
@@ -72,34 +72,26 @@ class Entropy:
 
     def __init__(self, xp, real, index):
         text = f"#define REAL {C_TYPES[real]}\n#define INDEX {C_TYPES[index]}\n{warp.TEXT}{TEXT}"
-        self.xp = xp
-        self._loss = xp.RawKernel(text, "class_entropy")
-        self._slope = xp.RawKernel(text, "class_entropy_slope")
-        self._target = xp.RawKernel(text, "smooth_target")
+        self.xp, self._kernels = xp, warp.Kernels(xp, text, 32 * ROWS)
 
     def loss(self, logits, index, ok):
         """log Σ eᶻ - z[index] of each row, nan for an index out of range, which also makes the array `ok` false."""
         out = self.xp.empty(index.shape, logits.dtype)
-        self._launch(self._loss, index.size, (logits, index, out, ok, index.size, logits.shape[-1]))
+        self._by_row("class_entropy", logits, index, out, ok, index.size, logits.shape[-1])
         return out
 
     def slope(self, g, logits, index):
         """g · (softmax(logits) - one_hot(index))."""
-        apart = g.strides[0] // g.itemsize if g.ndim == 1 else 1
-        g = g if g.ndim == 1 else self.xp.ascontiguousarray(g)
         out = self.xp.empty(logits.shape, logits.dtype)
-        self._launch(self._slope, index.size, (g, apart, logits, index, out, index.size, logits.shape[-1]))
+        self._by_row("class_entropy_slope", *warp.of_rows(g), logits, index, out, index.size, logits.shape[-1])
         return out
 
     def target(self, logits, index, smoothing, ok):
         """(1 - smoothing) · one-hot + smoothing / K of each index; for one out of range as `loss`."""
-        out, threads = self.xp.empty(logits.shape, logits.dtype), 32 * ROWS
-        if out.size:
-            self._target(
-                (-(-out.size // threads),), (threads,), (index, smoothing, out, ok, out.size, logits.shape[-1])
-            )
+        out = self.xp.empty(logits.shape, logits.dtype)
+        blocks = -(-out.size // (32 * ROWS))
+        self._kernels.launch("smooth_target", blocks, index, smoothing, out, ok, out.size, logits.shape[-1])
         return out
 
-    def _launch(self, kernel, rows, arguments):
-        if rows:
-            kernel((-(-rows // ROWS),), (32 * ROWS,), arguments)
+    def _by_row(self, name, *arguments):
+        self._kernels.launch(name, -(-arguments[-2] // ROWS), *arguments)

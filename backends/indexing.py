@@ -3,6 +3,7 @@
 from math import prod
 
 from .kernel import C_TYPES
+from .warp import Kernels
 
 LOOK = """
 extern "C" __global__ void positions(const INDEX* index, long long* place, bool* ok, long long n, long long size) {
@@ -66,9 +67,6 @@ class Indexing:
         )
 
     def _launch(self, name, text, letter, kind, size, arguments):
-        if not size:
-            return
         if (name, kind) not in self._kernels:
-            self._kernels[name, kind] = self.xp.RawKernel(f"#define {letter} {kind}\n{text}", name)
-        arrays = [self.xp.ascontiguousarray(a) if hasattr(a, "shape") else a for a in arguments]
-        self._kernels[name, kind]((-(-size // THREADS),), (THREADS,), tuple(arrays))
+            self._kernels[name, kind] = Kernels(self.xp, f"#define {letter} {kind}\n{text}", THREADS)
+        self._kernels[name, kind].launch(name, -(-size // THREADS), *arguments)

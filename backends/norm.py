@@ -7,8 +7,10 @@ All is computed in double, in which no square of a float32 overflows or vanishes
 
 from . import warp
 
-TEXT = r"""
-#define WARPS 8
+WARPS = 8  # of one block
+TEXT = (
+    f"#define WARPS {WARPS}"
+    + r"""
 #define COLUMN ((long long)blockIdx.x * 32 + threadIdx.x % 32)
 #define FIRST ((long long)blockIdx.y * WARPS + threadIdx.x / 32)
 #define STEP ((long long)gridDim.y * WARPS)
@@ -128,7 +130,7 @@ extern "C" __global__ void norm_weight_slope(const double* parts, long long bloc
     slope[j] = (float)b;
 }
 """
-WARPS = 8  # of one block
+)
 EACH = 8  # at least so many rows for a thread
 PARTS, BLOCKS = 64, 1024  # at most so many blocks share the rows: where their sums are added up; elsewhere
 
@@ -137,12 +139,12 @@ class Norm:
     """The kernels of normalisation of float32 arrays (…, n) over "examples" or over "features"."""
 
     def __init__(self, xp):
-        self.xp = xp
-        self._kernels = {}
+        self.xp, kernels = xp, warp.Kernels(xp, warp.TEXT + TEXT, 32 * WARPS)
+        self._run = kernels.launch
 
     def moments(self, x, over):
         """Mean and variance in float64: of shape (n,), or (…, 1) over the features."""
-        x, rows, k = self._flat(x)
+        rows, k = self._size(x)
         by_row = over == "features"
         mean, variance = (self.xp.empty((*x.shape[:-1], 1) if by_row else k, "float64") for _ in range(2))
         if by_row:
@@ -156,60 +158,20 @@ class Norm:
 
     def output(self, x, weight, bias, over, eps, known):
         """weight · z + bias."""
-        x, rows, k = self._flat(x)
-        y, by_row = self.xp.empty(x.shape, "float32"), int(over == "features")
-        self._run(
-            "norm_output",
-            self._grid(rows, k, BLOCKS),
-            x,
-            weight,
-            bias,
-            float(eps),
-            by_row,
-            known.centre,
-            known.variance,
-            y,
-            rows,
-            k,
-        )
+        rows, k = self._size(x)
+        y, given = self.xp.empty(x.shape, "float32"), (x, weight, bias, float(eps), int(over == "features"))
+        self._run("norm_output", self._grid(rows, k, BLOCKS), *given, known.centre, known.variance, y, rows, k)
         return y
 
     def slope(self, g, x, weight, over, eps, known):
         """The slope by x of a result whose slope by the output is g."""
-        x, rows, k = self._flat(x)
-        g, slope = self.xp.ascontiguousarray(g), self.xp.empty(x.shape, "float32")
+        rows, k = self._size(x)
+        slope, given = self.xp.empty(x.shape, "float32"), (g, x, weight, float(eps), known.centre, known.variance)
         if over == "features":
-            self._run(
-                "norm_row_slope",
-                -(-rows // WARPS),
-                g,
-                x,
-                weight,
-                float(eps),
-                known.centre,
-                known.variance,
-                slope,
-                rows,
-                k,
-            )
+            self._run("norm_row_slope", -(-rows // WARPS), *given, slope, rows, k)
         else:
             parts, blocks = self._sums(g, x, over, eps, known)
-            grid = self._grid(rows, k, BLOCKS)
-            self._run(
-                "norm_column_slope",
-                grid,
-                g,
-                x,
-                weight,
-                float(eps),
-                known.centre,
-                known.variance,
-                parts,
-                blocks,
-                slope,
-                rows,
-                k,
-            )
+            self._run("norm_column_slope", self._grid(rows, k, BLOCKS), *given, parts, blocks, slope, rows, k)
         return slope
 
     def weight_slope(self, g, x, over, eps, known):
@@ -220,26 +182,14 @@ class Norm:
         return slope
 
     def _sums(self, g, x, over, eps, known):
-        x, rows, k = self._flat(x)
+        rows, k = self._size(x)
         grid = self._grid(rows, k, PARTS)
-        parts, g = self._parts(grid, k), self.xp.ascontiguousarray(g)
-        self._run(
-            "norm_slope_sums",
-            grid,
-            g,
-            x,
-            float(eps),
-            int(over == "features"),
-            known.centre,
-            known.variance,
-            parts,
-            rows,
-            k,
-        )
+        parts, given = self._parts(grid, k), (g, x, float(eps), int(over == "features"), known.centre, known.variance)
+        self._run("norm_slope_sums", grid, *given, parts, rows, k)
         return parts, grid[1]
 
-    def _flat(self, x):
-        return self.xp.ascontiguousarray(x), x.size // x.shape[-1], x.shape[-1]
+    def _size(self, x):
+        return x.size // x.shape[-1], x.shape[-1]
 
     def _parts(self, grid, k):
         return self.xp.empty((grid[1], 2, k), "float64")
@@ -249,10 +199,3 @@ class Norm:
 
     def _by_column(self, name, *arguments):
         self._run(name, -(-arguments[-1] // (32 * WARPS)), *arguments)
-
-    def _run(self, name, grid, *arguments):
-        if name not in self._kernels:
-            self._kernels[name] = self.xp.RawKernel(warp.TEXT + TEXT, name)
-        grid = grid if isinstance(grid, tuple) else (grid,)
-        if grid[0]:
-            self._kernels[name](grid, (32 * WARPS,), arguments)

@@ -15,14 +15,14 @@ TEXT = (
 struct Row {
     double top, hits, rest;
     __device__ Row(const float* z, long long k) {
-        top = -INFINITE, hits = 0, rest = 0;
+        top = -CHAINRULE_INF, hits = 0, rest = 0;
         EACH(j) top = larger((double)z[j], top);
         top = largest_of_warp(top);
         EACH(j) if (z[j] == top) hits += 1; else rest += exp(z[j] - top);
         hits = sum_of_warp(hits), rest = sum_of_warp(rest);
     }
-    __device__ double share(float z) const { return (z == top ? (double)(top > -INFINITE) : exp(z - top)) / (rest + hits); }
-    __device__ double logarithm(float z) const { return (z != top ? z - top : top == -INFINITE ? top : 0) - log1p(rest + (hits - 1)); }
+    __device__ double share(float z) const { return (z == top ? (double)(top > -CHAINRULE_INF) : exp(z - top)) / (rest + hits); }
+    __device__ double logarithm(float z) const { return (z != top ? z - top : top == -CHAINRULE_INF ? top : 0) - log1p(rest + (hits - 1)); }
 };
 
 extern "C" __global__ void softmax_output(const float* z, float* out, long long rows, long long k) {
@@ -94,8 +94,7 @@ class Softmax:
     """The kernels; arrays of shape (…, k) but for `loss` and its g (…)."""
 
     def __init__(self, xp):
-        self.xp = xp
-        self._kernels = {}
+        self.xp, self._kernels = xp, warp.Kernels(xp, TEXT, 32 * ROWS)
 
     def output(self, z):
         return self._run("softmax_output", z.shape, z)
@@ -113,17 +112,10 @@ class Softmax:
         return self._run("soft_entropy", z.shape[:-1], z, target)
 
     def loss_slope(self, g, z, target):
-        apart = g.strides[0] // g.itemsize if g.ndim == 1 else 1
-        g = g if g.ndim == 1 else self.xp.ascontiguousarray(g)
-        return self._run("soft_entropy_slope", z.shape, g, apart, z, target)
+        return self._run("soft_entropy_slope", z.shape, *warp.of_rows(g), z, target)
 
     def _run(self, name, shape, *given):
-        if name not in self._kernels:
-            self._kernels[name] = self.xp.RawKernel(TEXT, name)
         out, last = self.xp.empty(shape, "float32"), given[-1]
-        k = last.shape[-1]
-        rows = last.size // k
-        given = [self.xp.ascontiguousarray(a) if getattr(a, "ndim", 0) and a.shape == last.shape else a for a in given]
-        if rows:
-            self._kernels[name]((-(-rows // ROWS),), (32 * ROWS,), (*given, out, rows, k))
+        rows, k = last.size // last.shape[-1], last.shape[-1]
+        self._kernels.launch(name, -(-rows // ROWS), *given, out, rows, k)
         return out

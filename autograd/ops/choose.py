@@ -17,11 +17,16 @@ def within(x, bound):
 
 
 def _to_greater(g, x, y, out):
-    return _tied(where(x > y, g, where(x == y, g / 2, where(x != x, g, 0))), g, x, y, out)
+    return _to_chosen(x > y, g, x, y, out)
 
 
-def _tied(part, g, x, y, out):
-    """The part of g that goes to x, with what is to be added at ties in a pass that is recorded."""
+def _to_smaller(g, x, y, out):
+    return _to_chosen(x < y, g, x, y, out)
+
+
+def _to_chosen(chosen, g, x, y, out):
+    """The part of g that goes to x: all where it was chosen, half at a tie, and there what a pass that is recorded adds."""
+    part = where(chosen, g, where(x == y, g / 2, where(x != x, g, 0)))
     if not differentiable(g, out):
         return part
     equal = logical_and(raw(x) == raw(y), isfinite(raw(out)))
@@ -41,10 +46,6 @@ def maximum(xp, x, y):
     Shape: x, y broadcast together.
     """
     return xp.maximum(x, y)
-
-
-def _to_smaller(g, x, y, out):
-    return _tied(where(x < y, g, where(x == y, g / 2, where(x != x, g, 0))), g, x, y, out)
 
 
 @primitive(

@@ -192,6 +192,27 @@ def test_the_kernels_of_cross_entropy_compute_what_the_code_does(row, dtype, str
         np.testing.assert_allclose(x, wanted, rtol=8 * np.finfo(dtype).eps)
 
 
+VIEWS = {"transposed": lambda z: z.T, "reversed": lambda z: z.T[:, ::-1], "every other": lambda z: z.T[::2]}
+
+
+@needs_compiler
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_kernels_see_the_elements_of_a_view(view, smoothing, strict):
+    def found(device):
+        z = cr.tensor(np.random.default_rng(0).normal(size=(5, 6)), dtype="float32", device=device, requires_grad=True)
+        logits = VIEWS[view](z)
+        index = cr.tensor([0, 9, 4, 9, 2, 9, 1, 9, 3, 9, 0, 9], device=device)[:: 12 // len(logits)]
+        losses = cr.nn.cross_entropy(logits, index * (index < 5), "none", smoothing)
+        (losses[::-1] * cr.softmax(logits)[:, 1]).sum().backward()
+        return losses.numpy(), z.grad.numpy()
+
+    with device_double.compiled():
+        got = found(strict)
+    for x, wanted in zip(got, found("cpu"), strict=True):
+        np.testing.assert_allclose(x, wanted, rtol=1e-5, atol=1e-7)
+
+
 @needs_compiler
 @pytest.mark.parametrize("index", ["int8", "uint8", "int32", "uint64"])
 def test_the_kernels_of_cross_entropy_take_indices_of_any_width(index, strict):
