@@ -14,7 +14,7 @@ from operator import index
 
 import numpy as np
 
-from ..backends import default, get
+from ..backends import default, get, owner
 from .arguments import probability, whole, whole_number
 from .cast import cast
 from .errors import ArgumentError, DeviceError, DtypeError, ShapeError
@@ -89,12 +89,11 @@ class Generator:
 
         def values(words):
             made = make((words >> (64 - bits)).astype(np.float64) * 2.0**-bits)
-            return made if backend.array_type is float else made.astype(dtype)
+            return made if backend.array_type is float else made.astype(dtype, copy=False)
 
         with backend.active():
             for start in range(0, max(n, 1), PIECE):
-                words = backend.random_bits(key, counter + start, min(PIECE, n - start))
-                pieces.append(backend.fused(values, words))
+                pieces.append(backend.drawn(values, key, counter + start, min(PIECE, n - start)))
             drawn = pieces[0] if len(pieces) == 1 else backend.xp.concatenate(pieces)
             result = Tensor._wrap(backend.asarray(drawn.reshape(shape)))
         result.requires_grad = requires_grad
@@ -120,8 +119,7 @@ class Generator:
         backend, dtype = _where("uniform", device, dtype, low, high)
         bits = {2: 11, 4: 24}.get(dtype.itemsize, 53)  # as many as the dtype can hold
         last = float(np.nextafter(dtype.type(high), dtype.type(low)))  # rounding to the dtype must not reach high
-        minimum = _namespace(backend).minimum
-        make = lambda unit: minimum(unit * (high - low) + low, last)
+        make = lambda unit: owner(unit).xp.minimum(unit * (high - low) + low, last)
         return self._draw(size, backend, bits, make, dtype, requires_grad)
 
     def normal(
@@ -143,8 +141,8 @@ class Generator:
         if not scale >= 0:
             raise ArgumentError(f"normal: scale must be ≥ 0, not {scale}")
         backend, dtype = _where("normal", device, dtype, loc, scale)
-        xp = _namespace(backend)
-        make = lambda unit: normal_quantile(xp, unit + 2.0**-53) * scale + loc  # the middle of a cell: never 0 or 1
+        quantile = lambda share: normal_quantile(owner(share).xp, share) * scale + loc
+        make = lambda unit: quantile(unit + 2.0**-53)  # the middle of a cell: never 0 or 1
         return self._draw(size, backend, 52, make, dtype, requires_grad)
 
     def bernoulli(
@@ -157,6 +155,11 @@ class Generator:
         probability("bernoulli", "p", p)
         backend, dtype = _where("bernoulli", device, dtype, kinds="biuf")
         return self._draw(size, backend, 53, lambda unit: unit < p, dtype)
+
+    def _mask(self, p, like):
+        """1/p with probability p, else 0, of the shape and dtype of a Tensor, and on its device: what Dropout multiplies by."""
+        make = lambda unit: (unit < p).astype(like.dtype) / p
+        return self._draw(like.shape, get(like.device), 53, make, like.dtype)
 
     def integers(
         self, low: int, high: int | None = None, size: Shape | None = None, device: str | None = None
@@ -217,11 +220,6 @@ def _arrays(operation, device):
     if backend.array_type is float:
         raise DeviceError(f"{operation}: device {backend.name!r} holds floats only; use device='cpu'")
     return backend
-
-
-def _namespace(backend):
-    """Where numbers are made: on the scalar backend that is NumPy."""
-    return np if backend.array_type is float else backend.xp
 
 
 def _shape(size, backend):

@@ -142,6 +142,10 @@ class Backend:
         """
         return self.from_numpy(philox(key, counter, n))
 
+    def drawn(self, function: Callable[..., Any], key: int, counter: Any, n: int) -> Any:
+        """What `function`, code that works on each element, makes of random_bits(key, counter, n)."""
+        return self.fused(function, self.random_bits(key, counter, n))
+
     # ---- what a backend that `fuses` is asked besides
 
     def rule(self, function: Callable[..., Any], arguments: Any, code: bool = False) -> Any:

@@ -4,6 +4,8 @@ import warnings
 from functools import cached_property
 from itertools import accumulate
 
+import numpy as np
+
 from . import is_deterministic
 from .base import Backend, DeviceError
 from .entropy import Entropy
@@ -11,21 +13,7 @@ from .indexing import LARGEST, Indexing
 from .kernel import HALF, INTEGERS, LANES, PREAMBLE, REALS, WRITTEN, holding, joining, trace, write
 from .norm import Norm
 from .softmax import Softmax
-
-# Philox4x64-10, one thread for each output word. The words equal NumPy's; see `philox` in base.py.
-PHILOX = """
-__device__ unsigned long long philox_word(unsigned long long word, unsigned long long key) {
-    unsigned long long c0 = word / 4, c1 = 0, c2 = 0, c3 = 0, k0 = key, k1 = 0;
-    for (int round = 0; round < 10; ++round) {
-        unsigned long long high0 = __umul64hi(0xD2E7470EE14C6C93ULL, c0), low0 = 0xD2E7470EE14C6C93ULL * c0;
-        unsigned long long high1 = __umul64hi(0xCA5A826395121157ULL, c2), low1 = 0xCA5A826395121157ULL * c2;
-        c0 = high1 ^ c1 ^ k0;  c1 = low1;
-        c2 = high0 ^ c3 ^ k1;  c3 = low0;
-        k0 += 0x9E3779B97F4A7C15ULL;  k1 += 0xBB67AE8584CAA73BULL;
-    }
-    switch (word % 4) { case 0: return c0; case 1: return c1; case 2: return c2; default: return c3; }
-}
-"""
+from .words import PHILOX, drawing
 
 JOINED = 32  # how many arrays one kernel takes
 OURS = __name__.partition(".")[0] + "."
@@ -47,7 +35,6 @@ class Cuda(Backend):
         self.xp = cupy
         self.array_type = cupy.ndarray
         self.types = (cupy.ndarray,)
-        self._philox = {}  # the kernel, by what its counter is
         self._entropy = {}  # by the dtypes of scores and indices
         self._indexing = Indexing(cupy)
         self._constants = {}  # small arrays of the host, by device and what they hold
@@ -62,16 +49,17 @@ class Cuda(Backend):
         return self.xp.asnumpy(array)
 
     def random_bits(self, key, counter, n):
+        return self.drawn(lambda words: words, key, counter, n)
+
+    def drawn(self, function, key, counter, n):
+        try:
+            found, results = trace(function, (np.dtype("uint64"),))
+        except Exception:  # as in `fused`
+            return super().drawn(function, key, counter, n)
         raw = isinstance(counter, self.xp.ndarray)  # then nobody on the host knows it, as in a captured graph
-        if raw not in self._philox:
-            self._philox[raw] = self.xp.ElementwiseKernel(
-                f"uint64 key, {'raw ' * raw}uint64 first",
-                "uint64 bits",
-                f"bits = philox_word(first{'[0]' * raw} + i, key)",
-                "chainrule_philox_from_array" if raw else "chainrule_philox",
-                preamble=PHILOX,
-            )
-        return self._philox[raw](key, counter, size=n)
+        kernel = self._kernel(function, found, results, None, words=raw)
+        plain = lambda: self.fused(function, super(Cuda, self).random_bits(key, counter, n))
+        return self._called(kernel, (key, counter, *found.scalars), plain, size=n)
 
     def joined(self, arrays):
         out, first = self.xp.empty(sum(a.size for a in arrays), arrays[0].dtype), 0
@@ -206,11 +194,11 @@ class Cuda(Backend):
         plain = lambda: function(*[self.xp][:code], *arguments)
         return self._called(kernel, arrays, plain) if kernel else plain()
 
-    def _called(self, kernel, arguments, plain):
+    def _called(self, kernel, arguments, plain, **options):
         """kernel(*arguments), or what is slower and does the same, where the kernel does not compile."""
         if kernel not in self._broken:
             try:
-                return kernel(*arguments)
+                return kernel(*arguments, **options)
             except Exception as error:
                 if type(error).__name__ != "CompileException":
                     raise
@@ -229,15 +217,17 @@ class Cuda(Backend):
             return None
         return self._kernel(function, found, results, None, baked=True) if len(found.steps) > 1 else None
 
-    def _kernel(self, function, found, results, out, baked=False):
-        """The kernel of a trace, made when it is first met."""
+    def _kernel(self, function, found, results, out, baked=False, words=None):
+        """The kernel of a trace, made when it is first met; as `drawing` changes it, unless `words`, its `raw`, is None."""
         dtypes = tuple(a.dtype for a in out) if out else tuple(found.dtype(place) for place in results)
-        key = found.dtypes, tuple(found.steps), results, dtypes, tuple(map(_exact, found.scalars)) if baked else None
+        numbers = tuple(map(_exact, found.scalars)) if baked else None
+        key = found.dtypes, tuple(found.steps), results, dtypes, words, numbers
         if key not in self._kernels:
             if len(self._kernels) >= ROOM:
                 self._kernels.clear()
             title = getattr(function, "__name__", "")
-            self._kernels[key] = self._element(write(found, results, dtypes, baked, title))
+            made = write(found, results, dtypes, baked, title)
+            self._kernels[key] = self._element(made if words is None else drawing(made, words))
         return self._kernels[key]
 
     def _element(self, kernel):
@@ -247,7 +237,7 @@ class Cuda(Backend):
             kernel.outputs,
             kernel.body,
             kernel.name,
-            preamble=PREAMBLE + HALF * ("float16" in kernel.body),
+            preamble=PREAMBLE + HALF * ("float16" in kernel.body) + PHILOX * ("philox" in kernel.body),
             options=OPTIONS,
         )
 

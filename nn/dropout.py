@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..autograd import random
 from ..autograd.arguments import fraction
+from ..autograd.dtypes import floating
 from ..autograd.ops.creation import asarray
 from .module import Module
 
@@ -29,9 +30,8 @@ class Dropout(Module):
     def forward(self, x):
         if not self.training or self.p == 0:
             return x
-        x = asarray(x)
-        draw = (self.generator or random).bernoulli
-        return x * (draw(1 - self.p, x.shape, x.dtype, x.device) / (1 - self.p))
+        (x,) = floating(asarray(x))
+        return x * (self.generator or random._generator)._mask(1 - self.p, x)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

@@ -202,6 +202,17 @@ def test_an_update_in_pieces_is_noticed(strict):
     assert overdrawn(asked(classifier(784, 512, 256, 10, optimizer=InPieces)), "784-512-256-10, Adam") == {"launches"}
 
 
+def test_dropout_is_two_launches_forward_and_one_backward(strict):
+    layer, x = nn.Dropout(0.3), cr.ones((8, 4), device=strict, requires_grad=True)
+    g = layer(x).detach()
+    with device_double.counting() as forward:
+        y = layer(x)
+    with device_double.counting() as backward:
+        y.backward(g)
+    assert forward.launches.total() == 2, str(forward)
+    assert backward.launches == {"copy": 1, "multiply": 1}  # the copy is of the gradient that is given
+
+
 @pytest.mark.parametrize("clip", [optim.clip_grad_norm, optim.clip_grad_value])
 def test_clipping_adds_eight_launches_at_most(clip, strict):
     model, loss, optimizer, x, y = NETS["64-128-64-10, Adam"]()

@@ -74,7 +74,7 @@ def test_every_kernel_compiles_without_spilling_registers(architecture):
 
 
 def test_no_kernel_of_a_rule_fuses_products_and_sums():
-    made = [call for call in kernels() if call.kind == "ElementwiseKernel" and "philox" not in call.made[3]]
+    made = [call for call in kernels() if call.kind == "ElementwiseKernel"]
     assert len(made) > 10
     assert {dict(call.options)["options"] for call in made} == {("--fmad=false",)}
 

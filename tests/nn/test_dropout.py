@@ -44,6 +44,13 @@ def test_dropout_keeps_the_expected_value_of_every_element(p):
     assert (np.abs(mean - x.numpy()) < 5 * error).all()
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64", "bool"])
+def test_the_mask_is_that_of_bernoulli_divided_by_the_share_that_is_kept(dtype, device):
+    cr.random.seed(4)
+    mask = cr.random.bernoulli(0.7, (30, 20), dtype) / 0.7
+    np.testing.assert_array_equal(dropped(0.3, (30, 20), dtype=dtype, device=device).numpy(), mask.numpy(), strict=True)
+
+
 def test_neighbouring_elements_are_dropped_independently():
     mask = dropped(0.5, N).numpy() > 0
     for lag in (1, 2, 3, 4):

@@ -5,25 +5,18 @@ A kernel runs as its NumPy form, where `FORMS` has one of its name: results are 
 cuda_cpu_shim.h, one thread after the other.
 """
 
-from collections import ChainMap
 from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 
 from chainrule.autograd.ops.sums import total
-from chainrule.backends.base import philox
 from chainrule.backends.kernel import WRITTEN
 
 from . import compiler
 from .array import ndarray
 from .crossing import host, is_on_device, quiet, refuse_host_arrays
 from .events import note
-
-FORMS = ChainMap(  # by a kernel's name: a function of its inputs (and size=) that gives its outputs, as an array or several
-    {name: lambda key, first, size: philox(int(key), int(np.asarray(first).item()), size)
-     for name in ("chainrule_philox", "chainrule_philox_from_array")},
-)  # fmt: skip
 
 
 def _class_entropy(logits, index, loss, ok, rows, k):
@@ -105,7 +98,7 @@ def _add_in_order(values, place, order, out, rows, width):
     out[...] = sums.reshape(out.shape)
 
 
-FORMS |= {
+FORMS = {  # by a kernel's name: a function of its inputs that gives its outputs, as an array or several; or writes to them
     "positions": _positions,
     "add_in_order": _add_in_order,
     "class_entropy": _class_entropy,
