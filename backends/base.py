@@ -92,24 +92,32 @@ class Backend:
         self.fused(lambda noted, ok: noted & ok, noted, ok.reshape(()), out=[noted])
         return False
 
-    def flag(self, error: Callable[[str], Exception]) -> Any:
-        """A truth value on this device that kernels may make false: then the next `read` raises, as for a check."""
+    def flag(self, error: Callable[..., Exception], *numbers: float) -> Any:
+        """A truth value on this device that kernels may make false: then the next `read` raises, as for a check.
+
+        With `numbers`, which the error takes after its text, a list: the truth value, and arrays that start from them.
+        """
         noted = self.__dict__.setdefault("_checks", {}).setdefault(self.place(), {})
-        text = str(error(""))
+        text = str(error("", *numbers))
         if text not in noted:
-            noted[text] = self.xp.ones((), bool), error
-        return noted[text][0]
+            noted[text] = error, [self.xp.ones((), bool), *[self.xp.full((), n, "float64") for n in numbers]]
+        return noted[text][1] if numbers else noted[text][1][0]
 
     def read(self, array: Any) -> np.ndarray:
-        """A NumPy copy on the host; raises what an earlier check has found."""
+        """A NumPy copy on the host; raises what earlier checks, of any thread, have found: the first, with the others as notes."""
         place = self.place(array)
         values, noted = self.to_numpy(array), [*self.__dict__.get("_checks", {}).pop(place, {}).values()]
-        flags = [ok for ok, _ in noted]
+        flags, found = [ok for _, (ok, *_) in noted], []
         if len(flags) > 1 and place == self.place():  # one wait for all; those of another device come one by one
             flags = self.to_numpy(self.joined(flags))
-        for ok, (_, error) in zip(flags, noted, strict=True):
+        for ok, (error, (_, *numbers)) in zip(flags, noted, strict=True):
             if not (ok if isinstance(ok, np.bool_) else self.to_numpy(ok)):
-                raise error(f"; found when device {self.name!r} was next read, since checks do not wait for it")
+                text = f"; found when device {self.name!r} was next read, since checks do not wait for it"
+                found.append(error(text, *[self.to_numpy(n).item() for n in numbers]))
+        for other in found[1:]:
+            found[0].add_note(str(other))
+        if found:
+            raise found[0]
         return values
 
     def fused(self, function: Callable[..., Any], *arrays: Any, out: list[Any] | None = None) -> Any:

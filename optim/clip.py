@@ -110,12 +110,16 @@ def check_gradients(operation, ok, found, now="nothing was changed"):
                 return f", but the gradient of parameter {label} has {nans} nan and {infs} infinite of {g.size} elements; {now}"
         return ", but they are so large that their norm overflows; scale the loss down"
 
-    advice = (
-        "Look for log or division at 0 and overflow in the loss: `with chainrule.debug():` names the operation. A lower learning "
-        "rate or scaled inputs often help"
-    )
     late = "" if isinstance(ok, bool) or owner(ok).on_host else "; what is computed from them has been written already"
-    check(ok, lambda text: GraphError(f"{operation}: every gradient must be finite{text}{late}. {advice}"), given)
+    check(ok, lambda text: not_finite(operation, text + late), given)
+
+
+def not_finite(operation, text):
+    """The error for gradients that are not finite."""
+    return GraphError(
+        f"{operation}: every gradient must be finite{text}. Look for log or division at 0 and overflow in the loss: "
+        "`with chainrule.debug():` names the operation. A lower learning rate or scaled inputs often help"
+    )
 
 
 def named(operation, params):

@@ -15,9 +15,10 @@ import numpy as np
 
 from ..autograd.errors import ArgumentError, ChainruleError, CheckpointError, GraphError
 from ..autograd.grad_mode import enable_grad
+from ..autograd.ops.choose import where
 from ..autograd.tensor import Tensor
 from ..backends import owner
-from .clip import check_gradients
+from .clip import check_gradients, not_finite
 from .flat import CHUNK, buffers, gradient, label_of, sum_of_squares
 from .group import groups_of
 from .options import LARGEST, Parameters, Rate
@@ -109,7 +110,8 @@ class Optimizer:
 
         Raises: GraphError if no parameter has a gradient, if one is nan or infinite (naming the parameter), or if a new
             value or state is too large for its dtype; nothing has changed then. On a GPU a step with such gradients does
-            nothing but count, which is found out when a value is next read; values that overflow are not looked for.
+            nothing but count, in `steps` and in `t`; the error comes when a value is next read, and says how many steps
+            there were, and the first. Values that overflow are not looked for.
         """
         value = None
         if closure is not None:
@@ -224,14 +226,13 @@ class Optimizer:
         return label_of(i, self.params[i], self._names.get(i))
 
     def _checked_squares(self, gradients):
-        """The sum of the squares of each flat gradient, which must be finite."""
+        """The sum of the squares of each flat gradient, which must be finite on the host."""
         squares = [sum_of_squares([g]) for g in gradients]
         for g, s in zip(gradients, squares, strict=True):
-            if owner(s).on_host and isfinite(s):  # which tells without another look at the gradient
+            if not owner(s).on_host or isfinite(s):  # which tells without another look at the gradient
                 continue
             held = ((self._label(k), np.asarray(gradient(p))) for k, p in enumerate(self.params) if p.grad is not None)
-            ok = np.isfinite(g).all() if owner(s).on_host else owner(s).fused(lambda s: s - s == 0, s)
-            check_gradients(f"{self._kind}.step", ok, held)
+            check_gradients(f"{self._kind}.step", np.isfinite(g).all(), held)
         return squares
 
     @np.errstate(over="raise")
@@ -270,12 +271,31 @@ class Optimizer:
         for (_, flat), s in zip(work, squares, strict=True):
             joint[flat.backend] = joint[flat.backend] + s if flat.backend in joint else s
         rest = []
+        for backend, s in joint.items():
+            if not backend.on_host:
+                self._note_skipped(backend, s)
         for part, given, s in zip(work, options, squares, strict=True):
             if part[1].backend.on_host:
                 rest.append((part, given, s))
             else:
                 part[1].step_at_once(given, self.update, self._counted, joint[part[1].backend])
         return tuple(zip(*rest, strict=True)) or ((), (), ())
+
+    def _note_skipped(self, backend, squares):
+        """Note on a device whether these squares of the coming step's gradients are finite; else it is counted as skipped."""
+        kind, step = self._kind, self.steps + 1  # the error keeps no parameters
+
+        def error(text, skipped, first):
+            return not_finite(
+                f"{kind}.step", f"{text}; steps that changed nothing: {skipped:.0f}, the first number {first:.0f}"
+            )
+
+        def count(ok, skipped, first, squares):
+            bad = ~(squares - squares == 0)
+            return ok & ~bad, where(bad, skipped + 1, skipped), where(ok & bad, step, first)
+
+        noted = backend.flag(error, 0, 0)
+        backend.fused(count, *noted, squares, out=noted)
 
     def _check_parameters(self):
         first = {}

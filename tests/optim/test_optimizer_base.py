@@ -369,15 +369,27 @@ def test_after_a_refused_gradient_training_goes_on_as_if_it_had_not_been():
 
 
 def test_a_gradient_on_a_device_that_is_not_finite_raises_when_a_value_is_read(strict):
-    (w,) = params = [cr.ones(2, device=strict, requires_grad=True)]
-    w.grad = [1.0, math.nan]
-    with device_double.forbid("waits"):
-        optim.SGD(params, lr=0.1).step()
-    with pytest.raises(
-        cr.GraphError,
-        match="SGD.step: every gradient must be finite; found when device 'strict'.*has been written already",
-    ):
+    optimizer = optim.SGD([w := cr.ones(2, device=strict, requires_grad=True)], lr=0.5)
+    for i in range(6):
+        w.grad = [1.0, math.nan] if i in (2, 4) else [1.0, 0.0]
+        with device_double.forbid("waits"):
+            optimizer.step()
+    message = "SGD.step: every gradient must be finite; found when device 'strict'.*; steps that changed nothing: 2, the first number 3"
+    with pytest.raises(cr.GraphError, match=message):
         w.numpy()
+    assert w.tolist() == [-1, 1]
+    optimizer.step()
+    assert w.tolist() == [-1.5, 1]
+
+
+def test_all_that_checks_on_a_device_have_found_is_told(strict):
+    w = cr.ones(2, device=strict, requires_grad=True)
+    w.grad = [1.0, math.inf]
+    optim.clip_grad_norm([w], 1.0)
+    optim.SGD([w], lr=0.1).step()
+    with pytest.raises(cr.GraphError, match="clip_grad_norm: every gradient") as caught:
+        w.numpy()
+    assert "steps that changed nothing: 1, the first number 1" in caught.value.__notes__[0]
 
 
 def test_finite_gradients_on_a_device_whose_squares_overflow_are_no_reason_to_stop(strict):

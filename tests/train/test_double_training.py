@@ -285,6 +285,20 @@ def test_fit_waits_for_the_device_three_times_in_each_epoch_for_the_loss_the_nor
     assert waits(6) - waits(2) == 4 * 3
 
 
+def test_fit_says_which_steps_changed_nothing_at_the_end_of_the_epoch(strict):
+    model, optimizer, batches, _ = made(strict, dropout=0.0)
+    seen = []
+
+    def loss(prediction, y):
+        seen.append(0)
+        return nn.cross_entropy(prediction, y) * (np.nan if len(seen) in (5, 6) else 1.0)
+
+    with pytest.raises(cr.GraphError, match="steps that changed nothing: 2, the first number 5") as caught:
+        cr.fit(model, loss, optimizer, batches, 3, verbose=0)
+    assert caught.value.__notes__ == ["in fit, after step 3 of epoch 2"]
+    assert len(caught.value.history) == 1
+
+
 def test_the_number_of_batches_makes_no_difference(strict):
     model, optimizer, _, data = made(strict)
     counted = []
