@@ -7,14 +7,16 @@ import device_double
 import numpy as np
 import nvrtc
 import pytest
+from elementwise import ALL, DOUBLE, HALF, NO_KERNEL, SINGLE, kernel
 from rule_checks import function_of_reals
 
 import chainrule as cr
-from chainrule.autograd.primitive import REGISTRY
+from chainrule.autograd.primitive import ELEMENTWISE, REGISTRY
 from chainrule.autograd.samples import cases
 from chainrule.backends.gpu import Cuda
 
-DIFFERENTIABLE = [p for p in REGISTRY.values() if p.vjp and p.module.startswith("chainrule.")]
+# the elementwise ones have a test of their own
+DIFFERENTIABLE = [p for p in REGISTRY.values() if p.vjp and p.jvp != ELEMENTWISE and p.module.startswith("chainrule.")]
 NO_RULE = (cr.optim.Optimizer, cr.optim.LBFGS)
 OPTIMIZERS = [
     kind
@@ -25,8 +27,8 @@ OPTIMIZERS = [
 
 @cache
 def kernels():
-    """What is called by each operation, forward and backward, by a training step of each optimiser, for random words,
-    by normalisation, and where a gradient is added up at repeated positions."""
+    """What is called by each operation that is not elementwise, forward and backward, by a training step of each optimiser, for
+    random words, by normalisation, and where a gradient is added up at repeated positions."""
     with nvrtc.noticed() as found:
         backend = Cuda(device_double.cupy)  # anew, since it makes kernels, too
         cr.backends.register("noticed", backend)
@@ -71,6 +73,20 @@ def test_every_kernel_compiles_without_spilling_registers(architecture):
     ]
     assert len(found) > 1
     assert [(name, told, program.text) for program, name, told in found if told.spilled] == []
+
+
+@pytest.mark.parametrize(
+    ("dtype", "architecture"),
+    [(HALF, "sm_90"), (SINGLE, "sm_80"), (SINGLE, "sm_90"), (DOUBLE, "sm_80"), (DOUBLE, "sm_90")],
+    ids=str,
+)
+def test_every_elementwise_operation_and_rule_compiles_without_spilling_registers(dtype, architecture):
+    made = {name: kernel(name, dtype)[2] for name in ALL if name not in NO_KERNEL}
+    alike = {(k.inputs, k.outputs, k.body): (name, k) for name, k in made.items()}
+    names, parts = zip(*alike.values(), strict=True)
+    told = nvrtc.compiled(nvrtc.of_kernels(parts, "part", half=dtype == HALF), architecture)
+    assert len(told) > 100
+    assert [(name, each) for name, each in zip(names, told.values(), strict=True) if each.spilled] == []
 
 
 def test_no_kernel_of_a_rule_fuses_products_and_sums():

@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 from device_double import kernels
 from device_double.array import ndarray
+from elementwise import parameters
+
+from chainrule.backends.gpu import OPTIONS
+from chainrule.backends.kernel import HALF, PREAMBLE
 
 
 class Compiled(NamedTuple):
@@ -95,6 +99,18 @@ def programs(calls):
             for options, (preambles, texts, names) in together.items()
         ),
     ]
+
+
+def of_kernels(kernels, name, half):
+    """The Program of these elementwise Kernels, for arrays that are contiguous; `half`: with float16 among them."""
+    texts, names = [PREAMBLE + HALF * half], [f"{name}_{i}" for i in range(len(kernels))]
+    for made, called in zip(kernels, names, strict=True):
+        typed = list(parameters(made))
+        taken = ", ".join(f"{kind}* p{x}" for kind, x in typed)
+        declared = " ".join(f"{kind} &{x} = p{x}[i];" for kind, x in typed)
+        here = "long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; if (i >= n) return;"
+        texts.append(f'extern "C" __global__ void {called}({taken}, long long n) {{ {here} {declared} {made.body} }}')
+    return Program("\n".join(texts), OPTIONS, names, headers=half)
 
 
 def elementwise(kernel, call, name):
