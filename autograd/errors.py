@@ -17,6 +17,7 @@ __all__ = [
     "NonFiniteError",
     "RuleError",
     "ShapeError",
+    "WorkerError",
 ]
 
 
@@ -73,6 +74,10 @@ class NonFiniteError(ChainruleError, FloatingPointError):
 
 class RuleError(ChainruleError, TypeError):
     """A primitive's declaration is wrong, or its rule returned something that is not a gradient."""
+
+
+class WorkerError(ChainruleError, RuntimeError):
+    """A worker of a parallel run failed, or does something else than the others; here it is raised on those that stop with it."""
 
 
 class GradcheckError(ChainruleError, AssertionError):

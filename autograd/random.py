@@ -20,6 +20,7 @@ from .cast import cast
 from .errors import ArgumentError, DeviceError, DtypeError, ShapeError
 from .ops.creation import default_dtype, dtype_of
 from .ops.special import normal_quantile
+from .shard import current_shard
 from .tensor import Tensor
 from .typing import DType, Shape
 
@@ -73,6 +74,8 @@ class Generator:
 
     def _reserve(self, n):
         """(key, counter) of the next n words, which nobody else will get."""
+        if (shard := current_shard()) is not None:
+            return shard.reserve(self, n)
         with self._lock:
             key, counter = self.key, self.counter
             self.counter += n

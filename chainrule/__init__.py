@@ -9,7 +9,7 @@ tensor([2., 4., 6.], dtype=float32)
 
 from typing import TYPE_CHECKING
 
-from . import backends, data, metrics, nn, optim
+from . import backends, data, metrics, nn, optim, parallel
 from .autograd import random
 from .autograd.errors import (
     ArgumentError,
@@ -24,6 +24,7 @@ from .autograd.errors import (
     NonFiniteError,
     RuleError,
     ShapeError,
+    WorkerError,
 )
 from .autograd.foreign import no_such as _no_such
 from .autograd.grad_mode import enable_grad, no_grad
@@ -136,6 +137,7 @@ __all__ = [
     "ShapeError",
     "Tensor",
     "Value",
+    "WorkerError",
     "abs",
     "backends",
     "data",
@@ -159,6 +161,7 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "parallel",
     "predict",
     "primitive",
     "random",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 
 from ..autograd import random
 from ..autograd.arguments import whole
 from ..autograd.errors import ArgumentError, DeviceError, ShapeError
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.index import getitem
+from ..autograd.shard import cut
 from ..autograd.tensor import Tensor, raw
 from ..autograd.typing import ArrayLike
 
@@ -18,6 +20,9 @@ class Batches:
 
     batch_size=None gives all examples in one batch, batch_size=1 one after the other. The order comes from `seed`, or
     from the global generator if that is None, and is drawn when a pass is made, not at its first batch.
+
+    With shard=(rank, size) each batch has only the examples of one of `size` workers, who go through the same order: nothing else is
+    read from the arrays, which may be mapped from a file (numpy.load(..., mmap_mode="r")) that no worker could hold.
 
     Shape: each array (n, …); each batch is a tuple of Tensors (batch_size, …), the last one smaller unless drop_last.
         Fewer examples than batch_size make one batch of them all.
@@ -42,6 +47,7 @@ class Batches:
         shuffle: bool = True,
         seed: int | None = None,
         drop_last: bool = False,
+        shard: tuple[int, int] | None = None,
     ):
         if not arrays:
             raise ArgumentError("Batches: needs at least one array")
@@ -54,6 +60,18 @@ class Batches:
         self.batch_size = min(batch_size or self.n, self.n)
         self.shuffle, self.drop_last = shuffle, drop_last
         self.generator = None if seed is None else random.Generator(seed)
+        rank, size = _shard(shard)
+        self._share = rank, rank + 1, size
+
+    def part(self, first: int, last: int, shards: int) -> Batches:
+        """The same batches, of which a pass gives the examples of shards [first, last) only."""
+        batches = copy(self)
+        batches._share = first, last, shards
+        return batches
+
+    def examples(self, i: int) -> int:
+        """The number of examples in batch i, those of other shards included."""
+        return min(self.batch_size, self.n - i * self.batch_size)
 
     def __len__(self) -> int:
         """The number of batches in a pass."""
@@ -74,9 +92,21 @@ class Batches:
 
     def _pass(self, order, start):
         for i in range(start, len(self)):
-            part = slice(i * self.batch_size, (i + 1) * self.batch_size)
+            first, last, shards = self._share
+            bounds = cut(self.examples(i), shards)
+            part = slice(i * self.batch_size + bounds[first], i * self.batch_size + bounds[last])
             index = part if order is None else order[part]
             yield tuple([_rows(a, index) for a in self.arrays])
+
+
+def _shard(shard):
+    """(rank, size), if it says which part of each batch is wanted."""
+    if shard is None:
+        return 0, 1
+    if not isinstance(shard, (tuple, list)) or len(shard) != 2:
+        raise ArgumentError(f"Batches: shard must be (rank, size), not {shard!r:.80}")
+    size = whole("Batches", "the size in shard", shard[1])
+    return whole("Batches", "the rank in shard", shard[0], 0, size - 1), size
 
 
 def _rows(tensor, index):

@@ -15,6 +15,8 @@ class Callback:
 
     Fields:
         stop_reason: why this callback ends the run, also after it was resumed from a checkpoint; None if it does not.
+        on_every_worker: whether all processes of a run with workers call it, and not only worker 0; needed where it changes the
+            model or the optimiser, which must do the same everywhere.
 
     Example:
         >>> import chainrule as cr
@@ -25,6 +27,7 @@ class Callback:
     """
 
     stop_reason: str | None = None
+    on_every_worker = False
 
     def on_start(self, run: Run) -> None:
         """Before the first epoch; the place to raise errors about the callback's own options."""

@@ -40,11 +40,12 @@ class Checkpoint(Callback):
                 f"fit: there is a checkpoint at {self.path}; pass resume=True to go on from it, or delete it"
             )
 
-    def read(self, run):
+    def read(self, run, resume):
         """The state of the run that the file holds, which fits this run; None if there is no file.
 
-        Raises: CheckpointError if the file is damaged or of another run; nothing has changed then.
+        Raises: ArgumentError for a bad path, CheckpointError if the file is damaged or of another run; nothing has changed then.
         """
+        self.check_path(resume)
         if not self.path.exists():
             return None
         state = load(self.path)

@@ -23,6 +23,8 @@ class Best(Callback):
         weights: its state dict.
     """
 
+    on_every_worker = True
+
     def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0):
         if not isinstance(monitor, str):
             raise ArgumentError(f"{type(self).__name__}: monitor must be the name of a column, not {monitor!r}")

@@ -77,18 +77,23 @@ def evaluate(
     metrics: Metric | Iterable[Metric] | dict[str, Metric] | None = None,
     name: str = "val",
     batch_size: int = 4096,
+    predict: Callable[[Module, Any], Tensor] | None = None,
 ) -> dict[str, float]:
     """The loss and the metrics of `model` on (x, y), as a dict of numbers: <name>_loss, <name>_<metric>.
 
     `metrics` as in fit. The model works on parts of at most `batch_size` examples; loss and metrics see them all.
-    x and y, if they are floating, are converted to the model's dtype, and go to its device.
+    x and y, if they are floating, are converted to the model's dtype, and go to its device. Another function than
+    chainrule.predict may compute predict(model, x).
     """
     metrics = named_metrics(metrics)
     (y,) = for_model(model, [y])
     with eval_mode(model):  # also for a loss that calls the model
-        prediction = predict(model, x, batch_size)
+        prediction = _predict(model, x, batch_size) if predict is None else predict(model, x)
         scores = {f"{name}_{k}": float(metric(prediction, y)) for k, metric in metrics.items()}
         return {f"{name}_loss": float(loss(prediction, y))} | scores
+
+
+_predict = predict
 
 
 def named_metrics(metrics):

@@ -14,6 +14,7 @@ from ..autograd.typing import FilePath
 from ..metrics import Metric
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
+from ..parallel.workers import Workers
 from .callback import Callback
 from .checkpoint import Checkpoint
 from .early_stopping import EarlyStopping
@@ -31,6 +32,7 @@ from .inputs import (
 )
 from .interrupt import DeferredInterrupt
 from .run import Run
+from .together import Together
 
 
 def fit(
@@ -51,6 +53,8 @@ def fit(
     checkpoint: Checkpoint | FilePath | None = None,
     resume: bool = False,
     deterministic: bool = False,
+    workers: Workers | int | None = None,
+    shards: int | None = None,
     verbose: int = 1,
 ) -> History:
     """Train `model`: for each batch forward, loss, backward, step; after each epoch validate.
@@ -66,7 +70,10 @@ def fit(
         early_stopping: an EarlyStopping, or its patience.
         callbacks: Callbacks, or functions of the run that are called after each epoch.
         checkpoint: a path, or a Checkpoint: where to save the state of the run; resume=True goes on from there.
-        deterministic: whether the run gives the same bits again on the same GPU, as inside chainrule.deterministic().
+        deterministic: whether the run gives the same bits again on the same GPU, as inside chainrule.deterministic(), and for
+            any number of workers.
+        workers: who shares the work: a number of threads, or what chainrule.parallel.init() returned under mpiexec.
+        shards: in how many parts workers cut a batch, see chainrule.parallel.DataParallel.
         verbose: 0 is silent; 1 shows a bar on a terminal and a line for each epoch elsewhere; n a line for every n.
 
     Ctrl-C ends the training after the current step, a second one at once; the History of the finished epochs is
@@ -101,11 +108,25 @@ def fit(
     callbacks = all_callbacks(early_stopping, validation, callbacks, epochs, verbose, checkpoint)
     run = Run(model, loss, optimizer, data, validation, metrics, callbacks)
     check_run(run, clip)
+    deterministic = deterministic or backends.is_deterministic()
+    if workers is not None:
+        run.together = Together(run, workers, shards, deterministic)
+    elif shards is not None:
+        raise ArgumentError("fit: shards are for workers; give workers, too")
     state = None
     if checkpoint is not None:
-        checkpoint.check_path(resume)
-        state = checkpoint.read(run)
-    same_bits = backends.deterministic(deterministic or backends.is_deterministic())
+        state = run.together.first(lambda: checkpoint.read(run, resume))
+    same_bits = backends.deterministic(deterministic)
+
+    def objective(model, x, y, n):
+        value = one_to_minimise("fit", loss(model(x), y))
+        if penalty is None:
+            return value
+        share = (
+            len(x) / n if run.together.reduction == "sum" else 1
+        )  # of each shard, else the mean over them is the penalty
+        return value + penalty(model) * share
+
     with DeferredInterrupt(run), run.started(), same_bits:
         if state is not None:
             run.load_state_dict(state)
@@ -113,19 +134,17 @@ def fit(
             run.say(f"there is no checkpoint at {checkpoint.path} yet: starting anew")
         while run.unfinished(epochs):
             for x, y in run.remaining_batches():
+                n = run.together.examples(x)
                 norms: list[Any] = []  # of the gradients before they are clipped
 
-                def closure(x=x, y=y, norms=norms):
+                def closure(x=x, y=y, n=n, norms=norms):
                     optimizer.zero_grad()
-                    value = one_to_minimise("fit", loss(model(x), y))
-                    if penalty is not None:
-                        value = value + penalty(model)
-                    value.backward()
+                    value = run.together.backward(model, objective, x, y, n)
                     for bound in clip:
                         norms.append(bound(optimizer.named_parameters))
                     return value
 
-                run.record_step(optimizer.step(closure), len(x), *norms[:1])
+                run.record_step(optimizer.step(closure), n, *norms[:1])
                 if run.stop_reason:
                     break
             else:

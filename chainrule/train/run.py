@@ -21,7 +21,8 @@ from ..optim.optimizer import Optimizer
 from .callback import Callback
 from .evaluate import device_of, evaluate, on_device_of
 from .history import History
-from .state import SUMS, check, load, saved
+from .state import INTERRUPT, SUMS, check, load, saved
+from .together import Single
 
 
 class Run:
@@ -55,7 +56,7 @@ class Run:
         self.validation, self.metrics, self.callbacks = validation, metrics, callbacks
         scores = [f"{part}_{name}" for part in validation for name in ("loss", *metrics)]
         self.columns = ["epoch", "loss", *scores, "lr", "grad_norm", "seconds"]
-        self.history = History()
+        self.history, self.together = History(), Single()
         if optimizer is not None:
             optimizer.name_parameters(model.named_parameters())
         self._generators = _generators(model, batches)
@@ -68,30 +69,37 @@ class Run:
 
     def call(self, method):
         """Call that method of each callback."""
-        for callback in self.callbacks:
+        for callback in self.active:
             getattr(callback, method)(self)
+
+    @property
+    def active(self):
+        """The callbacks that are called: where other workers train, too, one leads, and calls those that all need not call."""
+        return [c for c in self.callbacks if self.together.leads or c.on_every_worker]
 
     @contextmanager
     def started(self):
         """Calls on_start of each callback before the with-block, and after it on_end of those that started, last one first."""
         with ExitStack() as ends:
             ends.callback(lambda: setattr(self.history, "stop_reason", self.stop_reason))
-            for callback in self.callbacks:
+            for callback in self.active:
                 callback.on_start(self)
                 ends.callback(callback.on_end, self)
             ends.callback(lambda: self.model.eval() if self.epoch else None)
             try:
                 yield
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as error:
                 self.interrupted = self.mid_step = True
+                self.together.fail(error)
             except Exception as error:
+                self.together.fail(error)
                 error.history = self.history  # what was found until then is not lost
                 error.add_note(f"in fit, after step {self.step} of epoch {self.epoch}")
                 raise
 
     @property
     def stop_reason(self) -> str | None:
-        return "Ctrl-C" if self.interrupted else self._stop_reason
+        return INTERRUPT if self.interrupted else self._stop_reason
 
     @stop_reason.setter
     def stop_reason(self, reason: str | None) -> None:
@@ -107,7 +115,7 @@ class Run:
 
     def say(self, text):
         """Print a line next to the progress, unless fit is silent."""
-        for callback in self.callbacks:
+        for callback in self.active:
             if hasattr(callback, "say"):
                 callback.say(text)
 
@@ -147,6 +155,7 @@ class Run:
         sums["loss"], sums["grad_norm"] = _added(sums["loss"], sums["grad_norm"], value, norm, examples)
         sums["examples"] += examples
         self.call("on_step")
+        self.together.settle()
 
     def finish_epoch(self):
         """Validate, and append the epoch's row to the history."""
@@ -158,14 +167,16 @@ class Run:
         if not isfinite(row["loss"]):
             raise self._diverged("loss", row["loss"])
         for name, (x, y) in self.validation.items():
-            row |= evaluate(self.model, self.loss, x, y, self.metrics, name)
+            row |= evaluate(self.model, self.loss, x, y, self.metrics, name, predict=self.together.predict)
         row |= {"lr": self.optimizer.last_lr, "grad_norm": float(sums["grad_norm"]) / self.step, "seconds": seconds}
         self.history.append(row)
         for name in self.validation:
             if not isfinite(score := row[f"{name}_loss"]) and _broken(self.model):  # else it is the data's affair
                 raise self._diverged(f"{name}_loss", score)
         self.optimizer.observe(row)
+        self.together.check()
         self.call("on_epoch")
+        self.together.settle()
 
     def _diverged(self, column, value):
         """The error for a loss that is nan or infinite."""

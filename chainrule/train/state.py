@@ -6,6 +6,7 @@ from zlib import crc32
 from ..autograd.errors import CheckpointError
 from ..optim.schedule import Schedule
 
+INTERRUPT = "Ctrl-C"  # the reason to stop of a run that was interrupted
 VERSION = 1  # of the checkpoint's contents
 ENTRIES = set("model optimizer epoch step data finished sums history random callbacks".split())
 SUMS = {"loss": 0.0, "examples": 0, "grad_norm": 0.0, "seconds": 0.0}  # of a run that begins
@@ -20,7 +21,7 @@ def saved(run):
         "optimizer": run.optimizer.state_dict(),
         "epoch": run.epoch,
         "step": run.step,
-        "data": _fingerprint(run.batches),
+        "data": fingerprint(run.batches),
         "finished": len(run.history) == run.epoch,
         "sums": {k: v if k == "examples" else float(v) for k, v in run.sums.items()},
         "history": list(run.history),
@@ -65,9 +66,9 @@ def check(run, state):
     whole = isinstance(state, dict) and type(state.get("version")) is int and state.keys() >= ENTRIES
     if not whole or state["version"] != VERSION:
         raise CheckpointError("fit: the checkpoint is not one of a training run of this version of chainrule")
-    if repr(state["data"]) != repr(_fingerprint(run.batches)):
+    if repr(state["data"]) != repr(fingerprint(run.batches)):
         raise CheckpointError(
-            f"fit: the checkpoint is of a run on other data: {state['data']!s:.200} there, {_fingerprint(run.batches)} here; "
+            f"fit: the checkpoint is of a run on other data: {state['data']!s:.200} there, {fingerprint(run.batches)} here; "
             "resume with the data and the batch size of the interrupted run"
         )
     run.model.check_state_dict(state["model"])
@@ -175,7 +176,7 @@ def _attempt(callback, method, *arguments):
         ) from error
 
 
-def _fingerprint(batches):
+def fingerprint(batches):
     """A cheap fingerprint of the data: the number of batches, dtypes, shapes, and a checksum of the first rows."""
     length = len(batches) if hasattr(batches, "__len__") else None
     arrays = [f"{a.dtype}{list(a.shape)} {crc32(a[:16].numpy().tobytes()):08x}" for a in getattr(batches, "arrays", [])]

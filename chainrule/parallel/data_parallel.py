@@ -1,0 +1,230 @@
+"""The gradient of a batch, computed in shards by workers, and added up."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from ..autograd import random
+from ..autograd.arguments import choose, whole, whole_number
+from ..autograd.deliver import delivering
+from ..autograd.errors import ArgumentError, DeviceError, WorkerError
+from ..autograd.random import Generator
+from ..autograd.shard import Shard, cut
+from ..autograd.tensor import Tensor, raw
+from ..backends import owner
+from ..nn.module import Module
+from ..optim.optimizer import Optimizer
+from .agreement import Agreement
+from .layout import Layout
+from .replica import replica
+from .workers import Threads, Workers, halved, share
+
+SHARDS = 8  # of a deterministic run: it may have up to so many workers
+EVENTS = 4096  # that are remembered of what was computed when
+
+
+class DataParallel:
+    """Computes the gradient of a batch in shards, on the workers' threads and processes, as if it had been computed at once.
+
+    Every process holds the whole model, and takes the same steps; at first the model, the optimiser and the random generators
+    of worker 0 are sent to all. For each shard the objective is given a model with the same Parameters, but tensors of its own:
+    what layers keep in those, such as BatchNorm's running mean, becomes the mean over all examples afterwards. Dropout draws for each
+    example what it would draw in the whole batch.
+
+    Fields:
+        model, optimizer, workers: as given; a number of workers is one of threads.
+        deterministic: whether the same bits come out for any number of workers: shards are then added up in a fixed binary
+            tree, each worker computing some of `shards`. Else each worker computes one, and the sum is the library's own.
+        shards: in how many parts a batch is cut, 8 in a deterministic run unless said; else as many as there are workers.
+        events: what this process computed lately: (thread, what, start, end), in seconds of perf_counter.
+
+    Raises: ArgumentError for more workers than shards; WorkerError if the workers' models or optimisers differ; DeviceError for
+        a model of plain floats.
+    Example:
+        >>> import chainrule as cr
+        >>> model = cr.nn.Linear(2, 1)
+        >>> optimizer = cr.optim.SGD(model.parameters(), lr=0.1)
+        >>> parallel = cr.parallel.DataParallel(model, optimizer, workers=2)
+        >>> objective = lambda model, x, y: cr.nn.mse(model(x), y)
+        >>> x, y = cr.ones((6, 2)), cr.zeros((6, 1))
+        >>> whole = objective(model, x, y)
+        >>> bool(abs(parallel.backward(objective, x, y) - whole) < 1e-6), model.weight.grad.shape
+        (True, (2, 1))
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        optimizer: Optimizer,
+        workers: Workers | int,
+        deterministic: bool = False,
+        shards: int | None = None,
+    ):
+        self.model, self.optimizer, self.workers = model, optimizer, as_workers("DataParallel", workers)
+        self.deterministic = deterministic
+        units = self.workers.size * self.workers.threads
+        shards = whole("DataParallel", "shards", shards, none="as many as are needed")
+        self.shards = shards or (max(SHARDS, units) if deterministic else units)
+        if self.shards < units:
+            raise ArgumentError(
+                f"DataParallel: {units} workers need at least as many shards, not {self.shards}; give shards={units}, or take "
+                "fewer workers"
+            )
+        rank, size = self.workers.rank, self.workers.size
+        self.first, self.last = share(rank, size, 0, self.shards)  # the shards of this process
+        self._by_thread = [share(t, self.workers.threads, self.first, self.last) for t in range(self.workers.threads)]
+        self.layout = Layout(model, optimizer)
+        self.agreement = Agreement(self.workers, len(self.layout.parameters) + len(self.layout.tensors))
+        self.events: deque[tuple[int, str, float, float]] = deque(maxlen=EVENTS)
+        self._generators = [random._generator, *(g for _, g in generators(model))]
+        self.agreement.same("model or optimiser", self.layout.description())
+        self._start_alike()
+
+    # ---- what users call
+
+    def backward(
+        self, objective: Callable[..., Any], *arrays: Any, reduction: str = "mean", total: int | None = None
+    ) -> Tensor:
+        """Add the gradient of objective(model, *arrays) to the `grad` of every parameter of the optimiser; returns its value.
+
+        `objective` is called with each shard of the arrays, and returns the mean over its examples (reduction="mean"), or the sum.
+
+        Shape: arrays (n, …), the same whole batch on every process. With `total`, the number of examples of the whole batch, they
+            are the examples of this process only, as Batches(..., shard=(rank, size)) gives them.
+        Raises: whatever the objective raises, here, and WorkerError on all other processes; no gradient has changed then.
+        """
+        choose("reduction", reduction, {"mean": 0, "sum": 0})
+        n = len(arrays[0]) if total is None else total
+        if not n:
+            raise ArgumentError("DataParallel: the batch is empty")
+        bounds = cut(n, self.shards)
+        offset = bounds[self.first] if total is not None else 0
+        try:
+            parts = self.workers.map(
+                lambda t: self._subtree(t, *self._by_thread[t], objective, arrays, bounds, offset, reduction),
+                range(self.workers.threads),
+            )
+            mine = halved(parts, _joined)
+        except Exception as error:
+            self.agreement.fail(error)
+            raise
+        mine = mine or self.layout.empty()
+        started = perf_counter()
+        reached, _ = self.agreement.agree("a step", mine.reached)
+        add = self.workers.tree if self.deterministic else self.workers.allreduce
+        value = self.layout.deliver([add(row) for row in mine.rows], reached)
+        self.layout.keep(self.model, mine.changes, reached, add)
+        self._move_generators(mine.words, n < self.shards)
+        self._note(0, "sum", started)
+        return value
+
+    def predict(self, function: Callable[[Any], Tensor], x: Any) -> Tensor:
+        """function(x) for x (n, …), computed in shards: each worker has some of them, and gets all."""
+        from ..autograd.ops.shape import concatenate
+
+        bounds = cut(len(x), self.shards)
+        found = lambda lo, hi: [
+            function(x[a:b]) for a, b in zip(bounds[lo:hi], bounds[lo + 1 : hi + 1], strict=True) if b > a
+        ]
+        parts = sum(self.workers.map(lambda t: found(*self._by_thread[t]), range(self.workers.threads)), [])
+        if self.workers.size > 1:
+            self.agreement.agree("predict")
+            gathered = self.workers.gather([part.numpy() for part in parts])
+            backend = owner(raw(parts[0])) if parts else owner(raw(self.layout.parameters[0]))
+            parts = [Tensor._wrap(backend.asarray(part)) for each in gathered for part in each]
+        return parts[0] if len(parts) == 1 else concatenate(parts)
+
+    def check(self) -> None:
+        """Raise a WorkerError that names the first parameter that is not the same, to the bit, on all processes."""
+        self.agreement.agree("check")
+        sums = [crc32(np.ascontiguousarray(p.numpy())) for p in self.layout.parameters]
+        states = [g.get_state() for g in self._generators]
+        for rank, (others, drawn) in enumerate(self.workers.gather((sums, states))):
+            differing = [name for name, a, b in zip(self.layout.names, sums, others, strict=True) if a != b]
+            if differing or drawn != states:
+                raise WorkerError(
+                    f"parallel: all workers must hold the same model, but {'parameter ' + differing[0] if differing else 'the random state'} "
+                    f"of worker {rank} differs from that of worker {self.workers.rank} after step {self.optimizer.steps}. Do the "
+                    "same on all workers: the same data, and no change of the model on one of them only"
+                )
+
+    # ---- the shards of this process
+
+    def _subtree(self, thread, first, last, objective, arrays, bounds, offset, reduction):
+        """The sums over shards [first, last), added up as `halved` adds, in no more memory than the depth of the tree needs."""
+        if last - first > 1:
+            middle = (first + last) // 2
+            halves = ((first, middle), (middle, last))
+            return _joined(*[self._subtree(thread, *h, objective, arrays, bounds, offset, reduction) for h in halves])
+        a, b, n = bounds[first], bounds[last], bounds[-1]
+        if a == b:
+            return None  # fewer examples than shards
+        started, found = perf_counter(), {}
+        model = replica(self.model)
+        with Shard(a, b, n) as shard, delivering(lambda gradients, seed: found.update(gradients)):
+            value = objective(model, *[x[a - offset : b - offset] for x in arrays])
+            if not isinstance(value, Tensor):
+                raise ArgumentError(f"DataParallel: the objective must return a Tensor, not {type(value).__name__}")
+            weight = (b - a) / n
+            factor = weight if reduction == "mean" else 1.0
+            value.backward(owner(raw(value)).xp.full_like(raw(value), factor))
+        sums = self.layout.sums(found, raw(value) * factor, model, self.model, weight, shard.words)
+        self._note(thread, f"shard {first}", started)
+        return sums
+
+    def _note(self, thread, what, started):
+        self.events.append((thread, what, started, perf_counter()))
+
+    # ---- random numbers, and the start
+
+    def _move_generators(self, words, some_without):
+        """Let every generator go on behind what all shards have drawn."""
+        drawn = [words.get(g, 0) for g in self._generators]
+        if some_without:  # who had no examples does not know
+            drawn = self.workers.broadcast(drawn)
+        for g, n in [
+            *zip(self._generators, drawn, strict=True),
+            *((g, n) for g, n in words.items() if g not in self._generators),
+        ]:
+            if n:
+                key, counter = g.get_state()
+                g.set_state((key, counter + n))
+
+    def _start_alike(self):
+        if self.workers.size > 1:
+            state = self.model.state_dict(), self.optimizer.state_dict(), [g.get_state() for g in self._generators]
+            model, optimizer, drawn = self.workers.broadcast(state)
+            self.model.load_state_dict(model)
+            self.optimizer.load_state_dict(optimizer)
+            for g, each in zip(self._generators, drawn, strict=True):
+                g.set_state(each)
+
+
+def as_workers(operation, workers):
+    """Workers, or a number of threads, as Workers."""
+    if whole_number(workers):
+        return Threads(workers)
+    if not isinstance(workers, Workers):
+        raise ArgumentError(
+            f"{operation}: workers must be a number of threads, or what chainrule.parallel.init() returns, not {workers!r:.80}"
+        )
+    return workers
+
+
+def generators(model):
+    """(path, generator) for all that the modules of a model hold."""
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            if isinstance(value, Generator):
+                yield f"{path}.{name}", value
+
+
+def _joined(a, b):
+    """The sums of two neighbours in the tree; None is that of nothing."""
+    return b if a is None else a if b is None else a.add(b)

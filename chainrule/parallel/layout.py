@@ -1,0 +1,154 @@
+"""How gradients, and what layers keep, are laid out in the arrays that workers add up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd.errors import ArgumentError, DeviceError
+from ..autograd.tensor import Tensor, raw
+from ..backends import owner
+from ..nn.module import Parameter
+from ..optim.flat import gradient
+
+
+class Sums:
+    """What was added up over neighbouring shards.
+
+    Fields:
+        rows: the gradients, one array (n,) for each device and dtype; the last element of the first one is the loss.
+        reached: which parameters have a gradient, then which tensors of the model have changed, as truth values.
+        changes: {path of a floating tensor: its change times the shard's part of the batch}; of others, the new values.
+        words: {generator: words drawn from it by the whole batch}.
+    """
+
+    __slots__ = "changes", "reached", "rows", "words"
+
+    def __init__(self, rows, reached, changes, words):
+        self.rows, self.reached, self.changes, self.words = rows, reached, changes, words
+
+    def add(self, other):
+        """Add those of the shards behind these."""
+        for row, more in zip(self.rows, other.rows, strict=True):
+            row += more
+        self.reached = self.reached | other.reached
+        for path, change in other.changes.items():
+            if path not in self.changes:
+                self.changes[path] = change
+            elif change.dtype.kind == "f":
+                self.changes[path] = self.changes[path] + change
+        if self.words != other.words:
+            raise ArgumentError(
+                "DataParallel: the random numbers that a shard draws must be as many for each of its examples; where a layer draws "
+                "others, take a batch size that is a multiple of the shards"
+            )
+        return self
+
+
+class Layout:
+    """Where each parameter of the optimiser is in the rows of `Sums`.
+
+    Fields:
+        flats: the optimiser's flat buffers, in order; parameters: all that they hold; names: theirs.
+        groups: for each row, (backend, dtype, the positions of its flat buffers).
+        tensors: the paths of the model's other tensors.
+    """
+
+    def __init__(self, model, optimizer):
+        self.flats = [flat for _, flat in optimizer.buffers]
+        self.parameters = [p for flat in self.flats for p in flat.params]
+        known = {id(p): name for name, p in model.named_parameters()}
+        self.names = [known.get(id(p), f"parameter {i} of the optimiser") for i, p in enumerate(self.parameters)]
+        self.tensors = [path for path, _ in kept(model)]
+        kinds: dict[Any, list[int]] = {}
+        for i, flat in enumerate(self.flats):
+            if flat.scalar:
+                raise DeviceError("DataParallel: needs a model of arrays; on device 'scalar' there are single numbers")
+            kinds.setdefault((flat.backend, np.result_type(flat.values.dtype, np.float32)), []).append(i)
+        self.groups = [(backend, dtype, flats) for (backend, dtype), flats in kinds.items()]
+
+    def description(self):
+        """What all workers must have in common, as plain data."""
+        return [
+            (n, p.shape, str(p.dtype), p.device) for n, p in zip(self.names, self.parameters, strict=True)
+        ] + self.tensors
+
+    def empty(self):
+        """The sums over no examples."""
+        rows = [
+            backend.xp.zeros(sum(self.flats[i].values.size for i in flats) + (k == 0), dtype)
+            for k, (backend, dtype, flats) in enumerate(self.groups)
+        ]
+        return Sums(rows, np.zeros(len(self.parameters) + len(self.tensors), bool), {}, {})
+
+    def sums(self, found, loss, model, before, weight, words):
+        """The sums over one shard: gradients {Node: array}, its part of the loss, and its replica of the model `before`."""
+        rows = []
+        for backend, dtype, flats in self.groups:
+            parts = [
+                backend.xp.zeros(p.size, dtype)
+                if (g := found.get(p._node)) is None
+                else g.reshape(-1).astype(dtype, copy=False)
+                for i in flats
+                for p in self.flats[i].params
+            ]
+            rows.append(backend.joined(parts if rows else [*parts, loss.reshape(-1).astype(dtype)]))
+        after = kept(model)
+        if [path for path, _ in after] != self.tensors:
+            raise ArgumentError(
+                "DataParallel: the model holds other tensors than when training began; tensors that a layer keeps must be assigned in "
+                "its __init__"
+            )
+        changes, old = {}, dict(kept(before)) if after else {}
+        for path, item in after:
+            if item._version is not None:
+                new = raw(item)
+                if floating := new.dtype.kind == "f":
+                    new = new.astype(np.result_type(new.dtype, np.float32))
+                changes[path] = (new - raw(old[path])) * weight if floating else new
+        reached = [p._node in found for p in self.parameters] + [path in changes for path in self.tensors]
+        return Sums(rows, np.array(reached, bool), changes, words)
+
+    def deliver(self, rows, reached):
+        """Give each parameter that was reached its part of the sums over all shards as gradient; returns the loss as a Tensor."""
+        loss = Tensor._wrap(rows[0][-1:].reshape(()).astype(self.flats[0].values.dtype))
+        reached = iter(reached)
+        for (_, _, flats), row in zip(self.groups, rows, strict=True):
+            first = 0
+            for flat in (self.flats[i] for i in flats):
+                part = row[first : first + flat.values.size].astype(flat.values.dtype, copy=False)
+                first += flat.values.size
+                earlier = [gradient(p) for p in flat.params]
+                flat.spread(part)
+                for p, g in zip(flat.params, earlier, strict=True):
+                    if not next(reached):
+                        p.grad = None if g is None else Tensor._wrap(g)
+                    elif g is not None:
+                        p.grad = Tensor._wrap(gradient(p) + g)
+        return loss
+
+    def keep(self, model, changes, reached, add):
+        """Let the model's own tensors become what they are on average over all examples; `add` sums an array over the workers."""
+        items = [
+            item for (_, item), changed in zip(kept(model), reached[len(self.parameters) :], strict=True) if changed
+        ]
+        paths = [path for path, changed in zip(self.tensors, reached[len(self.parameters) :], strict=True) if changed]
+        for path, item in zip(paths, items, strict=True):
+            array, xp = raw(item), owner(raw(item)).xp
+            if array.dtype.kind == "f":
+                change = changes.get(path, xp.zeros(array.shape, np.result_type(array.dtype, np.float32)))
+                value = (array + add(change)).astype(array.dtype)
+            else:
+                value = changes.get(path, array)
+            item.mark_changed()
+            array[...] = value
+
+
+def kept(model):
+    """(path, tensor) for what layers keep for themselves: the tensors that nobody trains."""
+    return [
+        (path, item)
+        for path, item in model.named_tensors()
+        if not isinstance(item, Parameter) and item.is_leaf and not item.requires_grad
+    ]

@@ -1,0 +1,157 @@
+"""What of a training run is done in another way where many workers share it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from ..autograd.errors import ArgumentError
+from ..autograd.grad_mode import no_grad
+from ..autograd.shard import cut
+from ..data import Batches
+from ..parallel.data_parallel import DataParallel, as_workers
+from .evaluate import predict
+from .restore import eval_mode
+from .state import INTERRUPT, fingerprint
+
+CHECK = 100  # steps after which workers compare their parameters
+
+
+class Single:
+    """A run of one worker.
+
+    Fields:
+        leads: whether this process prints, writes files and calls the user's callbacks.
+    """
+
+    leads = True
+    reduction: str | None = None  # of the loss over the examples, once it is known
+
+    def backward(self, model, objective, x, y, n):
+        """The value of objective(model, x, y, n), n being all examples of the batch, after its backward pass."""
+        value = objective(model, x, y, n)
+        value.backward()
+        return value
+
+    def examples(self, x):
+        """The number of examples of the batch of which x is what this process needs."""
+        return len(x)
+
+    def predict(self, model, x):
+        return predict(model, x)
+
+    def first(self, function):
+        """What `function` returns on the worker that leads."""
+        return function()
+
+    def settle(self):
+        """Let a reason to stop that one worker has be that of all."""
+
+    def check(self):
+        """Raise a WorkerError if the workers' models differ."""
+
+    def fail(self, error):
+        """Tell the others that this worker has failed."""
+
+
+class Together(Single):
+    """A run of several workers, each of which computes some shards of every batch."""
+
+    def __init__(self, run, workers, shards, deterministic):
+        workers = as_workers("fit", workers)
+        self.parallel = DataParallel(run.model, run.optimizer, workers, deterministic, shards)
+        self.run, self.workers, self.agreement = run, workers, self.parallel.agreement
+        self.leads = workers.rank == 0
+        self.agreement.same("data and callbacks", _facts(run))
+        if in_parts := isinstance(run.batches, Batches):
+            _check_shards(run, self.parallel.shards)
+        self.in_parts = in_parts and workers.size > 1
+        if self.in_parts:
+            run.batches = run.batches.part(self.parallel.first, self.parallel.last, self.parallel.shards)
+
+    def backward(self, model, objective, x, y, n):
+        if self.reduction is None:
+            self.reduction = self.first(lambda: reduction_of(self.run.loss, model, x, y))
+        total = n if self.in_parts else None
+        return self.parallel.backward(
+            lambda model, x, y: objective(model, x, y, n), x, y, reduction=self.reduction, total=total
+        )
+
+    def examples(self, x):
+        return self.run.batches.examples(self.run.step) if self.in_parts else len(x)
+
+    def predict(self, model, x):
+        return self.parallel.predict(lambda part: predict(model, part), x)
+
+    def first(self, function):
+        try:
+            value = function() if self.leads else None
+        except Exception as error:
+            self.agreement.fail(error)
+            raise
+        self.agreement.agree("worker 0 alone")
+        return self.workers.broadcast(value)
+
+    def settle(self):
+        run = self.run
+        if self.workers.size > 1:
+            reason = self.agreement.stop(run.stop_reason)
+            run.interrupted, run.stop_reason = reason == INTERRUPT, reason
+            if run.optimizer.steps % CHECK == 0:
+                self.check()
+
+    def check(self):
+        if self.workers.size > 1:
+            self.parallel.check()
+
+    def fail(self, error):
+        self.agreement.fail(error)
+
+
+def _facts(run):
+    """What of a run must be the same on all workers, as plain data."""
+    return [
+        ("callbacks", [type(c).__name__ for c in run.callbacks]),
+        ("columns", run.columns),
+        *fingerprint(run.batches).items(),
+    ]
+
+
+def _check_shards(run, shards):
+    """Raise if a batch is too small to be cut into so many shards."""
+    least = max(getattr(module, "least_batch", 1) for _, module in run.model.named_modules())
+    if run.batches.batch_size < shards * least:
+        raise ArgumentError(
+            f"fit: a batch of {run.batches.batch_size} examples cannot be cut into {shards} shards of at least {least}; choose a larger "
+            "batch_size, or fewer workers or shards"
+        )
+    last = 0 if run.batches.drop_last else run.batches.n % run.batches.batch_size
+    smallest = min((b - a for a, b in pairwise(cut(last, shards)) if b > a), default=least)
+    if smallest < least:
+        raise ArgumentError(
+            f"fit: the last batch has {last} examples, of which a shard would have {smallest}, too few for the model's BatchNorm; choose "
+            "another batch_size, or Batches(x, y, drop_last=True)"
+        )
+
+
+def reduction_of(loss, model, x, y):
+    """Whether a loss is the "mean" or the "sum" over its examples, found out by trying it on parts of a few.
+
+    Raises: ArgumentError if it is neither: then it cannot be computed in shards.
+    """
+    m = min(len(x), 7)
+    if m < 2:
+        return "mean"
+    few = m // 3 or 1
+    with no_grad(), eval_mode(model):
+        output, y = model(x[:m]), y[:m]
+        whole, first, second = (float(loss(output[part], y[part])) for part in (slice(None), slice(few), slice(few, m)))
+    near = lambda value: abs(value - whole) <= 1e-2 * (abs(first) + abs(second))
+    if near((few * first + (m - few) * second) / m):
+        return "mean"
+    if near(first + second):
+        return "sum"
+    raise ArgumentError(
+        f"fit: with workers, the loss must be the mean or the sum over its examples, so that its gradient can be computed in shards; it is "
+        f"{whole:.6g} for {m} examples, {first:.6g} for the first {few} of them and {second:.6g} for the others. Train without workers, or "
+        "write it as such a mean"
+    )
