@@ -246,8 +246,10 @@ def cross_entropy(
     if not _kernels(raw(logits), index):  # else the kernel looks
         ok = index.astype(np.uint64).max() < classes  # one below 0 is more than any as a number without sign
         if not check(ok, _index_error(classes), lambda: f", given {index.min()} to {index.max()}"):
-            index = index * ((index >= 0) & (index < classes))  # until the check is read, no row reads another's memory
-    return _reduced(entropy(logits, index), reduction)
+            target = asarray(
+                index * ((index >= 0) & (index < classes))
+            )  # until it is read, no row reads another's memory
+    return _reduced(entropy(logits, target), reduction)
 
 
 def _index_error(classes):
@@ -385,7 +387,7 @@ def soft_entropy(xp, logits, target):
 
 
 def _smooth_class_entropy(logits, index, smoothing):
-    return soft_entropy(logits, _smooth_target(raw(logits), index, smoothing))
+    return soft_entropy(logits, _smooth_target(raw(logits), raw(index), smoothing))
 
 
 def _smooth_target(logits, index, smoothing):

@@ -725,3 +725,19 @@ def test_a_wholly_masked_row_has_an_infinite_loss_and_the_slope_of_probabilities
         z.grad = None
         loss.sum().backward(retain_graph=True, create_graph=create_graph)
         np.testing.assert_allclose(z.grad.detach().numpy(), [[-1, 0, 0], share - [0, 1, 0]], rtol=1e-2, atol=1e-3)
+
+
+def test_class_indices_that_were_changed_before_backward_are_noticed(device):
+    z, y = cr.zeros((2, 3), device=device, requires_grad=True), cr.tensor([0, 1], device=device)
+    loss = nn.cross_entropy(z, y)
+    y[0] = 2
+    with pytest.raises(cr.GraphError, match="changed"):
+        loss.backward()
+
+
+def test_class_indices_in_an_array_of_numpys_are_those_of_the_call():
+    z, y = cr.zeros((2, 3), requires_grad=True), np.array([0, 1])
+    loss = nn.cross_entropy(z, y)
+    y[0] = 2
+    loss.backward()
+    assert (z.grad.numpy() < 0).tolist() == [[True, False, False], [False, True, False]]
