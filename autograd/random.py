@@ -26,7 +26,7 @@ from .typing import DType, Shape
 
 __all__ = ["Generator", "bernoulli", "get_state", "integers", "normal", "permutation", "seed", "set_state", "uniform"]
 
-PIECE = 1 << 18  # words made at once
+PIECE, DEVICE_PIECE = 1 << 18, 1 << 26  # words made at once: where temporary arrays should fit a cache, and on a device
 
 
 class Generator:
@@ -87,7 +87,7 @@ class Generator:
         Exact, so the same everywhere. Large arrays are made piece by piece, which keeps temporary arrays small.
         """
         shape = _shape(size, backend)
-        n, pieces = prod(shape), []
+        n, pieces, piece = prod(shape), [], PIECE if backend.on_host else DEVICE_PIECE
         key, counter = self._reserve(n)
 
         def values(words):
@@ -95,8 +95,8 @@ class Generator:
             return made if backend.array_type is float else made.astype(dtype, copy=False)
 
         with backend.active():
-            for start in range(0, max(n, 1), PIECE):
-                pieces.append(backend.drawn(values, key, counter + start, min(PIECE, n - start)))
+            for start in range(0, max(n, 1), piece):
+                pieces.append(backend.drawn(values, key, counter + start, min(piece, n - start)))
             drawn = pieces[0] if len(pieces) == 1 else backend.xp.concatenate(pieces)
             result = Tensor._wrap(backend.asarray(drawn.reshape(shape)))
         result.requires_grad = requires_grad

@@ -203,7 +203,7 @@ def test_an_update_in_pieces_is_noticed(strict):
 
 
 def test_dropout_is_two_launches_forward_and_one_backward(strict):
-    layer, x = nn.Dropout(0.3), cr.ones((8, 4), device=strict, requires_grad=True)
+    layer, x = nn.Dropout(0.3), cr.ones((600, 500), device=strict, requires_grad=True)
     g = layer(x).detach()
     with device_double.counting() as forward:
         y = layer(x)

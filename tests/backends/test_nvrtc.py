@@ -34,6 +34,7 @@ def kernels():
         cr.backends.register("noticed", backend)
         try:
             backend.random_bits(7, backend.asarray(np.array(0, np.uint64)), 4)
+            cr.random.uniform(size=4, device="noticed"), cr.random.integers(9, size=4, device="noticed")
             for kind in OPTIMIZERS:
                 train(kind)
             for p in DIFFERENTIABLE:
