@@ -131,6 +131,7 @@ def test_two_short_draws_are_one_long_draw():
 def test_a_draw_in_many_pieces_is_the_same_as_in_one(name, monkeypatch, device):
     whole = draw(name, size=(5, 3), device=device)
     monkeypatch.setattr(cr.random, "PIECE", 4)
+    monkeypatch.setattr(cr.random, "DEVICE_PIECE", 4)
     assert (draw(name, size=(5, 3), device=device) == whole).all()
     assert cr.random.get_state() == (3, 15)
 
