@@ -61,8 +61,9 @@ class Mpi(Workers):
 
     @staticmethod
     def _host(array):
-        """The array as one of NumPy, in one piece: itself, where it is."""
-        return np.ascontiguousarray(owner(array).to_numpy(array))
+        """The array as one of NumPy that can be sent, and written to: itself, where it is one."""
+        backend = owner(array)
+        return np.require(array if backend.on_host else backend.to_numpy(array), requirements="CW")
 
 
 def imported():
