@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from time import monotonic, sleep
 
 from ..autograd.errors import WorkerError
 from ..backends import default
@@ -14,6 +15,8 @@ from .workers import Alone, Workers
 
 # where launchers write how many processes they have started: MPICH and Intel MPI, Open MPI, MVAPICH, Slurm's srun
 _SIZES = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"
+
+PATIENCE = 3  # seconds until those who cannot go on end the others
 
 _joined: list[Workers] = []  # the workers of this process, once there are some
 
@@ -44,8 +47,13 @@ def _end_together(workers):
     shown = sys.excepthook
 
     def hook(kind, error, trace):
-        if isinstance(error, WorkerError):  # told in full by the worker that failed, which ends us all
+        if isinstance(error, WorkerError):
             print(f"worker {workers.rank}: {error}", file=sys.stderr, flush=True)
+            all_end, patience = workers.communicator.Ibarrier(), monotonic() + PATIENCE
+            while not all_end.Test():  # the worker that failed is still telling why, or goes on alone
+                if monotonic() > patience:
+                    workers.communicator.Abort(1)
+                sleep(0.01)
             return
         print(f"worker {workers.rank}:", file=sys.stderr)
         (shown if shown is not sys.__excepthook__ else traceback.print_exception)(kind, error, trace)

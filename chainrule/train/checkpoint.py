@@ -15,6 +15,8 @@ from .callback import Callback
 class Checkpoint(Callback):
     """Writes the whole state of a run to `path` after each epoch, at Ctrl-C, and after every `every` steps if given.
 
+    Of a run on several processes worker 0 writes it, also where an error on any of them ends the run.
+
     The file is a safetensors file with the rest as JSON in its header: model, optimiser, schedule, random generators,
     position in the data, history, callbacks. It is replaced as a whole or not at all. fit(..., checkpoint=path,
     resume=True) goes on from it and ends with the very weights that the uninterrupted run would have had, to the bit
@@ -60,5 +62,5 @@ class Checkpoint(Callback):
         save(run.state_dict(), self.path)
 
     def on_end(self, run):
-        if run.interrupted and run.epoch and not run.mid_step:
+        if (run.interrupted or run.failed) and run.epoch and not run.mid_step:
             save(run.state_dict(), self.path)

@@ -38,6 +38,7 @@ class Run:
         sums: over the steps of this epoch: loss × examples, examples, norms of the gradients, seconds.
         order: the states of the random generators when the epoch's order was drawn.
         interrupted: whether Ctrl-C ends the run; mid_step: whether it did so in the middle of a step.
+        failed: whether an error ends a run of several processes, for which a checkpoint is written.
     """
 
     _stop_reason: str | None
@@ -61,7 +62,7 @@ class Run:
             optimizer.name_parameters(model.named_parameters())
         self._generators = _generators(model, batches)
         self.epoch, self.step, self._stop_reason = 0, 0, None
-        self.interrupted = self.mid_step = False
+        self.interrupted = self.mid_step = self.failed = False
         self.sums = dict(SUMS)
         self._resumed = False  # in the middle of an epoch
         self.order: Any = None  # the generators at the epoch's start
@@ -92,9 +93,12 @@ class Run:
                 self.interrupted = self.mid_step = True
                 self.together.fail(error)
             except Exception as error:
-                self.together.fail(error)
+                self.failed = self.together.fail(error)
                 error.history = self.history  # what was found until then is not lost
                 error.add_note(f"in fit, after step {self.step} of epoch {self.epoch}")
+                raise
+            except SystemExit as error:
+                self.together.fail(error)
                 raise
 
     @property

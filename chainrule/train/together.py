@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from ..autograd.errors import ArgumentError
+from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.grad_mode import no_grad
 from ..autograd.shard import cut
 from ..data import Batches
@@ -50,7 +50,8 @@ class Single:
         """Raise a WorkerError if the workers' models differ."""
 
     def fail(self, error):
-        """Tell the others that this worker has failed."""
+        """Tell the others that this worker has failed; returns whether all stop between two steps, with nothing half done."""
+        return False
 
 
 class Together(Single):
@@ -105,6 +106,7 @@ class Together(Single):
 
     def fail(self, error):
         self.agreement.fail(error)
+        return self.workers.size > 1 and not isinstance(error, GraphError)  # which the optimiser raises
 
 
 def _facts(run):
