@@ -5,7 +5,7 @@ cr.fit(model, loss, optimizer, data, 10, workers=cr.parallel.init())        # un
 """
 
 from .data_parallel import DataParallel
-from .init import init
+from .launch import init
 from .mpi import Mpi
 from .nccl import Nccl
 from .workers import Alone, Threads, Workers

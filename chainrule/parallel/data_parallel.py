@@ -8,8 +8,6 @@ from time import perf_counter
 from typing import Any
 from zlib import crc32
 
-import numpy as np
-
 from ..autograd import random
 from ..autograd.arguments import choose, whole, whole_number
 from ..autograd.deliver import delivering
@@ -104,13 +102,19 @@ class DataParallel:
         if not n:
             raise ArgumentError("DataParallel: the batch is empty")
         bounds = cut(n, self.shards)
-        offset = bounds[self.first] if total is not None else 0
+        begin = 0 if total is None else bounds[self.first]  # of what this process was given
+
+        def shard(i, thread):
+            a, b = bounds[i], bounds[i + 1]
+            if a == b:
+                return None  # fewer examples than shards
+            parts = [x[a - begin : b - begin] for x in arrays]
+            return self._shard(i, thread, objective, parts, Shard(a, b, n), reduction)
+
         try:
-            parts = self.workers.map(
-                lambda t: self._subtree(t, *self._by_thread[t], objective, arrays, bounds, offset, reduction),
-                range(self.workers.threads),
-            )
-            mine = halved(parts, _joined)
+            threads = range(self.workers.threads)
+            sums = self.workers.map(lambda t: _tree(lambda i: shard(i, t), *self._by_thread[t]), threads)
+            mine = halved(sums, _joined)
         except Exception as error:
             self.agreement.fail(error)
             raise
@@ -157,26 +161,19 @@ class DataParallel:
 
     # ---- the shards of this process
 
-    def _subtree(self, thread, first, last, objective, arrays, bounds, offset, reduction):
-        """The sums over shards [first, last), added up as `halved` adds, in no more memory than the depth of the tree needs."""
-        if last - first > 1:
-            middle = (first + last) // 2
-            halves = ((first, middle), (middle, last))
-            return _joined(*[self._subtree(thread, *h, objective, arrays, bounds, offset, reduction) for h in halves])
-        a, b, n = bounds[first], bounds[last], bounds[-1]
-        if a == b:
-            return None  # fewer examples than shards
+    def _shard(self, i, thread, objective, arrays, shard, reduction):
+        """The sums over shard number i, which are those of its examples."""
         started, found = perf_counter(), {}
         model = replica(self.model)
-        with Shard(a, b, n) as shard, delivering(lambda gradients, seed: found.update(gradients)):
-            value = objective(model, *[x[a - offset : b - offset] for x in arrays])
+        weight = (shard.last - shard.first) / shard.total
+        factor = weight if reduction == "mean" else 1.0
+        with shard, delivering(lambda gradients, seed: found.update(gradients)):
+            value = objective(model, *arrays)
             if not isinstance(value, Tensor):
                 raise ArgumentError(f"DataParallel: the objective must return a Tensor, not {type(value).__name__}")
-            weight = (b - a) / n
-            factor = weight if reduction == "mean" else 1.0
             value.backward(owner(raw(value)).xp.full_like(raw(value), factor))
         sums = self.layout.sums(found, raw(value) * factor, model, self.model, weight, shard.words)
-        self._note(thread, f"shard {first}", started)
+        self._note(thread, f"shard {i}", started)
         return sums
 
     def _note(self, thread, what, started):
@@ -224,6 +221,14 @@ def generators(model):
         for name, value in vars(module).items():
             if isinstance(value, Generator):
                 yield f"{path}.{name}", value
+
+
+def _tree(sums, first, last):
+    """sums(i) for i in [first, last) added up as `halved` adds, in no more memory than the depth of the tree needs."""
+    if last - first == 1:
+        return sums(first)
+    middle = (first + last) // 2
+    return _joined(_tree(sums, first, middle), _tree(sums, middle, last))
 
 
 def _joined(a, b):

@@ -113,19 +113,19 @@ class Layout:
     def deliver(self, rows, reached):
         """Give each parameter that was reached its part of the sums over all shards as gradient; returns the loss as a Tensor."""
         loss = Tensor._wrap(rows[0][-1:].reshape(()).astype(self.flats[0].values.dtype))
-        reached = iter(reached)
+        known = dict(zip(self.parameters, reached, strict=False))
         for (_, _, flats), row in zip(self.groups, rows, strict=True):
             first = 0
             for flat in (self.flats[i] for i in flats):
                 part = row[first : first + flat.values.size].astype(flat.values.dtype, copy=False)
                 first += flat.values.size
-                earlier = [gradient(p) for p in flat.params]
+                earlier = {p: gradient(p) for p in flat.params}
                 flat.spread(part)
-                for p, g in zip(flat.params, earlier, strict=True):
-                    if not next(reached):
-                        p.grad = None if g is None else Tensor._wrap(g)
-                    elif g is not None:
-                        p.grad = Tensor._wrap(gradient(p) + g)
+                for p, g in earlier.items():
+                    if p.requires_grad and (g is not None or not known[p]):
+                        p.grad = (
+                            None if g is None else Tensor._wrap(g + gradient(p))
+                        )  # which is 0 where none was reached
         return loss
 
     def keep(self, model, changes, reached, add):
