@@ -25,10 +25,15 @@ def accumulate(gradients, seed):
             elif isinstance(g, Tensor):
                 leaf.grad = g.detach() if g._node is None else g
             else:
-                if id(g) in known or getattr(g, "base", None) is not None:
-                    g = owner(g).copy(g)
-                known.add(id(g))
-                leaf.grad = g
+                leaf.grad = own(g, known)
+
+
+def own(g, known):
+    """The gradient itself, or a copy where it is a view, or one of those whose ids are `known`; its id is added to these."""
+    if id(g) in known or getattr(g, "base", None) is not None:
+        g = owner(g).copy(g)
+    known.add(id(g))
+    return g
 
 
 def add_to(node, g):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from ..autograd.accumulate import own
 from ..autograd.errors import ArgumentError, DeviceError
 from ..autograd.tensor import Tensor, raw
 from ..backends import owner
@@ -17,7 +16,7 @@ class Sums:
     """What was added up over neighbouring shards.
 
     Fields:
-        rows: the gradients, one array (n,) for each device and dtype; the last element of the first one is the loss.
+        rows: the gradients, one array (n,) for each flat buffer of the optimiser; the last element of the last one is the loss.
         reached: which parameters have a gradient, then which tensors of the model have changed, as truth values.
         changes: {path of a floating tensor: its change times the shard's part of the batch}; of others, the new values.
         words: {generator: words drawn from it by the whole batch}.
@@ -51,7 +50,7 @@ class Layout:
 
     Fields:
         flats: the optimiser's flat buffers, in order; parameters: all that they hold; names: theirs.
-        groups: for each row, (backend, dtype, the positions of its flat buffers).
+        dtypes: in which each of them is added up.
         tensors: the paths of the model's other tensors.
     """
 
@@ -61,12 +60,9 @@ class Layout:
         known = {id(p): name for name, p in model.named_parameters()}
         self.names = [known.get(id(p), f"parameter {i} of the optimiser") for i, p in enumerate(self.parameters)]
         self.tensors = [path for path, _ in kept(model)]
-        kinds: dict[Any, list[int]] = {}
-        for i, flat in enumerate(self.flats):
-            if flat.scalar:
-                raise DeviceError("DataParallel: needs a model of arrays; on device 'scalar' there are single numbers")
-            kinds.setdefault((flat.backend, np.result_type(flat.values.dtype, np.float32)), []).append(i)
-        self.groups = [(backend, dtype, flats) for (backend, dtype), flats in kinds.items()]
+        if any(flat.scalar for flat in self.flats):
+            raise DeviceError("DataParallel: needs a model of arrays; on device 'scalar' there are single numbers")
+        self.dtypes = [np.result_type(flat.values.dtype, np.float32) for flat in self.flats]
 
     def description(self):
         """What all workers must have in common, as plain data."""
@@ -77,23 +73,22 @@ class Layout:
     def empty(self):
         """The sums over no examples."""
         rows = [
-            backend.xp.zeros(sum(self.flats[i].values.size for i in flats) + (k == 0), dtype)
-            for k, (backend, dtype, flats) in enumerate(self.groups)
+            flat.xp.zeros(flat.values.size + (flat is self.flats[-1]), dtype)
+            for flat, dtype in zip(self.flats, self.dtypes, strict=True)
         ]
         return Sums(rows, np.zeros(len(self.parameters) + len(self.tensors), bool), {}, {})
 
     def sums(self, found, loss, model, before, weight, words):
         """The sums over one shard: gradients {Node: array}, its part of the loss, and its replica of the model `before`."""
-        rows = []
-        for backend, dtype, flats in self.groups:
+        rows, known = [], set()
+        for flat, dtype in zip(self.flats, self.dtypes, strict=True):
             parts = [
-                backend.xp.zeros(p.size, dtype)
-                if (g := found.get(p._node)) is None
-                else g.reshape(-1).astype(dtype, copy=False)
-                for i in flats
-                for p in self.flats[i].params
+                flat.xp.zeros(p.shape, dtype) if (g := found.get(p._node)) is None else g.astype(dtype, copy=False)
+                for p in flat.params
             ]
-            rows.append(backend.joined(parts if rows else [*parts, loss.reshape(-1).astype(dtype)]))
+            if flat is self.flats[-1]:
+                parts.append(loss.astype(dtype))
+            rows.append(flat.backend.joined(parts) if len(parts) > 1 else own(parts[0], known).reshape(-1))
         after = kept(model)
         if [path for path, _ in after] != self.tensors:
             raise ArgumentError(
@@ -112,20 +107,14 @@ class Layout:
 
     def deliver(self, rows, reached):
         """Give each parameter that was reached its part of the sums over all shards as gradient; returns the loss as a Tensor."""
-        loss = Tensor._wrap(rows[0][-1:].reshape(()).astype(self.flats[0].values.dtype))
+        loss = Tensor._wrap(rows[-1][-1:].reshape(()).astype(self.flats[-1].values.dtype))
         known = dict(zip(self.parameters, reached, strict=False))
-        for (_, _, flats), row in zip(self.groups, rows, strict=True):
-            first = 0
-            for flat in (self.flats[i] for i in flats):
-                part = row[first : first + flat.values.size].astype(flat.values.dtype, copy=False)
-                first += flat.values.size
-                earlier = {p: gradient(p) for p in flat.params}
-                flat.spread(part)
-                for p, g in earlier.items():
-                    if p.requires_grad and (g is not None or not known[p]):
-                        p.grad = (
-                            None if g is None else Tensor._wrap(g + gradient(p))
-                        )  # which is 0 where none was reached
+        for flat, row in zip(self.flats, rows, strict=True):
+            earlier = {p: gradient(p) for p in flat.params}
+            flat.spread(row[: flat.values.size].astype(flat.values.dtype, copy=False))
+            for p, g in earlier.items():
+                if p.requires_grad and (g is not None or not known[p]):
+                    p.grad = None if g is None else Tensor._wrap(g + gradient(p))  # which is 0 where none was reached
         return loss
 
     def keep(self, model, changes, reached, add):

@@ -172,6 +172,20 @@ def test_parameters_of_several_dtypes_are_added_up_in_their_own():
         np.testing.assert_allclose(q.grad.numpy(), p.grad.numpy(), rtol=1e-5, atol=1e-7)
 
 
+def test_a_gradient_that_backward_shares_or_spreads_is_added_up_for_each_parameter_alone():
+    class Sum(nn.Module):
+        def __init__(self):
+            self.a, self.b, self.c = (nn.Parameter(np.zeros(40_000, "f")) for _ in range(3))  # each in a flat buffer
+
+        def forward(self, x):
+            return (self.a + self.b) * x + cr.broadcast_to(self.c, (len(x), 40_000))
+
+    model = Sum()
+    parallel = DataParallel(model, cr.optim.SGD(model.parameters(), lr=0.1), 2, deterministic=True)
+    parallel.backward(lambda m, x: m(x).sum(), np.ones((8, 1), "f"), reduction="sum")
+    assert [set(p.grad.tolist()) for p in model.parameters()] == [{8.0}] * 3
+
+
 # ---- what layers keep
 
 
