@@ -16,7 +16,7 @@ from .workers import Alone, Workers
 # where launchers write how many processes they have started: MPICH and Intel MPI, Open MPI, MVAPICH, Slurm's srun
 _SIZES = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"
 
-PATIENCE = 3  # seconds until those who cannot go on end the others
+PATIENCE = 1  # seconds until those who cannot go on end the others
 
 _joined: list[Workers] = []  # the workers of this process, once there are some
 
@@ -58,6 +58,7 @@ def _end_together(workers):
         print(f"worker {workers.rank}:", file=sys.stderr)
         (shown if shown is not sys.__excepthook__ else traceback.print_exception)(kind, error, trace)
         sys.stderr.flush()
+        sleep(0.2)  # in which mpiexec passes on what was printed, before it ends us
         workers.communicator.Abort(1)
 
     sys.excepthook = hook
