@@ -21,6 +21,7 @@ from ..optim.optimizer import Optimizer
 from .agreement import Agreement
 from .layout import Layout
 from .replica import replica
+from .timeline import on_one_clock
 from .workers import Threads, Workers, halved, share
 
 SHARDS = 8  # of a deterministic run: it may have up to so many workers
@@ -40,7 +41,8 @@ class DataParallel:
         deterministic: whether the same bits come out for any number of workers: shards are then added up in a fixed binary
             tree, each worker computing some of `shards`. Else each worker computes one, and the sum is the library's own.
         shards: in how many parts a batch is cut, 8 in a deterministic run unless said; else as many as there are workers.
-        events: what this process computed lately: (thread, what, start, end), in seconds of perf_counter.
+        events: what this process did lately: (thread, what, start, end), in seconds of perf_counter. It computed "shard 0", "shard 1" …,
+            had to "wait" for the other workers, and took part in the "sum" over all.
 
     Raises: ArgumentError for more workers than shards; WorkerError if the workers' models or optimisers differ; DeviceError for
         a model of plain floats.
@@ -112,20 +114,22 @@ class DataParallel:
             return self._shard(i, thread, objective, parts, Shard(a, b, n), reduction)
 
         try:
-            threads = range(self.workers.threads)
-            sums = self.workers.map(lambda t: _tree(lambda i: shard(i, t), *self._by_thread[t]), threads)
+            work = lambda t: (_tree(lambda i: shard(i, t), *self._by_thread[t]), perf_counter())
+            sums, ends = zip(*self.workers.map(work, range(self.workers.threads)), strict=True)
             mine = halved(sums, _joined)
         except Exception as error:
             self.agreement.fail(error)
             raise
         mine = mine or self.layout.empty()
-        started = perf_counter()
         reached, _ = self.agreement.agree("a step", mine.reached)
+        for thread, end in enumerate(ends):
+            self.note(thread, "wait", end)
+        started = perf_counter()
         add = self.workers.tree if self.deterministic else self.workers.allreduce
         value = self.layout.deliver([add(row) for row in mine.rows], reached)
         self.layout.keep(self.model, mine.changes, reached, add)
         self._move_generators(mine.words, n < self.shards)
-        self._note(0, "sum", started)
+        self.note(0, "sum", started)
         return value
 
     def predict(self, function: Callable[[Any], Tensor], x: Any) -> Tensor:
@@ -159,6 +163,22 @@ class DataParallel:
                     "same on all workers: the same data, and no change of the model on one of them only"
                 )
 
+    def note(self, thread: int, what: str, started: float) -> None:
+        """Enter into `events` what a thread has done since perf_counter() was `started`."""
+        self.events.append((thread, what, started, perf_counter()))
+
+    def timeline(self, steps: int = 3) -> list[dict[str, Any]]:
+        """What all workers did in the last few steps, for chainrule.plot.timeline: see History.timeline. To be called by all."""
+        whole("timeline", "steps", steps)
+        events = list(self.events)
+        sums = [i for i, (_, what, _, _) in enumerate(events) if what == "sum"]
+        if len(sums) > steps:
+            events = events[sums[-1 - steps] + 1 :]
+        if events and events[0][1] == "update":  # of the step before
+            del events[0]
+        self.agreement.agree("the timeline")
+        return on_one_clock(self.workers, events)
+
     # ---- the shards of this process
 
     def _shard(self, i, thread, objective, arrays, shard, reduction):
@@ -173,11 +193,8 @@ class DataParallel:
                 raise ArgumentError(f"DataParallel: the objective must return a Tensor, not {type(value).__name__}")
             value.backward(owner(raw(value)).xp.full_like(raw(value), factor))
         sums = self.layout.sums(found, raw(value) * factor, model, self.model, weight, shard.words)
-        self._note(thread, f"shard {i}", started)
+        self.note(thread, f"shard {i}", started)
         return sums
-
-    def _note(self, thread, what, started):
-        self.events.append((thread, what, started, perf_counter()))
 
     # ---- random numbers, and the start
 

@@ -1,4 +1,4 @@
-"""Pictures of training: curves, boundaries, surfaces, gradients. They need matplotlib: pip install 'chainrule[plot]'.
+"""Pictures of training: curves, boundaries, surfaces, gradients, workers. They need matplotlib: pip install 'chainrule[plot]'.
 
 Each function draws on the Axes that it is given, or on those of a new figure, and returns them. Nothing is shown, and
 no global setting of matplotlib is changed. Save a picture with ax.figure.savefig("name.png"). `style` has the colours and
@@ -13,6 +13,7 @@ from .gradients import gradient_flow
 from .landscape import landscape, loss_landscape
 from .matrix import confusion_matrix
 from .surface import loss_surface
+from .timeline import timeline
 
 __all__ = [
     "activations",
@@ -26,4 +27,5 @@ __all__ = [
     "lr_finder",
     "schedule",
     "style",
+    "timeline",
 ]

@@ -149,4 +149,5 @@ def fit(
                     break
             else:
                 run.finish_epoch()
+        run.history.timeline = run.together.timeline()
     return run.history

@@ -23,6 +23,8 @@ class History(list[dict[str, Any]]):
         stop_reason: why the run ended early, in words; None if it did not.
         snapshots: what a Replay recorded, as plain data: "epoch", "step" in it of "epoch_steps", "steps" in all, and the
             state of "layers", "outputs", "plane" and "graph". Empty without a Replay.
+        timeline: what the workers did in the last three steps, as plain data: "worker" (the process), "thread" in it, "what" ("shard 0",
+            …, "wait", "sum", "update"), "start" and "end" in seconds from the first. Empty without workers, or if an error ended the run.
         snapshot_info: what the snapshots share, such as the names of the layers; None without a Replay.
 
     Example:
@@ -40,6 +42,7 @@ class History(list[dict[str, Any]]):
     best_weights: dict[str, Any] | None
     stop_reason: str | None
     snapshots: list[dict[str, Any]]
+    timeline: list[dict[str, Any]]
     snapshot_info: dict[str, Any] | None
 
     if TYPE_CHECKING:  # attached where the views of a run are known, in chainrule/__init__.py
@@ -50,7 +53,7 @@ class History(list[dict[str, Any]]):
     def __init__(self, rows: Iterable[dict[str, Any]] = ()):
         super().__init__(rows)
         self.best_epoch = self.best_weights = self.stop_reason = self.snapshot_info = None
-        self.snapshots = []
+        self.snapshots, self.timeline = [], []
 
     @overload
     def __getitem__(self, key: SupportsIndex) -> dict[str, Any]: ...

@@ -153,6 +153,7 @@ class Run:
 
     def record_step(self, value, examples, norm=None):
         """Add up the loss of a batch and the norm of its gradients; without `norm`, the one that the optimiser computed."""
+        self.together.stepped()
         self.step += 1
         sums = self.sums
         norm = self.optimizer.grad_norm if norm is None else norm

@@ -43,6 +43,13 @@ class Single:
         """What `function` returns on the worker that leads."""
         return function()
 
+    def stepped(self):
+        """Note that the optimiser has updated the parameters."""
+
+    def timeline(self):
+        """What History.timeline is of this run, which ends now."""
+        return []
+
     def settle(self):
         """Let a reason to stop that one worker has be that of all."""
 
@@ -91,6 +98,12 @@ class Together(Single):
             raise
         self.agreement.agree("worker 0 alone")
         return self.workers.broadcast(value)
+
+    def stepped(self):
+        self.parallel.note(0, "update", self.parallel.events[-1][-1])  # since the sum
+
+    def timeline(self):
+        return self.parallel.timeline()
 
     def settle(self):
         run = self.run

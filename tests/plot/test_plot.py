@@ -15,7 +15,7 @@ import plotting
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
-from plotting import FOUND, after_backward, axes, bowl, data, history, net
+from plotting import FOUND, after_backward, axes, bowl, data, history, net, worked
 
 import chainrule.plot as plot
 from chainrule.plot import style
@@ -32,6 +32,7 @@ CALLS = {
     "loss_surface": lambda ax: plot.loss_surface(bowl, (-1, 1), (-1, 1), ax, resolution=5, path=[(1, 1), (0, 0)]),
     "loss_landscape": lambda ax: plot.loss_landscape(net(), cr.nn.mse, *data(), resolution=3, ax=ax),
     "gradient_flow": lambda ax: plot.gradient_flow(after_backward(), ax),
+    "timeline": lambda ax: plot.timeline(worked([(0, 0, "shard 0", 0.0, 1.0), (0, 0, "sum", 1.0, 2.0)]), ax),
 }
 everything = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 

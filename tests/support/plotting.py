@@ -31,6 +31,11 @@ def history(best=None, epochs=30):
     return rows
 
 
+def worked(events):
+    """Tuples (worker, thread, what, start, end) as the timeline of a History."""
+    return [dict(zip(("worker", "thread", "what", "start", "end"), event, strict=True)) for event in events]
+
+
 def bowl(w1, w2):
     return w1**2 + 4 * w2**2
 
