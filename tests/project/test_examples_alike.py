@@ -21,6 +21,7 @@ PICTURES = {
     "09_overfitting": {"curves.png"},
     "11_regression": {"training.png", "residuals.png"},
     "12_gpu": {"same.png"},
+    "13_many_workers": {"timeline.png"},
 }
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the examples are not here: this is no source tree")
