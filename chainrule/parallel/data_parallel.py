@@ -116,7 +116,7 @@ class DataParallel:
         try:
             work = lambda t: (_tree(lambda i: shard(i, t), *self._by_thread[t]), perf_counter())
             sums, ends = zip(*self.workers.map(work, range(self.workers.threads)), strict=True)
-            mine = halved(sums, _joined)
+            mine = halved(list(sums), _joined)
         except Exception as error:
             self.agreement.fail(error)
             raise

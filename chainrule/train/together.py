@@ -100,7 +100,7 @@ class Together(Single):
         return self.workers.broadcast(value)
 
     def stepped(self):
-        self.parallel.note(0, "update", self.parallel.events[-1][-1])  # since the sum
+        self.parallel.note(0, "update", self.parallel.events[-1][-1])  # since the sum: clipping, too
 
     def timeline(self):
         return self.parallel.timeline()
