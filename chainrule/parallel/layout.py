@@ -119,11 +119,9 @@ class Layout:
 
     def keep(self, model, changes, reached, add):
         """Let the model's own tensors become what they are on average over all examples; `add` sums an array over the workers."""
-        items = [
-            item for (_, item), changed in zip(kept(model), reached[len(self.parameters) :], strict=True) if changed
-        ]
-        paths = [path for path, changed in zip(self.tensors, reached[len(self.parameters) :], strict=True) if changed]
-        for path, item in zip(paths, items, strict=True):
+        changed = reached[len(self.parameters) :]
+        pairs = kept(model) if changed.any() else ()
+        for path, item in [pair for pair, yes in zip(pairs, changed, strict=False) if yes]:
             array, xp = raw(item), owner(raw(item)).xp
             if array.dtype.kind == "f":
                 change = changes.get(path, xp.zeros(array.shape, np.result_type(array.dtype, np.float32)))
