@@ -8,7 +8,7 @@ from itertools import chain
 
 from threadpoolctl import threadpool_info
 
-from . import digits, imports, pictures, scalars, steps
+from . import digits, imports, pictures, scalars, steps, workers
 
 
 def main():
@@ -19,7 +19,7 @@ def main():
         print(
             f"{pool['internal_api']} {pool.get('version')} {pool.get('architecture', '')} {pool['num_threads']} threads"
         )
-    for row in chain(imports.rows(), steps.rows(), scalars.rows(), pictures.rows(), digits.rows()):
+    for row in chain(imports.rows(), steps.rows(), scalars.rows(), pictures.rows(), digits.rows(), workers.rows()):
         print(row, flush=True)
 
 

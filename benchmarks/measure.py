@@ -18,24 +18,26 @@ from time import perf_counter
 
 @dataclass
 class Row:
-    """One comparison: what was measured, ours and the peer's figure, and the ratio aimed at."""
+    """One comparison: what was measured, ours and the peer's figure, and the ratio aimed at, if there is a goal."""
 
     name: str
     unit: str
     ours: float
     peer: str
     theirs: float
-    target: float
+    target: float | None = None
 
     @property
     def ratio(self):
         return self.ours / self.theirs
 
     def __str__(self):
-        verdict = "met" if self.ratio <= self.target else "MISSED"
+        verdict = "no goal"
+        if self.target is not None:
+            verdict = f"target ≤ {self.target:.2f}  {'met' if self.ratio <= self.target else 'MISSED'}"
         return (
             f"{self.name:<40} {self.ours:>10,.1f} {self.unit:<3} {self.peer:>10} {self.theirs:>10,.1f} {self.unit:<3}"
-            f"  ratio {self.ratio:5.2f}  target ≤ {self.target:.2f}  {verdict}"
+            f"  ratio {self.ratio:5.2f}  {verdict}"
         )
 
 
