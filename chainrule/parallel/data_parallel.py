@@ -40,6 +40,7 @@ class DataParallel:
         model, optimizer, workers: as given; a number of workers is one of threads.
         deterministic: whether the same bits come out for any number of workers: shards are then added up in a fixed binary
             tree, each worker computing some of `shards`. Else each worker computes one, and the sum is the library's own.
+        first, last: which shards this process computes: [first, last).
         shards: in how many parts a batch is cut, 8 in a deterministic run unless said; else as many as there are workers.
         events: what this process did lately: (thread, what, start, end), in seconds of perf_counter. It computed "shard 0", "shard 1" …,
             had to "wait" for the other workers, and took part in the "sum" over all.
@@ -96,7 +97,7 @@ class DataParallel:
         `objective` is called with each shard of the arrays, and returns the mean over its examples (reduction="mean"), or the sum.
 
         Shape: arrays (n, …), the same whole batch on every process. With `total`, the number of examples of the whole batch, they
-            are the examples of this process only, as Batches(..., shard=(rank, size)) gives them.
+            are the examples of this process only, as batches.part(first, last, shards) gives them with these fields.
         Raises: whatever the objective raises, here, and WorkerError on all other processes; no gradient has changed then.
         """
         choose("reduction", reduction, {"mean": 0, "sum": 0})
@@ -114,6 +115,12 @@ class DataParallel:
             return self._shard(i, thread, objective, parts, Shard(a, b, n), reduction)
 
         try:
+            if total is not None and len(arrays[0]) != bounds[self.last] - begin:
+                raise ArgumentError(
+                    f"DataParallel: of a batch of {n} examples, worker {self.workers.rank} computes {bounds[self.last] - begin}, those of "
+                    f"shards {self.first} to {self.last - 1} of {self.shards}, but was given {len(arrays[0])}; take them from "
+                    f"batches.part(parallel.first, parallel.last, parallel.shards)"
+                )
             work = lambda t: (_tree(lambda i: shard(i, t), *self._by_thread[t]), perf_counter())
             sums, ends = zip(*self.workers.map(work, range(self.workers.threads)), strict=True)
             mine = halved(list(sums), _joined)

@@ -266,6 +266,19 @@ def test_bad_arguments_are_refused():
     refused(cr.ArgumentError, "reduction", lambda: parallel.backward(objective, X, Y, reduction="median"))
 
 
+def test_examples_of_other_shards_are_refused():
+    model = own_random_numbers()
+
+    def program(workers):  # of 8 shards, 3 workers compute 4, 2 and 2: these are no thirds
+        parallel = DataParallel(model, cr.optim.SGD(model.parameters(), lr=0.1), workers, deterministic=True)
+        x, y = next(iter(cr.data.Batches(X, Y, batch_size=24, shard=(workers.rank, 3))))
+        parallel.backward(objective, x.to("float32"), y, total=24)
+
+    first, *_ = together(3, program)
+    assert isinstance(first, cr.ArgumentError)
+    assert "of a batch of 24 examples, worker 0 computes 12, those of shards 0 to 3 of 8, but was given 8" in str(first)
+
+
 def test_a_model_of_plain_floats_is_refused():
     with cr.backends.use("scalar"):
         weight = nn.Parameter(1.0)
