@@ -12,6 +12,7 @@ from ..autograd import random
 from ..autograd.arguments import choose, whole, whole_number
 from ..autograd.deliver import delivering
 from ..autograd.errors import ArgumentError, WorkerError
+from ..autograd.ops.shape import concatenate
 from ..autograd.random import Generator
 from ..autograd.shard import Shard, cut
 from ..autograd.tensor import Tensor, raw
@@ -84,7 +85,8 @@ class DataParallel:
         self.agreement = Agreement(self.workers, len(self.layout.parameters) + len(self.layout.tensors))
         self.events: deque[tuple[int, str, float, float]] = deque(maxlen=EVENTS)
         self._generators = [random._generator, *(g for _, g in generators(model))]
-        self.agreement.same("model or optimiser", self.layout.description())
+        how = ("shards", self.shards), ("deterministic", deterministic)
+        self.agreement.same("model, optimiser and options", [*how, *self.layout.description()])
         self._start_alike()
 
     # ---- what users call
@@ -141,8 +143,6 @@ class DataParallel:
 
     def predict(self, function: Callable[[Any], Tensor], x: Any) -> Tensor:
         """function(x) for x (n, …), computed in shards: each worker has some of them, and gets all."""
-        from ..autograd.ops.shape import concatenate
-
         bounds = cut(len(x), self.shards)
         found = lambda lo, hi: [
             function(x[a:b]) for a, b in zip(bounds[lo:hi], bounds[lo + 1 : hi + 1], strict=True) if b > a

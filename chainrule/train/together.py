@@ -70,6 +70,7 @@ class Together(Single):
         self.run, self.workers, self.agreement = run, workers, self.parallel.agreement
         self.leads = workers.rank == 0
         self.agreement.same("data and callbacks", _facts(run))
+        run.set_random_state(workers.broadcast(run.random_state()))  # also that of the data: the same order on all
         if in_parts := isinstance(run.batches, Batches):
             _check_shards(run, self.parallel.shards)
         self.in_parts = in_parts and workers.size > 1

@@ -278,3 +278,21 @@ def test_workers_whose_data_ends_earlier_are_named():
     for error in together(2, program):
         assert isinstance(error, cr.WorkerError)
         assert "worker 0 at 'a step', worker 1 at 'predict'" in str(error)
+
+
+def test_the_order_of_the_data_is_that_of_worker_0():
+    model = alone()
+
+    def program(workers):
+        return trained(
+            workers, model, data=cr.data.Batches(X, Y, batch_size=32, seed=3 + workers.rank), deterministic=True
+        )[1]
+
+    assert together(2, program) == [trained(2, model, data=seeded(), deterministic=True)[1]] * 2
+
+
+def test_workers_with_other_options_are_named():
+    model = alone()
+    for error in together(2, lambda workers: trained(workers, model, data=seeded(), deterministic=workers.rank == 0)):
+        assert isinstance(error, cr.WorkerError)
+        assert "worker 0 has ('shards', 8), and worker 1 has ('shards', 2)" in str(error)
