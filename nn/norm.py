@@ -19,6 +19,7 @@ from ..autograd.samples import on
 from ..autograd.tensor import Tensor, raw
 from ..backends import FUSING, check, owner
 from .module import Module, Parameter
+from .sync import meets, normalized
 
 # ---- z = (x - mean) / s with s = √(variance + eps), in formulas: for forward mode and derivatives of derivatives
 
@@ -208,6 +209,9 @@ class BatchNorm(Module):
     running ones, which each batch in training brings nearer to its own: (1 - momentum) · old + momentum · batch, with
     the unbiased variance (divided by n - 1).
 
+    Where many workers share a batch, its mean and variance are those of each worker's shard; with sync=True, of all shards, whose
+    threads and processes wait for one another in the layer, on the way back, too.
+
     Shape: x (…, features) → (…, features).
     Fields:
         weight, bias: (features,), ones and zeros at first; None without `affine`.
@@ -224,10 +228,12 @@ class BatchNorm(Module):
         ([[-1.0], [1.0]], [0.25])
     """
 
-    least_batch = 2  # one example has no variance; read by cr.fit
+    least_batch = 2  # one example has no variance; of a shard, where it is not `sync`. Read by cr.fit
 
-    def __init__(self, features: int, momentum: float = 0.1, eps: float = 1e-5, affine: bool = True):
-        self.features = whole("BatchNorm", "features", features)
+    def __init__(
+        self, features: int, momentum: float = 0.1, eps: float = 1e-5, affine: bool = True, sync: bool = False
+    ):
+        self.features, self.sync = whole("BatchNorm", "features", features), sync
         self.momentum, self.eps = probability("BatchNorm", "momentum", momentum), positive("BatchNorm", "eps", eps)
         self.weight = Parameter(ones(features)) if affine else None
         self.bias = Parameter(zeros(features)) if affine else None
@@ -247,6 +253,21 @@ class BatchNorm(Module):
                 ),
             )
             return (x - self.running_mean) * (weight / sqrt(self.running_var + self.eps)) + bias
+        if self.sync and meets():
+            y, centre, variance = normalized(x, weight, bias, self.eps)
+            unbiased = 1.0
+        else:
+            y, centre, variance, unbiased = self._alone(x, weight, bias)
+        old, keep, add = (self.running_mean, self.running_var), 1 - self.momentum, self.momentum
+        for running in old:
+            running.mark_changed()
+        with np.errstate(over="ignore"):
+            step = lambda m, v, c, s: (keep * m + add * c, keep * v + add * (s * unbiased))
+            owner(centre).fused(step, *map(raw, old), centre, variance, out=[*map(raw, old)])
+        return y
+
+    def _alone(self, x, weight, bias):
+        """x normalised by itself, its mean and variance, and what makes the variance unbiased."""
         n = prod(x.shape[:-1])
         if n < 2:
             raise ShapeError(
@@ -256,19 +277,14 @@ class BatchNorm(Module):
         known = moments(raw(x), "examples", self.eps)
         y = normalize(x, weight, bias, over="examples", eps=self.eps, known=known)
         centre, variance, factor = known.centre, known.variance, known.factor
-        old, keep, add = (self.running_mean, self.running_var), 1 - self.momentum, self.momentum
-        for running in old:
-            running.mark_changed()
-        with np.errstate(over="ignore"):  # in training a variance beyond the dtype does no harm
-            if factor is not None:
+        if factor is not None:
+            with np.errstate(over="ignore"):  # in training a variance beyond the dtype does no harm
                 centre, variance = centre / factor, variance / factor / factor
-            step = lambda m, v, c, s: (keep * m + add * c, keep * v + add * (s * (n / (n - 1))))
-            owner(centre).fused(step, *map(raw, old), centre, variance, out=[*map(raw, old)])
-        return y
+        return y, centre, variance, n / (n - 1)
 
     def extra_repr(self) -> str:
-        affine = "" if self.weight is not None else ", affine=False"
-        return f"{self.features}, momentum={self.momentum:g}, eps={self.eps:g}{affine}"
+        more = ("" if self.weight is not None else ", affine=False") + (", sync=True" if self.sync else "")
+        return f"{self.features}, momentum={self.momentum:g}, eps={self.eps:g}{more}"
 
 
 class LayerNorm(Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import pairwise
 from time import perf_counter
 from typing import Any
 from zlib import crc32
@@ -21,6 +22,7 @@ from ..nn.module import Module
 from ..optim.optimizer import Optimizer
 from .agreement import Agreement
 from .layout import Layout
+from .meeting import Meeting
 from .replica import replica
 from .timeline import on_one_clock
 from .workers import Threads, Workers, halved, share
@@ -83,6 +85,11 @@ class DataParallel:
         self._by_thread = [share(t, self.workers.threads, self.first, self.last) for t in range(self.workers.threads)]
         self.layout = Layout(model, optimizer)
         self.agreement = Agreement(self.workers, len(self.layout.parameters) + len(self.layout.tensors))
+        self._add = self.workers.tree if deterministic else self.workers.allreduce
+        self._meeting = None
+        if any(getattr(module, "sync", False) for _, module in model.named_modules()):
+            xp = self.layout.flats[0].backend.xp
+            self._meeting = Meeting(self.last - self.first, self.agreement, self._add, xp)
         self.events: deque[tuple[int, str, float, float]] = deque(maxlen=EVENTS)
         self._generators = [random._generator, *(g for _, g in generators(model))]
         how = ("shards", self.shards), ("deterministic", deterministic)
@@ -109,12 +116,12 @@ class DataParallel:
         bounds = cut(n, self.shards)
         begin = 0 if total is None else bounds[self.first]  # of what this process was given
 
-        def shard(i, thread):
+        def shard(i, thread, meeting=None):
             a, b = bounds[i], bounds[i + 1]
             if a == b:
                 return None  # fewer examples than shards
             parts = [x[a - begin : b - begin] for x in arrays]
-            return self._shard(i, thread, objective, parts, Shard(a, b, n), reduction)
+            return self._shard(i, thread, objective, parts, Shard(a, b, n, meeting), reduction)
 
         try:
             if total is not None and len(arrays[0]) != bounds[self.last] - begin:
@@ -123,8 +130,14 @@ class DataParallel:
                     f"shards {self.first} to {self.last - 1} of {self.shards}, but was given {len(arrays[0])}; take them from "
                     f"batches.part(parallel.first, parallel.last, parallel.shards)"
                 )
-            work = lambda t: (_tree(lambda i: shard(i, t), *self._by_thread[t]), perf_counter())
-            sums, ends = zip(*self.workers.map(work, range(self.workers.threads)), strict=True)
+            if self._meeting is None:
+                work = lambda t: (_tree(lambda i: shard(i, t), *self._by_thread[t]), perf_counter())
+                found = self.workers.map(work, range(self.workers.threads))
+            else:
+                work = lambda i, meeting: (shard(self.first + i, i, meeting), perf_counter())
+                examples = [b - a for a, b in pairwise(bounds[self.first : self.last + 1])]
+                found = self._meeting.map(work, examples, n >= self.shards)
+            sums, ends = zip(*found, strict=True)
             mine = halved(list(sums), _joined)
         except Exception as error:
             self.agreement.fail(error)
@@ -134,9 +147,8 @@ class DataParallel:
         for thread, end in enumerate(ends):
             self.note(thread, "wait", end)
         started = perf_counter()
-        add = self.workers.tree if self.deterministic else self.workers.allreduce
-        value = self.layout.deliver([add(row) for row in mine.rows], reached)
-        self.layout.keep(self.model, mine.changes, reached, add)
+        value = self.layout.deliver([self._add(row) for row in mine.rows], reached)
+        self.layout.keep(self.model, mine.changes, reached, self._add)
         self._move_generators(mine.words, n < self.shards)
         self.note(0, "sum", started)
         return value

@@ -103,13 +103,18 @@ class Threads(Alone):
         items = list(items)
         if self.threads == 1 or len(items) < 2:
             return super().map(function, items)
-        if self._pool is None:
-            from concurrent.futures import ThreadPoolExecutor
+        from concurrent.futures import ThreadPoolExecutor, wait
 
+        if self._pool is None:
             self._pool = ThreadPoolExecutor(self.threads, "chainrule-worker")
         # each in a copy of this thread's context: whether calls are recorded, the default device, NumPy's error state
         calls = [self._pool.submit(copy_context().run, function, item) for item in items]
-        errors = [call.exception() for call in calls]  # waits for all: none may go on while somebody handles an error
+        try:
+            errors = [
+                call.exception() for call in calls
+            ]  # waits for all: none may go on while somebody handles an error
+        finally:
+            wait(calls)  # after Ctrl-C
         for error in errors:
             if error is not None:
                 raise error

@@ -134,7 +134,8 @@ def _facts(run):
 
 def _check_shards(run, shards):
     """Raise if a batch is too small to be cut into so many shards."""
-    least = max(getattr(module, "least_batch", 1) for _, module in run.model.named_modules())
+    alone = [module for _, module in run.model.named_modules() if not getattr(module, "sync", False)]
+    least = max((getattr(module, "least_batch", 1) for module in alone), default=1)
     if run.batches.batch_size < shards * least:
         raise ArgumentError(
             f"fit: a batch of {run.batches.batch_size} examples cannot be cut into {shards} shards of at least {least}; choose a larger "

@@ -73,6 +73,13 @@ def test_processes_train_to_the_bits_of_one(n, alone):
     assert (code, found) == (0, [alone] * n), text
 
 
+def test_processes_normalise_over_all_shards_to_the_bits_of_one(alone):
+    one = mpi_program.train(1, "sync")
+    code, found, text = ended(launch(2, "sync"))
+    assert (code, found) == (0, [one] * 2), text
+    assert one[0] != alone[0]
+
+
 def test_a_killed_process_ends_all_and_its_run_goes_on_exactly_with_another_number(tmp_path, alone):
     code, found, _ = ended(launch(4, "killed", tmp_path / "run"))
     assert code != 0

@@ -34,7 +34,9 @@ def train(workers, case="plain", checkpoint=None):
                     raise ValueError("only here")
 
     cr.random.seed(1)
-    model = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm(16), nn.relu, nn.Dropout(0.2), nn.Linear(16, 3))
+    model = nn.Sequential(
+        nn.Linear(8, 16), nn.BatchNorm(16, sync=case == "sync"), nn.relu, nn.Dropout(0.2), nn.Linear(16, 3)
+    )
     optimizer = cr.optim.Adam(model.parameters(), lr=0.01)
     history = cr.fit(
         model, nn.cross_entropy, optimizer, (X, Y), 3, validation=(X[:50], Y[:50]), metrics="accuracy", workers=workers,
