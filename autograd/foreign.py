@@ -19,6 +19,7 @@ ELSEWHERE = {
         "LeakyReLU": "leaky_relu", "Softmax": "softmax", "LogSoftmax": "chainrule.log_softmax", "Identity": "identity", "Dense": "Linear",
         "MSELoss": "mse", "L1Loss": "l1", "HuberLoss": "huber", "SmoothL1Loss": "huber", "BCELoss": "bce", "NLLLoss": "cross_entropy",
         "BCEWithLogitsLoss": "bce_with_logits", "CrossEntropyLoss": "cross_entropy", "BatchNorm1d": "BatchNorm",
+        "SyncBatchNorm": "BatchNorm(..., sync=True)",
         "ModuleList": "a list of modules, as an attribute", "functional": "the functions in chainrule.nn", "utils": "chainrule.optim.clip_grad_norm",
     },
     "chainrule.optim": {

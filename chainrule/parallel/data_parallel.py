@@ -37,7 +37,8 @@ class DataParallel:
     Every process holds the whole model, and takes the same steps; at first the model, the optimiser and the random generators
     of worker 0 are sent to all. For each shard the objective is given a model with the same Parameters, but tensors of its own:
     what layers keep in those, such as BatchNorm's running mean, becomes the mean over all examples afterwards. Dropout draws for each
-    example what it would draw in the whole batch.
+    example what it would draw in the whole batch. With layers that look at all examples, BatchNorm(sync=True), a
+    process computes its shards at the same time, each in a thread, and needs memory for the gradient of each.
 
     Fields:
         model, optimizer, workers: as given; a number of workers is one of threads.

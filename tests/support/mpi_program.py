@@ -23,7 +23,7 @@ def train(workers, case="plain", checkpoint=None):
         on_every_worker = True
 
         def on_step(self, run):
-            if case != "plain" and run.optimizer.steps == BREAK_AT and workers.rank == workers.size - 1:
+            if case not in ("plain", "sync") and run.optimizer.steps == BREAK_AT and workers.rank == workers.size - 1:
                 if case == "killed":
                     os.kill(os.getpid(), signal.SIGKILL)
                 if case == "interrupted":
