@@ -2,6 +2,7 @@
 
 import warnings
 from functools import cached_property
+from importlib import import_module
 from itertools import accumulate
 
 import numpy as np
@@ -108,6 +109,11 @@ class Cuda(Backend):
     def softmax(self):
         """The kernels of softmax along the last axis, for float32."""
         return Softmax(self.xp)
+
+    @cached_property
+    def nccl(self):
+        """CuPy's module for NCCL, which it does not import by itself."""
+        return import_module(f"{self.xp.cuda.__name__}.nccl")
 
     def positions(self, index, n, error):
         """An array of integers as positions in an axis of length n, from 0 on: others are noted as a check, and are 0.

@@ -12,12 +12,13 @@ from zlib import crc32
 from ..autograd import random
 from ..autograd.arguments import choose, whole, whole_number
 from ..autograd.deliver import delivering
-from ..autograd.errors import ArgumentError, WorkerError
+from ..autograd.errors import ArgumentError, DeviceError, WorkerError
 from ..autograd.ops.shape import concatenate
 from ..autograd.random import Generator
 from ..autograd.shard import Shard, cut
 from ..autograd.tensor import Tensor, raw
-from ..backends import owner
+from ..backends import deterministic as same_bits
+from ..backends import is_deterministic, owner
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
 from .agreement import Agreement
@@ -85,6 +86,12 @@ class DataParallel:
         self.first, self.last = share(rank, size, 0, self.shards)  # the shards of this process
         self._by_thread = [share(t, self.workers.threads, self.first, self.last) for t in range(self.workers.threads)]
         self.layout = Layout(model, optimizer)
+        devices = {p.device for p in self.layout.parameters}
+        if self.workers.device is not None and devices - {self.workers.device}:
+            raise DeviceError(
+                f"DataParallel: this worker computes on {self.workers.device!r}, but its model has parameters on "
+                f"{', '.join(map(repr, sorted(devices)))}; make model and optimiser inside `with chainrule.backends.use(workers.device):`"
+            )
         self.agreement = Agreement(self.workers, len(self.layout.parameters) + len(self.layout.tensors))
         self._add = self.workers.tree if deterministic else self.workers.allreduce
         self._meeting = None
@@ -121,7 +128,7 @@ class DataParallel:
             a, b = bounds[i], bounds[i + 1]
             if a == b:
                 return None  # fewer examples than shards
-            parts = [x[a - begin : b - begin] for x in arrays]
+            parts = [_part(x, a - begin, b - begin) for x in arrays]
             return self._shard(i, thread, objective, parts, Shard(a, b, n, meeting), reduction)
 
         try:
@@ -207,7 +214,8 @@ class DataParallel:
         model = replica(self.model)
         weight = (shard.last - shard.first) / shard.total
         factor = weight if reduction == "mean" else 1.0
-        with shard, delivering(lambda gradients, seed: found.update(gradients)):
+        deliver = delivering(lambda gradients, seed: found.update(gradients))
+        with shard, deliver, same_bits(self.deterministic or is_deterministic()):
             value = objective(model, *arrays)
             if not isinstance(value, Tensor):
                 raise ArgumentError(f"DataParallel: the objective must return a Tensor, not {type(value).__name__}")
@@ -233,8 +241,8 @@ class DataParallel:
 
     def _start_alike(self):
         if self.workers.size > 1:
-            state = self.model.state_dict(), self.optimizer.state_dict(), [g.get_state() for g in self._generators]
-            model, optimizer, drawn = self.workers.broadcast(state)
+            state = _on_host([self.model.state_dict(), self.optimizer.state_dict()])  # others may not have this device
+            model, optimizer, drawn = self.workers.broadcast([*state, [g.get_state() for g in self._generators]])
             self.model.load_state_dict(model)
             self.optimizer.load_state_dict(optimizer)
             for g, each in zip(self._generators, drawn, strict=True):
@@ -266,6 +274,20 @@ def _tree(sums, first, last):
         return sums(first)
     middle = (first + last) // 2
     return _joined(_tree(sums, first, middle), _tree(sums, middle, last))
+
+
+def _part(x, a, b):
+    """x[a:b], without a copy where that is all of it."""
+    return x if (a, b) == (0, len(x)) else x[a:b]
+
+
+def _on_host(state):
+    """A state, nested dicts and lists, with its tensors on the host."""
+    if isinstance(state, dict):
+        return {key: _on_host(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return [_on_host(value) for value in state]
+    return state.to("cpu") if isinstance(state, Tensor) else state
 
 
 def _joined(a, b):

@@ -7,8 +7,8 @@ import sys
 import traceback
 from time import monotonic, sleep
 
-from ..autograd.errors import WorkerError
-from ..backends import default
+from ..autograd.errors import ArgumentError, WorkerError
+from ..backends import get
 from .mpi import Mpi
 from .nccl import Nccl
 from .workers import Alone, Workers
@@ -18,28 +18,47 @@ _SIZES = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_
 
 PATIENCE = 1  # seconds until those who cannot go on end the others
 
-_joined: list[Workers] = []  # the workers of this process, once there are some
+_joined: list[tuple[str | None, Workers]] = []  # the device that was asked for, and the workers, once there are some
 
 
-def init() -> Workers:
-    """The workers that this process belongs to: Mpi if `mpiexec` has started several, Nccl if these compute on a GPU
-    (under `backends.use("cuda")`), else Alone. Later calls return the same.
+def init(device: str | None = None) -> Workers:
+    """The workers that this process belongs to: Mpi if `mpiexec` has started several, else Alone. Later calls return the same.
+
+    With a device they have a `device`, for backends.use(workers.device): with "cuda" each process of a machine has a GPU of its own,
+    and they are Nccl if there are several; with "cuda:1" this process has that one.
 
     From then on an error that ends one of the processes ends them all, with a non-zero exit code.
 
-    Raises: ArgumentError if mpi4py is missing where mpiexec has started several processes.
+    Raises: ArgumentError if mpi4py or NCCL is missing where mpiexec has started several processes, or if an earlier call asked for
+        another device; DeviceError if there is no such device, or if two processes have the same GPU.
     Example:
         >>> import chainrule as cr
         >>> cr.parallel.init()
         Alone()
     """
     if not _joined:
-        started = any(os.environ.get(name, "1") not in ("", "1") for name in _SIZES)
-        workers = Alone() if not started else Mpi() if default().on_host else Nccl()
-        if isinstance(workers, Mpi) and workers.size > 1:
-            _end_together(workers)
-        _joined.append(workers)
-    return _joined[0]
+        _joined.append((device, _join(device)))
+    known, workers = _joined[0]
+    if device not in (None, known):
+        raise ArgumentError(
+            f"init: this process has called init({'' if known is None else repr(known)}) before, which does not go with {device!r}; name "
+            "the device in the first call"
+        )
+    return workers
+
+
+def _join(device):
+    workers: Workers = Alone()
+    if any(os.environ.get(name, "1") not in ("", "1") for name in _SIZES):
+        workers = Mpi()
+        if workers.size > 1:
+            _end_together(workers)  # before anything that may fail in one of them
+    if device is not None:
+        backend = get(device)
+        if workers.size > 1 and not backend.on_host:
+            return Nccl(workers, device)
+        workers.device = backend.name
+    return workers
 
 
 def _end_together(workers):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from ..autograd.accumulate import own
@@ -66,8 +68,9 @@ class Layout:
 
     def description(self):
         """What all workers must have in common, as plain data."""
+        kind = lambda p: p.device.partition(":")[0]  # each may have a device of its own
         return [
-            (n, p.shape, str(p.dtype), p.device) for n, p in zip(self.names, self.parameters, strict=True)
+            (n, p.shape, str(p.dtype), kind(p)) for n, p in zip(self.names, self.parameters, strict=True)
         ] + self.tensors
 
     def empty(self):
@@ -87,7 +90,7 @@ class Layout:
                 for p in flat.params
             ]
             if flat is self.flats[-1]:
-                parts.append(loss.astype(dtype))
+                parts.append(loss.astype(dtype, copy=False))
             rows.append(flat.backend.joined(parts) if len(parts) > 1 else own(parts[0], known).reshape(-1))
         after = kept(model)
         if [path for path, _ in after] != self.tensors:
@@ -99,9 +102,9 @@ class Layout:
         for path, item in after:
             if item._version is not None:
                 new = raw(item)
-                if floating := new.dtype.kind == "f":
-                    new = new.astype(np.result_type(new.dtype, np.float32))
-                changes[path] = (new - raw(old[path])) * weight if floating else new
+                if new.dtype.kind == "f":
+                    new = owner(new).fused(partial(_change, weight), new, raw(old[path]))
+                changes[path] = new
         reached = [p._node in found for p in self.parameters] + [path in changes for path in self.tensors]
         return Sums(rows, np.array(reached, bool), changes, words)
 
@@ -122,14 +125,23 @@ class Layout:
         changed = reached[len(self.parameters) :]
         pairs = kept(model) if changed.any() else ()
         for path, item in [pair for pair, yes in zip(pairs, changed, strict=False) if yes]:
-            array, xp = raw(item), owner(raw(item)).xp
+            array, backend = raw(item), owner(raw(item))
             if array.dtype.kind == "f":
-                change = changes.get(path, xp.zeros(array.shape, np.result_type(array.dtype, np.float32)))
-                value = (array + add(change)).astype(array.dtype)
-            else:
-                value = changes.get(path, array)
-            item.mark_changed()
-            array[...] = value
+                change = changes[path] if path in changes else backend.xp.zeros(array.shape, _wide(array.dtype))
+                change = add(change)
+                item.mark_changed()
+                backend.fused(lambda array, change: array + change, array, change, out=[array])
+            elif path in changes:
+                item.mark_changed()
+                backend.assign(array, changes[path])
+
+
+def _wide(dtype):
+    return np.result_type(dtype, np.float32)
+
+
+def _change(weight, new, old):
+    return (new.astype(_wide(new.dtype)) - old) * weight
 
 
 def kept(model):

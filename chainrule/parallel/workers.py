@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextvars import copy_context
 from typing import Any
 
 import numpy as np
 
 from ..autograd.arguments import whole
+from ..backends import carried
 
 
 class Workers:
@@ -21,7 +21,7 @@ class Workers:
         rank: the number of this process among them, from 0.
         size: how many processes there are.
         threads: on how many threads this process computes.
-        device: the device that this process computes on, for model.to(...); None if any will do.
+        device: the device that this process computes on, for backends.use(...); None if any will do.
 
     Example:
         >>> import chainrule as cr
@@ -107,8 +107,8 @@ class Threads(Alone):
 
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.threads, "chainrule-worker")
-        # each in a copy of this thread's context: whether calls are recorded, the default device, NumPy's error state
-        calls = [self._pool.submit(copy_context().run, function, item) for item in items]
+        # each in a copy of what is current in this thread: whether calls are recorded, devices and streams, NumPy's error state
+        calls = [self._pool.submit(carried(function), item) for item in items]
         try:
             errors = [
                 call.exception() for call in calls

@@ -11,6 +11,8 @@ from pathlib import Path
 import mpi_program
 import pytest
 
+import chainrule as cr
+
 MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
 ROOT = Path(__file__).parents[2]
 
@@ -78,6 +80,19 @@ def test_processes_normalise_over_all_shards_to_the_bits_of_one(alone):
     code, found, text = ended(launch(2, "sync"))
     assert (code, found) == (0, [one] * 2), text
     assert one[0] != alone[0]
+
+
+def test_processes_with_a_gpu_each_train_to_the_bits_of_one(strict):
+    with cr.backends.use(strict):
+        alone = mpi_program.train(1, epochs=1)
+    code, found, text = ended(launch(2, "nccl"))
+    assert (code, found) == (0, [("strict", alone), ("strict:1", alone)]), text
+
+
+def test_more_processes_than_gpus_are_refused_and_all_end():
+    code, _, text = ended(launch(3, "nccl"))
+    assert code != 0
+    assert "each process needs a GPU of its own, but processes [0, 2] share one" in text
 
 
 def test_a_killed_process_ends_all_and_its_run_goes_on_exactly_with_another_number(tmp_path, alone):

@@ -16,7 +16,7 @@ X = RNG.normal(size=(272, 8)).astype("float32")
 Y = (X[:, 0] * X[:, 1] > 0).astype(int) + (X[:, 2] > 0)
 
 
-def train(workers, case="plain", checkpoint=None):
+def train(workers, case="plain", checkpoint=None, epochs=3):
     """A checksum of the trained model, the reason to stop, and the number of steps."""
 
     class Breaks(cr.Callback):
@@ -39,7 +39,7 @@ def train(workers, case="plain", checkpoint=None):
     )
     optimizer = cr.optim.Adam(model.parameters(), lr=0.01)
     history = cr.fit(
-        model, nn.cross_entropy, optimizer, (X, Y), 3, validation=(X[:50], Y[:50]), metrics="accuracy", workers=workers,
+        model, nn.cross_entropy, optimizer, (X, Y), epochs, validation=(X[:50], Y[:50]), metrics="accuracy", workers=workers,
         deterministic=True, callbacks=Breaks(), checkpoint=checkpoint, resume=checkpoint is not None, verbose=0,
     )  # fmt: skip
     bits = crc32(b"".join(t.numpy().tobytes() for _, t in model.named_tensors()))
@@ -61,12 +61,27 @@ def numbers(workers):
     }
 
 
+def on_doubles():
+    """The workers, each on a device double of its own, and what they find there."""
+    import device_double
+
+    from chainrule.backends.gpu import Cuda
+
+    cr.backends.register("strict", Cuda(device_double.cupy))
+    workers = cr.parallel.init("strict")
+    with cr.backends.use(workers.device):
+        return workers, (workers.device, train(workers, epochs=1))
+
+
 if __name__ == "__main__":
     case, *checkpoint = sys.argv[1:]
-    workers = cr.parallel.init()
+    workers = None if case == "nccl" else cr.parallel.init()
     if case == "early" and workers.rank == 1:
         raise ValueError("before anything else")
-    result = numbers(workers) if case == "numbers" else train(workers, case, *checkpoint)
+    if case == "nccl":
+        workers, result = on_doubles()
+    else:
+        result = numbers(workers) if case == "numbers" else train(workers, case, *checkpoint)
     found = workers.gather(result)
     if workers.rank == 0:
         print(f"RESULT {found!r}", flush=True)

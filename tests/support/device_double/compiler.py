@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from functools import cache
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ TYPES = {
     "I": "unsigned int", "l": "long long", "L": "unsigned long long", "q": "long long", "Q": "unsigned long long",
     "e": "float16", "f": "float", "d": "double",
 }  # fmt: skip
+_numbers = count()  # of files: threads may compile at the same time
 _TOGETHER = re.compile(r"__sync|__shfl|__shared__")  # threads that wait for each other
 
 
@@ -155,12 +157,12 @@ def _folder():
 @cache
 def function(text):
     """The function `run` of a C++ text."""
-    name = _folder() / f"kernel{function.cache_info().currsize}"
+    name = _folder() / f"kernel{next(_numbers)}"
     name.with_suffix(".cpp").write_text(f'#include "{SHIM}"\n{text}')
     command = [*found().split(), "-std=c++14", "-O1", "-w", "-shared", "-fPIC", "-ffp-contract=off"]
     done = subprocess.run([*command, "-o", f"{name}.so", f"{name}.cpp"], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"the kernel does not compile:\n{done.stderr[:3000]}\n{text}")
-    run = ctypes.CDLL(f"{name}.so").run
+    run = ctypes.PyDLL(f"{name}.so").run  # which keeps the lock: the shim has one set of globals
     run.restype = None
     return run

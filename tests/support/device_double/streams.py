@@ -47,12 +47,12 @@ class _Current:
     kind = None
 
     def __enter__(self):
-        self._before = [*getattr(self, "_before", []), vars(_thread).get(self.kind)]
+        vars(_thread).setdefault("before", []).append(vars(_thread).get(self.kind))
         self.use()
         return self
 
     def __exit__(self, *error):
-        vars(_thread)[self.kind] = self._before.pop()
+        vars(_thread)[self.kind] = _thread.before.pop()
 
 
 class Device(_Current):
@@ -176,6 +176,7 @@ class Graph:
 Stream.null = Stream(null=True)
 
 cuda = SimpleNamespace(
+    __name__=__package__,  # cuda.nccl is imported from there, as cupy.cuda.nccl from CuPy
     Device=Device,
     Stream=Stream,
     Event=Event,
@@ -187,6 +188,7 @@ cuda = SimpleNamespace(
         CUDARuntimeError=CUDARuntimeError,
         getDevice=current_device,
         getDeviceCount=lambda: Device.count,
+        getDeviceProperties=lambda device: {"name": b"double", "uuid": b"double of device %d" % int(Device(device))},
         setDevice=lambda device: Device(device).use(),
         memGetInfo=lambda: (memory["free"], memory["free"]),
         deviceSynchronize=lambda: note("waits", "synchronize"),
