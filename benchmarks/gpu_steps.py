@@ -38,7 +38,10 @@ class Chainrule:
     def step(self, sizes, batch):
         if self.device == "cuda":
             self.backend.xp.get_default_memory_pool().free_all_blocks()  # so that its size tells of this step alone
-        return steps.ours(sizes, batch, self.device)
+        return steps.ours(sizes, batch, self.device, self.workers())
+
+    def workers(self):
+        return None
 
     def product(self, x, w):
         xp = self.backend.xp
@@ -46,6 +49,15 @@ class Chainrule:
 
     def memory(self):
         return self.backend.memory().get("reserved")
+
+
+class OneWorker(Chainrule):
+    """The same, its gradient added up over one process by NCCL: what many workers cost where there is one."""
+
+    def workers(self):
+        from chainrule.parallel import Alone, Nccl
+
+        return Nccl(Alone(), self.device) if self.device == "cuda" else Alone()
 
 
 class PyTorch:
@@ -97,6 +109,7 @@ CONTESTANTS = {
     "PyTorch": (PyTorch,),
     "PyTorch, CUDA graph": (PyTorch, "graph"),
     "PyTorch, compiled": (PyTorch, "compiled"),
+    "chainrule, one worker": (OneWorker,),
 }
 _held = {}  # in a contestant's process: itself, its step, and how many of them make a window
 

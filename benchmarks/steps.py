@@ -21,17 +21,21 @@ def arrays(sizes, batch):
     return x, rng.integers(0, sizes[-1], batch)
 
 
-def ours(sizes, batch, device="cpu"):
+def ours(sizes, batch, device="cpu", workers=None):
     import chainrule as cr
 
     x, y = (cr.tensor(a, device=device) for a in arrays(sizes, batch))
     model = cr.nn.MLP(sizes).to(device)
     optimizer = cr.optim.Adam(model.parameters(), lr=1e-3)
     loss = cr.nn.mse if sizes[-1] == 1 else cr.nn.cross_entropy
+    parallel = workers and cr.parallel.DataParallel(model, optimizer, workers)
 
     def step():
         optimizer.zero_grad()
-        loss(model(x), y).backward()
+        if parallel:
+            parallel.backward(lambda model, x, y: loss(model(x), y), x, y)
+        else:
+            loss(model(x), y).backward()
         optimizer.step()
 
     return step

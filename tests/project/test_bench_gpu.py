@@ -57,6 +57,7 @@ def test_a_dry_run_writes_what_a_run_on_a_gpu_does(folder, monkeypatch):
     assert 0 < step["chainrule"]["µs"] == min(step["chainrule"]["µs of each turn"])
     assert step["chainrule"]["product error"] < 1e-5
     assert step["broken"] == {"error": "TypeError: 'str' object cannot be interpreted as an integer"}
+    assert data["parts"]["step 64-128-64-10, batch 64, float32, one worker"]["chainrule, one worker"]["µs"] > 0
     assert data["parts"]["capture"] == {"left out": "needs a GPU", "seconds": 0.0}
     (text,) = folder.glob("*.txt")
     assert "  test accuracy, %: 98.5\n" in text.read_text()
