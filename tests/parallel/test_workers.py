@@ -1,8 +1,10 @@
 """The kinds of workers, the fixed tree of sums, and what a new kind must define."""
 
 import pickle
+import signal
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -72,6 +74,22 @@ def test_threads_wait_for_all_before_they_raise_the_first_error():
     with pytest.raises(ValueError, match="number 0"):
         Threads(4).map(work, range(4))
     assert sorted(done) == [2, 3]
+
+
+def test_threads_wait_for_all_after_ctrl_c():
+    interrupted, done = threading.Event(), []
+
+    def work(i):
+        if i == 0:
+            signal.raise_signal(signal.SIGINT)  # which Python handles in the main thread
+            interrupted.set()
+        interrupted.wait(10)
+        time.sleep(0.05)
+        done.append(i)
+
+    with pytest.raises(KeyboardInterrupt):
+        Threads(2).map(work, range(2))
+    assert sorted(done) == [0, 1]
 
 
 def test_threads_can_be_pickled_with_their_pool():
