@@ -2,6 +2,7 @@
 
 cr.fit(model, loss, optimizer, data, 10, workers=4)                         # four threads
 cr.fit(model, loss, optimizer, data, 10, workers=cr.parallel.init())        # under mpiexec -n 4 python train.py
+with cr.backends.use(cr.parallel.init("cuda").device): ...                  # likewise, each process on a GPU of its own
 """
 
 from .data_parallel import DataParallel
