@@ -37,7 +37,7 @@ class Meeting:
         self._shards, self._everywhere = shards, everywhere
         self._barrier = Barrier(len(shards) or 1, self._add_up)
         if shards:
-            results = self._threads.map(partial(self._one, function), shards)
+            results = self._threads.map(partial(self._one, function), shards, self._barrier.abort)
             results = dict(zip(shards, results, strict=True))
         else:
             results = {}

@@ -99,22 +99,25 @@ class Threads(Alone):
         self.threads = whole("Threads", "n", n)
         self._pool: Any = None
 
-    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any], release: Callable[[], Any] = int) -> list[Any]:
+        """As all workers do; `release()` lets threads go on that wait for one another, when Ctrl-C ends the work."""
         items = list(items)
         if self.threads == 1 or len(items) < 2:
             return super().map(function, items)
-        from concurrent.futures import ThreadPoolExecutor, wait
-
         if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._pool = ThreadPoolExecutor(self.threads, "chainrule-worker")
-        # each in a copy of what is current in this thread: whether calls are recorded, devices and streams, NumPy's error state
-        calls = [self._pool.submit(carried(function), item) for item in items]
         try:
-            errors = [
-                call.exception() for call in calls
-            ]  # waits for all: none may go on while somebody handles an error
-        finally:
-            wait(calls)  # after Ctrl-C
+            # each in a copy of what is current in this thread: whether calls are recorded, devices and streams, NumPy's error state
+            calls = [self._pool.submit(carried(function), item) for item in items]
+            # waits for all: none may go on while somebody handles an error
+            errors = [call.exception() for call in calls]
+        except BaseException:
+            release()
+            self._pool.shutdown()
+            self._pool = None
+            raise
         for error in errors:
             if error is not None:
                 raise error

@@ -1,5 +1,7 @@
 """BatchNorm(sync=True): what it computes over all shards of a batch, and how shards end that cannot meet."""
 
+import signal
+import threading
 from copy import deepcopy
 
 import numpy as np
@@ -185,6 +187,25 @@ def test_an_error_in_one_shard_ends_those_that_wait_for_it(place):
 
     with pytest.raises(ValueError, match="only here"):
         step(network(), 4, objective=loss)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="sends POSIX signals")
+def test_ctrl_c_ends_shards_that_wait_for_one_another():
+    released = threading.Event()
+
+    def loss(model, x, y):
+        if float(x[-1, 0]) == X[-1, 0]:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            released.wait(10)
+        try:
+            return objective(model, x, y)
+        except threading.BrokenBarrierError:
+            released.set()
+            raise
+
+    with pytest.raises(KeyboardInterrupt):
+        step(network(), 3, objective=loss)
+    assert released.is_set()
 
 
 def test_an_error_on_one_process_ends_those_that_wait_for_its_shards():

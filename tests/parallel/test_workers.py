@@ -76,14 +76,15 @@ def test_threads_wait_for_all_before_they_raise_the_first_error():
     assert sorted(done) == [2, 3]
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="sends POSIX signals")
 def test_threads_wait_for_all_after_ctrl_c():
-    interrupted, done = threading.Event(), []
+    both, done = threading.Barrier(2), []
 
     def work(i):
+        both.wait(10)
         if i == 0:
-            signal.raise_signal(signal.SIGINT)  # which Python handles in the main thread
-            interrupted.set()
-        interrupted.wait(10)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        both.wait(10)
         time.sleep(0.05)
         done.append(i)
 
