@@ -18,7 +18,9 @@ _SIZES = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_
 
 PATIENCE = 1  # seconds until those who cannot go on end the others
 
-_joined: list[tuple[str | None, Workers]] = []  # the device that was asked for, and the workers, once there are some
+_joined: dict[
+    str | None, Workers
+] = {}  # by the device that was asked for; of several processes there is only one entry
 
 
 def init(device: str | None = None) -> Workers:
@@ -36,15 +38,17 @@ def init(device: str | None = None) -> Workers:
         >>> cr.parallel.init()
         Alone()
     """
-    if not _joined:
-        _joined.append((device, _join(device)))
-    known, workers = _joined[0]
-    if device not in (None, known):
+    known, workers = next(iter(_joined.items()), (None, None))
+    if workers is not None and device in (None, known):
+        return workers
+    if workers is not None and workers.size > 1:
         raise ArgumentError(
             f"init: this process has called init({'' if known is None else repr(known)}) before, which does not go with {device!r}; name "
             "the device in the first call"
         )
-    return workers
+    if device not in _joined:
+        _joined[device] = _join(device)
+    return _joined[device]
 
 
 def _join(device):

@@ -11,7 +11,7 @@ import device_double
 import numpy as np
 import pytest
 from device_double import nccl as double
-from local_workers import together
+from local_workers import Local, together
 
 import chainrule as cr
 from chainrule import nn
@@ -152,7 +152,7 @@ def test_arrays_of_others_than_cupy_are_refused():
 
 @pytest.fixture
 def anew(monkeypatch):
-    monkeypatch.setattr("chainrule.parallel.launch._joined", [])
+    monkeypatch.setattr("chainrule.parallel.launch._joined", {})
 
 
 @pytest.mark.usefixtures("anew")
@@ -174,13 +174,10 @@ def test_a_device_that_does_not_exist_is_refused(strict):
         cr.parallel.init("strict:2")
 
 
-@pytest.mark.usefixtures("anew")
-def test_the_device_is_named_in_the_first_call(strict):
-    cr.parallel.init()
-    with pytest.raises(
-        cr.ArgumentError, match=r"has called init\(\) before, which does not go with 'strict'; name the"
-    ):
-        cr.parallel.init(strict)
+def test_several_processes_name_the_device_in_the_first_call(monkeypatch):
+    monkeypatch.setattr("chainrule.parallel.launch._joined", {None: Local(0, 2, ([], None))})
+    with pytest.raises(cr.ArgumentError, match=r"has called init\(\) before, which does not go with 'cpu'; name the"):
+        cr.parallel.init("cpu")
 
 
 # ---- training

@@ -112,7 +112,7 @@ def test_this_process_is_alone_where_no_mpiexec_started_it():
 
 def test_a_process_of_several_without_mpi4py_is_told_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "mpi4py", None)
-    monkeypatch.setattr("chainrule.parallel.launch._joined", [])
+    monkeypatch.setattr("chainrule.parallel.launch._joined", {})
     monkeypatch.setenv("PMI_SIZE", "4")
     with pytest.raises(cr.ArgumentError, match="pip install mpi4py mpich"):
         cr.parallel.init()
