@@ -291,5 +291,10 @@ def _on_host(state):
 
 
 def _joined(a, b):
-    """The sums of two neighbours in the tree; None is that of nothing."""
-    return b if a is None else a if b is None else a.add(b)
+    """The sums of two neighbours in the tree; None is that of no examples, which processes send as zeros: they turn -0.0 into 0.0."""
+    if a is None or b is None:
+        a = b if a is None else a
+        for row in () if a is None else a.rows:
+            row += 0
+        return a
+    return a.add(b)

@@ -357,3 +357,20 @@ def test_workers_at_different_points_of_the_program_say_where():
     for error in together(2, program):
         assert isinstance(error, cr.WorkerError)
         assert "worker 0 at 'a step', worker 1 at 'predict'" in str(error)
+
+
+def test_a_zero_has_the_same_sign_however_many_workers_have_no_examples():
+    class Product(nn.Module):
+        def __init__(self):
+            self.weight = nn.Parameter([1.0])
+
+        def forward(self, x):
+            return x * self.weight
+
+    def program(workers):
+        model = Product()
+        parallel = DataParallel(model, cr.optim.SGD(model.parameters(), lr=0.1), workers, deterministic=True)
+        parallel.backward(lambda model, x: model(x).sum(), cr.tensor([-0.0]))
+        return model.weight.grad.numpy().tobytes()
+
+    assert together(3, program) == [program(1)] * 3
