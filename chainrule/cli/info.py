@@ -12,6 +12,8 @@ from .parser import Parser
 PACKAGES = {  # label -> (names of its distributions, what it is used for)
     "NumPy": (("numpy",), ""),
     "CuPy": (("cupy", "cupy-cuda13x", "cupy-cuda12x", "cupy-rocm-7-0"), "the GPU"),
+    "NCCL wheel": (("nvidia-nccl-cu13", "nvidia-nccl-cu12"), "several GPUs"),
+    "mpi4py": (("mpi4py",), "several processes"),
     "Numba": (("numba",), ""),
     "matplotlib": (("matplotlib",), "cr.plot"),
     "scikit-learn": (("scikit-learn",), "cr.sklearn"),
