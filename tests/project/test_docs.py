@@ -13,6 +13,7 @@ PAGES = [
     "docs/from-pytorch.md",
     "docs/plots.md",
     "docs/gpu.md",
+    "docs/parallel.md",
     "docs/see-backprop.md",
     "docs/graph-json.md",
     "docs/adding-an-op.md",
