@@ -151,7 +151,7 @@ class DataParallel:
             self.agreement.fail(error)
             raise
         mine = mine or self.layout.empty()
-        reached, _ = self.agreement.agree("a step", mine.reached)
+        reached, _ = self.agreement.agree(f"a step of {n} examples", mine.reached)
         for thread, end in enumerate(ends):
             self.note(thread, "wait", end)
         started = perf_counter()

@@ -356,7 +356,7 @@ def test_workers_at_different_points_of_the_program_say_where():
 
     for error in together(2, program):
         assert isinstance(error, cr.WorkerError)
-        assert "worker 0 at 'a step', worker 1 at 'predict'" in str(error)
+        assert "worker 0 at 'a step of 37 examples', worker 1 at 'predict'" in str(error)
 
 
 def test_a_zero_has_the_same_sign_however_many_workers_have_no_examples():
@@ -374,3 +374,10 @@ def test_a_zero_has_the_same_sign_however_many_workers_have_no_examples():
         return model.weight.grad.numpy().tobytes()
 
     assert together(3, program) == [program(1)] * 3
+
+
+def test_batches_of_different_lengths_are_refused():
+    model = own_random_numbers()
+    for error in together(2, lambda workers: trained(workers, model, batch=slice(30 + workers.rank))):
+        assert isinstance(error, cr.WorkerError)
+        assert "worker 0 at 'a step of 30 examples', worker 1 at 'a step of 31 examples'" in str(error)

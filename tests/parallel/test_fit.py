@@ -277,7 +277,7 @@ def test_workers_whose_data_ends_earlier_are_named():
 
     for error in together(2, program):
         assert isinstance(error, cr.WorkerError)
-        assert "worker 0 at 'a step', worker 1 at 'predict'" in str(error)
+        assert "worker 0 at 'a step of 16 examples', worker 1 at 'predict'" in str(error)
 
 
 def test_the_order_of_the_data_is_that_of_worker_0():
