@@ -156,7 +156,8 @@ class DataParallel:
             self.note(thread, "wait", end)
         started = perf_counter()
         value = self.layout.deliver([self._add(row) for row in mine.rows], reached)
-        self.layout.keep(self.model, mine.changes, reached, self._add)
+        first = self.workers.broadcast if n < self.shards else None
+        self.layout.keep(self.model, mine.changes, reached, self._add, first)
         self._move_generators(mine.words, n < self.shards)
         self.note(0, "sum", started)
         return value

@@ -120,8 +120,11 @@ class Layout:
                     p.grad = None if g is None else Tensor._wrap(g + gradient(p))  # which is 0 where none was reached
         return loss
 
-    def keep(self, model, changes, reached, add):
-        """Let the model's own tensors become what they are on average over all examples; `add` sums an array over the workers."""
+    def keep(self, model, changes, reached, add, first):
+        """Let the model's own tensors become what they are on average over all examples; whole numbers what one shard made of them.
+
+        `add` sums an array over the workers; `first` gives all what worker 0 has, where some have no examples, and is else None.
+        """
         changed = reached[len(self.parameters) :]
         pairs = kept(model) if changed.any() else ()
         for path, item in [pair for pair, yes in zip(pairs, changed, strict=False) if yes]:
@@ -131,9 +134,12 @@ class Layout:
                 change = add(change)
                 item.mark_changed()
                 backend.fused(lambda array, change: array + change, array, change, out=[array])
-            elif path in changes:
-                item.mark_changed()
-                backend.assign(array, changes[path])
+                continue
+            value = changes.get(path)
+            if first is not None:
+                value = first(None if value is None else backend.to_numpy(value))
+            item.mark_changed()
+            array[...] = backend.asarray(value)
 
 
 def _wide(dtype):

@@ -218,7 +218,8 @@ def test_a_tensor_that_no_shard_changes_keeps_its_bits():
     assert model.shift.numpy().tobytes() == before
 
 
-def test_a_whole_number_that_a_layer_counts_is_counted_once():
+@pytest.mark.parametrize("examples", [1, 37])
+def test_a_whole_number_that_a_layer_counts_is_counted_once_on_all_workers(examples):
     class Counting(nn.Linear):
         def __init__(self):
             super().__init__(5, 3)
@@ -228,10 +229,14 @@ def test_a_whole_number_that_a_layer_counts_is_counted_once():
             self.calls.assign(self.calls + 1)
             return super().forward(x)
 
-    model = Counting()
-    parallel = DataParallel(model, cr.optim.SGD(model.parameters(), lr=0.1), 4)
-    parallel.backward(objective, cr.tensor(X, dtype="float32"), cr.tensor(Y))
-    assert model.calls.item() == 1
+    def program(workers):
+        model = Counting()
+        parallel = DataParallel(model, cr.optim.SGD(model.parameters(), lr=0.1), workers)
+        parallel.backward(objective, cr.tensor(X[:examples], dtype="float32"), cr.tensor(Y[:examples]))
+        return model.calls.item()
+
+    assert program(4) == 1
+    assert together(2, program) == [1, 1]
 
 
 def test_a_replica_shares_parameters_and_nothing_that_layers_write_to():
