@@ -6,6 +6,8 @@ from itertools import pairwise
 
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.grad_mode import no_grad
+from ..autograd.ops.creation import asarray
+from ..autograd.ops.shape import concatenate
 from ..autograd.shard import cut
 from ..data import Batches
 from ..parallel.data_parallel import DataParallel, as_workers
@@ -71,9 +73,10 @@ class Together(Single):
         self.leads = workers.rank == 0
         self.agreement.same("data and callbacks", _facts(run))
         run.set_random_state(workers.broadcast(run.random_state()))  # also that of the data: the same order on all
-        if in_parts := isinstance(run.batches, Batches):
+        self.in_parts = False  # whether batches have the examples of this process only
+        if isinstance(run.batches, Batches):
             _check_shards(run, self.parallel.shards)
-        self.in_parts = in_parts and workers.size > 1
+            self.in_parts = workers.size > 1
         if self.in_parts:
             run.batches = run.batches.part(self.parallel.first, self.parallel.last, self.parallel.shards)
 
@@ -155,9 +158,9 @@ def reduction_of(loss, model, x, y):
 
     Raises: ArgumentError if it is neither: then it cannot be computed in shards.
     """
+    if len(x) == 1:  # a mean stays the same where an example is there twice
+        x, y = (concatenate([a, a]) for a in map(asarray, (x, y)))
     m = min(len(x), 7)
-    if m < 2:
-        return "mean"
     few = m // 3 or 1
     with no_grad(), eval_mode(model):
         output, y = model(x[:m]), y[:m]

@@ -98,6 +98,13 @@ def test_a_loss_that_is_a_sum_is_recognised():
     assert shared[0]["loss"] == pytest.approx(plain[0]["loss"], rel=1e-4)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_loss_is_recognised_by_one_example(reduction):
+    model, loss = alone(), lambda p, y: nn.cross_entropy(p, y, reduction=reduction)
+    run = lambda workers: trained(workers, model, loss, 1, cr.data.Batches(X, Y, batch_size=2, seed=3))[0]["loss"]
+    assert together(2, run) == [run(2)] * 2
+
+
 def test_a_penalty_counts_once_beside_a_sum():
     summed = lambda p, y: nn.cross_entropy(p, y, reduction="sum")
     options = {"loss": summed, "penalty": penalty}
