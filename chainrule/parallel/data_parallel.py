@@ -12,7 +12,7 @@ from zlib import crc32
 from ..autograd import random
 from ..autograd.arguments import choose, whole, whole_number
 from ..autograd.deliver import delivering
-from ..autograd.errors import ArgumentError, DeviceError, WorkerError
+from ..autograd.errors import ArgumentError, DeviceError, ShapeError, WorkerError
 from ..autograd.ops.shape import concatenate
 from ..autograd.random import Generator
 from ..autograd.shard import Shard, cut
@@ -100,8 +100,8 @@ class DataParallel:
             self._meeting = Meeting(self.last - self.first, self.agreement, self._add, xp)
         self.events: deque[tuple[int, str, float, float]] = deque(maxlen=EVENTS)
         self._generators = [random._generator, *(g for _, g in generators(model))]
-        how = ("shards", self.shards), ("deterministic", deterministic)
-        self.agreement.same("model, optimiser and options", [*how, *self.layout.description()])
+        how = {"shards": self.shards, "deterministic": deterministic, "optimiser": type(optimizer).__name__}
+        self.agreement.same("model, optimiser and options", [*how.items(), *self.layout.description()])
         self._start_alike()
 
     # ---- what users call
@@ -117,40 +117,11 @@ class DataParallel:
             are the examples of this process only, as batches.part(first, last, shards) gives them with these fields.
         Raises: whatever the objective raises, here, and WorkerError on all other processes; no gradient has changed then.
         """
-        choose("reduction", reduction, {"mean": 0, "sum": 0})
-        n = len(arrays[0]) if total is None else total
-        if not n:
-            raise ArgumentError("DataParallel: the batch is empty")
-        bounds = cut(n, self.shards)
-        begin = 0 if total is None else bounds[self.first]  # of what this process was given
-
-        def shard(i, thread, meeting=None):
-            a, b = bounds[i], bounds[i + 1]
-            if a == b:
-                return None  # fewer examples than shards
-            parts = [_part(x, a - begin, b - begin) for x in arrays]
-            return self._shard(i, thread, objective, parts, Shard(a, b, n, meeting), reduction)
-
         try:
-            if total is not None and len(arrays[0]) != bounds[self.last] - begin:
-                raise ArgumentError(
-                    f"DataParallel: of a batch of {n} examples, worker {self.workers.rank} computes {bounds[self.last] - begin}, those of "
-                    f"shards {self.first} to {self.last - 1} of {self.shards}, but was given {len(arrays[0])}; take them from "
-                    f"batches.part(parallel.first, parallel.last, parallel.shards)"
-                )
-            if self._meeting is None:
-                work = lambda t: (_tree(lambda i: shard(i, t), *self._by_thread[t]), perf_counter())
-                found = self.workers.map(work, range(self.workers.threads))
-            else:
-                work = lambda i, meeting: (shard(self.first + i, i, meeting), perf_counter())
-                examples = [b - a for a, b in pairwise(bounds[self.first : self.last + 1])]
-                found = self._meeting.map(work, examples, n >= self.shards)
-            sums, ends = zip(*found, strict=True)
-            mine = halved(list(sums), _joined)
+            n, mine, ends = self._own_shards(objective, arrays, reduction, total)
         except Exception as error:
             self.agreement.fail(error)
             raise
-        mine = mine or self.layout.empty()
         reached, _ = self.agreement.agree(f"a step of {n} examples", mine.reached)
         for thread, end in enumerate(ends):
             self.note(thread, "wait", end)
@@ -209,6 +180,43 @@ class DataParallel:
 
     # ---- the shards of this process
 
+    def _own_shards(self, objective, arrays, reduction, total):
+        """(examples of the whole batch, the sums over those of this process, when each thread was done)."""
+        choose("reduction", reduction, {"mean": 0, "sum": 0})
+        lengths = [len(x) for x in arrays]
+        if len(set(lengths)) != 1:
+            raise ShapeError(
+                f"DataParallel: needs arrays of one length, to be cut into shards, given lengths {lengths}"
+            )
+        n = lengths[0] if total is None else total
+        if not n:
+            raise ArgumentError("DataParallel: the batch is empty")
+        bounds = cut(n, self.shards)
+        begin = 0 if total is None else bounds[self.first]  # of what this process was given
+        if total is not None and lengths[0] != bounds[self.last] - begin:
+            raise ArgumentError(
+                f"DataParallel: of a batch of {n} examples, worker {self.workers.rank} computes {bounds[self.last] - begin}, those of "
+                f"shards {self.first} to {self.last - 1} of {self.shards}, but was given {lengths[0]}; take them from "
+                f"batches.part(parallel.first, parallel.last, parallel.shards)"
+            )
+
+        def shard(i, thread, meeting=None):
+            a, b = bounds[i], bounds[i + 1]
+            if a == b:
+                return None  # fewer examples than shards
+            parts = [_part(x, a - begin, b - begin) for x in arrays]
+            return self._shard(i, thread, objective, parts, Shard(a, b, n, meeting), reduction)
+
+        if self._meeting is None:
+            work = lambda t: (_tree(lambda i: shard(i, t), *self._by_thread[t]), perf_counter())
+            found = self.workers.map(work, range(self.workers.threads))
+        else:
+            work = lambda i, meeting: (shard(self.first + i, i, meeting), perf_counter())
+            examples = [b - a for a, b in pairwise(bounds[self.first : self.last + 1])]
+            found = self._meeting.map(work, examples, n >= self.shards)
+        sums, ends = zip(*found, strict=True)
+        return n, halved(list(sums), _joined) or self.layout.empty(), ends
+
     def _shard(self, i, thread, objective, arrays, shard, reduction):
         """The sums over shard number i, which are those of its examples."""
         started, found = perf_counter(), {}
@@ -220,6 +228,10 @@ class DataParallel:
             value = objective(model, *arrays)
             if not isinstance(value, Tensor):
                 raise ArgumentError(f"DataParallel: the objective must return a Tensor, not {type(value).__name__}")
+            if raw(value).size != 1:
+                raise ShapeError(
+                    f"DataParallel: the objective must return one number, the mean or the sum over its examples, not shape {value.shape}"
+                )
             value.backward(owner(raw(value)).xp.full_like(raw(value), factor))
         sums = self.layout.sums(found, raw(value) * factor, model, self.model, weight, shard.words)
         self.note(thread, f"shard {i}", started)
@@ -293,9 +305,9 @@ def _on_host(state):
 
 def _joined(a, b):
     """The sums of two neighbours in the tree; None is that of no examples, which processes send as zeros: they turn -0.0 into 0.0."""
-    if a is None or b is None:
-        a = b if a is None else a
-        for row in () if a is None else a.rows:
-            row += 0
-        return a
-    return a.add(b)
+    if a is not None and b is not None:
+        return a.add(b)
+    some = b if a is None else a
+    for row in some.rows if some else ():
+        row += 0
+    return some

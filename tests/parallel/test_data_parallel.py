@@ -268,6 +268,9 @@ def test_bad_arguments_are_refused():
     parallel = make(2)()
     refused(cr.ArgumentError, "the batch is empty", lambda: parallel.backward(objective, X[:0], Y[:0]))
     refused(cr.ArgumentError, "must return a Tensor, not float", lambda: parallel.backward(lambda m, x, y: 1.0, X, Y))
+    each = lambda m, x, y: nn.cross_entropy(m(x), y, reduction="none")
+    refused(cr.ShapeError, r"must return one number, .* not shape \(19,\)", lambda: parallel.backward(each, X, Y))
+    refused(cr.ShapeError, r"given lengths \[30, 37\]", lambda: parallel.backward(objective, X[:30], Y))
     refused(cr.ArgumentError, "reduction", lambda: parallel.backward(objective, X, Y, reduction="median"))
 
 
@@ -328,6 +331,23 @@ def test_an_error_on_one_worker_is_raised_on_all():
     for error in (first, third):
         assert isinstance(error, cr.WorkerError)
         assert str(error) == "parallel: stopped, for worker 1 failed: ValueError: here"
+
+
+def test_a_bad_batch_on_one_worker_is_refused_on_all():
+    model = own_random_numbers()
+    first, second = together(2, lambda workers: trained(workers, model, batch=slice(30 * workers.rank)))
+    assert isinstance(first, cr.ArgumentError)
+    assert "worker 0 failed: ArgumentError: DataParallel: the batch is empty" in str(second)
+
+
+def test_optimisers_that_differ_are_named():
+    def program(workers):
+        model = nn.Linear(5, 3)
+        DataParallel(model, (cr.optim.SGD, cr.optim.Adam)[workers.rank](model.parameters(), lr=0.1), workers)
+
+    for error in together(2, program):
+        assert isinstance(error, cr.WorkerError)
+        assert "worker 0 has ('optimiser', 'SGD'), and worker 1 has ('optimiser', 'Adam')" in str(error)
 
 
 def test_models_that_differ_are_named():
