@@ -44,5 +44,5 @@ class Shard:
 
 
 def cut(total, shards):
-    """Where a batch of `total` examples is cut: shards + 1 positions. The first shards are the larger ones."""
+    """Where a batch of `total` examples is cut: shards + 1 positions. Sizes differ by at most one; the first is one of the larger."""
     return [-(-total * k // shards) for k in range(shards + 1)]

@@ -18,7 +18,7 @@ class Agreement:
     A process that fails sends it as well, so the others, who wait for it there, learn of it and stop at the same point.
 
     Fields:
-        marks: how many truth values a message has room for.
+        marks: how many truth values a message carries.
         over: whether some process has failed: nobody listens any more.
     """
 
@@ -32,12 +32,12 @@ class Agreement:
         """
         if self.workers.size == 1:
             return marks, status
-        status, first, last, *found = self._exchange(status, crc32(place.encode()), marks)
+        status, most, least, *found = self._exchange(status, crc32(place.encode()), marks)
         if status == FAILED:
             self.over = True
             rank, text = next((rank, text) for rank, text in enumerate(self.workers.gather(None)) if text)
             raise WorkerError(f"parallel: stopped, for worker {rank} failed: {text}")
-        if first != -last:
+        if most != -least:  # the largest and the smallest number of a place
             self.over = True
             places = ", ".join(f"worker {rank} at {place!r}" for rank, place in enumerate(self.workers.gather(place)))
             raise WorkerError(

@@ -18,9 +18,8 @@ _SIZES = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_
 
 PATIENCE = 1  # seconds until those who cannot go on end the others
 
-_joined: dict[
-    str | None, Workers
-] = {}  # by the device that was asked for; of several processes there is only one entry
+# by the device that was asked for; of several processes there is only one entry
+_joined: dict[str | None, Workers] = {}
 
 
 def init(device: str | None = None) -> Workers:

@@ -17,14 +17,12 @@ class Meeting:
 
     All shards must come to the same sums, in the same order.
 
-    Fields:
-        threads: how many shards this process has.
-        add: a function of an array that returns its sum over all processes.
-        xp: the namespace of the arrays that shards without examples stand for.
+    It is made for the number of shards that this process has, with `add`, a function of an array that returns its sum over all
+    processes, and `xp`, the namespace of the arrays.
     """
 
-    def __init__(self, threads, agreement, add, xp):
-        self._threads, self._agreement, self._add, self._xp = Threads(threads), agreement, add, xp
+    def __init__(self, shards, agreement, add, xp):
+        self._threads, self._agreement, self._add, self._xp = Threads(shards), agreement, add, xp
 
     def map(self, function: Callable[..., Any], examples: list[int], everywhere: bool) -> list[Any]:
         """function(i, sum) for the shards 0, 1, … of this process; sum(array) returns the sum of what all shards have given it.

@@ -122,9 +122,8 @@ def fit(
         value = one_to_minimise("fit", loss(model(x), y))
         if penalty is None:
             return value
-        share = (
-            len(x) / n if run.together.reduction == "sum" else 1
-        )  # of each shard, else the mean over them is the penalty
+        # shards are added up; of a mean, in proportion to their examples
+        share = len(x) / n if run.together.reduction == "sum" else 1
         return value + penalty(model) * share
 
     with DeferredInterrupt(run), run.started(), same_bits:
