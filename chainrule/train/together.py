@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import isfinite
 
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.grad_mode import no_grad
@@ -82,10 +83,12 @@ class Together(Single):
 
     def backward(self, model, objective, x, y, n):
         if self.reduction is None:
-            self.reduction = self.first(lambda: reduction_of(self.run.loss, model, x, y))
+            mine = reduction_of(self.run.loss, model, x, y)
+            self.agreement.agree("the first loss")
+            self.reduction = next(filter(None, self.workers.gather(mine)), None)
         total = n if self.in_parts else None
         return self.parallel.backward(
-            lambda model, x, y: objective(model, x, y, n), x, y, reduction=self.reduction, total=total
+            lambda model, x, y: objective(model, x, y, n), x, y, reduction=self.reduction or "mean", total=total
         )
 
     def examples(self, x):
@@ -154,24 +157,30 @@ def _check_shards(run, shards):
 
 
 def reduction_of(loss, model, x, y):
-    """Whether a loss is the "mean" or the "sum" over its examples, found out by trying it on parts of a few.
+    """Whether a loss is the "mean" or the "sum" over its examples, found out by trying it on parts of a few, then of all.
+
+    None where both give the same, as for a loss of 0, and for nan and infinity.
 
     Raises: ArgumentError if it is neither: then it cannot be computed in shards.
     """
-    if len(x) == 1:  # a mean stays the same where an example is there twice
+    if len(x) == 1:  # twice the same has the same mean
         x, y = (concatenate([a, a]) for a in map(asarray, (x, y)))
-    m = min(len(x), 7)
-    few = m // 3 or 1
-    with no_grad(), eval_mode(model):
-        output, y = model(x[:m]), y[:m]
-        whole, first, second = (float(loss(output[part], y[part])) for part in (slice(None), slice(few), slice(few, m)))
-    near = lambda value: abs(value - whole) <= 1e-2 * (abs(first) + abs(second))
-    if near((few * first + (m - few) * second) / m):
-        return "mean"
-    if near(first + second):
-        return "sum"
-    raise ArgumentError(
-        f"fit: with workers, the loss must be the mean or the sum over its examples, so that its gradient can be computed in shards; it is "
-        f"{whole:.6g} for {m} examples, {first:.6g} for the first {few} of them and {second:.6g} for the others. Train without workers, or "
-        "write it as such a mean"
-    )
+    for m in (min(len(x), 7), len(x)) if len(x) else ():
+        few = m // 3 or 1
+        with no_grad(), eval_mode(model):
+            output, target = model(x[:m]), y[:m]
+            whole, first, second = (
+                float(loss(output[part], target[part])) for part in (slice(None), slice(few), slice(few, m))
+            )
+        near = 1e-2 * (abs(first) + abs(second))
+        is_mean = abs((few * first + (m - few) * second) / m - whole) <= near
+        is_sum = abs(first + second - whole) <= near
+        if is_mean != is_sum:
+            return "mean" if is_mean else "sum"
+        if not is_mean and isfinite(whole):  # else fit says what became nan
+            raise ArgumentError(
+                f"fit: with workers, the loss must be the mean or the sum over its examples, so that its gradient can be computed in shards; it is "
+                f"{whole:.6g} for {m} examples, {first:.6g} for the first {few} of them and {second:.6g} for the others. Train without workers, or "
+                "write it as such a mean"
+            )
+    return None

@@ -8,6 +8,7 @@ from local_workers import together
 
 import chainrule as cr
 from chainrule import nn
+from chainrule.train.together import reduction_of
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(106, 8)).astype("float32")
@@ -103,6 +104,35 @@ def test_a_loss_is_recognised_by_one_example(reduction):
     model, loss = alone(), lambda p, y: nn.cross_entropy(p, y, reduction=reduction)
     run = lambda workers: trained(workers, model, loss, 1, cr.data.Batches(X, Y, batch_size=2, seed=3))[0]["loss"]
     assert together(2, run) == [run(2)] * 2
+
+
+def test_a_loss_is_recognised_where_it_first_is_0():
+    target = np.zeros((40, 1), "f")
+    target[31] = 1  # of 32 examples in the first batch
+
+    def run(workers):
+        model = nn.Linear(8, 1, init="zeros")
+        optimizer = cr.optim.SGD(model.parameters(), lr=0.01)
+        data = cr.data.Batches(X[:40], target, batch_size=32, shuffle=False)
+        loss = lambda p, y: ((p - y) ** 2).sum()
+        cr.fit(model, loss, optimizer, data, 1, workers=workers, verbose=0)
+        return model.weight.numpy()
+
+    for found in (run(2), *together(2, run)):
+        np.testing.assert_allclose(found, run(None), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["mean", "sum"])
+def test_a_loss_is_recognised_where_a_few_examples_do_not_tell(name):
+    sums, means = [0.5] * 2 + [-0.5] * 5 + [1.0] * 3, [1.0] * 2 + [-2.5] * 5 + [1.0] * 3
+    x = cr.tensor(sums if name == "sum" else means).reshape(10, 1)
+    assert reduction_of(lambda p, y: getattr(y, name)(), nn.Linear(1, 1), x, x) == name
+    assert reduction_of(lambda p, y: getattr(y, name)(), nn.Linear(1, 1), x[:7], x[:7]) is None
+
+
+def test_a_loss_that_is_nan_is_named_as_without_workers():
+    with pytest.raises(cr.GraphError, match="the loss of epoch 1 is nan"):
+        trained(2, loss=lambda p, y: nn.cross_entropy(p, y) * float("nan"))
 
 
 def test_a_penalty_counts_once_beside_a_sum():
