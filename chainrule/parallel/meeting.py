@@ -17,8 +17,10 @@ class Meeting:
 
     All shards must come to the same sums, in the same order.
 
-    It is made for the number of shards that this process has, with `add`, a function of an array that returns its sum over all
-    processes, and `xp`, the namespace of the arrays.
+    Fields:
+        shards: how many this process has.
+        add: a function of an array that returns its sum over all processes.
+        xp: the namespace of the arrays that shards without examples stand for.
     """
 
     def __init__(self, shards, agreement, add, xp):
