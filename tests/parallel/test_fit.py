@@ -131,7 +131,7 @@ def test_a_loss_is_recognised_where_a_few_examples_do_not_tell(name):
 
 
 def test_a_loss_that_is_nan_is_named_as_without_workers():
-    with pytest.raises(cr.GraphError, match="the loss of epoch 1 is nan"):
+    with pytest.raises(cr.GraphError, match="every gradient must be finite"):
         trained(2, loss=lambda p, y: nn.cross_entropy(p, y) * float("nan"))
 
 
