@@ -1,8 +1,8 @@
 """Many workers: can several share a step, and still compute the very same?
 
 The gradient of a batch is the mean of those of its examples. So the batch is cut into parts, each worker computes the
-gradients of some of them, then these are gathered: added up, for one step that all of them take. The workers are threads
-here, which share the weights, or processes, each with a copy of them, on one machine or on many.
+gradients of some of them, and these are added up for one step that all of them take. The workers are threads here, which
+share the weights, or processes, each with a copy of them, on one machine or on many.
 
 Sums of rounded numbers depend on their order. With deterministic=True the parts, and the order in which they are added up,
 are the same for any number of workers, and so is every bit of the result, dropout included.
@@ -121,7 +121,7 @@ def main():
         "\nMore workers than cores only take turns. Each part costs some work of Python's own, which threads do one after"
     )
     print(
-        "the other: they pay where the arrays are large, processes also where they are not, and none where a step is short."
+        "the other: threads pay where the arrays are large, processes also where they are smaller, and neither where a step is short."
     )
     draw({name: history for name, (_, history) in found.items()})
 

@@ -136,9 +136,7 @@ class DataParallel:
     def predict(self, function: Callable[[Any], Tensor], x: Any) -> Tensor:
         """function(x) for x (n, …), computed in shards: each worker has some of them, and gets all."""
         bounds = cut(len(x), self.shards)
-        found = lambda lo, hi: [
-            function(x[a:b]) for a, b in zip(bounds[lo:hi], bounds[lo + 1 : hi + 1], strict=True) if b > a
-        ]
+        found = lambda first, last: [function(x[a:b]) for a, b in pairwise(bounds[first : last + 1]) if b > a]
         each = self.workers.map(lambda t: found(*self._by_thread[t]), range(self.workers.threads))
         parts = [part for some in each for part in some]
         if self.workers.size > 1:
@@ -241,16 +239,12 @@ class DataParallel:
 
     def _move_generators(self, words, some_without):
         """Let every generator go on behind what all shards have drawn."""
-        drawn = [words.get(g, 0) for g in self._generators]
         if some_without:  # who had no examples does not know
-            drawn = self.workers.broadcast(drawn)
-        for g, n in [
-            *zip(self._generators, drawn, strict=True),
-            *((g, n) for g, n in words.items() if g not in self._generators),
-        ]:
-            if n:
-                key, counter = g.get_state()
-                g.set_state((key, counter + n))
+            drawn = self.workers.broadcast([words.get(g, 0) for g in self._generators])
+            words = words | dict(zip(self._generators, drawn, strict=True))
+        for g, n in words.items():
+            key, counter = g.get_state()
+            g.set_state((key, counter + n))
 
     def _start_alike(self):
         if self.workers.size > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import compress
 
 import numpy as np
 
@@ -126,14 +127,13 @@ class Layout:
         `add` sums an array over the workers; `first` gives all what worker 0 has, where some have no examples, and is else None.
         """
         changed = reached[len(self.parameters) :]
-        pairs = kept(model) if changed.any() else ()
-        for path, item in [pair for pair, yes in zip(pairs, changed, strict=False) if yes]:
+        for path, item in compress(kept(model), changed) if changed.any() else ():
             array, backend = raw(item), owner(raw(item))
             if array.dtype.kind == "f":
                 change = changes[path] if path in changes else backend.xp.zeros(array.shape, _wide(array.dtype))
-                change = add(change)
+                total = add(change)
                 item.mark_changed()
-                backend.fused(lambda array, change: array + change, array, change, out=[array])
+                backend.fused(lambda array, total: array + total, array, total, out=[array])
                 continue
             value = changes.get(path)
             if first is not None:
