@@ -30,8 +30,8 @@ def init(device: str | None = None) -> Workers:
 
     From then on an error that ends one of the processes ends them all, with a non-zero exit code.
 
-    Raises: ArgumentError if mpi4py or NCCL is missing where mpiexec has started several processes, or if an earlier call asked for
-        another device; DeviceError if there is no such device, or if two processes have the same GPU.
+    Raises: ArgumentError if mpi4py or NCCL is missing where mpiexec has started several processes, if these do not find one another,
+        or if an earlier call asked for another device; DeviceError if there is no such device, or if two processes have the same GPU.
     Example:
         >>> import chainrule as cr
         >>> cr.parallel.init()
@@ -54,8 +54,12 @@ def _join(device):
     workers: Workers = Alone()
     if any(os.environ.get(name, "1") not in ("", "1") for name in _SIZES):
         workers = Mpi()
-        if workers.size > 1:
-            _end_together(workers)  # before anything that may fail in one of them
+        if workers.size == 1:
+            raise ArgumentError(
+                "init: the launcher says that it has started several processes, but this one finds no other: mpiexec and mpi4py belong to "
+                "different MPIs; take the mpiexec of the MPI that mpi4py was installed for"
+            )
+        _end_together(workers)  # before anything that may fail in one of them
     if device is not None:
         backend = get(device)
         if workers.size > 1 and not backend.on_host:

@@ -118,6 +118,14 @@ def test_a_process_of_several_without_mpi4py_is_told_what_to_install(monkeypatch
         cr.parallel.init()
 
 
+def test_processes_that_do_not_find_one_another_say_so(monkeypatch):
+    monkeypatch.setattr("chainrule.parallel.launch.Mpi", Alone)
+    monkeypatch.setattr("chainrule.parallel.launch._joined", {})
+    monkeypatch.setenv("PMI_SIZE", "4")
+    with pytest.raises(cr.ArgumentError, match="mpiexec and mpi4py belong to different MPIs"):
+        cr.parallel.init()
+
+
 def test_workers_print_what_they_are():
     assert [repr(w) for w in (Alone(), Threads(4), Local(1, 3, ([], None)))] == [
         "Alone()",
