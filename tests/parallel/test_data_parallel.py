@@ -191,7 +191,7 @@ def test_a_gradient_that_backward_shares_or_spreads_is_added_up_for_each_paramet
 
 def test_running_statistics_become_the_mean_over_all_examples():
     model = nn.Sequential(nn.BatchNorm(5), nn.Linear(5, 3)).to("float64")
-    layer = model.named_modules().__next__()[1].layers[0]
+    layer = model.layers[0]
     parallel = DataParallel(model, cr.optim.SGD(model.parameters(), lr=0.1), 3, shards=3)
     parallel.backward(objective, cr.tensor(X), cr.tensor(Y))
     parts = np.split(X, [13, 25])  # 13, 12 and 12 of 37 examples
