@@ -22,7 +22,7 @@ from ..backends import is_deterministic, owner
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
 from .agreement import Agreement
-from .layout import Layout
+from .layout import Layout, kept
 from .meeting import Meeting
 from .replica import replica
 from .timeline import on_one_clock
@@ -127,7 +127,7 @@ class DataParallel:
             self.note(thread, "wait", end)
         started = perf_counter()
         value = self.layout.deliver([self._add(row) for row in mine.rows], reached)
-        first = self.workers.broadcast if n < self.shards else None
+        first = self.workers.broadcast if self.workers.size > 1 else None
         self.layout.keep(self.model, mine.changes, reached, self._add, first)
         self._move_generators(mine.words, n < self.shards)
         self.note(0, "sum", started)
@@ -147,15 +147,19 @@ class DataParallel:
         return parts[0] if len(parts) == 1 else concatenate(parts)
 
     def check(self) -> None:
-        """Raise a WorkerError that names the first parameter that is not the same, to the bit, on all processes."""
+        """Raise a WorkerError that names the first tensor of the model that is not the same, to the bit, on all processes."""
         self.agreement.agree("check")
-        sums = [crc32(p.numpy().tobytes()) for p in self.layout.parameters]
+        parameters = [
+            (f"parameter {name}", p) for name, p in zip(self.layout.names, self.layout.parameters, strict=True)
+        ]
+        tensors = [*parameters, *kept(self.model)]
+        sums = [crc32(t.numpy().tobytes()) for _, t in tensors]
         states = [g.get_state() for g in self._generators]
         for rank, (others, drawn) in enumerate(self.workers.gather((sums, states))):
-            differing = [name for name, a, b in zip(self.layout.names, sums, others, strict=True) if a != b]
+            differing = [name for (name, _), a, b in zip(tensors, sums, others, strict=True) if a != b]
             if differing or drawn != states:
                 raise WorkerError(
-                    f"parallel: all workers must hold the same model, but {'parameter ' + differing[0] if differing else 'the random state'} "
+                    f"parallel: all workers must hold the same model, but {differing[0] if differing else 'the random state'} "
                     f"of worker {rank} differs from that of worker {self.workers.rank} after step {self.optimizer.steps}. Do the "
                     "same on all workers: the same data, and no change of the model on one of them only"
                 )

@@ -122,9 +122,9 @@ class Layout:
         return loss
 
     def keep(self, model, changes, reached, add, first):
-        """Let the model's own tensors become what they are on average over all examples; whole numbers what one shard made of them.
+        """Let the model's own tensors become what they are on average over all examples; whole numbers what the first shard made of them.
 
-        `add` sums an array over the workers; `first` gives all what worker 0 has, where some have no examples, and is else None.
+        `add` sums an array over the workers; `first` gives all what worker 0 has, and is None where there is no other.
         """
         changed = reached[len(self.parameters) :]
         for path, item in compress(kept(model), changed) if changed.any() else ():

@@ -239,6 +239,26 @@ def test_a_whole_number_that_a_layer_counts_is_counted_once_on_all_workers(examp
     assert together(2, program) == [1, 1]
 
 
+def test_whole_numbers_that_depend_on_the_examples_are_those_of_the_first_shard():
+    class Counting(nn.Linear):
+        def __init__(self):
+            super().__init__(5, 3)
+            self.seen = cr.tensor(0)
+
+        def forward(self, x):
+            self.seen.assign(self.seen + len(x))
+            return super().forward(x)
+
+    def program(workers):
+        model = Counting()
+        parallel = DataParallel(model, cr.optim.SGD(model.parameters(), lr=0.1), workers)
+        parallel.backward(objective, cr.tensor(X, dtype="float32"), cr.tensor(Y))
+        parallel.check()
+        return model.seen.item()
+
+    assert together(2, program) == [program(2)] * 2 == [19, 19]
+
+
 def test_a_replica_shares_parameters_and_nothing_that_layers_write_to():
     model = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm(4))
     model.parts = {"again": model.layers[1], "pair": (model.layers[1], [cr.zeros(2)])}
@@ -370,6 +390,17 @@ def test_the_first_parameter_that_differs_is_named():
     for error in together(2, program):
         assert isinstance(error, cr.WorkerError)
         assert "parameter bias of worker" in str(error)
+
+
+def test_a_running_statistic_that_differs_is_named():
+    def program(workers):
+        model = nn.BatchNorm(5)
+        parallel = DataParallel(model, cr.optim.SGD(model.parameters(), lr=0.1), workers)
+        model.running_mean.assign(cr.full((5,), workers.rank))
+        parallel.check()
+
+    for error in together(2, program):
+        assert "the same model, but running_mean of worker" in str(error)
 
 
 def test_workers_at_different_points_of_the_program_say_where():
