@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
 
@@ -58,6 +60,15 @@ class Agreement:
             self.over = True
             self._exchange(FAILED, 0, None)
             self.workers.gather(f"{type(error).__name__}: {error}")
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Inside this with-block an error is told to the others before it goes on."""
+        try:
+            yield
+        except Exception as error:
+            self.fail(error)
+            raise
 
     def same(self, what: str, value: Any) -> None:
         """Raise a WorkerError on all processes unless all have the same `value`."""

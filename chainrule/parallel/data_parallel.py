@@ -117,11 +117,8 @@ class DataParallel:
             are the examples of this process only, as batches.part(first, last, shards) gives them with these fields.
         Raises: whatever the objective raises, here, and WorkerError on all other processes; no gradient has changed then.
         """
-        try:
+        with self.agreement.telling():
             n, mine, ends = self._own_shards(objective, arrays, reduction, total)
-        except Exception as error:
-            self.agreement.fail(error)
-            raise
         reached, _ = self.agreement.agree(f"a step of {n} examples", mine.reached)
         for thread, end in enumerate(ends):
             self.note(thread, "wait", end)
@@ -134,10 +131,14 @@ class DataParallel:
         return value
 
     def predict(self, function: Callable[[Any], Tensor], x: Any) -> Tensor:
-        """function(x) for x (n, …), computed in shards: each worker has some of them, and gets all."""
+        """function(x) for x (n, …), computed in shards: each worker has some of them, and gets all.
+
+        Raises: whatever the function raises, here, and WorkerError on all other processes.
+        """
         bounds = cut(len(x), self.shards)
         found = lambda first, last: [function(x[a:b]) for a, b in pairwise(bounds[first : last + 1]) if b > a]
-        each = self.workers.map(lambda t: found(*self._by_thread[t]), range(self.workers.threads))
+        with self.agreement.telling():
+            each = self.workers.map(lambda t: found(*self._by_thread[t]), range(self.workers.threads))
         parts = [part for some in each for part in some]
         if self.workers.size > 1:
             self.agreement.agree("predict")

@@ -98,11 +98,8 @@ class Together(Single):
         return self.parallel.predict(lambda part: predict(model, part), x)
 
     def first(self, function):
-        try:
+        with self.agreement.telling():
             value = function() if self.leads else None
-        except Exception as error:
-            self.agreement.fail(error)
-            raise
         self.agreement.agree("worker 0 alone")
         return self.workers.broadcast(value)
 

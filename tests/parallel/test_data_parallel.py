@@ -360,6 +360,17 @@ def test_a_bad_batch_on_one_worker_is_refused_on_all():
     assert "worker 0 failed: ArgumentError: DataParallel: the batch is empty" in str(second)
 
 
+def test_a_prediction_that_fails_on_one_worker_is_told_to_all():
+    def program(workers):
+        model = nn.Linear(5, 3)
+        parallel = DataParallel(model, cr.optim.SGD(model.parameters(), lr=0.1), workers)
+        return parallel.predict(lambda x: 1 / workers.rank * model(x), cr.tensor(X, dtype="float32"))
+
+    first, second = together(2, program)
+    assert isinstance(first, ZeroDivisionError)
+    assert "worker 0 failed: ZeroDivisionError" in str(second)
+
+
 def test_optimisers_that_differ_are_named():
     def program(workers):
         model = nn.Linear(5, 3)
