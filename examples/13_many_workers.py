@@ -121,7 +121,7 @@ def main():
         "\nMore workers than cores only take turns. Each part costs some work of Python's own, which threads do one after"
     )
     print(
-        "the other: threads pay where the arrays are large, processes also where they are smaller, and neither where a step is short."
+        "the other: they pay where arrays are large, processes also where they are smaller; for short steps neither does."
     )
     draw({name: history for name, (_, history) in found.items()})
 
