@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import contextmanager
 from itertools import pairwise
 from time import perf_counter
 from typing import Any
@@ -24,7 +25,7 @@ from ..optim.optimizer import Optimizer
 from .agreement import Agreement
 from .layout import Layout, kept
 from .meeting import Meeting
-from .replica import replica
+from .replica import Replica
 from .timeline import on_one_clock
 from .workers import Threads, Workers, halved, share
 
@@ -118,26 +119,51 @@ class DataParallel:
         Raises: whatever the objective raises, here, and WorkerError on all other processes; no gradient has changed then.
         """
         with self.agreement.telling():
+            before = [(name, t, t._version) for name, t in self.model.named_tensors()]
             n, mine, ends = self._own_shards(objective, arrays, reduction, total)
-        reached, _ = self.agreement.agree(f"a step of {n} examples", mine.reached)
+            self._check_untouched(before)
+            some_without = n < self.shards
+            if some_without and self.workers.size > 1 and not mine.words.keys() <= set(self._generators):
+                raise ArgumentError(
+                    f"DataParallel: in a batch of {n} examples, fewer than the {self.shards} shards, random numbers can only be drawn from the "
+                    "global generator or one that is an attribute of a module; hold it there, or leave out such batches (drop_last=True)"
+                )
+        text = ", ".join(f"{type(module).__name__}.{name} = {value!r}" for (module, name), value in mine.kept.items())
+        place = f"a step of {n} examples" + f" that sets {text}" * bool(text and not some_without)
+        reached, _ = self.agreement.agree(place, mine.reached)
         for thread, end in enumerate(ends):
             self.note(thread, "wait", end)
         started = perf_counter()
         value = self.layout.deliver([self._add(row) for row in mine.rows], reached)
         first = self.workers.broadcast if self.workers.size > 1 else None
         self.layout.keep(self.model, mine.changes, reached, self._add, first)
-        self._move_generators(mine.words, n < self.shards)
+        self._move_generators(mine.words, some_without)
+        self._set(mine.kept, some_without)
         self.note(0, "sum", started)
         return value
 
-    def predict(self, function: Callable[[Any], Tensor], x: Any) -> Tensor:
-        """function(x) for x (n, …), computed in shards: each worker has some of them, and gets all.
+    def predict(self, function: Callable[[Module, Any], Tensor], x: Any) -> Tensor:
+        """function(model, x) for x (n, …), computed in shards: each worker has some of them, and gets all.
+
+        As in `backward`, each shard has a model of its own; what forward leaves in it is lost.
 
         Raises: whatever the function raises, here, and WorkerError on all other processes.
         """
         bounds = cut(len(x), self.shards)
-        found = lambda first, last: [function(x[a:b]) for a, b in pairwise(bounds[first : last + 1]) if b > a]
+        words: dict[Generator, int] = {}
+
+        def found(first, last):
+            parts = []
+            for a, b in pairwise(bounds[first : last + 1]):
+                if b > a:
+                    with Shard(a, b, bounds[-1]) as shard:
+                        parts.append(function(Replica(self.model).model, x[a:b]))
+                    words.update(shard.words)
+            return parts
+
         with self.agreement.telling():
+            if not bounds[-1]:
+                raise ArgumentError("DataParallel: there are no examples to predict")
             each = self.workers.map(lambda t: found(*self._by_thread[t]), range(self.workers.threads))
         parts = [part for some in each for part in some]
         if self.workers.size > 1:
@@ -145,6 +171,7 @@ class DataParallel:
             gathered = self.workers.gather([part.numpy() for part in parts])
             backend = owner(raw(parts[0])) if parts else owner(raw(self.layout.parameters[0]))
             parts = [Tensor._wrap(backend.asarray(part)) for each in gathered for part in each]
+        self._move_generators(words, bounds[-1] < self.shards)
         return parts[0] if len(parts) == 1 else concatenate(parts)
 
     def check(self) -> None:
@@ -223,12 +250,16 @@ class DataParallel:
     def _shard(self, i, thread, objective, arrays, shard, reduction):
         """The sums over shard number i, which are those of its examples."""
         started, found = perf_counter(), {}
-        model = replica(self.model)
+        replica = Replica(self.model)
         weight = (shard.last - shard.first) / shard.total
         factor = weight if reduction == "mean" else 1.0
-        deliver = delivering(lambda gradients, seed: found.update(gradients))
-        with shard, deliver, same_bits(self.deterministic or is_deterministic()):
-            value = objective(model, *arrays)
+
+        def add(gradients, seed):
+            for leaf, g in gradients.items():
+                found[leaf] = found[leaf] + g if leaf in found else g
+
+        with shard, delivering(add), _hint(), same_bits(self.deterministic or is_deterministic()):
+            value = objective(replica.model, *arrays)
             if not isinstance(value, Tensor):
                 raise ArgumentError(f"DataParallel: the objective must return a Tensor, not {type(value).__name__}")
             if raw(value).size != 1:
@@ -236,9 +267,28 @@ class DataParallel:
                     f"DataParallel: the objective must return one number, the mean or the sum over its examples, not shape {value.shape}"
                 )
             value.backward(owner(raw(value)).xp.full_like(raw(value), factor))
-        sums = self.layout.sums(found, raw(value) * factor, model, self.model, weight, shard.words)
+        sums = self.layout.sums(found, raw(value) * factor, replica, self.model, weight, shard.words)
         self.note(thread, f"shard {i}", started)
         return sums
+
+    def _check_untouched(self, before):
+        """Raise if a tensor of the model itself has changed, and not one of a replica."""
+        for name, t, version in before:
+            if t._version is not version:
+                raise ArgumentError(
+                    f"DataParallel: {name} of the model was changed while shards were computed, by all of them at once; the objective must use the "
+                    "model that it is given, and forward may change tensors of a layer, but no Parameter"
+                )
+
+    def _set(self, kept, some_without):
+        """Set the attributes of the model that forward has set, the same ones by every shard."""
+        if some_without and self.workers.size > 1:
+            paths = {module: path for path, module in self.model.named_modules()}
+            found = self.workers.broadcast({(paths[module], name): value for (module, name), value in kept.items()})
+            modules = {path: module for module, path in paths.items()}
+            kept = {(modules[path], name): value for (path, name), value in found.items()}
+        for (module, name), value in kept.items():
+            setattr(module, name, value)
 
     # ---- random numbers, and the start
 
@@ -254,7 +304,12 @@ class DataParallel:
     def _start_alike(self):
         if self.workers.size > 1:
             state = _on_host([self.model.state_dict(), self.optimizer.state_dict()])  # others may not have this device
-            model, optimizer, drawn = self.workers.broadcast([*state, [g.get_state() for g in self._generators]])
+            own = set(map(id, self.model.parameters()))
+            others = [p for p in self.layout.parameters if id(p) not in own]
+            drawn = [g.get_state() for g in self._generators]
+            model, optimizer, drawn, values = self.workers.broadcast([*state, drawn, [p.numpy() for p in others]])
+            for p, value in zip(others, values, strict=True):
+                p.assign(value)
             self.model.load_state_dict(model)
             self.optimizer.load_state_dict(optimizer)
             for g, each in zip(self._generators, drawn, strict=True):
@@ -278,6 +333,19 @@ def generators(model):
         for name, value in vars(module).items():
             if isinstance(value, Generator):
                 yield f"{path}.{name}", value
+
+
+@contextmanager
+def _hint():
+    """Where forward writes to an array of NumPy, say what would work."""
+    try:
+        yield
+    except ValueError as error:
+        if "read-only" in str(error):
+            error.add_note(
+                "in a shard: arrays of NumPy that a model holds are read-only; keep what forward changes as tensors"
+            )
+        raise
 
 
 def _tree(sums, first, last):

@@ -23,12 +23,13 @@ class Sums:
         reached: which parameters have a gradient, then which tensors of the model have changed, as truth values.
         changes: {path of a floating tensor: its change times the shard's part of the batch}; of others, the new values.
         words: {generator: words drawn from it by the whole batch}.
+        kept: {(module, attribute): what forward has set it to}, see Replica.kept.
     """
 
-    __slots__ = "changes", "reached", "rows", "words"
+    __slots__ = "changes", "kept", "reached", "rows", "words"
 
-    def __init__(self, rows, reached, changes, words):
-        self.rows, self.reached, self.changes, self.words = rows, reached, changes, words
+    def __init__(self, rows, reached, changes, words, kept):
+        self.rows, self.reached, self.changes, self.words, self.kept = rows, reached, changes, words, kept
 
     def add(self, other):
         """Add those of the shards behind these."""
@@ -44,6 +45,13 @@ class Sums:
             raise ArgumentError(
                 "DataParallel: the random numbers that a shard draws must be as many for each of its examples; where a layer draws "
                 "others, take a batch size that is a multiple of the shards"
+            )
+        if self.kept != other.kept:
+            (module, name), *_ = {k for k in {**self.kept, **other.kept} if self.kept.get(k) != other.kept.get(k)}
+            raise ArgumentError(
+                f"DataParallel: forward sets {type(module).__name__}.{name} to {self.kept.get((module, name))!r:.60} for one shard, and to "
+                f"{other.kept.get((module, name))!r:.60} for another; keep it as a floating tensor, which becomes the mean over all examples, "
+                "or compute it outside of the model"
             )
         return self
 
@@ -80,10 +88,10 @@ class Layout:
             flat.xp.zeros(flat.values.size + (flat is self.flats[-1]), dtype)
             for flat, dtype in zip(self.flats, self.dtypes, strict=True)
         ]
-        return Sums(rows, np.zeros(len(self.parameters) + len(self.tensors), bool), {}, {})
+        return Sums(rows, np.zeros(len(self.parameters) + len(self.tensors), bool), {}, {}, {})
 
-    def sums(self, found, loss, model, before, weight, words):
-        """The sums over one shard: gradients {Node: array}, its part of the loss, and its replica of the model `before`."""
+    def sums(self, found, loss, replica, before, weight, words):
+        """The sums over one shard: gradients {Node: array}, its part of the loss, and its Replica of the model `before`."""
         rows, known = [], set()
         for flat, dtype in zip(self.flats, self.dtypes, strict=True):
             parts = [
@@ -93,25 +101,26 @@ class Layout:
             if flat is self.flats[-1]:
                 parts.append(loss.astype(dtype, copy=False))
             rows.append(flat.backend.joined(parts) if len(parts) > 1 else own(parts[0], known).reshape(-1))
-        after = kept(model)
-        if [path for path, _ in after] != self.tensors:
-            raise ArgumentError(
-                "DataParallel: the model holds other tensors than when training began; tensors that a layer keeps must be assigned in "
-                "its __init__"
-            )
-        changes, old = {}, dict(kept(before)) if after else {}
-        for path, item in after:
-            if item._version is not None:
-                new = raw(item)
-                if new.dtype.kind == "f":
-                    new = owner(new).fused(partial(_change, weight), new, raw(old[path]))
-                changes[path] = new
+        changes, after = {}, dict(replica.model.named_tensors()) if self.tensors else {}
+        for path, old in kept(before) if self.tensors else ():
+            new = after.get(path)
+            if new is replica.copy_of(old) and new._version is None:
+                continue
+            if new is None or new.shape != old.shape or new.dtype != old.dtype or new.requires_grad:
+                raise ArgumentError(
+                    f"DataParallel: forward replaces the tensor {path} {old.shape} of the model by one of another shape, dtype or history; "
+                    "what a layer keeps from step to step stays as it was made in __init__"
+                )
+            if new.dtype.kind == "f":
+                changes[path] = owner(raw(new)).fused(partial(_change, weight), raw(new), raw(old))
+            else:
+                changes[path] = raw(new)
         reached = [p._node in found for p in self.parameters] + [path in changes for path in self.tensors]
-        return Sums(rows, np.array(reached, bool), changes, words)
+        return Sums(rows, np.array(reached, bool), changes, words, replica.kept())
 
     def deliver(self, rows, reached):
         """Give each parameter that was reached its part of the sums over all shards as gradient; returns the loss as a Tensor."""
-        loss = Tensor._wrap(rows[-1][-1:].reshape(()).astype(self.flats[-1].values.dtype))
+        loss = Tensor._wrap(rows[-1][-1:].reshape(()).copy())  # in float32 for float16, which cannot hold sums
         known = dict(zip(self.parameters, reached, strict=False))
         for flat, row in zip(self.flats, rows, strict=True):
             earlier = {p: gradient(p) for p in flat.params}

@@ -56,7 +56,8 @@ class Mpi(Workers):
                     self.communicator.Send(host, high - 1)
             else:
                 self.communicator.Recv(received, middle - 1)
-            host = np.add(host, received, out=host)
+            with np.errstate(all="ignore"):  # an error on one worker only would leave the others waiting
+                host = np.add(host, received, out=host)
         return array if host is array else owner(array).asarray(host)
 
     @staticmethod

@@ -114,9 +114,9 @@ class Threads(Alone):
             # waits for all: none may go on while somebody handles an error
             errors = [call.exception() for call in calls]
         except BaseException:
+            pool, self._pool = self._pool, None  # first: Ctrl-C may come again
             release()
-            self._pool.shutdown()
-            self._pool = None
+            pool.shutdown()
             raise
         for error in errors:
             if error is not None:

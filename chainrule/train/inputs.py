@@ -14,6 +14,7 @@ from ..nn.activations import name_of
 from ..nn.losses import without_partial
 from ..optim.clip import clip_grad_norm, clip_grad_value
 from ..optim.optimizer import Optimizer
+from ..parallel.replica import Replica
 from .callback import Callback, EachEpoch
 from .checkpoint import Checkpoint
 from .early_stopping import Best, EarlyStopping
@@ -206,7 +207,7 @@ def _trial_output(run, x):
     state = run.random_state(own=True)
     try:
         with eval_mode(run.model):
-            return run.model(*for_model(run.model, [x[:1]]))
+            return Replica(run.model).model(*for_model(run.model, [x[:1]]))
     finally:
         run.set_random_state(state)
 

@@ -83,11 +83,11 @@ class Run:
         """Calls on_start of each callback before the with-block, and after it on_end of those that started, last one first."""
         with ExitStack() as ends:
             ends.callback(lambda: setattr(self.history, "stop_reason", self.stop_reason))
-            for callback in self.active:
-                callback.on_start(self)
-                ends.callback(callback.on_end, self)
-            ends.callback(lambda: self.model.eval() if self.epoch else None)
             try:
+                for callback in self.active:
+                    callback.on_start(self)
+                    ends.callback(callback.on_end, self)
+                ends.callback(lambda: self.model.eval() if self.epoch else None)
                 yield
             except KeyboardInterrupt as error:
                 self.interrupted = self.mid_step = True

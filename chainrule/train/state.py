@@ -56,7 +56,7 @@ def load(run, state):
             vars(callback).clear()
             vars(callback).update(attributes)
         raise
-    run.order, run.sums = state["random"]["order"], state["sums"]
+    run.order, run.sums = state["random"]["order"], dict(state["sums"])
     run.history[:] = state["history"]
     run.epoch, run.step = state["epoch"], state["step"]
 
@@ -179,5 +179,9 @@ def _attempt(callback, method, *arguments):
 def fingerprint(batches):
     """A cheap fingerprint of the data: the number of batches, dtypes, shapes, and a checksum of the first rows."""
     length = len(batches) if hasattr(batches, "__len__") else None
-    arrays = [f"{a.dtype}{list(a.shape)} {crc32(a[:16].numpy().tobytes()):08x}" for a in getattr(batches, "arrays", [])]
-    return {"batches": length, "arrays": arrays}
+    return {"batches": length, "arrays": checksums(getattr(batches, "arrays", []))}
+
+
+def checksums(arrays):
+    """For each array its dtype, its shape and a checksum of the first rows."""
+    return [f"{a.dtype}{list(a.shape)} {crc32(a[:16].numpy().tobytes()):08x}" for a in arrays]

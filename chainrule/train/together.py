@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from math import isfinite
 
 from ..autograd.errors import ArgumentError, GraphError
-from ..autograd.grad_mode import no_grad
-from ..autograd.ops.creation import asarray
-from ..autograd.ops.shape import concatenate
 from ..autograd.shard import cut
 from ..data import Batches
+from ..nn.activations import name_of
 from ..parallel.data_parallel import DataParallel, as_workers
 from .evaluate import predict
-from .restore import eval_mode
-from .state import INTERRUPT, fingerprint
+from .reduction import reduction_of
+from .state import INTERRUPT, checksums, fingerprint
 
 CHECK = 100  # steps after which workers compare their parameters
 
@@ -83,7 +80,9 @@ class Together(Single):
 
     def backward(self, model, objective, x, y, n):
         if self.reduction is None:
-            mine = reduction_of(self.run.loss, model, x, y)
+            state = self.run.random_state()
+            mine = reduction_of(self.run.loss, model, x, y) if len(x) else None
+            self.run.set_random_state(state)  # a model may draw in eval mode, too
             self.agreement.agree("the first loss")
             self.reduction = next(filter(None, self.workers.gather(mine)), None)
         total = n if self.in_parts else None
@@ -95,7 +94,7 @@ class Together(Single):
         return self.run.batches.examples(self.run.step) if self.in_parts else len(x)
 
     def predict(self, model, x):
-        return self.parallel.predict(lambda part: predict(model, part), x)
+        return self.parallel.predict(predict, x)
 
     def first(self, function):
         with self.agreement.telling():
@@ -123,7 +122,9 @@ class Together(Single):
 
     def fail(self, error):
         self.agreement.fail(error)
-        return self.workers.size > 1 and not isinstance(error, GraphError)  # which the optimiser raises
+        # a GraphError may come from the optimiser, in the middle of a step, and L-BFGS calls the loss there
+        between = not isinstance(error, GraphError) and not self.run.optimizer.whole_batch
+        return self.workers.size > 1 and between
 
 
 def _facts(run):
@@ -131,7 +132,9 @@ def _facts(run):
     return [
         ("callbacks", [type(c).__name__ for c in run.callbacks]),
         ("columns", run.columns),
+        ("loss", name_of(run.loss)),
         *fingerprint(run.batches).items(),
+        *((f"validation data {name!r}", checksums(pair)) for name, pair in run.validation.items()),
     ]
 
 
@@ -151,33 +154,3 @@ def _check_shards(run, shards):
             f"fit: the last batch has {last} examples, of which a shard would have {smallest}, too few for the model's BatchNorm; choose "
             "another batch_size, or Batches(x, y, drop_last=True)"
         )
-
-
-def reduction_of(loss, model, x, y):
-    """Whether a loss is the "mean" or the "sum" over its examples, found out by trying it on parts of a few, then of all.
-
-    None where both give the same, as for a loss of 0, and for nan and infinity.
-
-    Raises: ArgumentError if it is neither: then it cannot be computed in shards.
-    """
-    if len(x) == 1:  # twice the same has the same mean
-        x, y = (concatenate([a, a]) for a in map(asarray, (x, y)))
-    for m in (min(len(x), 7), len(x)) if len(x) else ():
-        few = m // 3 or 1
-        with no_grad(), eval_mode(model):
-            output, target = model(x[:m]), y[:m]
-            whole, first, second = (
-                float(loss(output[part], target[part])) for part in (slice(None), slice(few), slice(few, m))
-            )
-        near = 1e-2 * (abs(first) + abs(second))
-        is_mean = abs((few * first + (m - few) * second) / m - whole) <= near
-        is_sum = abs(first + second - whole) <= near
-        if is_mean != is_sum:
-            return "mean" if is_mean else "sum"
-        if not is_mean and isfinite(whole):  # else fit says what became nan
-            raise ArgumentError(
-                f"fit: with workers, the loss must be the mean or the sum over its examples, so that its gradient can be computed in shards; it is "
-                f"{whole:.6g} for {m} examples, {first:.6g} for the first {few} of them and {second:.6g} for the others. Train without workers, or "
-                "write it as such a mean"
-            )
-    return None

@@ -9,7 +9,7 @@ from local_workers import together
 import chainrule as cr
 from chainrule import nn
 from chainrule.parallel import DataParallel
-from chainrule.parallel.replica import replica
+from chainrule.parallel.replica import Replica
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(37, 5)), RNG.integers(0, 3, 37)
@@ -262,7 +262,7 @@ def test_whole_numbers_that_depend_on_the_examples_are_those_of_the_first_shard(
 def test_a_replica_shares_parameters_and_nothing_that_layers_write_to():
     model = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm(4))
     model.parts = {"again": model.layers[1], "pair": (model.layers[1], [cr.zeros(2)])}
-    other = replica(model)
+    other = Replica(model).model
     assert [a is b for a, b in zip(model.parameters(), other.parameters(), strict=True)] == [True] * 4
     assert other.layers[1] is not model.layers[1]
     assert other.parts["again"] is other.parts["pair"][0] is other.layers[1]
@@ -364,7 +364,7 @@ def test_a_prediction_that_fails_on_one_worker_is_told_to_all():
     def program(workers):
         model = nn.Linear(5, 3)
         parallel = DataParallel(model, cr.optim.SGD(model.parameters(), lr=0.1), workers)
-        return parallel.predict(lambda x: 1 / workers.rank * model(x), cr.tensor(X, dtype="float32"))
+        return parallel.predict(lambda model, x: 1 / workers.rank * model(x), cr.tensor(X, dtype="float32"))
 
     first, second = together(2, program)
     assert isinstance(first, ZeroDivisionError)
@@ -419,7 +419,11 @@ def test_workers_at_different_points_of_the_program_say_where():
         model = nn.Linear(5, 3)
         parallel = DataParallel(model, cr.optim.SGD(model.parameters(), lr=0.1), workers)
         x = cr.tensor(X, dtype="float32")
-        return parallel.predict(model, x) if workers.rank else parallel.backward(objective, x, cr.tensor(Y))
+        return (
+            parallel.predict(lambda model, x: model(x), x)
+            if workers.rank
+            else parallel.backward(objective, x, cr.tensor(Y))
+        )
 
     for error in together(2, program):
         assert isinstance(error, cr.WorkerError)

@@ -333,3 +333,55 @@ def test_workers_with_other_options_are_named():
     for error in together(2, lambda workers: trained(workers, model, data=seeded(), deterministic=workers.rank == 0)):
         assert isinstance(error, cr.WorkerError)
         assert "worker 0 has ('shards', 8), and worker 1 has ('shards', 2)" in str(error)
+
+
+def test_workers_with_other_validation_data_are_named():
+    model = alone()
+    for error in together(2, lambda w: trained(w, model, data=seeded(), validation=(X[:40] + w.rank, Y[:40]))):
+        assert isinstance(error, cr.WorkerError)
+        assert "validation data 'val'" in str(error)
+
+
+def test_a_model_that_draws_in_eval_mode_draws_the_same_for_any_number_of_workers():
+    class Noisy(nn.Linear):
+        def __init__(self):
+            super().__init__(8, 3)
+            self.noise = cr.random.Generator(5)
+
+        def forward(self, x):
+            return super().forward(x + 0.1 * self.noise.normal(size=x.shape))
+
+    cr.random.seed(0)
+    model = Noisy()
+    run = lambda workers: trained(workers, model, data=seeded(), deterministic=True)
+    history, bits = run(1)
+    for other, same in [run(4), *together(3, run)]:
+        assert same == bits
+        assert without_seconds(other) == without_seconds(history)
+
+
+def test_an_error_when_a_callback_starts_is_told_to_all():
+    model = alone()
+
+    def program(workers):
+        class Bad(cr.Callback):
+            on_every_worker = True
+
+            def on_start(self, run):
+                if workers.rank == 1:
+                    raise ValueError("bad option")
+
+        return trained(workers, model, data=seeded(), callbacks=Bad())
+
+    first, second = together(2, program)
+    assert isinstance(first, cr.WorkerError)
+    assert isinstance(second, ValueError)
+
+
+def test_parameters_that_only_the_optimiser_has_start_as_those_of_worker_0():
+    def program(workers):
+        model, extra = nn.Linear(8, 3), nn.Parameter([1.0 + workers.rank])
+        cr.parallel.DataParallel(model, cr.optim.SGD([*model.parameters(), extra], lr=0.1), workers)
+        return extra.item()
+
+    assert together(2, program) == [1.0, 1.0]
