@@ -87,7 +87,11 @@ class Run:
                 for callback in self.active:
                     callback.on_start(self)
                     ends.callback(callback.on_end, self)
-                ends.callback(lambda: self.model.eval() if self.epoch else None)
+            except BaseException as error:
+                self.together.fail(error)
+                raise
+            ends.callback(lambda: self.model.eval() if self.epoch else None)
+            try:
                 yield
             except KeyboardInterrupt as error:
                 self.interrupted = self.mid_step = True

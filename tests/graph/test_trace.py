@@ -395,7 +395,8 @@ def test_a_call_in_another_thread_has_a_number_of_its_own():
         thread.start()
     for thread in threads:
         thread.join()
-    assert module_calls(cr.trace(results[0] + results[1], {"layer": layer})) == [[("layer", 1)], [("layer", 2)], []]
+    calls = module_calls(cr.trace(results[0] + results[1], {"layer": layer}))
+    assert sorted(calls) == [[], [("layer", 1)], [("layer", 2)]]  # whichever thread was first
 
 
 def test_threads_do_not_see_each_others_modules():
