@@ -1,5 +1,9 @@
 """What was computed, as plain data: an instruction is a name with its operands and options."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
 from typing import Any, NamedTuple
 
 
@@ -37,3 +41,105 @@ def mapped(function, x):
     if type(x) is slice:
         return slice(mapped(function, x.start), mapped(function, x.stop), mapped(function, x.step))
     return function(x)
+
+
+class Origin(NamedTuple):
+    """What an instruction is a part of.
+
+    Fields:
+        call: the recorded call, as pictures name it; "" outside all of them.
+        part: "result", "contribution to operand 0", "gradient so far"; "" outside all calls.
+        line: (code, instruction) of the user's line.
+    """
+
+    call: str
+    part: str
+    line: Any
+
+
+class Instruction(Call):
+    """A Call of a program: it has a number, and its result a form.
+
+    An operand that is an Instruction stands for its result. What is written into an array is a result of its own: "setitem"
+    gives the whole array as it is afterwards.
+
+    Fields:
+        number: what `v7` names in a printed program; passes keep it.
+        shape, dtype: of the result; dtype is None where that is a Python number, or several arrays.
+        strides: how the result lies in memory, in bytes for each axis: sums and products depend on it in the last bit.
+        origin: an Origin.
+        strict: whether an overflow raises, as in an optimiser's step.
+        part: whether the result is a part of its first operand's memory.
+    """
+
+    __slots__ = ("number", "shape", "dtype", "strides", "origin", "strict", "part")
+
+    def __init__(self, number, name, operands, options=None, form=(None, None, None), origin=None, strict=False, part=False):
+        super().__init__(name, operands, options)
+        self.number, self.origin, self.strict, self.part = number, origin, strict, part
+        self.shape, self.dtype, self.strides = form
+
+    @property
+    def form(self) -> tuple:
+        return self.shape, self.dtype, self.strides
+
+    @property
+    def nbytes(self) -> int:
+        return 0 if self.dtype is None else prod(self.shape) * self.dtype.itemsize
+
+    def uses(self) -> Iterator[Instruction]:
+        """The instructions whose results it takes."""
+        return found(self.operands if not self.options else (self.operands, self.options))
+
+    def like(self, operands, options=None) -> Instruction:
+        """The same with other operands."""
+        options = self.options if options is None else options
+        return Instruction(self.number, self.name, operands, options, self.form, self.origin, self.strict, self.part)
+
+    def __repr__(self):
+        return f"v{self.number}"
+
+
+class Program(NamedTuple):
+    """A recorded computation, as plain data.
+
+    Fields:
+        inputs: Instructions of the name "input", whose only operand says what is given.
+        instructions: all others, each after those whose results it takes.
+        results: what the recorded function returned, with Instructions in it.
+        stores: (input, Instruction) for each array of the outside that was written to: what it holds at the end.
+        kept: {what it is: Instruction} of values that can be read until the next run, such as gradients.
+    """
+
+    inputs: list[Instruction]
+    instructions: list[Instruction]
+    results: Any
+    stores: list[tuple[Instruction, Instruction]]
+    kept: dict[Any, Instruction]
+
+    def outputs(self) -> Iterator[Instruction]:
+        """What must be computed, guards apart."""
+        yield from found(self.results)
+        yield from (new for _, new in self.stores)
+        yield from self.kept.values()
+
+    def rewritten(self, instructions, new) -> Program:
+        """The same outputs from other instructions: `new` says what stands for an instruction that is gone."""
+        swap = lambda x: new.get(x, x) if isinstance(x, Instruction) else x
+        stores = [(given, swap(x)) for given, x in self.stores]
+        return Program(
+            self.inputs, instructions, mapped(swap, self.results), stores, {k: swap(x) for k, x in self.kept.items()}
+        )
+
+
+def found(x) -> Iterator[Instruction]:
+    """The Instructions in x: in tuples, lists, slices and dicts."""
+    if isinstance(x, Instruction):
+        yield x
+    elif type(x) in (tuple, list):
+        for item in x:
+            yield from found(item)
+    elif type(x) is dict:
+        yield from found(list(x.values()))
+    elif type(x) is slice:
+        yield from found((x.start, x.stop, x.step))

@@ -1,0 +1,153 @@
+"""A recorded call made ready to run again: what must still hold, what goes in, and what is done to Python's objects after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd.callsite import user_line
+from ..autograd.node import Node
+from ..autograd.tensor import Tensor, raw
+from ..backends.numpy_lowering import Lowered
+from ..backends.passes import planned
+from ..backends.program import Program
+from .pending import Pending, leave
+from .reach import Reach
+from .record import Argument, Recorded, at, rebuilt
+
+
+class Replay:
+    """A program with its ways in and out.
+
+    Fields:
+        program: after all passes; recorded: as it was recorded.
+        lowered: what runs it.
+        disturbed: whether a gradient that the last run left was read, changed or replaced since.
+    """
+
+    def __init__(self, recorded: Recorded, reach: Reach):
+        self.recorded, self.reach = recorded, reach
+        self.program: Program = planned(recorded.program)
+        self.lowered = Lowered(self.program, recorded.state)
+        arrays, effects = self.lowered.arrays, recorded.effects
+        self._run = self.lowered.run
+        self._copied, self._numbers = [], []
+        for given in self.program.inputs:
+            source = recorded.sources.get(given)
+            if given.dtype is None:
+                self._numbers.append(source)
+            elif source is not None:
+                self._copied.append((source[1], arrays[given]))
+        self._results = [arrays[made] for made in self.program.results]
+        kept = {key: arrays[made] for key, made in self.program.kept.items()}
+        self._changed = effects.changed
+        self._steps = [(o, count, *self._place(rate), [kept[key] for key in keys]) for o, count, rate, keys in effects.steps]
+        self._updates = [(flat, counts) for flat, counts in effects.updates]
+        self._draws = [(generator, count) for generator, _, _, count in effects.draws]
+        self._keys = [(generator, key) for generator, key, _, _ in effects.draws]
+        self._pending: list[tuple[Node, Pending | None]] = []
+        self._for_arguments: list[tuple[tuple, np.ndarray | None]] = []
+        for target, key in effects.gradients.items():
+            array = None if key is None else kept[key]
+            if isinstance(target, Argument):
+                self._for_arguments.append((target.path, array))
+            else:
+                self._pending.append((target, None if array is None else Pending(self, array)))
+        self.disturbed = True
+        self._must_hold(reach)
+
+    def _place(self, rate):
+        """Where a number stands among those of a run."""
+        return [i for i, given in enumerate(x for x in self.program.inputs if x.dtype is None) if given is rate]
+
+    # ---- what must hold
+
+    def _must_hold(self, reach):
+        self._names = [(space, name, value) for space, name, value in reach.names]
+        given = {path for path, _ in self._copied}
+        self._leaves = [(t, t._data, t._node) for t in reach.tensors if not any(at_path is t for at_path in given)]
+        self._modes = [(m, m.training) for m in reach.modules]
+        self._options = [(g, {k: v for k, v in g.options.items() if k != "lr"}) for o in reach.optimizers for g in o.groups]
+        self._flats = [(f, f.updates[:]) for f in reach.flats]
+
+    def holds(self) -> bool:
+        """Whether everything outside is what it was, but for the values of arrays."""
+        for t, array, node in self._leaves:
+            if t._data is not array or t._node is not node:
+                return False
+        for space, name, value in self._names:
+            if (space.get(name) if type(space) is dict else space.cell_contents) is not value:
+                return False
+        for module, training in self._modes:
+            if module.training is not training:
+                return False
+        for group, options in self._options:
+            for name, value in options.items():
+                if group[name] != value:
+                    return False
+        for flat, counts in self._flats:
+            if flat.updates != counts:
+                return False
+        return all(generator.key == key for generator, key in self._keys)
+
+    # ---- a run
+
+    def __call__(self, args: tuple, options: dict[str, Any]) -> tuple[bool, Any]:
+        """(True, what the function returns); or (False, the guard that came out otherwise), with nothing changed."""
+        given = args, options
+        for path, array in self._copied:
+            x = args[path[1]] if len(path) == 2 and path[0] == 0 else at(given, path)
+            array[...] = x._data if isinstance(x, Tensor) else x
+        numbers = [self._number(source) for source in self._numbers]
+        failed = self._run(*numbers)
+        if failed is not None:
+            self.disturbed = True
+            return False, self.lowered.guards[failed]
+        self._after(given, numbers)
+        return True, rebuilt(self.recorded.returns, self._results, given)
+
+    def _number(self, source):
+        kind, holder, *where = source
+        if kind == "count":
+            return holder.updates[where[0]] + where[1]
+        if kind == "counter":
+            return holder.counter
+        group, before = where
+        holder.steps += before
+        try:
+            return holder.rate(holder.groups[group])
+        finally:
+            holder.steps -= before
+
+    def _after(self, given, numbers):
+        """Do to Python's objects what the call would have done."""
+        if self._changed:
+            code, instruction = user_line()
+            line = (code, instruction)  # a new one each time, by which a waiting backward pass sees that there was a change
+            for t in self._changed:
+                if t._access is None:
+                    t._version = line
+                else:
+                    t.mark_changed(line)
+        for optimizer, count, rate, squares in self._steps:
+            optimizer.steps += count
+            optimizer.last_lr = numbers[rate]
+            optimizer._squares = squares
+        for i, (flat, counts) in enumerate(self._updates):
+            flat.updates = [n + more for n, more in zip(flat.updates, counts, strict=True)]
+            flat.gradient = None
+        for i, (flat, _) in enumerate(self._flats):
+            self._flats[i] = flat, flat.updates
+        for generator, count in self._draws:
+            with generator._lock:
+                generator.counter += count
+        if self.disturbed:
+            for node, pending in self._pending:
+                if pending is None:
+                    node.grad = None
+                else:
+                    leave(node, pending)
+            self.disturbed = False
+        for path, array in self._for_arguments:
+            at(given, path)._node.grad = None if array is None else array.copy()
