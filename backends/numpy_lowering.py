@@ -43,14 +43,14 @@ class Lowered:
         plan = Plan(program, state)
         self.arrays = plan.arrays
         self.peak = plan.arena.size
-        self._names: dict[str, Any] = {"np": np, "errstate": np.errstate, "isfinite": isfinite, "fits": CPU.fits}
+        self._names: dict[str, Any] = {"errstate": np.errstate, "finite": isfinite, "fits": CPU.fits}
         self._known: dict[int, str] = {}
         numbers = [given for given in program.inputs if given.dtype is None]
         lines, strict, guard = [], False, 0
         for made in program.instructions:
             found = self._lines(made, plan, guard)
             guard += made.name in GUARDS
-            if found and made.strict != strict:
+            if made.dtype is not None and found and made.strict != strict:
                 strict = made.strict
                 lines += ['with errstate(over="raise"):'] if strict else []
             lines += ["    " * strict + line for line in found]
@@ -69,6 +69,11 @@ class Lowered:
             self._known[id(value)] = name
             self._names[name] = value
         return self._known[id(value)]
+
+    def _function(self, name):
+        """NumPy's function of that name, which the text calls by it."""
+        self._names[name] = getattr(np, name)
+        return name
 
     def _written(self, x):
         """An operand, or a list of them, as the text has it."""
@@ -90,12 +95,12 @@ class Lowered:
             x, came = operands
             test = {"guard": say(x), "guard_fits": f"fits({say(x)})"}.get(name)
             if name == "guard_overflowed":
-                test, came = f"isfinite({say(x)})" if x.shape == () else f"np.isfinite({say(x)}).all()", not came
+                test, came = f"finite({say(x)})" if x.shape == () else f"{self._function('all')}({self._function('isfinite')}({say(x)}))", not came
             return [f"if {'not ' * came}{test}: return {guard}"]
         if made.dtype is None:
             if name == "frexp":
                 outs = ", ".join("None" if a is None else self._name(a) for a in plan.several[made])
-                return [f"np.frexp({say(operands[0])}, out=({outs}))"]
+                return [f"{self._function('frexp')}({say(operands[0])}, out=({outs}))"]
             if name in ("negative", "absolute"):
                 return [f"n{made.number} = {'-' if name == 'negative' else 'abs'}({say(operands[0])})"]
             return [f"n{made.number} = {say(operands[0])} {_SIGNS[name]} {say(operands[1])}"]
@@ -106,7 +111,7 @@ class Lowered:
             given, index, value = operands
             lines = [] if plan.in_place(made) else [f"{out}[...] = {say(given)}"]
             if name == "add_at":
-                return [*lines, f"np.add.at({out}, {say(index)}, {say(value)})"]
+                return [*lines, f"{self._function('add')}.at({out}, {say(index)}, {say(value)})"]
             if index is Ellipsis:
                 return [f"{out}[...] = {say(value)}"]
             part = None if any(True for _ in _arrays(index)) else self.arrays[made][index]
@@ -119,22 +124,23 @@ class Lowered:
             return [f"{out}[...] = 0"]
         if name == "where" and operands[0].dtype == bool:
             condition, x, y = operands
-            return [f"{out}[...] = {say(y)}", f"np.copyto({out}, {say(x)}, 'same_kind', {say(condition)})"]
+            return [f"{out}[...] = {say(y)}", f"{self._function('copyto')}({out}, {say(x)}, 'same_kind', {say(condition)})"]
         function = getattr(np, name, None)
-        if name == "matmul" and all(x.shape and len(x.shape) == 2 for x in operands) and self.arrays[made].flags.c_contiguous:
-            return [f"np.dot({say(operands[0])}, {say(operands[1])}, {out})"]
+        if name in ("matmul", "dot") and max(len(x.shape) for x in operands) <= 2 and self.arrays[made].flags.c_contiguous:
+            return [f"{self._function('dot')}({say(operands[0])}, {say(operands[1])}, {out})"]
         if isinstance(function, np.ufunc) and not options:
-            return [f"np.{name}({', '.join(map(say, operands))}, {out})"]
+            last = f"out={out}" if name in ("maximum", "minimum") else out  # NumPy means to have more operands there
+            return [f"{self._function(name)}({', '.join(map(say, operands))}, {last})"]
         if name in _REDUCE and len(operands) == 1 and options.keys() <= {"axis", "keepdims", "dtype"}:
             axis, dtype, keep = (options.get(k, d) for k, d in (("axis", None), ("dtype", None), ("keepdims", False)))
-            return [f"np.{_REDUCE[name]}.reduce({say(operands[0])}, {say(axis)}, {say(dtype)}, {out}, {keep})"]
+            return [f"{self._function(_REDUCE[name])}.reduce({say(operands[0])}, {say(axis)}, {say(dtype)}, {out}, {keep})"]
         if name == "concatenate" and len(operands) == 1 and options.keys() <= {"axis"}:
-            return [f"np.concatenate({say(operands[0])}, {options.get('axis', 0)}, {out})"]
+            return [f"{self._function('concatenate')}({say(operands[0])}, {options.get('axis', 0)}, {out})"]
         if name == "getitem":
             return [f"{out}[...] = {say(operands[0])}[{say(operands[1])}]"]
         if name in FUNCTIONS:
             function = FUNCTIONS[name]
-        called = self._name(function)
+        called = self._function(name) if name not in FUNCTIONS else self._name(function)
         given = [*map(say, operands), *(f"{key}={say(value)}" for key, value in options.items())]
         return [f"{out}[...] = {called}({', '.join(given)})"]
 

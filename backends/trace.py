@@ -298,6 +298,8 @@ def note(name, *operands, out=None, **options):
         out._write(made)
         np.add.at(out.value, _value(operands[1]), _value(operands[2]))
         return None
+    if name == "asarray":
+        return TRACE.asarray(*operands, **options)
     if name == "getitem" and _counts(operands[1]):
         raise RecordingError(f"recording: the shape of x[condition] depends on values; use where(condition, x, 0){_at()}")
     given, others = _value(operands), _value(options)
@@ -326,7 +328,7 @@ def note(name, *operands, out=None, **options):
 def _counts(index):
     """Whether the shape of x[index] depends on values."""
     parts = index if isinstance(index, tuple) else (index,)
-    return any(isinstance(i, Traced) and i.dtype.kind == "b" for i in parts)
+    return any(isinstance(i, Traced) and i.dtype.kind == "b" and i.by.name != "constant" for i in parts)
 
 
 def _put(recording, part, new):
@@ -381,7 +383,10 @@ def _bind():
     import operator as operators
 
     def in_place(name):
-        return lambda self, other: note(name, self, other, out=self)
+        def apply(self, other):  # an array scalar cannot be changed: there, Python makes another
+            return note(name, self, other, out=None if isinstance(self.value, np.generic) else self)
+
+        return apply
 
     def arithmetic(name, method, swap):
         def apply(self, other):

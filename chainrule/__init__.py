@@ -37,6 +37,7 @@ from .autograd.tensor import Tensor, Value
 from .autograd.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .backends import deterministic
 from .graph import draw, step_through, trace
+from .jit import jit
 from .train.callback import Callback
 from .train.checkpoint import Checkpoint
 from .train.early_stopping import EarlyStopping
