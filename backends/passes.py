@@ -22,13 +22,14 @@ def planned(program: Program) -> Program:
 
 
 def without_dead(program: Program) -> Program:
-    """Without what neither a guard nor a result needs."""
+    """Without what neither a guard nor an output needs."""
     needed, kept = set(program.outputs()), []
     for made in reversed(program.instructions):
         if made in needed or made.name in GUARDS:
             needed.update(made.uses())
             kept.append(made)
-    return program.rewritten(kept[::-1], {})
+    given = needed.union(given for given, _ in program.stores)
+    return program.rewritten(kept[::-1], {})._replace(inputs=[x for x in program.inputs if x in given])
 
 
 def without_copies(program: Program) -> Program:

@@ -49,7 +49,7 @@ class Origin(NamedTuple):
     Fields:
         call: the recorded call, as pictures name it; "" outside all of them.
         part: "result", "contribution to operand 0", "gradient so far"; "" outside all calls.
-        line: (code, instruction) of the user's line.
+        line: the user's line, as something that can be printed.
     """
 
     call: str
@@ -106,14 +106,14 @@ class Program(NamedTuple):
     Fields:
         inputs: Instructions of the name "input", whose only operand says what is given.
         instructions: all others, each after those whose results it takes.
-        results: what the recorded function returned, with Instructions in it.
+        results: Instructions that give what is returned.
         stores: (input, Instruction) for each array of the outside that was written to: what it holds at the end.
         kept: {what it is: Instruction} of values that can be read until the next run, such as gradients.
     """
 
     inputs: list[Instruction]
     instructions: list[Instruction]
-    results: Any
+    results: list[Instruction]
     stores: list[tuple[Instruction, Instruction]]
     kept: dict[Any, Instruction]
 
@@ -130,6 +130,61 @@ class Program(NamedTuple):
         return Program(
             self.inputs, instructions, mapped(swap, self.results), stores, {k: swap(x) for k, x in self.kept.items()}
         )
+
+
+    def __str__(self):
+        """One line for each instruction: what it gives, how, in which form, its bytes and arithmetic, and where it comes from."""
+        lines = [_line(made) for made in [*self.inputs, *self.instructions]]
+        lines += [f"{given} ← {new}" for given, new in self.stores]
+        lines.append(f"return {', '.join(map(str, self.results))}")
+        widths = [max((len(row[i]) for row in lines if type(row) is tuple), default=0) for i in range(4)]
+        aligned = [
+            row if type(row) is str else "  ".join(text.ljust(n) for text, n in zip(row, widths, strict=False)) + f"  {row[4]}"
+            for row in lines
+        ]
+        total = sum(flops(made) for made in self.instructions)
+        return "\n".join([*map(str.rstrip, aligned), f"{len(self.instructions)} instructions, {_short(total)}flop"])
+
+
+def _line(made):
+    """The columns of a printed instruction."""
+    given = [str(o) if not hasattr(o, "dtype") or isinstance(o, Instruction) else "…" for o in made.operands]
+    given += [f"{k}={v}" for k, v in made.options.items()]
+    form = "" if made.dtype is None else f"{made.dtype}{list(made.shape)}"
+    work = flops(made)
+    origin = made.origin
+    return (
+        f"{made} = {made.name}({', '.join(given)})",
+        form,
+        f"{_short(made.nbytes)}B" if made.nbytes else "",
+        f"{_short(work)}flop" if work else "",
+        f"{origin.call}: {origin.part}  {origin.line}" if origin.call else f"{origin.line}",
+    )
+
+
+def _short(n):
+    """A number with three digits and a prefix."""
+    for prefix in ("", "k", "M", "G"):
+        if n < 1000:
+            return f"{n:.3g} {prefix}"
+        n /= 1000
+    return f"{n:.3g} T"
+
+
+MOVES = frozenset(
+    "arange array asarray ascontiguousarray astype broadcast_to concatenate constant copy empty expand_dims flip getitem input item"
+    " moveaxis ones pad ravel reshape roll setitem squeeze stack swapaxes take transpose tril triu zeros".split()
+)
+
+
+def flops(made: Instruction) -> int:
+    """How many operations of arithmetic an instruction takes: 2 for each product that is added up, else 1 for each element."""
+    if made.dtype is None or made.name in MOVES:
+        return 0
+    sizes = [prod(x.shape) for x in made.uses() if x.dtype is not None]
+    if made.name in ("matmul", "dot"):
+        return 2 * prod(made.shape) * made.operands[0].shape[-1]
+    return max([prod(made.shape), *sizes])
 
 
 def found(x) -> Iterator[Instruction]:

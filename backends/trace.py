@@ -46,10 +46,10 @@ class Recording:
     Fields:
         inputs, instructions: as in a Program.
         counters: {random generator: (input, the first word that this recording took)}.
-        line: a function that gives the user's line.
+        line: a function that gives the user's line, as something that can be printed.
     """
 
-    def __init__(self, line: Callable[[], Any] = lambda: None):
+    def __init__(self, line: Callable[[], Any] = lambda: "an unknown line"):
         self.line = line
         self.inputs: list[Instruction] = []
         self.instructions: list[Instruction] = []
@@ -96,8 +96,7 @@ class Recording:
         known = lambda x: x.made if isinstance(x, (Traced, TracedNumber)) else x
         stores = [(a.storage.state, a.made) for a in state if a.made is not a.storage.state]
         kept = {label: a.made for label, a in kept.items()}
-        instructions = self.instructions[:]
-        return Program(self.inputs, instructions, mapped(known, results), stores, kept)
+        return Program(self.inputs, self.instructions, mapped(known, results), stores, kept)
 
 
 @contextmanager
@@ -239,13 +238,9 @@ def _current() -> Recording:
 
 
 def _at():
+    """Where the user's code is, for messages."""
     recording = current()
-    line = None if recording is None else recording.line()
-    if line is None:
-        return ""
-    code, instruction = line
-    number = next((p[0] for i, p in enumerate(code.co_positions()) if i == instruction // 2), None)
-    return f", at {code.co_filename}:{number or code.co_firstlineno}, in {code.co_name}"
+    return "" if recording is None else f", at {recording.line()}"
 
 
 def _form(value):

@@ -9,18 +9,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..autograd.callsite import warn_once
 from ..autograd.dtypes import DEFAULT
+from ..autograd.errors import ArgumentError
 from ..autograd.grad_mode import recording
 from ..autograd.tensor import Tensor
 from ..autograd.watch import current_watch
 from ..backends import default
+from ..backends.compare import difference
+from ..backends.program import Program
+from ..backends.record import RecordingError
 from ..backends.trace import current
 from .reach import Reach
-from .record import record
+from .record import Recorded, record
 from .replay import Replay
 
-SIGNATURES = 16  # of which programs are kept
-VARIANTS = 8  # programs for one signature: for each way in which its guards come out
+SIGNATURES = 16  # of which programs are kept; the one that was made first goes first
+RECORDINGS = 16  # of one signature: what still changes then runs eagerly
+_ONE_AT_A_TIME = RLock()  # while one thread records, others see its arrays in models and optimisers
 
 
 class Cache(NamedTuple):
@@ -29,7 +35,7 @@ class Cache(NamedTuple):
     Fields:
         signatures, programs: how many are kept.
         recorded, replayed, eager: how many calls were recorded, ran as a program, or ran as plain Python.
-        reasons: why calls were recorded anew, with how often.
+        reasons: why calls were not replayed, with how often.
     """
 
     signatures: int
@@ -40,67 +46,104 @@ class Cache(NamedTuple):
     reasons: dict[str, int]
 
 
+class _Entry:
+    """The programs of one signature, the last that ran first; `eager` says why there are no more, or None."""
+
+    def __init__(self):
+        self.replays: list[Replay] = []
+        self.recordings, self.eager = 0, None
+
+
 class Jit:
     """A function that is recorded as a program at its first calls, and runs as one from then on: see `jit`.
 
     Fields:
-        cache: a Cache; program: the Program of the last call.
+        cache: a Cache.
+        program: the Program of the last call; None before the first one.
     """
 
-    def __init__(self, function: Callable[..., Any]):
+    def __init__(self, function: Callable[..., Any], verify: bool | int = False):
+        if not callable(function):
+            raise ArgumentError(f"jit: needs a function, was given {type(function).__name__}")
         update_wrapper(self, function)
-        self.function = function
-        self._entries: dict[Any, list[Replay]] = {}
+        self.function, self.verify = function, verify
+        self._entries: dict[Any, _Entry] = {}
         self._last: Replay | None = None
-        self._counts = {"recorded": 0, "replayed": 0, "eager": 0}
+        self._recorded = self._replayed = self._eager = 0
         self._reasons: dict[str, int] = {}
         self._lock = RLock()
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        if current() is not None or current_watch() is not None:  # inside another recording, or watched
+        if current() is not None or current_watch() is not None:  # within another recording, or while somebody watches
             return self.function(*args, **options)
         with self._lock:
-            key = (tuple(map(_signature, args)), _signature(options) if options else (), bool(recording()), DEFAULT[0], default().name)
-            variants = self._entries.get(key)
-            if variants is None:
-                return self._record(key, args, options, "a new signature")
-            reason = "a guard came out otherwise"
-            for i, replay in enumerate(variants):
-                if not replay.holds():
-                    reason = "something outside changed"
+            modes = bool(recording()), DEFAULT[0], default().name
+            key = (*map(_signature, args), _signature(options) if options else None, modes)
+            entry = self._entries.get(key)
+            if entry is None:
+                return self._record(key, args, options, "a new signature", [])
+            reason, holding = entry.eager or "the second call, to compare", []
+            for i, replay in enumerate(entry.replays):
+                if (changed := replay.changed()) is not None:
+                    reason = f"{changed} has changed"
                     continue
-                done, value = replay(args, options)
-                if done:
-                    if i:
-                        variants.insert(0, variants.pop(i))
-                    self._last = replay
-                    self._counts["replayed"] += 1
-                    return value
-            return self._record(key, args, options, reason)
+                holding.append(replay)
+                if replay.confirmed and replay.begins():
+                    done, value = replay.run(args, options)
+                    if done:
+                        if i:
+                            entry.replays.insert(0, entry.replays.pop(i))
+                        self._last = replay
+                        self._replayed += 1
+                        return value
+                    reason = f"{value} came out otherwise"
+            if entry.eager is None:
+                return self._record(key, args, options, reason, holding)
+            self._eager += 1
+            self._count(reason)
+            return self.function(*args, **options)
 
-    def _record(self, key, args, options, reason):
-        reach = Reach(self.function, args, options)
-        recorded = record(self.function, args, options, reach)
-        self._counts["recorded"] += 1
-        self._reasons[reason] = self._reasons.get(reason, 0) + 1
+    def _record(self, key, args, options, reason, holding):
+        """Record a call; `holding` are the programs to which nothing outside has changed."""
+        self._count(reason)
+        with _ONE_AT_A_TIME:
+            reach = Reach(self.function, args, options)
+            same: list[Replay] = []
+            recorded = record(self.function, args, options, reach, lambda recorded: same.extend(_alike(recorded, holding)))
+        self._recorded += 1
         if key not in self._entries and len(self._entries) >= SIGNATURES:
             del self._entries[next(iter(self._entries))]
-        replay = self._last = Replay(recorded, reach)
-        variants = self._entries.setdefault(key, [])
-        variants.insert(0, replay)
-        del variants[VARIANTS:]
+        entry = self._entries.setdefault(key, _Entry())
+        entry.recordings += 1
+        if same:
+            self._last = same[0]
+            self._last.confirm(recorded)
+        else:
+            self._last = Replay(recorded, reach)
+            entry.replays.insert(0, self._last)
+        if entry.recordings >= RECORDINGS and not same:
+            entry.eager = f"recorded {entry.recordings} times, the last time because {reason}"
+            warn_once(lambda: f"jit: {self.__name__} was {entry.eager}; from now on such calls run eagerly", RuntimeWarning)
         return recorded.value
+
+    def _count(self, reason):
+        self._reasons[reason] = self._reasons.get(reason, 0) + 1
 
     @property
     def cache(self) -> Cache:
-        return Cache(len(self._entries), sum(map(len, self._entries.values())), **self._counts, reasons=dict(self._reasons))
+        programs = sum(len(entry.replays) for entry in self._entries.values())
+        return Cache(len(self._entries), programs, self._recorded, self._replayed, self._eager, dict(self._reasons))
 
     @property
-    def program(self):
+    def program(self) -> Program | None:
         return None if self._last is None else self._last.program
 
-    def __get__(self, instance, owner=None):
-        return self if instance is None else Jit(self.function.__get__(instance, owner))
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """A method under jit: one Jit for each object."""
+        if instance is None:
+            return self
+        bound = Jit(self.function.__get__(instance, owner), self.verify)
+        return vars(instance).setdefault(self.__name__, bound)
 
 
 def jit(function: Callable[..., Any]) -> Jit:
@@ -108,13 +151,32 @@ def jit(function: Callable[..., Any]) -> Jit:
     return Jit(function)
 
 
+def _alike(recorded: Recorded, holding: list[Replay]) -> list[Replay]:
+    """Of programs to which nothing outside has changed, the one that was recorded again.
+
+    Raises: RecordingError if they differ in a number or an array alone.
+    """
+    for replay in holding:
+        apart = difference(replay.recorded.program, recorded.program)
+        if apart is None:
+            return [replay]
+        if apart.values is not None:
+            first, second = apart.values
+            what = "a Python number" if not isinstance(first, np.ndarray) else "an array that is computed outside of the recording"
+            raise RecordingError(
+                f"jit: {what} changes from call to call, so a program cannot keep it: {first!r:.60} before, {second!r:.60} now, in "
+                f"{apart.second.name} at {apart.second.origin.line}. Pass it to the function as a tensor"
+            )
+    return []
+
+
 def _signature(x):
     """What must be the same of an argument for a program to fit."""
     if isinstance(x, Tensor):
         a = x._data
-        if type(a) is float:
-            return Tensor, a
-        return Tensor, type(a), a.shape, a.dtype, a.strides, x._node is not None
+        if type(a) is np.ndarray:
+            return Tensor, a.shape, a.dtype, a.strides, x._node is not None
+        return Tensor, type(a), x
     if type(x) is np.ndarray:
         return np.ndarray, x.shape, x.dtype, x.strides
     if type(x) in (tuple, list):

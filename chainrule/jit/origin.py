@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
+from types import CodeType
+from typing import NamedTuple
 
-from ..autograd.callsite import INSIDE
+from ..autograd.callsite import INSIDE, describe
 from ..autograd.watch import Watch, watching
 from ..backends.program import Origin
 from ..backends.trace import Recording
 from ..nonfinite.calls import observe
+
+
+class Line(NamedTuple):
+    """A line of the user's, as `user_line` gives it, which can be printed."""
+
+    code: CodeType
+    instruction: int
+
+    def __str__(self):
+        return describe(self.code, self.instruction)
+
+
+def line(frame=None) -> Line:
+    """The line of the nearest caller outside chainrule: of `frame`, or of this function."""
+    frame = frame or sys._getframe(1)
+    while frame.f_code.co_filename in INSIDE and frame.f_back is not None:
+        frame = frame.f_back
+    return Line(frame.f_code, frame.f_lasti)
 
 
 class _Origins(Watch):
@@ -21,21 +42,22 @@ class _Origins(Watch):
         for made in self.recording.instructions[start:]:
             made.origin = Origin(call, part, line)
 
-    def called(self, p, arrays, options, out, frame, inner):
-        while frame.f_code.co_filename in INSIDE and frame.f_back is not None:
-            frame = frame.f_back
-        self._label(self.forward, p.symbol or p.name, "result", (frame.f_code, frame.f_lasti))
+    def calling(self, p):
         self.forward = len(self.recording.instructions)
+
+    def called(self, p, arrays, options, out, frame, inner):
+        self._label(self.forward, p.symbol or p.name, "result", line(frame))
         return out
 
     def gradient(self, node, g):
-        self.backward = self.forward = len(self.recording.instructions)
+        self.backward = len(self.recording.instructions)
 
     def contribution(self, node, slot, part, total):
-        self._label(self.backward, node.label, f"contribution to operand {slot}", (node.code, node.instruction))
+        where = Line(node.code, node.instruction)
+        self._label(self.backward, node.label, f"contribution to operand {slot}", where)
         if total is not part:
-            self.recording.instructions[-1].origin = Origin(node.label, "gradient so far", (node.code, node.instruction))
-        self.backward = self.forward = len(self.recording.instructions)
+            self.recording.instructions[-1].origin = Origin(node.label, "gradient so far", where)
+        self.backward = len(self.recording.instructions)
 
 
 @contextmanager

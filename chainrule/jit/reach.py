@@ -1,9 +1,10 @@
-"""What a function can reach: the tensors, optimisers and modules whose values it may use or change."""
+"""What a function can reach: the tensors, optimisers and modules whose values it may use or change, and the plain values
+that it may look at."""
 
 from __future__ import annotations
 
 import gc
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,18 @@ from ..optim.optimizer import Optimizer
 OURS = __name__.partition(".")[0]
 # nothing that matters is behind these
 LEAVES = (type, BuiltinFunctionType, str, bytes, int, float, complex, np.ndarray, np.generic, np.dtype, Node, Backend, Generator)
+PLAIN = (type(None), bool, int, float, complex, str, bytes)
+MANY = 256  # entries: a larger dict is data, and not watched
 
 
 class Reach:
     """What was found behind a function and its arguments.
 
     Fields:
-        tensors: leaf Tensors, in the order in which they were met.
-        flats, optimizers, modules: likewise.
-        names: ((namespace, name, what it named), …) of the variables outside through which it was found.
+        tensors: leaf Tensors, in the order in which they were met; flats, optimizers, modules: likewise.
+        cells: [(cell, what it holds)] of the function and of those that it calls.
+        entries: [(dict, key, what stands there)]: the variables outside that code names, and the plain values among the
+            attributes of the user's objects and of modules, and in dicts.
     """
 
     def __init__(self, *roots: Any):
@@ -35,7 +39,8 @@ class Reach:
         self.flats: list[FlatBuffer] = []
         self.optimizers: list[Optimizer] = []
         self.modules: list[Module] = []
-        self.names: list[tuple[Any, Any, Any]] = []
+        self.cells: list[tuple[CellType, Any]] = []
+        self.entries: list[tuple[dict[Any, Any], Any, Any]] = []
         waiting, seen = list(reversed(roots)), set()
         while waiting:
             x = waiting.pop()
@@ -47,41 +52,62 @@ class Reach:
     def _behind(self, x):
         """What stands behind one object."""
         if isinstance(x, Tensor):
-            if x.is_leaf and type(x._data) is not float:
+            if x.is_leaf:
                 self.tensors.append(x)
             return []
         if isinstance(x, FunctionType):
-            return [] if _ours(x.__module__) and not x.__closure__ else self._outside(x)
+            return self._outside(x)
         if isinstance(x, ModuleType):
             return []
         for kind, found in ((FlatBuffer, self.flats), (Optimizer, self.optimizers), (Module, self.modules)):
             if isinstance(x, kind):
                 found.append(x)
         behind = gc.get_referents(x)
-        if not _ours(type(x).__module__) and hasattr(x, "__dict__"):  # the methods of classes of the user's
-            behind += [f for c in type(x).__mro__ if not _ours(c.__module__) for f in vars(c).values() if isinstance(f, FunctionType)]
+        if type(x) is dict:
+            self._watch(x)
+        elif isinstance(x, Module) or not _ours(type(x).__module__):
+            self._watch(getattr(x, "__dict__", {}))
+            kinds = [kind for kind in type(x).__mro__ if not _ours(kind.__module__)]  # the user's, with their methods
+            behind += [f for kind in kinds for f in vars(kind).values() if isinstance(f, FunctionType)]
         return behind
+
+    def _watch(self, values):
+        if len(values) <= MANY:
+            self.entries += [(values, key, value) for key, value in values.items() if type(value) in PLAIN]
 
     def _outside(self, function):
         """The variables outside a function that its code names."""
         behind = [function.__defaults__, function.__kwdefaults__, getattr(function, "__wrapped__", None)]
         for cell in function.__closure__ or ():
             try:
-                behind.append(value := cell.cell_contents)
+                self.cells.append((cell, cell.cell_contents))
             except ValueError:  # it is not set yet
                 continue
-            self.names.append((cell, "cell_contents", value))
-        names = _names(function.__code__)
-        if not _ours(function.__module__):
-            for name in names & function.__globals__.keys():
-                value = function.__globals__[name]
-                if isinstance(value, ModuleType) and not _ours(value.__name__):
-                    inner = [vars(value)[n] for n in names & vars(value).keys()]
-                    behind += [v for v in inner if isinstance(v, (Tensor, Module, Optimizer))]
-                elif not isinstance(value, (ModuleType, type)):
-                    behind.append(value)
-                    self.names.append((function.__globals__, name, value))
+            behind.append(cell.cell_contents)
+        if _ours(function.__module__):
+            return behind
+        names, variables = _names(function.__code__), function.__globals__
+        for name in names & variables.keys():
+            value = variables[name]
+            if not isinstance(value, ModuleType):
+                self.entries.append((variables, name, value))
+                behind.append(value)
+            elif not _ours(value.__name__):
+                inner = [vars(value)[n] for n in names & vars(value).keys()]
+                behind += [v for v in inner if isinstance(v, (Tensor, Module, Optimizer))]
         return behind
+
+    def changed(self) -> str | None:
+        """The name of a variable or attribute that is no longer what it was; None if there is none."""
+        for cell, value in self.cells:
+            now = cell.cell_contents
+            if now is not value and not (type(now) is type(value) in PLAIN and now == value):
+                return "a variable of an outer function"
+        for values, key, value in self.entries:
+            now = values.get(key, self)
+            if now is not value and not (type(now) is type(value) in PLAIN and now == value):
+                return f"{key!r}"
+        return None
 
 
 def _ours(module):

@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..autograd.accumulate import accumulate
-from ..autograd.callsite import user_line
 from ..autograd.deliver import delivering
 from ..autograd.errors import GraphError
 from ..autograd.node import Node
 from ..autograd.tensor import Tensor, raw
+from ..backends import owner
 from ..backends.passes import without_dead
 from ..backends.program import Instruction, Program
 from ..backends.record import RecordingError
 from ..backends.trace import Recording, Traced, TracedNumber, recording_into
-from .origin import originating
+from .origin import line, originating
 from .reach import Reach
 
 
@@ -48,6 +48,8 @@ class Effects(NamedTuple):
         steps: [(optimizer, how many steps it takes, the input that is its last rate, keys of its squares)].
         updates: [(FlatBuffer, for each parameter how often it is updated)].
         draws: [(generator, its key, its counter's input, how many words are drawn)].
+        before: {leaf's Node: whether it had no gradient before the call}.
+        runs: [(FlatBuffer, i, j)]: parameters i to j are updated as one, since they were updated equally often.
     """
 
     changed: list[Tensor]
@@ -55,6 +57,8 @@ class Effects(NamedTuple):
     steps: list[tuple[Any, int, Any, list[Any]]]
     updates: list[tuple[Any, list[int]]]
     draws: list[tuple[Any, int, Instruction, int]]
+    before: dict[Node, bool]
+    runs: list[tuple[Any, int, int]]
 
 
 class Recorded(NamedTuple):
@@ -64,7 +68,7 @@ class Recorded(NamedTuple):
         program: the Program; returns: what the function returned, with a Place for each of its results.
         state: {input: the array outside that it is}; effects: an Effects.
         sources: {input: how it is found at a run}: ("argument", path), ("rate", optimizer, group, steps before),
-            ("count", flat, parameter, updates before) or ("counter", generator).
+            ("count", flat, parameter, updates more, last parameter of its run) or ("counter", generator).
         value: what this call returned.
     """
 
@@ -100,9 +104,14 @@ class Swaps:
                 setattr(x, name, value)
 
 
-def record(function: Callable[..., Any], args: tuple, options: dict[str, Any], reach: Reach) -> Recorded:
-    """Call the function and record it. What it does to arrays and objects is done; if it raises, all is as before."""
-    recording, before = Recording(user_line), _Before(reach)
+def record(
+    function: Callable[..., Any], args: tuple, options: dict[str, Any], reach: Reach, check: Callable[[Recorded], Any]
+) -> Recorded:
+    """Call the function and record it. What it does to arrays and objects is done.
+
+    If it raises, or `check`, which is given what was recorded, all is as before.
+    """
+    recording, before = Recording(line), _Before(reach)
     swaps, leaves = Swaps(), {}
 
     def deliver(gradients, seed):
@@ -120,6 +129,7 @@ def record(function: Callable[..., Any], args: tuple, options: dict[str, Any], r
                     "as an argument, or let a variable of the function lead to it"
                 )
             recorded, landing = traced.finish(value, before)
+            check(recorded)
         except BaseException:
             recording.undo()
             swaps.undo()
@@ -186,7 +196,7 @@ class _Traced:
 
     def _arguments(self, x, path):
         """Arguments with traced arrays in the place of arrays; Tensors stay the same objects."""
-        if isinstance(x, Tensor) and x.is_leaf and isinstance(x._data, np.ndarray):
+        if isinstance(x, Tensor) and x.is_leaf:
             if id(x) not in self._given:
                 self._given[id(x)] = path
                 self._swaps.set(x, "_data", self._argument(x._data, path))
@@ -200,11 +210,18 @@ class _Traced:
         return x
 
     def _argument(self, array, path):
+        self._refuse(array)
         traced = self.recording.array(("argument", *path), array)
         self.sources[traced.made] = ("argument", path)
         return traced
 
+    def _refuse(self, array):
+        if type(array) is not np.ndarray:
+            kind = "a Value, a single number," if type(array) is float else f"a tensor on {owner(array).place(array)!r}"
+            raise RecordingError(f"jit: records arrays on the CPU, and {kind} stands among what the function can reach")
+
     def _state(self, label, array):
+        self._refuse(array)
         traced = self.recording.array(label, array, state=True)
         self.roots.append((traced, array))
         return traced
@@ -230,11 +247,11 @@ class _Traced:
         swaps.shadow(flat, "results", results)
 
     def _count(self, flat, before, t):
-        i = next(i for count, i, _ in flat.due if count == t)
+        i, j = next((i, j) for count, i, j in flat.due if count == t)
         key = id(flat), i, t - before[i]
         if key not in self.counts:
             self.counts[key] = number = self.recording.number("t", t)
-            self.sources[number.made] = ("count", flat, i, t - before[i])
+            self.sources[number.made] = ("count", flat, i, t - before[i], j)
         return self.counts[key]
 
     def _optimizer(self, k, optimizer):
@@ -270,9 +287,11 @@ class _Traced:
         for generator, (number, first) in self.recording.counters.items():
             self.sources[number.made] = ("counter", generator)
             draws.append((generator, generator.key, number.made, generator.counter - first))
+        none = {node: was is None for node, was, _ in before.nodes if self.nodes[node] is not None and id(self.nodes[node]) not in self._given}
+        runs = [(kind[1], kind[2], kind[4]) for kind in self.sources.values() if kind[0] == "count"]
         changed = [t for t, version, _ in before.tensors if t._version is not version]
         landing += [(f, "gradient", None) for f, *_ in before.flats]
-        effects = Effects(changed, gradients, steps, [(f, counts) for f, counts in updates if any(counts)], draws)
+        effects = Effects(changed, gradients, steps, [(f, counts) for f, counts in updates if any(counts)], draws, none, runs)
         program = without_dead(self.recording.program(results, [root for root, _ in self.roots], kept))
         needed = {x for made in program.instructions for x in made.uses()}.union(program.outputs())
         if not needed.isdisjoint(self.gradients.values()):
@@ -309,6 +328,8 @@ class _Traced:
         if isinstance(x, Traced):
             results.append(x)
             return Place(len(results) - 1, False)
+        if isinstance(x, (Tensor, np.ndarray)):
+            raise RecordingError("jit: the function returns a tensor that was not computed in it; read it outside instead")
         if type(x) in (tuple, list):
             return type(x)([self._returned(item, results) for item in x])
         if type(x) is dict:

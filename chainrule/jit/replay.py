@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..autograd.tensor import Tensor, raw
 from ..backends.numpy_lowering import Lowered
 from ..backends.passes import planned
 from ..backends.program import Program
-from .pending import Pending, leave
+from .pending import Pending, is_none, leave
 from .reach import Reach
 from .record import Argument, Recorded, at, rebuilt
 
@@ -23,6 +24,7 @@ class Replay:
     Fields:
         program: after all passes; recorded: as it was recorded.
         lowered: what runs it.
+        confirmed: whether it was recorded twice, so that it can be trusted.
         disturbed: whether a gradient that the last run left was read, changed or replaced since.
     """
 
@@ -46,16 +48,22 @@ class Replay:
         self._updates = [(flat, counts) for flat, counts in effects.updates]
         self._draws = [(generator, count) for generator, _, _, count in effects.draws]
         self._keys = [(generator, key) for generator, key, _, _ in effects.draws]
-        self._pending: list[tuple[Node, Pending | None]] = []
-        self._for_arguments: list[tuple[tuple, np.ndarray | None]] = []
-        for target, key in effects.gradients.items():
-            array = None if key is None else kept[key]
-            if isinstance(target, Argument):
-                self._for_arguments.append((target.path, array))
-            else:
-                self._pending.append((target, None if array is None else Pending(self, array)))
-        self.disturbed = True
+        self._kept = kept
+        self._pending: dict[Node, Pending | None] = {}
+        self._for_arguments: dict[tuple, np.ndarray | None] = {}
+        self._leave(effects.gradients)
+        self.confirmed, self._before = False, effects.before
         self._must_hold(reach)
+
+    def _leave(self, gradients):
+        """Note what gradients a run leaves, where something is left already."""
+        for target, key in gradients.items():
+            array = None if key is None else self._kept[key]
+            if isinstance(target, Argument):
+                self._for_arguments[target.path] = array
+            elif target not in self._pending:
+                self._pending[target] = None if array is None else Pending(self, array)
+        self.disturbed = True
 
     def _place(self, rate):
         """Where a number stands among those of a run."""
@@ -64,36 +72,45 @@ class Replay:
     # ---- what must hold
 
     def _must_hold(self, reach):
-        self._names = [(space, name, value) for space, name, value in reach.names]
-        given = {path for path, _ in self._copied}
-        self._leaves = [(t, t._data, t._node) for t in reach.tensors if not any(at_path is t for at_path in given)]
+        given = self.recorded.effects.before
+        self._leaves = [(t, t._data, t._node) for t in reach.tensors if t._node is None or t._node in given]
         self._modes = [(m, m.training) for m in reach.modules]
         self._options = [(g, {k: v for k, v in g.options.items() if k != "lr"}) for o in reach.optimizers for g in o.groups]
-        self._flats = [(f, f.updates[:]) for f in reach.flats]
+        self._runs = [(flat, i, j) for flat, i, j in self.recorded.effects.runs if j > i + 1]
 
-    def holds(self) -> bool:
-        """Whether everything outside is what it was, but for the values of arrays."""
+    def changed(self) -> str | None:
+        """What outside is no longer as it was, apart from the values of arrays; None if all is."""
         for t, array, node in self._leaves:
             if t._data is not array or t._node is not node:
-                return False
-        for space, name, value in self._names:
-            if (space.get(name) if type(space) is dict else space.cell_contents) is not value:
-                return False
+                return f"a leaf of shape {t.shape}"
         for module, training in self._modes:
             if module.training is not training:
-                return False
+                return "training"
         for group, options in self._options:
             for name, value in options.items():
                 if group[name] != value:
-                    return False
-        for flat, counts in self._flats:
-            if flat.updates != counts:
-                return False
-        return all(generator.key == key for generator, key in self._keys)
+                    return f"{name!r}"
+        for flat, i, j in self._runs:
+            if flat.updates[i:j].count(flat.updates[i]) != j - i:
+                return "how often parameters were updated"
+        if any(generator.key != key for generator, key in self._keys):
+            return "the seed of a random generator"
+        return self.reach.changed()
+
+    def begins(self) -> bool:
+        """Whether leaves have gradients, and have none, as they had, where that may matter."""
+        return self._before is None or all(is_none(node) is none for node, none in self._before.items())
+
+    def confirm(self, recorded: Recorded) -> None:
+        """The same program was recorded again: what it begins with may be otherwise now, and then does not matter."""
+        self.confirmed = True
+        if self._before is not None and self._before != recorded.effects.before:
+            self._before = None
+        self._leave(recorded.effects.gradients)
 
     # ---- a run
 
-    def __call__(self, args: tuple, options: dict[str, Any]) -> tuple[bool, Any]:
+    def run(self, args: tuple, options: dict[str, Any]) -> tuple[bool, Any]:
         """(True, what the function returns); or (False, the guard that came out otherwise), with nothing changed."""
         given = args, options
         for path, array in self._copied:
@@ -134,20 +151,18 @@ class Replay:
             optimizer.steps += count
             optimizer.last_lr = numbers[rate]
             optimizer._squares = squares
-        for i, (flat, counts) in enumerate(self._updates):
-            flat.updates = [n + more for n, more in zip(flat.updates, counts, strict=True)]
+        for flat, counts in self._updates:
+            flat.updates = [*map(add, flat.updates, counts)]
             flat.gradient = None
-        for i, (flat, _) in enumerate(self._flats):
-            self._flats[i] = flat, flat.updates
         for generator, count in self._draws:
             with generator._lock:
                 generator.counter += count
         if self.disturbed:
-            for node, pending in self._pending:
+            for node, pending in self._pending.items():
                 if pending is None:
                     node.grad = None
                 else:
                     leave(node, pending)
             self.disturbed = False
-        for path, array in self._for_arguments:
+        for path, array in self._for_arguments.items():
             at(given, path)._node.grad = None if array is None else array.copy()
