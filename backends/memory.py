@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import insort
-from math import prod
 
 import numpy as np
 

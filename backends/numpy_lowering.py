@@ -5,16 +5,14 @@ Which memory each result takes is settled beforehand, so that a run makes no arr
 
 from __future__ import annotations
 
-from math import isfinite, prod
-from operator import getitem
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
-from .memory import Arena, Plan
+from .memory import Plan
 from .passes import WRITES
 from .program import Instruction, Program, mapped
-from .record import OPERATORS
 from .trace import CPU, FUNCTIONS, GUARDS
 
 _SIGNS = {
@@ -65,7 +63,11 @@ class Lowered:
     def _name(self, value, made=None):
         """The name of an object in the text."""
         if id(value) not in self._known:
-            name = f"v{made.number}" if made is not None and f"v{made.number}" not in self._names else f"k{len(self._names)}"
+            name = (
+                f"v{made.number}"
+                if made is not None and f"v{made.number}" not in self._names
+                else f"k{len(self._names)}"
+            )
             self._known[id(value)] = name
             self._names[name] = value
         return self._known[id(value)]
@@ -95,7 +97,12 @@ class Lowered:
             x, came = operands
             test = {"guard": say(x), "guard_fits": f"fits({say(x)})"}.get(name)
             if name == "guard_overflowed":
-                test, came = f"finite({say(x)})" if x.shape == () else f"{self._function('all')}({self._function('isfinite')}({say(x)}))", not came
+                test, came = (
+                    f"finite({say(x)})"
+                    if x.shape == ()
+                    else f"{self._function('all')}({self._function('isfinite')}({say(x)}))",
+                    not came,
+                )
             return [f"if {'not ' * came}{test}: return {guard}"]
         if made.dtype is None:
             if name == "frexp":
@@ -124,16 +131,25 @@ class Lowered:
             return [f"{out}[...] = 0"]
         if name == "where" and operands[0].dtype == bool:
             condition, x, y = operands
-            return [f"{out}[...] = {say(y)}", f"{self._function('copyto')}({out}, {say(x)}, 'same_kind', {say(condition)})"]
+            return [
+                f"{out}[...] = {say(y)}",
+                f"{self._function('copyto')}({out}, {say(x)}, 'same_kind', {say(condition)})",
+            ]
         function = getattr(np, name, None)
-        if name in ("matmul", "dot") and max(len(x.shape) for x in operands) <= 2 and self.arrays[made].flags.c_contiguous:
+        if (
+            name in ("matmul", "dot")
+            and max(len(x.shape) for x in operands) <= 2
+            and self.arrays[made].flags.c_contiguous
+        ):
             return [f"{self._function('dot')}({say(operands[0])}, {say(operands[1])}, {out})"]
         if isinstance(function, np.ufunc) and not options:
             last = f"out={out}" if name in ("maximum", "minimum") else out  # NumPy means to have more operands there
             return [f"{self._function(name)}({', '.join(map(say, operands))}, {last})"]
         if name in _REDUCE and len(operands) == 1 and options.keys() <= {"axis", "keepdims", "dtype"}:
             axis, dtype, keep = (options.get(k, d) for k, d in (("axis", None), ("dtype", None), ("keepdims", False)))
-            return [f"{self._function(_REDUCE[name])}.reduce({say(operands[0])}, {say(axis)}, {say(dtype)}, {out}, {keep})"]
+            return [
+                f"{self._function(_REDUCE[name])}.reduce({say(operands[0])}, {say(axis)}, {say(dtype)}, {out}, {keep})"
+            ]
         if name == "concatenate" and len(operands) == 1 and options.keys() <= {"axis"}:
             return [f"{self._function('concatenate')}({say(operands[0])}, {options.get('axis', 0)}, {out})"]
         if name == "getitem":

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 
 from .program import Instruction, Program, mapped
-from .trace import FUNCTIONS, GUARDS
+from .trace import FUNCTIONS, GUARDS, outside
 
 FOLDED = 1 << 16  # bytes: a larger constant is computed anew at each run, rather than kept
 LIKE = {"ones_like": "ones", "zeros_like": "zeros"}  # which look at nothing but the form of their operand
-WRITES = frozenset(("setitem", "add_at"))  # whose result is the memory of their first operand, where nobody else needs that
+KEPT = frozenset((*GUARDS, "constant", "empty", "item"))  # are no constants, or already
+WRITES = frozenset(
+    ("setitem", "add_at")
+)  # whose result is the memory of their first operand, where nobody else needs that
 
 
 def planned(program: Program) -> Program:
@@ -48,26 +51,23 @@ def with_constants(program: Program) -> Program:
 
     def constant(made):
         if made.name in LIKE:
-            made = made.like((made.shape, made.dtype))
-            value = getattr(np, LIKE[made.name])(*made.operands)
-        elif made.name in GUARDS or made.name in ("constant", "empty", "item") or made.dtype is None or made.part:
-            return None
-        elif any(x.name != "constant" or "private" not in x.options for x in made.uses()):
+            function, made = getattr(np, LIKE[made.name]), made.like((made.shape, made.dtype))
+        elif (
+            made.name in KEPT
+            or made.dtype is None
+            or made.part
+            or not all(x.name == "constant" and not outside(x) for x in made.uses())
+        ):
             return None
         else:
-            value = None
-        if made.nbytes > FOLDED:
-            return None
-        if value is None:
-            known = lambda x: x.operands[0] if isinstance(x, Instruction) else x
             function = FUNCTIONS.get(made.name) or getattr(np, made.name, None)
-            if function is None:
-                return None
-            with np.errstate(all="ignore"):
-                value = function(*mapped(known, made.operands), **mapped(known, made.options))
-        folded = made.like((np.asarray(value),), {"private": True})
-        folded.name = "constant"
-        return folded
+        if made.nbytes > FOLDED or function is None:
+            return None
+        known = lambda x: x.operands[0] if isinstance(x, Instruction) else x
+        with np.errstate(all="ignore"):
+            value = np.asarray(function(*mapped(known, made.operands), **mapped(known, made.options)))
+        form = value.shape, value.dtype, value.strides
+        return Instruction(made.number, "constant", (value,), {"private": True}, form, made.origin)
 
     return _replacing(program, constant)
 

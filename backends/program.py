@@ -74,7 +74,9 @@ class Instruction(Call):
 
     __slots__ = ("number", "shape", "dtype", "strides", "origin", "strict", "part")
 
-    def __init__(self, number, name, operands, options=None, form=(None, None, None), origin=None, strict=False, part=False):
+    def __init__(
+        self, number, name, operands, options=None, form=(None, None, None), origin=None, strict=False, part=False
+    ):
         super().__init__(name, operands, options)
         self.number, self.origin, self.strict, self.part = number, origin, strict, part
         self.shape, self.dtype, self.strides = form
@@ -131,7 +133,6 @@ class Program(NamedTuple):
             self.inputs, instructions, mapped(swap, self.results), stores, {k: swap(x) for k, x in self.kept.items()}
         )
 
-
     def __str__(self):
         """One line for each instruction: what it gives, how, in which form, its bytes and arithmetic, and where it comes from."""
         lines = [_line(made) for made in [*self.inputs, *self.instructions]]
@@ -139,7 +140,9 @@ class Program(NamedTuple):
         lines.append(f"return {', '.join(map(str, self.results))}")
         widths = [max((len(row[i]) for row in lines if type(row) is tuple), default=0) for i in range(4)]
         aligned = [
-            row if type(row) is str else "  ".join(text.ljust(n) for text, n in zip(row, widths, strict=False)) + f"  {row[4]}"
+            row
+            if type(row) is str
+            else "  ".join(text.ljust(n) for text, n in zip(row, widths, strict=False)) + f"  {row[4]}"
             for row in lines
         ]
         total = sum(flops(made) for made in self.instructions)

@@ -47,10 +47,12 @@ class Recording:
         inputs, instructions: as in a Program.
         counters: {random generator: (input, the first word that this recording took)}.
         line: a function that gives the user's line, as something that can be printed.
+        unmet: the error of a check that failed, whose text lacks what values would say; else None.
     """
 
     def __init__(self, line: Callable[[], Any] = lambda: "an unknown line"):
         self.line = line
+        self.unmet: Exception | None = None
         self.inputs: list[Instruction] = []
         self.instructions: list[Instruction] = []
         self.counters: dict[Any, tuple[TracedNumber, int]] = {}
@@ -74,10 +76,11 @@ class Recording:
         """A number that is given at every run."""
         return TracedNumber(value, self.add("input", (label,)))
 
-    def constant(self, value: np.ndarray) -> Instruction:
-        """An array that stays as it is: whoever holds it sees what is written into it, and so does the program."""
+    def constant(self, value: np.ndarray, private: bool = False) -> Instruction:
+        """An array that was there before. Unless it is `private`, somebody may write to it later, and the program sees it."""
         if id(value) not in self._constants:  # the instruction keeps it alive
-            self._constants[id(value)] = self.add("constant", (value,), None, _form(value))
+            options = {"private": True} if private else None
+            self._constants[id(value)] = self.add("constant", (value,), options, _form(value))
         return self._constants[id(value)]
 
     def before_writing(self, storage: Storage) -> None:
@@ -170,10 +173,14 @@ class Traced(Recorded):
         return note("copy", self)
 
     def transpose(self, *axes):
-        return note("transpose", self, axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes or None)
+        return note(
+            "transpose", self, axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes or None
+        )
 
     def nonzero(self):
-        raise RecordingError(f"recording: how many elements are not 0 depends on values; use where(condition, x, 0){_at()}")
+        raise RecordingError(
+            f"recording: how many elements are not 0 depends on values; use where(condition, x, 0){_at()}"
+        )
 
     def __setitem__(self, index, value):
         if isinstance(value, (list, tuple)):
@@ -190,7 +197,7 @@ class Traced(Recorded):
             if array.of is None:
                 break
             new, array = _put(recording, array, new), array.of
-        if self.storage.state is None and array.by.name in ("constant", "input"):
+        if self.storage.state is None and (array.by.name == "input" or outside(array.by)):
             raise RecordingError(f"recording: an array from outside is written to; make a copy of it first{_at()}")
         self.storage.version += 1
         for array, new in changes:
@@ -208,7 +215,11 @@ class Traced(Recorded):
     __float__ = __int__ = __index__ = __array__ = __iter__ = item = tolist = __format__ = _read
 
     def __array_ufunc__(self, function, method, *inputs, **options):
-        name = function.__name__ if method == "__call__" else {"at": "add_at", "reduce": _REDUCED.get(function)}.get(method)
+        name = (
+            function.__name__
+            if method == "__call__"
+            else {"at": "add_at", "reduce": _REDUCED.get(function)}.get(method)
+        )
         if name not in NAMES or method == "at" and function is not np.add:
             raise RecordingError(f"recording: np.{function.__name__}.{method} has no row in the table of names{_at()}")
         if method == "at":
@@ -223,6 +234,11 @@ class Traced(Recorded):
 
     def __repr__(self):
         return f"traced({self._made!r}, {self.dtype}{list(self.shape)})"
+
+
+def outside(made: Instruction) -> bool:
+    """Whether an instruction gives an array that others can write to."""
+    return made.name == "constant" and "private" not in made.options
 
 
 _REDUCED = {np.add: "sum", np.maximum: "max", np.minimum: "min", np.logical_and: "all", np.logical_or: "any"}
@@ -296,7 +312,9 @@ def note(name, *operands, out=None, **options):
     if name == "asarray":
         return TRACE.asarray(*operands, **options)
     if name == "getitem" and _counts(operands[1]):
-        raise RecordingError(f"recording: the shape of x[condition] depends on values; use where(condition, x, 0){_at()}")
+        raise RecordingError(
+            f"recording: the shape of x[condition] depends on values; use where(condition, x, 0){_at()}"
+        )
     given, others = _value(operands), _value(options)
     result = FUNCTIONS.get(name) or getattr(np, name)
     result = result(*given, **others)
@@ -418,10 +436,11 @@ class Trace(Backend):
         if isinstance(data, Traced):
             return data.astype(dtype, copy=copy) if dtype is not None else data.copy() if copy else data
         value = np.array(data, dtype=dtype) if copy else np.asarray(data, dtype=dtype)
-        return Traced(value, _current().constant(value))
+        private = value is not data and value.base is None
+        return Traced(value.copy() if private else value, _current().constant(value, private))
 
     def from_numpy(self, array):
-        return self.asarray(np.array(array))
+        return self.asarray(array, copy=True)
 
     def frozen(self, array):
         return array
@@ -434,6 +453,13 @@ class Trace(Backend):
 
     def overflowed(self, result):
         return _guard("guard_overflowed", result)
+
+    def check(self, ok, error, given=str):
+        if not ok:
+            recording = _current()
+            recording.unmet = error("")
+            raise recording.unmet
+        return True
 
     def random_bits(self, key, counter, n):
         return note("philox", key, counter, n)

@@ -155,6 +155,7 @@ __all__ = [
     "hessian",
     "hvp",
     "jacobian",
+    "jit",
     "jvp",
     "load",
     "lr_find",

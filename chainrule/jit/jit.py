@@ -21,7 +21,7 @@ from ..backends.program import Program
 from ..backends.record import RecordingError
 from ..backends.trace import current
 from .reach import Reach
-from .record import Recorded, record
+from .record import Recorded, Unmet, record
 from .replay import Replay
 
 SIGNATURES = 16  # of which programs are kept; the one that was made first goes first
@@ -99,17 +99,25 @@ class Jit:
                     reason = f"{value} came out otherwise"
             if entry.eager is None:
                 return self._record(key, args, options, reason, holding)
-            self._eager += 1
-            self._count(reason)
-            return self.function(*args, **options)
+            return self._run(args, options, reason)
+
+    def _run(self, args, options, reason):
+        self._eager += 1
+        self._count(reason)
+        return self.function(*args, **options)
 
     def _record(self, key, args, options, reason, holding):
         """Record a call; `holding` are the programs to which nothing outside has changed."""
-        self._count(reason)
+        same: list[Replay] = []
         with _ONE_AT_A_TIME:
             reach = Reach(self.function, args, options)
-            same: list[Replay] = []
-            recorded = record(self.function, args, options, reach, lambda recorded: same.extend(_alike(recorded, holding)))
+            try:
+                recorded = record(
+                    self.function, args, options, reach, lambda recorded: same.extend(_alike(recorded, holding))
+                )
+            except Unmet:
+                return self._run(args, options, "a check fails")
+        self._count(reason)
         self._recorded += 1
         if key not in self._entries and len(self._entries) >= SIGNATURES:
             del self._entries[next(iter(self._entries))]
@@ -123,7 +131,9 @@ class Jit:
             entry.replays.insert(0, self._last)
         if entry.recordings >= RECORDINGS and not same:
             entry.eager = f"recorded {entry.recordings} times, the last time because {reason}"
-            warn_once(lambda: f"jit: {self.__name__} was {entry.eager}; from now on such calls run eagerly", RuntimeWarning)
+            warn_once(
+                lambda: f"jit: {self.__name__} was {entry.eager}; from now on such calls run eagerly", RuntimeWarning
+            )
         return recorded.value
 
     def _count(self, reason):
@@ -162,7 +172,11 @@ def _alike(recorded: Recorded, holding: list[Replay]) -> list[Replay]:
             return [replay]
         if apart.values is not None:
             first, second = apart.values
-            what = "a Python number" if not isinstance(first, np.ndarray) else "an array that is computed outside of the recording"
+            what = (
+                "a Python number"
+                if not isinstance(first, np.ndarray)
+                else "an array that is computed outside of the recording"
+            )
             raise RecordingError(
                 f"jit: {what} changes from call to call, so a program cannot keep it: {first!r:.60} before, {second!r:.60} now, in "
                 f"{apart.second.name} at {apart.second.origin.line}. Pass it to the function as a tensor"

@@ -19,7 +19,21 @@ from ..optim.optimizer import Optimizer
 
 OURS = __name__.partition(".")[0]
 # nothing that matters is behind these
-LEAVES = (type, BuiltinFunctionType, str, bytes, int, float, complex, np.ndarray, np.generic, np.dtype, Node, Backend, Generator)
+LEAVES = (
+    type,
+    BuiltinFunctionType,
+    str,
+    bytes,
+    int,
+    float,
+    complex,
+    np.ndarray,
+    np.generic,
+    np.dtype,
+    Node,
+    Backend,
+    Generator,
+)
 PLAIN = (type(None), bool, int, float, complex, str, bytes)
 MANY = 256  # entries: a larger dict is data, and not watched
 
@@ -59,6 +73,10 @@ class Reach:
             return self._outside(x)
         if isinstance(x, ModuleType):
             return []
+        if type(x).__module__.startswith(
+            __package__
+        ):  # a function under jit: what it knows is not the function's affair
+            return [x.__wrapped__] if hasattr(x, "__wrapped__") else []
         for kind, found in ((FlatBuffer, self.flats), (Optimizer, self.optimizers), (Module, self.modules)):
             if isinstance(x, kind):
                 found.append(x)

@@ -48,7 +48,7 @@ class Effects(NamedTuple):
         steps: [(optimizer, how many steps it takes, the input that is its last rate, keys of its squares)].
         updates: [(FlatBuffer, for each parameter how often it is updated)].
         draws: [(generator, its key, its counter's input, how many words are drawn)].
-        before: {leaf's Node: whether it had no gradient before the call}.
+        leaves: the leaves outside, arguments apart; before: {Node of one: whether it had no gradient before the call}.
         runs: [(FlatBuffer, i, j)]: parameters i to j are updated as one, since they were updated equally often.
     """
 
@@ -57,6 +57,7 @@ class Effects(NamedTuple):
     steps: list[tuple[Any, int, Any, list[Any]]]
     updates: list[tuple[Any, list[int]]]
     draws: list[tuple[Any, int, Instruction, int]]
+    leaves: list[Tensor]
     before: dict[Node, bool]
     runs: list[tuple[Any, int, int]]
 
@@ -78,6 +79,10 @@ class Recorded(NamedTuple):
     effects: Effects
     sources: dict[Instruction, Any]
     value: Any
+
+
+class Unmet(Exception):
+    """A check has failed: run eagerly, the function raises its error."""
 
 
 class Swaps:
@@ -109,7 +114,7 @@ def record(
 ) -> Recorded:
     """Call the function and record it. What it does to arrays and objects is done.
 
-    If it raises, or `check`, which is given what was recorded, all is as before.
+    If it raises, or `check`, which is given what was recorded, all is as before. Raises Unmet where a check fails.
     """
     recording, before = Recording(line), _Before(reach)
     swaps, leaves = Swaps(), {}
@@ -130,12 +135,14 @@ def record(
                 )
             recorded, landing = traced.finish(value, before)
             check(recorded)
-        except BaseException:
+        except BaseException as error:
             recording.undo()
             swaps.undo()
             before.restore()
             for generator, (_, first) in recording.counters.items():
                 generator.set_state((generator.key, first))
+            if error is recording.unmet:
+                raise Unmet from error
             raise
     swaps.undo()
     for x, name, value in landing:
@@ -287,11 +294,14 @@ class _Traced:
         for generator, (number, first) in self.recording.counters.items():
             self.sources[number.made] = ("counter", generator)
             draws.append((generator, generator.key, number.made, generator.counter - first))
-        none = {node: was is None for node, was, _ in before.nodes if self.nodes[node] is not None and id(self.nodes[node]) not in self._given}
+        leaves = [t for t in self.reach.tensors if id(t) not in self._given]
+        none = {node: was is None for node, was, _ in before.nodes if id(self.nodes[node]) not in self._given}
         runs = [(kind[1], kind[2], kind[4]) for kind in self.sources.values() if kind[0] == "count"]
         changed = [t for t, version, _ in before.tensors if t._version is not version]
         landing += [(f, "gradient", None) for f, *_ in before.flats]
-        effects = Effects(changed, gradients, steps, [(f, counts) for f, counts in updates if any(counts)], draws, none, runs)
+        effects = Effects(
+            changed, gradients, steps, [(f, counts) for f, counts in updates if any(counts)], draws, leaves, none, runs
+        )
         program = without_dead(self.recording.program(results, [root for root, _ in self.roots], kept))
         needed = {x for made in program.instructions for x in made.uses()}.union(program.outputs())
         if not needed.isdisjoint(self.gradients.values()):
@@ -329,7 +339,9 @@ class _Traced:
             results.append(x)
             return Place(len(results) - 1, False)
         if isinstance(x, (Tensor, np.ndarray)):
-            raise RecordingError("jit: the function returns a tensor that was not computed in it; read it outside instead")
+            raise RecordingError(
+                "jit: the function returns a tensor that was not computed in it; read it outside instead"
+            )
         if type(x) in (tuple, list):
             return type(x)([self._returned(item, results) for item in x])
         if type(x) is dict:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..autograd.callsite import user_line
 from ..autograd.node import Node
-from ..autograd.tensor import Tensor, raw
+from ..autograd.tensor import Tensor
 from ..backends.numpy_lowering import Lowered
 from ..backends.passes import planned
 from ..backends.program import Program
@@ -44,7 +44,9 @@ class Replay:
         self._results = [arrays[made] for made in self.program.results]
         kept = {key: arrays[made] for key, made in self.program.kept.items()}
         self._changed = effects.changed
-        self._steps = [(o, count, *self._place(rate), [kept[key] for key in keys]) for o, count, rate, keys in effects.steps]
+        self._steps = [
+            (o, count, *self._place(rate), [kept[key] for key in keys]) for o, count, rate, keys in effects.steps
+        ]
         self._updates = [(flat, counts) for flat, counts in effects.updates]
         self._draws = [(generator, count) for generator, _, _, count in effects.draws]
         self._keys = [(generator, key) for generator, key, _, _ in effects.draws]
@@ -72,10 +74,11 @@ class Replay:
     # ---- what must hold
 
     def _must_hold(self, reach):
-        given = self.recorded.effects.before
-        self._leaves = [(t, t._data, t._node) for t in reach.tensors if t._node is None or t._node in given]
+        self._leaves = [(t, t._data, t._node) for t in self.recorded.effects.leaves]
         self._modes = [(m, m.training) for m in reach.modules]
-        self._options = [(g, {k: v for k, v in g.options.items() if k != "lr"}) for o in reach.optimizers for g in o.groups]
+        self._options = [
+            (g, {k: v for k, v in g.options.items() if k != "lr"}) for o in reach.optimizers for g in o.groups
+        ]
         self._runs = [(flat, i, j) for flat, i, j in self.recorded.effects.runs if j > i + 1]
 
     def changed(self) -> str | None:
@@ -141,7 +144,10 @@ class Replay:
         """Do to Python's objects what the call would have done."""
         if self._changed:
             code, instruction = user_line()
-            line = (code, instruction)  # a new one each time, by which a waiting backward pass sees that there was a change
+            line = (
+                code,
+                instruction,
+            )  # a new one each time, by which a waiting backward pass sees that there was a change
             for t in self._changed:
                 if t._access is None:
                     t._version = line
@@ -150,7 +156,7 @@ class Replay:
         for optimizer, count, rate, squares in self._steps:
             optimizer.steps += count
             optimizer.last_lr = numbers[rate]
-            optimizer._squares = squares
+            optimizer._squares = [s[()] for s in squares]
         for flat, counts in self._updates:
             flat.updates = [*map(add, flat.updates, counts)]
             flat.gradient = None

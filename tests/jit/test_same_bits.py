@@ -1,8 +1,7 @@
 """Under jit a step gives the bits of the eager one: every layer, activation, loss, optimiser and schedule."""
 
-import numpy as np
 import pytest
-from jit_steps import SGD, data, model_of, trained_alike
+from jit_steps import SGD, alike, data, model_of, trained_alike
 
 import chainrule as cr
 from chainrule import nn, optim
@@ -99,8 +98,6 @@ def test_arrays_of_numpy_as_arguments():
 
 
 def test_clipping_takes_both_ways():
-    model, after = None, []
-
     def make():
         cr.random.seed(3)
         model = model_of()
@@ -115,8 +112,6 @@ def test_clipping_takes_both_ways():
             return value
 
         return step, lambda: {name: t.numpy().tobytes() for name, t in model.named_tensors()}
-
-    from jit_steps import alike
 
     x, y = BATCHES[0]
     alike(make, [(x * s, y) for s in (1, 0.01, 1, 0.01, 1, 0.01, 1)])

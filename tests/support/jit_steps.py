@@ -33,7 +33,9 @@ def training_step(model, optimizer, loss):
 def state_of(model, optimizer):
     """All that a step changes, as bytes by name."""
     found = {name: t.numpy().tobytes() for name, t in model.named_tensors()}
-    found |= {f"grad {name}": p.grad if p.grad is None else p.grad.numpy().tobytes() for name, p in model.named_parameters()}
+    found |= {
+        f"grad {name}": p.grad if p.grad is None else p.grad.numpy().tobytes() for name, p in model.named_parameters()
+    }
     for i, flat in optimizer.buffers:
         found |= {f"{kind} {i}": s.tobytes() for kind, s in flat.state.items()} | {f"updates {i}": [*flat.updates]}
     norm = optimizer.grad_norm
