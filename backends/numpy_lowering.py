@@ -33,7 +33,10 @@ class Lowered:
         arrays: {instruction: the array that holds its result, after a run or, for an input, before it}.
         peak: bytes of the arena.
         guards: the guards in the order of `run`.
+        ulps: by how many units in the last place results may differ from eager ones.
     """
+
+    ulps = 0
 
     def __init__(self, program: Program, state: dict[Instruction, np.ndarray]):
         self.program = program

@@ -23,6 +23,7 @@ from ..backends.trace import current
 from .reach import Reach
 from .record import Recorded, Unmet, record
 from .replay import Replay
+from .verify import verified
 
 SIGNATURES = 16  # of which programs are kept; the one that was made first goes first
 RECORDINGS = 16  # of one signature: what still changes then runs eagerly
@@ -89,7 +90,10 @@ class Jit:
                     continue
                 holding.append(replay)
                 if replay.confirmed and replay.begins():
-                    done, value = replay.run(args, options)
+                    if self.verify and self._replayed % int(self.verify) == 0:
+                        done, value = verified(replay, self.function, args, options)
+                    else:
+                        done, value = replay.run(args, options)
                     if done:
                         if i:
                             entry.replays.insert(0, entry.replays.pop(i))
@@ -156,9 +160,34 @@ class Jit:
         return vars(instance).setdefault(self.__name__, bound)
 
 
-def jit(function: Callable[..., Any]) -> Jit:
-    """The function, recorded as a program and run as one."""
-    return Jit(function)
+def jit(function: Callable[..., Any] | None = None, *, verify: bool | int = False) -> Any:
+    """The function, recorded as a program at its first two calls, and run as one from then on: the same bits, without Python
+    between the operations.
+
+    It may compute, run backward, and step an optimiser; tensors, models, optimisers and random generators that it reaches by its
+    variables are the program's state. A program fits calls with arguments of the same shapes and dtypes, in the same modes; others
+    are recorded too. `verify` runs eagerly beside it, at every call or at every so-manieth, and compares.
+
+    What it returns has no graph. What it prints or appends happens only while it is recorded. docs/jit.md lists what to know.
+
+    Raises: RecordingError where the function reads a value, or does something else that no program can; all is then as before.
+    Example:
+        >>> import chainrule as cr
+        >>> w = cr.tensor([1.0, 2.0], requires_grad=True)
+        >>> optimizer = cr.optim.SGD([w], lr=0.1)
+        >>> @cr.jit
+        ... def step(x):
+        ...     optimizer.zero_grad()
+        ...     loss = cr.nn.mse(w * x, x)
+        ...     loss.backward()
+        ...     optimizer.step()
+        ...     return loss
+        >>> [round(step(cr.ones(2)).item(), 4) for _ in range(4)]
+        [0.5, 0.405, 0.3281, 0.2657]
+        >>> step.cache.recorded, step.cache.replayed
+        (2, 2)
+    """
+    return Jit(function, verify) if function is not None else lambda function: Jit(function, verify)
 
 
 def _alike(recorded: Recorded, holding: list[Replay]) -> list[Replay]:

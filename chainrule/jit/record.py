@@ -116,11 +116,15 @@ def record(
 
     If it raises, or `check`, which is given what was recorded, all is as before. Raises Unmet where a check fails.
     """
-    recording, before = Recording(line), _Before(reach)
-    swaps, leaves = Swaps(), {}
+    recording, before = Recording(line), Before(reach)
+    swaps = Swaps()
 
     def deliver(gradients, seed):
-        leaves.update(gradients)
+        if unknown := [leaf for leaf in gradients if leaf not in traced.nodes]:
+            raise RecordingError(
+                f"jit: a gradient arrives at a leaf of shape {unknown[0].shape} that was not found behind the function; pass it as "
+                "an argument, or let a variable of the function lead to it"
+            )
         accumulate(gradients, seed)
 
     with recording_into(recording):
@@ -128,11 +132,6 @@ def record(
         try:
             with originating(recording), delivering(deliver):
                 value = function(*traced.args, **traced.options)
-            if unknown := [node for node in leaves if node not in traced.nodes]:
-                raise RecordingError(
-                    f"jit: a gradient arrives at a leaf of shape {unknown[0].shape} that was not found behind the function; pass it "
-                    "as an argument, or let a variable of the function lead to it"
-                )
             recorded, landing = traced.finish(value, before)
             check(recorded)
         except BaseException as error:
@@ -150,7 +149,7 @@ def record(
     return recorded
 
 
-class _Before:
+class Before:
     """The Python state of what a function can reach, before it runs."""
 
     def __init__(self, reach):

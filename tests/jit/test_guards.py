@@ -262,3 +262,49 @@ def test_what_changes_at_every_call_runs_eagerly_in_the_end():
     ):
         assert [f(cr.ones(1)).item() for _ in range(20)] == [2] * 20
     assert f.cache.eager > 0
+
+
+@pytest.mark.parametrize("verify", [True, 2])
+def test_verify_runs_eagerly_beside(verify):
+    model = model_of(lambda: nn.Dropout(0.5), lambda: nn.BatchNorm(6))
+    optimizer = optim.Adam(model.parameters())
+    plain, plain_optimizer = model_of(lambda: nn.Dropout(0.5), lambda: nn.BatchNorm(6)), None
+    plain_optimizer = optim.Adam(plain.parameters())
+    step = cr.jit(training_step(model, optimizer, nn.cross_entropy), verify=verify)
+    other = training_step(plain, plain_optimizer, nn.cross_entropy)
+    for f in (step, other):
+        cr.random.seed(1)
+        losses = [f(*batch).item() for batch in BATCHES]
+    assert state_of(model, optimizer) == state_of(plain, plain_optimizer)
+    assert losses
+
+
+def test_verify_raises_where_they_differ():
+    step = cr.jit(lambda x: x + 1, verify=True)
+    for _ in range(3):
+        step(cr.ones(2))
+    step.function = lambda x: x + 2
+    with pytest.raises(RecordingError, match=r"verify: .* in result 0, at element \(0,\): .*2.0.*, eagerly .*3.0"):
+        step(cr.ones(2))
+
+
+def test_a_leaf_that_cannot_be_found_is_refused():
+    hidden = {}
+
+    class Box:
+        __slots__ = ("name",)
+
+        def get(self):
+            return hidden_leaf(self.name)
+
+    hidden["w"] = cr.ones(3, requires_grad=True)
+    with pytest.raises(RecordingError, match=r"a gradient arrives at a leaf of shape \(3,\) that was not found"):
+        cr.jit(lambda x, box: (box.get() * x).sum().backward())(cr.ones(3), Box())
+
+
+def hidden_leaf(name):
+    import gc
+
+    return next(
+        t for t in gc.get_objects() if type(t) is cr.Tensor and t.requires_grad and t.is_leaf and t.shape == (3,)
+    )
