@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,20 +26,17 @@ class Difference(NamedTuple):
 def difference(a: Program, b: Program) -> Difference | None:
     """Where b differs from a; None if they compute the same from the same inputs."""
     same: dict[Instruction, Instruction] = {}
-    pairs = [(a.inputs, b.inputs), (a.instructions, b.instructions)]
-    for x, y in ((x, y) for first, second in pairs for x, y in zip(first, second, strict=False)):
+    for x, y in zip_longest([*a.inputs, *a.instructions], [*b.inputs, *b.instructions]):
+        if x is None or y is None:
+            return Difference(x, y, None)
         if x.name != y.name or x.form != y.form or x.strict != y.strict or x.part != y.part:
             return Difference(x, y, None)
         for given, other in ((x.operands, y.operands), (x.options, y.options)):
             if (apart := _apart(given, other, same)) is not None:
                 return Difference(x, y, apart or None)
         same[x] = y
-    for first, second in pairs:
-        if len(first) != len(second):
-            n = min(len(first), len(second))
-            return Difference(*(next(iter(side[n:]), None) for side in (first, second)), None)
-    outputs = [[p.results, p.stores, list(p.kept.items())] for p in (a, b)]
-    return None if _apart(*outputs, same) is None else Difference(None, None, None)
+    first, second = ([p.results, p.stores, list(p.kept.items())] for p in (a, b))
+    return None if _apart(first, second, same) is None else Difference(None, None, None)
 
 
 def _apart(x, y, same):

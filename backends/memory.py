@@ -90,7 +90,7 @@ class Plan:
                 outside = given in state
                 array = state[given] if outside else _shaped(np.empty(given.nbytes, np.uint8), given)
                 self._block[given] = Block(given.nbytes, array, outside and atomic)
-        self._settle(last, end)
+        self._settle(last)
         memory = np.empty(self.arena.size + ALIGNED, np.uint8)
         memory = memory[-memory.ctypes.data % ALIGNED :]
         for given in program.inputs:
@@ -110,24 +110,22 @@ class Plan:
         writes = [i for i, made in enumerate(program.instructions) if made.name in WRITES and _root(made) in state]
         return not guards or not writes or guards[-1] < writes[0]
 
-    def _settle(self, last, end):
+    def _settle(self, last):
         """Which block each result lies in, and where that begins."""
-        # the last step at which what lies in a block is needed, apart from what comes later into the same block
-        members: dict[Block, list[Instruction]] = {block: [given] for given, block in self._block.items()}
+        for given, block in self._block.items():
+            block.last = last.get(given, -1)
         dying: dict[int, list[Block]] = {}
         for step, made in enumerate(self.program.instructions):
             if made.dtype is None or made.name == "item" and made not in last:
                 continue
-            block = self._reused(made, step, last, members)
+            block = self._reused(made, step)
             if block is None:
                 if made.name == "constant":
                     block = Block(made.nbytes, made.operands[0], False)
                 else:
                     block = Block(made.nbytes)
                     block.start = self.arena.take(block.nbytes)
-                members[block] = []
             self._block[made] = block
-            members[block].append(made)
             until = last.get(made, step)
             if until > block.last:
                 block.last = until
@@ -138,13 +136,13 @@ class Plan:
                     self.arena.free(gone.start, gone.nbytes)
                     gone.last = -2  # freed once
 
-    def _reused(self, made, step, last, members):
+    def _reused(self, made, step):
         """The block of an operand that the result can have: as a part of it, or in its place."""
         if made.part:
             return self._block[made.operands[0]]
         if made.name in WRITES:
             block = self._block[made.operands[0]]
-            if block.writable and self._only(made.operands[0], block, made, step, last, members):
+            if block.writable and self._only(made.operands[0], block, made, step):
                 self._placed.add(made)
                 return block
             return None
@@ -154,15 +152,14 @@ class Plan:
                 if isinstance(x, Instruction) and x.form == made.form and x in self._block:
                     block = self._block[x]
                     whole = block.array is None and block.nbytes == made.nbytes and not _overlaps(made, x)
-                    if whole and not x.part and self._only(x, block, made, step, last, members):
+                    if whole and not x.part and self._only(x, block, made, step):
                         return block
         return None
 
-    def _only(self, x, block, made, step, last, members):
+    def _only(self, x, block, made, step):
         """Whether nobody needs what lies in a block after this step, but for its new content."""
-        return all(last.get(other, -1) <= step for other in members[block]) and not any(
-            other is not x and self._block.get(other) is block for other in made.uses() if other.form != x.form
-        )
+        alias = lambda other: other is not x and self._block.get(other) is block and other.form != x.form
+        return block.last <= step and not any(map(alias, made.uses()))
 
     def _make(self, made, memory):
         """The array of an instruction."""

@@ -3,10 +3,11 @@
 Array code, gradient rules and update rules run on these arrays unchanged; what comes out is what they computed.
 """
 
+from collections.abc import Callable
 from functools import partial
 from math import inf, nan, pi, prod
 from operator import getitem
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -150,6 +151,7 @@ class Recorded:
     size = property(lambda self: prod(self.shape))
     T = property(lambda self: self.note("transpose", self))
     __hash__ = object.__hash__
+    note: Callable[..., Any]  # `note` below, or a subclass's own
 
     def __getattr__(self, name):  # the methods that NumPy's arrays have are functions of the table, too
         if name in NAMES:

@@ -98,8 +98,9 @@ class Recording:
         """All that was noted, where the function returned `results` and these arrays are the outside's."""
         known = lambda x: x.made if isinstance(x, (Traced, TracedNumber)) else x
         stores = [(a.storage.state, a.made) for a in state if a.made is not a.storage.state]
-        kept = {label: a.made for label, a in kept.items()}
-        return Program(self.inputs, self.instructions, mapped(known, results), stores, kept)
+        return Program(
+            self.inputs, self.instructions, mapped(known, results), stores, {k: a.made for k, a in kept.items()}
+        )
 
 
 @contextmanager

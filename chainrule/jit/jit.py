@@ -136,7 +136,8 @@ class Jit:
         if entry.recordings >= RECORDINGS and not same:
             entry.eager = f"recorded {entry.recordings} times, the last time because {reason}"
             warn_once(
-                lambda: f"jit: {self.__name__} was {entry.eager}; from now on such calls run eagerly", RuntimeWarning
+                lambda: f"jit: {self.function.__name__} was {entry.eager}; from now on such calls run eagerly",
+                RuntimeWarning,
             )
         return recorded.value
 
@@ -157,7 +158,7 @@ class Jit:
         if instance is None:
             return self
         bound = Jit(self.function.__get__(instance, owner), self.verify)
-        return vars(instance).setdefault(self.__name__, bound)
+        return vars(instance).setdefault(self.function.__name__, bound)
 
 
 def jit(function: Callable[..., Any] | None = None, *, verify: bool | int = False) -> Any:
@@ -199,7 +200,7 @@ def _alike(recorded: Recorded, holding: list[Replay]) -> list[Replay]:
         apart = difference(replay.recorded.program, recorded.program)
         if apart is None:
             return [replay]
-        if apart.values is not None:
+        if apart.values is not None and apart.second is not None:
             first, second = apart.values
             what = (
                 "a Python number"

@@ -25,11 +25,11 @@ class Place(NamedTuple):
     """Where in what a function returns one of the program's results stands.
 
     Fields:
-        index: which result it is.
+        at: which result it is.
         tensor: whether it is a Tensor, or a bare array.
     """
 
-    index: int
+    at: int
     tensor: bool
 
 
@@ -363,7 +363,7 @@ def rebuilt(returns: Any, arrays: list[np.ndarray], given: Any) -> Any:
     """What a function returns, from copies of the arrays of its results; `given` are its (args, options)."""
     kind = type(returns)
     if kind is Place:
-        array = np.array(arrays[returns.index])
+        array = np.array(arrays[returns.at])
         if not returns.tensor:
             return array
         result = Result.__new__(Result)

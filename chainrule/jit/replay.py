@@ -54,7 +54,8 @@ class Replay:
         self._pending: dict[Node, Pending | None] = {}
         self._for_arguments: dict[tuple, np.ndarray | None] = {}
         self._leave(effects.gradients)
-        self.confirmed, self._before = False, effects.before
+        self.confirmed = False
+        self._before: dict[Node, bool] | None = effects.before
         self._must_hold(reach)
 
     def _leave(self, gradients):
