@@ -6,9 +6,9 @@ from bisect import insort
 
 import numpy as np
 
-from .passes import WRITES
+from .passes import WRITES, root
 from .program import Instruction, Program, mapped
-from .trace import FUNCTIONS
+from .trace import FUNCTIONS, GUARDS
 
 ALIGNED = 64  # bytes: a line of the cache
 
@@ -105,9 +105,9 @@ class Plan:
 
     def _atomic(self, program):
         """Whether all guards are checked before state is written to, so that it can be written in place."""
-        guards = [i for i, made in enumerate(program.instructions) if made.name.startswith("guard")]
+        guards = [i for i, made in enumerate(program.instructions) if made.name in GUARDS]
         state = {given for given, _ in program.stores}
-        writes = [i for i, made in enumerate(program.instructions) if made.name in WRITES and _root(made) in state]
+        writes = [i for i, made in enumerate(program.instructions) if made.name in WRITES and root(made) in state]
         return not guards or not writes or guards[-1] < writes[0]
 
     def _settle(self, last):
@@ -186,12 +186,6 @@ class Plan:
 def _overlaps(made, x):
     """Whether another operand is a part of the memory of x."""
     return any(other is not x and other.part for other in made.uses())
-
-
-def _root(made):
-    while made.part or made.name in WRITES:
-        made = made.operands[0]
-    return made
 
 
 def _shaped(memory, made):

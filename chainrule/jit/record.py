@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from weakref import ref
 
 import numpy as np
 
@@ -69,7 +70,7 @@ class Recorded(NamedTuple):
         program: the Program; returns: what the function returned, with a Place for each of its results.
         state: {input: the array outside that it is}; effects: an Effects.
         sources: {input: how it is found at a run}: ("argument", path), ("rate", optimizer, group, steps before),
-            ("count", flat, parameter, updates more, last parameter of its run) or ("counter", generator).
+            ("count", flat, parameter, updates more, last parameter of its run), ("counter", generator) or ("gradient", Node).
         value: what this call returned.
     """
 
@@ -79,6 +80,12 @@ class Recorded(NamedTuple):
     effects: Effects
     sources: dict[Instruction, Any]
     value: Any
+
+
+def _outside(leaf):
+    """Whether the Node of a leaf belongs to a tensor that was there before the recording."""
+    held = leaf.result() if isinstance(leaf.result, ref) else leaf.result
+    return isinstance(raw(held), np.ndarray)
 
 
 class Unmet(Exception):
@@ -120,7 +127,7 @@ def record(
     swaps = Swaps()
 
     def deliver(gradients, seed):
-        if unknown := [leaf for leaf in gradients if leaf not in traced.nodes]:
+        if unknown := [leaf for leaf in gradients if leaf not in traced.nodes and _outside(leaf)]:
             raise RecordingError(
                 f"jit: a gradient arrives at a leaf of shape {unknown[0].shape} that was not found behind the function; pass it as "
                 "an argument, or let a variable of the function lead to it"
@@ -196,6 +203,7 @@ class _Traced:
             if node.grad is not None:
                 array = recording.array(("gradient before", self.nodes[node].name), raw(node.grad))
                 self.gradients[node] = array.made
+                self.sources[array.made] = ("gradient", node)
                 swaps.set(node, "grad", Tensor._wrap(array))
         for k, optimizer in enumerate(reach.optimizers):
             self._optimizer(k, optimizer)
@@ -303,9 +311,9 @@ class _Traced:
         )
         program = without_dead(self.recording.program(results, [root for root, _ in self.roots], kept))
         needed = {x for made in program.instructions for x in made.uses()}.union(program.outputs())
-        if not needed.isdisjoint(self.gradients.values()):
+        if any(given in needed and given.dtype.char == "e" for given in self.gradients.values()):
             raise RecordingError(
-                "jit: the function adds to gradients that were there before it; call optimizer.zero_grad() in it before backward()"
+                "jit: the function adds to gradients of float16 that were there before it; call optimizer.zero_grad() in it"
             )
         value = rebuilt(returns, [r.value for r in results], (self.args, self.options))
         state = {root.storage.state: array for root, array in self.roots}

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..autograd.callsite import user_line
 from ..autograd.node import Node
-from ..autograd.tensor import Tensor
+from ..autograd.tensor import Tensor, raw
 from ..backends.numpy_lowering import Lowered
 from ..backends.passes import planned
 from ..backends.program import Program
@@ -34,13 +34,15 @@ class Replay:
         self.lowered = Lowered(self.program, recorded.state)
         arrays, effects = self.lowered.arrays, recorded.effects
         self._run = self.lowered.run
-        self._copied, self._numbers = [], []
+        self._copied, self._numbers, self._before_it = [], [], []
         for given in self.program.inputs:
             source = recorded.sources.get(given)
             if given.dtype is None:
                 self._numbers.append(source)
-            elif source is not None:
+            elif source is not None and source[0] == "argument":
                 self._copied.append((source[1], arrays[given]))
+            elif source is not None:
+                self._before_it.append((source[1], arrays[given]))
         self._results = [arrays[made] for made in self.program.results]
         kept = {key: arrays[made] for key, made in self.program.kept.items()}
         self._changed = effects.changed
@@ -120,6 +122,8 @@ class Replay:
         for path, array in self._copied:
             x = args[path[1]] if len(path) == 2 and path[0] == 0 else at(given, path)
             array[...] = x._data if isinstance(x, Tensor) else x
+        for node, array in self._before_it:
+            array[...] = raw(node.grad)
         numbers = [self._number(source) for source in self._numbers]
         failed = self._run(*numbers)
         if failed is not None:
