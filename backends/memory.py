@@ -116,25 +116,21 @@ class Plan:
             block.last = last.get(given, -1)
         dying: dict[int, list[Block]] = {}
         for step, made in enumerate(self.program.instructions):
-            if made.dtype is None or made.name == "item" and made not in last:
-                continue
-            block = self._reused(made, step)
-            if block is None:
-                if made.name == "constant":
-                    block = Block(made.nbytes, made.operands[0], False)
-                else:
-                    block = Block(made.nbytes)
-                    block.start = self.arena.take(block.nbytes)
-            self._block[made] = block
-            until = last.get(made, step)
-            if until > block.last:
-                block.last = until
-            if block.array is None:
-                dying.setdefault(block.last, []).append(block)
+            if made.dtype is not None and (made in last or made.name != "item"):
+                block = self._reused(made, step)
+                if block is None:
+                    constant = made.name == "constant"
+                    block = Block(made.nbytes, made.operands[0] if constant else None, not constant)
+                    if not constant:
+                        block.start = self.arena.take(block.nbytes)
+                self._block[made] = block
+                block.last = max(block.last, last.get(made, step))
+                if block.array is None:
+                    dying.setdefault(block.last, []).append(block)
             for gone in dying.pop(step, ()):
                 if gone.last == step:
                     self.arena.free(gone.start, gone.nbytes)
-                    gone.last = -2  # freed once
+                    gone.last = -2  # once
 
     def _reused(self, made, step):
         """The block of an operand that the result can have: as a part of it, or in its place."""
