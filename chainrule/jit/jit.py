@@ -13,6 +13,7 @@ from ..autograd.callsite import warn_once
 from ..autograd.dtypes import DEFAULT
 from ..autograd.errors import ArgumentError
 from ..autograd.grad_mode import recording
+from ..autograd.shard import current_shard
 from ..autograd.tensor import Tensor
 from ..autograd.watch import current_watch
 from ..backends import default
@@ -75,7 +76,9 @@ class Jit:
         self._lock = RLock()
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        if current() is not None or current_watch() is not None:  # within another recording, or while somebody watches
+        if not (
+            current() is current_watch() is current_shard() is None
+        ):  # recorded by another, watched, or one of many workers
             return self.function(*args, **options)
         with self._lock:
             modes = bool(recording()), DEFAULT[0], default().name
