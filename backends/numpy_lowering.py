@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .memory import Plan
-from .passes import WRITES
+from .passes import WRITES, root
 from .program import Instruction, Program, mapped
 from .trace import CPU, FUNCTIONS, GUARDS
 
@@ -29,7 +29,8 @@ class Lowered:
     Fields:
         text: the Python function that runs it; what it takes are the numbers among the inputs, in order.
         run: that function. It returns None, or the place among the guards of the first that came out otherwise: then no state
-            was written to.
+            was written to. It raises FloatingPointError where a strict instruction overflows; `wrote(error)` then says whether
+            state was written to before.
         arrays: {instruction: the array that holds its result, after a run or, for an input, before it}.
         peak: bytes of the arena.
         guards: the guards in the order of `run`.
@@ -48,7 +49,10 @@ class Lowered:
         self._known: dict[int, str] = {}
         numbers = [given for given in program.inputs if given.dtype is None]
         lines, strict, guard = [], False, 0
+        stored, first = {given for given, _ in program.stores}, None
         for made in program.instructions:
+            if first is None and made.name in WRITES and (given := root(made)) in stored:
+                first = len(lines) if np.may_share_memory(self.arrays[made], self.arrays[given]) else None
             found = self._lines(made, plan, guard)
             guard += made.name in GUARDS
             if made.dtype is not None and found and made.strict != strict:
@@ -56,12 +60,22 @@ class Lowered:
                 lines += ['with errstate(over="raise"):'] if strict else []
             lines += ["    " * strict + line for line in found]
         for given, new in program.stores:
+            if first is None:
+                first = len(lines)
             if plan.arrays[new] is not plan.arrays[given] and not _same(plan.arrays[new], plan.arrays[given]):
                 lines.append(f"{self._name(plan.arrays[given], given)}[...] = {self._name(plan.arrays[new], new)}")
         body = "\n        ".join(lines or ["pass"])
         self.text = f"def run({', '.join(f'n{x.number}' for x in numbers)}):\n    with errstate(all='ignore'):\n        {body}\n"
         exec(compile(self.text, "<program>", "exec"), self._names)
         self.run = self._names["run"]
+        self._first = first  # of the lines of the body, that writes to state
+
+    def wrote(self, error: BaseException) -> bool:
+        """Whether a run that raised this error had begun to write to state."""
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code is not self.run.__code__:
+            trace = trace.tb_next
+        return trace is not None and self._first is not None and trace.tb_lineno - 3 >= self._first
 
     def _name(self, value, made=None):
         """The name of an object in the text."""

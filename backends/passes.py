@@ -86,15 +86,19 @@ def with_common(program: Program) -> Program:
 
 
 def with_guards_first(program: Program) -> Program:
-    """With every guard, and what it needs, before the first write to state, but for guards that look at what was written."""
+    """With every guard, and what it needs, before the first write to state, but for guards that look at what was written.
+
+    So are strict instructions, which may raise, if none of them looks at what was written.
+    """
     state = {given for given, _ in program.stores}
     after: set[Instruction] = set()  # what must wait: writes, and what depends on them
     for made in program.instructions:
         if made.name in WRITES and root(made) in state or not after.isdisjoint(made.uses()):
             after.add(made)
+    strict = not any(made.strict for made in after)
     needed: set[Instruction] = set()
     for made in reversed(program.instructions):
-        if made not in after and (made in needed or made.name in GUARDS):
+        if made not in after and (made in needed or made.name in GUARDS or made.strict and strict):
             needed.add(made)
             needed.update(made.uses())
     first = next((i for i, made in enumerate(program.instructions) if made in after), 0)

@@ -111,6 +111,7 @@ class Program(NamedTuple):
         results: Instructions that give what is returned.
         stores: (input, Instruction) for each array of the outside that was written to: what it holds at the end.
         kept: {what it is: Instruction} of values that can be read until the next run, such as gradients.
+        peak: bytes of the arena that holds all results; None until that is planned.
     """
 
     inputs: list[Instruction]
@@ -118,6 +119,7 @@ class Program(NamedTuple):
     results: list[Instruction]
     stores: list[tuple[Instruction, Instruction]]
     kept: dict[Any, Instruction]
+    peak: int | None = None
 
     def outputs(self) -> Iterator[Instruction]:
         """What must be computed, guards apart."""
@@ -146,7 +148,10 @@ class Program(NamedTuple):
             for row in lines
         ]
         total = sum(flops(made) for made in self.instructions)
-        return "\n".join([*map(str.rstrip, aligned), f"{len(self.instructions)} instructions, {_short(total)}flop"])
+        peak = "" if self.peak is None else f", results in {_short(self.peak)}B"
+        return "\n".join(
+            [*map(str.rstrip, aligned), f"{len(self.instructions)} instructions, {_short(total)}flop{peak}"]
+        )
 
 
 def _line(made):

@@ -257,12 +257,16 @@ class Optimizer:
         except ChainruleError:  # of chainrule.debug, which is a FloatingPointError, too
             raise
         except FloatingPointError:
-            raise GraphError(
-                f"{self._kind}.step: the rule overflows: gradients, the learning rate or parameters are too large for their "
-                f"dtype; {'nothing was changed' if unchanged else 'some parameters have changed'}. Scale the loss down, "
-                "clip the gradients, lower the learning rate, or train in float64"
-            ) from None
+            raise self.overflow(unchanged) from None
         self._squares = found
+
+    def overflow(self, unchanged):
+        """The error for an update rule that overflows; `unchanged` says whether that was before anything was written."""
+        return GraphError(
+            f"{self._kind}.step: the rule overflows: gradients, the learning rate or parameters are too large for their "
+            f"dtype; {'nothing was changed' if unchanged else 'some parameters have changed'}. Scale the loss down, "
+            "clip the gradients, lower the learning rate, or train in float64"
+        )
 
     def _update_devices(self, work, options, squares):
         """Update what is on devices; return the rest. Gradients that are not finite leave all on their device as it is."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import update_wrapper
 from threading import RLock
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from .verify import verified
 SIGNATURES = 16  # of which programs are kept; the one that was made first goes first
 RECORDINGS = 16  # of one signature: what still changes then runs eagerly
 _ONE_AT_A_TIME = RLock()  # while one thread records, others see its arrays in models and optimisers
+_LOCKS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # {optimizer: what is held while one of its programs runs}
 
 
 class Cache(NamedTuple):
@@ -48,6 +50,27 @@ class Cache(NamedTuple):
     reasons: dict[str, int]
 
 
+class _All:
+    """Several locks as one, taken in the one order that all threads keep to."""
+
+    def __init__(self, locks):
+        self.locks = locks
+
+    def __enter__(self):
+        for lock in self.locks:
+            lock.acquire()
+
+    def __exit__(self, *_):
+        for lock in self.locks:
+            lock.release()
+
+
+def _lock(reach):
+    """What to hold while a function runs that reaches this."""
+    locks = [_LOCKS.setdefault(o, RLock()) for o in sorted(reach.optimizers, key=id)]
+    return locks[0] if len(locks) == 1 else _All(locks)
+
+
 class _Entry:
     """The programs of one signature, the last that ran first; `eager` says why there are no more, or None."""
 
@@ -62,13 +85,19 @@ class Jit:
     Fields:
         cache: a Cache.
         program: the Program of the last call; None before the first one.
+        refused: what is told when a recording fails, with the error or the reason, and the call then runs eagerly; None: it raises.
     """
 
-    def __init__(self, function: Callable[..., Any], verify: bool | int = False):
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        verify: bool | int = False,
+        refused: Callable[[BaseException | str], Any] | None = None,
+    ):
         if not callable(function):
             raise ArgumentError(f"jit: needs a function, was given {type(function).__name__}")
         update_wrapper(self, function)
-        self.function, self.verify = function, verify
+        self.function, self.verify, self.refused = function, verify, refused
         self._entries: dict[Any, _Entry] = {}
         self._last: Replay | None = None
         self._recorded = self._replayed = self._eager = 0
@@ -81,68 +110,94 @@ class Jit:
         ):  # recorded by another, watched, or one of many workers
             return self.function(*args, **options)
         with self._lock:
-            modes = bool(recording()), DEFAULT[0], default().name
-            key = (*map(_signature, args), _signature(options) if options else None, modes)
-            entry = self._entries.get(key)
-            if entry is None:
-                return self._record(key, args, options, "a new signature", [])
-            reason, holding = entry.eager or "the second call, to compare", []
-            for i, replay in enumerate(entry.replays):
+            done, value = self._attempt(args, options)
+            if done:
+                return value
+            self._eager += 1
+            self._count(value)
+        return self.function(*args, **options)
+
+    def _attempt(self, args, options):
+        """(True, what a program or a recording gives); or (False, why the call must run eagerly)."""
+        modes = bool(recording()), DEFAULT[0], default().name
+        key = (*map(_signature, args), _signature(options) if options else None, modes)
+        entry = self._entries.get(key)
+        if entry is None:
+            return self._record(key, args, options, "a new signature", [])
+        reason, holding = entry.eager or "the second call, to compare", []
+        for i, replay in enumerate(entry.replays):
+            with replay.lock:
                 if (changed := replay.changed()) is not None:
                     reason = f"{changed} has changed"
                     continue
                 holding.append(replay)
-                if replay.confirmed and replay.begins():
-                    if self.verify and self._replayed % int(self.verify) == 0:
-                        done, value = verified(replay, self.function, args, options)
-                    else:
-                        done, value = replay.run(args, options)
-                    if done:
-                        if i:
-                            entry.replays.insert(0, entry.replays.pop(i))
-                        self._last = replay
-                        self._replayed += 1
-                        return value
-                    reason = f"{value} came out otherwise"
-            if entry.eager is None:
-                return self._record(key, args, options, reason, holding)
-            return self._run(args, options, reason)
-
-    def _run(self, args, options, reason):
-        self._eager += 1
-        self._count(reason)
-        return self.function(*args, **options)
+                if not replay.confirmed or not replay.begins():
+                    continue
+                if self.verify and self._replayed % int(self.verify) == 0:
+                    done, value = verified(replay, self.function, args, options)
+                else:
+                    done, value = replay.run(args, options)
+            if done:
+                if i:
+                    entry.replays.insert(0, entry.replays.pop(i))
+                self._last = replay
+                self._replayed += 1
+                return True, value
+            if value is None:
+                return False, "a sum or an update overflows"
+            reason = f"{value} came out otherwise"
+        return (False, reason) if entry.eager else self._record(key, args, options, reason, holding)
 
     def _record(self, key, args, options, reason, holding):
-        """Record a call; `holding` are the programs to which nothing outside has changed."""
+        """As _attempt, by recording the call; `holding` are the programs to which nothing outside has changed."""
         same: list[Replay] = []
+        if self.refused and self._recorded >= 2 * SIGNATURES and self._replayed < self._recorded:
+            self.refused("most steps need a program of their own")
+            return False, reason
         with _ONE_AT_A_TIME:
             reach = Reach(self.function, args, options)
+            lock = _lock(reach)
             try:
-                recorded = record(
-                    self.function, args, options, reach, lambda recorded: same.extend(_alike(recorded, holding))
-                )
+                with lock:
+                    recorded = record(
+                        self.function, args, options, reach, lambda recorded: same.extend(_alike(recorded, holding))
+                    )
             except Unmet:
-                return self._run(args, options, "a check fails")
-        self._count(reason)
-        self._recorded += 1
+                recorded = None
+            except Exception as error:
+                if self.refused is None:
+                    raise
+                self.refused(error)
+                return False, "it could not be recorded"
         if key not in self._entries and len(self._entries) >= SIGNATURES:
             del self._entries[next(iter(self._entries))]
         entry = self._entries.setdefault(key, _Entry())
         entry.recordings += 1
-        if same:
-            self._last = same[0]
-            self._last.confirm(recorded)
-        else:
-            self._last = Replay(recorded, reach)
-            entry.replays.insert(0, self._last)
+        if recorded is not None:
+            self._count(reason)
+            self._recorded += 1
+            if same:
+                self._last = same[0]
+                self._last.confirm(recorded)
+            else:
+                self._last = Replay(recorded, reach, lock)
+                entry.replays.insert(0, self._last)
         if entry.recordings >= RECORDINGS and not same:
             entry.eager = f"recorded {entry.recordings} times, the last time because {reason}"
-            warn_once(
-                lambda: f"jit: {self.function.__name__} was {entry.eager}; from now on such calls run eagerly",
-                RuntimeWarning,
-            )
-        return recorded.value
+            if self.refused is None:
+                warn_once(
+                    lambda: f"jit: {self.function.__name__} was {entry.eager}; from now on such calls run eagerly",
+                    RuntimeWarning,
+                )
+            else:
+                self.refused(entry.eager)
+        return (False, "a check fails") if recorded is None else (True, recorded.value)
+
+    def settle(self) -> None:
+        """Copy the gradients that programs have left, so that these can be forgotten."""
+        for entry in self._entries.values():
+            for replay in entry.replays:
+                replay.settle()
 
     def _count(self, reason):
         self._reasons[reason] = self._reasons.get(reason, 0) + 1

@@ -4,6 +4,7 @@ that it may look at."""
 from __future__ import annotations
 
 import gc
+from operator import is_
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -47,6 +48,7 @@ class Reach:
         cells: [(cell, what it holds)] of the function and of those that it calls.
         entries: [(dict, key, what stands there)]: the variables outside that code names, and the plain values among the
             attributes of the user's objects and of modules, and in dicts.
+        attributes: [(dict of a module's attributes, their names, what they are)]; lists: [(list among these, what it holds)].
     """
 
     def __init__(self, *roots: Any):
@@ -56,6 +58,8 @@ class Reach:
         self.modules: list[Module] = []
         self.cells: list[tuple[CellType, Any]] = []
         self.entries: list[tuple[dict[Any, Any], Any, Any]] = []
+        self.attributes: list[tuple[dict[str, Any], list[str], list[Any]]] = []
+        self.lists: list[tuple[list[Any], list[Any]]] = []
         waiting, seen = list(reversed(roots)), set()
         while waiting:
             x = waiting.pop()
@@ -86,6 +90,8 @@ class Reach:
             self._watch(x)
         elif isinstance(x, Module) or not _ours(type(x).__module__):
             self._watch(getattr(x, "__dict__", {}))
+            if isinstance(x, Module):
+                self._watch_all(vars(x))
             kinds = [kind for kind in type(x).__mro__ if not _ours(kind.__module__)]  # the user's, with their methods
             behind += [f for kind in kinds for f in vars(kind).values() if isinstance(f, FunctionType)]
         return behind
@@ -93,6 +99,12 @@ class Reach:
     def _watch(self, values):
         if len(values) <= MANY:
             self.entries += [(values, key, value) for key, value in values.items() if type(value) in PLAIN]
+
+    def _watch_all(self, attributes):
+        """Of a module, layers and functions may be replaced, too."""
+        rest = {name: x for name, x in attributes.items() if type(x) not in PLAIN}
+        self.attributes.append((attributes, [*rest], [*rest.values()]))
+        self.lists += [(x, x[:]) for x in rest.values() if type(x) is list and len(x) <= MANY]
 
     def _outside(self, function):
         """The variables outside a function that its code names."""
@@ -126,6 +138,12 @@ class Reach:
             now = values.get(key, self)
             if now is not value and not (type(now) is type(value) in PLAIN and now == value):
                 return f"{key!r}"
+        for attributes, names, values in self.attributes:
+            if not all(map(is_, map(attributes.get, names), values)):
+                return f"an attribute of a module, of {', '.join(names)},"
+        for items, values in self.lists:
+            if len(items) != len(values) or not all(map(is_, items, values)):
+                return "a list of a module"
         return None
 
 

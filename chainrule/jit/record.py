@@ -89,7 +89,7 @@ def _outside(leaf):
 
 
 class Unmet(Exception):
-    """A check has failed: run eagerly, the function raises its error."""
+    """A check has failed: run eagerly, the function raises its error. Or it looks for one where a program would not."""
 
 
 class Swaps:
@@ -310,6 +310,8 @@ class _Traced:
             changed, gradients, steps, [(f, counts) for f, counts in updates if any(counts)], draws, leaves, none, runs
         )
         program = without_dead(self.recording.program(results, [root for root, _ in self.roots], kept))
+        if sum(made.strict for made in program.instructions) < sum(made.strict for made in self.recording.instructions):
+            raise Unmet  # what is computed only to see whether it overflows
         needed = {x for made in program.instructions for x in made.uses()}.union(program.outputs())
         if any(given in needed and given.dtype.char == "e" for given in self.gradients.values()):
             raise RecordingError(

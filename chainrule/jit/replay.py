@@ -13,7 +13,7 @@ from ..autograd.tensor import Tensor, raw
 from ..backends.numpy_lowering import Lowered
 from ..backends.passes import planned
 from ..backends.program import Program
-from .pending import Pending, is_none, leave
+from .pending import Pending, is_none, leave, unwrap
 from .reach import Reach
 from .record import Argument, Recorded, at, rebuilt
 
@@ -23,15 +23,16 @@ class Replay:
 
     Fields:
         program: after all passes; recorded: as it was recorded.
-        lowered: what runs it.
+        lowered: what runs it; lock: what to hold meanwhile.
         confirmed: whether it was recorded twice, so that it can be trusted.
         disturbed: whether a gradient that the last run left was read, changed or replaced since.
     """
 
-    def __init__(self, recorded: Recorded, reach: Reach):
-        self.recorded, self.reach = recorded, reach
-        self.program: Program = planned(recorded.program)
-        self.lowered = Lowered(self.program, recorded.state)
+    def __init__(self, recorded: Recorded, reach: Reach, lock: Any):
+        self.recorded, self.reach, self.lock = recorded, reach, lock
+        program = planned(recorded.program)
+        self.lowered = Lowered(program, recorded.state)
+        self.program: Program = program._replace(peak=self.lowered.peak)
         arrays, effects = self.lowered.arrays, recorded.effects
         self._run = self.lowered.run
         self._copied, self._numbers, self._before_it = [], [], []
@@ -50,7 +51,9 @@ class Replay:
             (o, count, *self._place(rate), [kept[key] for key in keys]) for o, count, rate, keys in effects.steps
         ]
         self._updates = [(flat, counts) for flat, counts in effects.updates]
-        self._draws = [(generator, count) for generator, _, _, count in effects.draws]
+        self._draws = {generator: count for generator, _, _, count in effects.draws}
+        drawn = {number for _, _, number, _ in effects.draws}.difference(self.program.inputs)
+        self._unused = [(generator, count) for generator, _, number, count in effects.draws if number in drawn]
         self._keys = [(generator, key) for generator, key, _, _ in effects.draws]
         self._kept = kept
         self._pending: dict[Node, Pending | None] = {}
@@ -117,7 +120,11 @@ class Replay:
     # ---- a run
 
     def run(self, args: tuple, options: dict[str, Any]) -> tuple[bool, Any]:
-        """(True, what the function returns); or (False, the guard that came out otherwise), with nothing changed."""
+        """(True, what the function returns); or (False, the guard that came out otherwise, or None where an update overflows),
+        with nothing changed.
+
+        Raises: GraphError where an update of many elements overflows in the middle, as the eager one does.
+        """
         given = args, options
         for path, array in self._copied:
             x = args[path[1]] if len(path) == 2 and path[0] == 0 else at(given, path)
@@ -125,10 +132,18 @@ class Replay:
         for node, array in self._before_it:
             array[...] = raw(node.grad)
         numbers = [self._number(source) for source in self._numbers]
-        failed = self._run(*numbers)
+        try:
+            failed = self._run(*numbers)
+        except FloatingPointError as error:
+            steps = self.recorded.effects.steps
+            if self.lowered.wrote(error):
+                self._leave_gradients(given)
+                raise steps[0][0].overflow(unchanged=False) from None if steps else error
+            failed = len(self.lowered.guards)
         if failed is not None:
             self.disturbed = True
-            return False, self.lowered.guards[failed]
+            self._undraw(numbers)
+            return False, (*self.lowered.guards, None)[failed]
         self._after(given, numbers)
         return True, rebuilt(self.recorded.returns, self._results, given)
 
@@ -137,13 +152,24 @@ class Replay:
         if kind == "count":
             return holder.updates[where[0]] + where[1]
         if kind == "counter":
-            return holder.counter
+            with holder._lock:  # so that no other thread draws the same words
+                counter = holder.counter
+                holder.counter += self._draws[holder]
+            return counter
         group, before = where
         holder.steps += before
         try:
             return holder.rate(holder.groups[group])
         finally:
             holder.steps -= before
+
+    def _undraw(self, numbers):
+        """Give back what was drawn, unless another thread has drawn since."""
+        for (kind, holder, *_), number in zip(self._numbers, numbers, strict=True):
+            if kind == "counter":
+                with holder._lock:
+                    if holder.counter == number + self._draws[holder]:
+                        holder.counter = number
 
     def _after(self, given, numbers):
         """Do to Python's objects what the call would have done."""
@@ -165,9 +191,13 @@ class Replay:
         for flat, counts in self._updates:
             flat.updates = [*map(add, flat.updates, counts)]
             flat.gradient = None
-        for generator, count in self._draws:
+        for generator, count in self._unused:
             with generator._lock:
                 generator.counter += count
+        self._leave_gradients(given)
+
+    def _leave_gradients(self, given):
+        """Let leaves have the gradients of this run."""
         if self.disturbed:
             for node, pending in self._pending.items():
                 if pending is None:
@@ -177,3 +207,8 @@ class Replay:
             self.disturbed = False
         for path, array in self._for_arguments.items():
             at(given, path)._node.grad = None if array is None else array.copy()
+
+    def settle(self) -> None:
+        """Copy the gradients that the last run left, so that nothing outside holds the program."""
+        for node in self._pending:
+            unwrap(node)
