@@ -27,6 +27,7 @@ class Lowered:
     """A program made ready to run on NumPy.
 
     Fields:
+        name: what a history and a checkpoint call it.
         text: the Python function that runs it; what it takes are the numbers among the inputs, in order.
         run: that function. It returns None, or the place among the guards of the first that came out otherwise: then no state
             was written to. It raises FloatingPointError where a strict instruction overflows; `wrote(error)` then says whether
@@ -37,7 +38,7 @@ class Lowered:
         ulps: by how many units in the last place results may differ from eager ones.
     """
 
-    ulps = 0
+    name, ulps = "numpy", 0
 
     def __init__(self, program: Program, state: dict[Instruction, np.ndarray]):
         self.program = program
