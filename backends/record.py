@@ -238,6 +238,8 @@ def _bind():
 
     def operator(name, swap):
         def apply(self, other):
+            if hasattr(other, "__array_function__") and not isinstance(other, (np.ndarray, Recorded)):
+                return NotImplemented  # a Tensor, which has operators of its own
             return self.note(name, other, self) if swap else self.note(name, self, other)
 
         return apply

@@ -216,6 +216,8 @@ class Traced(Recorded):
     __float__ = __int__ = __index__ = __array__ = __iter__ = item = tolist = __format__ = _read
 
     def __array_ufunc__(self, function, method, *inputs, **options):
+        if any(map(_foreign, inputs)):
+            return NotImplemented
         name = (
             function.__name__
             if method == "__call__"
@@ -229,12 +231,19 @@ class Traced(Recorded):
         return note(name, *inputs, out=out, **options)
 
     def __array_function__(self, function, types, args, options):
+        if any(_foreign(x) for x in args):
+            return NotImplemented
         if function in ASKED:
             return function(*_value(args), **options)
         return note(function.__name__, *args, **options)
 
     def __repr__(self):
         return f"traced({self._made!r}, {self.dtype}{list(self.shape)})"
+
+
+def _foreign(x):
+    """Whether it is an array of another kind, such as a Tensor, which computes for itself."""
+    return hasattr(x, "__array_function__") and not isinstance(x, (np.ndarray, Recorded))
 
 
 def outside(made: Instruction) -> bool:
@@ -398,6 +407,8 @@ def _bind():
 
     def in_place(name):
         def apply(self, other):  # an array scalar cannot be changed: there, Python makes another
+            if _foreign(other):
+                return NotImplemented
             return note(name, self, other, out=None if isinstance(self.value, np.generic) else self)
 
         return apply
