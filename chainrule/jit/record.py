@@ -15,7 +15,7 @@ from ..autograd.node import Node
 from ..autograd.tensor import Tensor, raw
 from ..backends import owner
 from ..backends.passes import without_dead
-from ..backends.program import Instruction, Program
+from ..backends.program import MOVES, Instruction, Program
 from ..backends.record import RecordingError
 from ..backends.trace import Recording, Traced, TracedNumber, recording_into
 from .origin import line, originating
@@ -90,6 +90,11 @@ def _outside(leaf):
 
 class Unmet(Exception):
     """A check has failed: run eagerly, the function raises its error. Or it looks for one where a program would not."""
+
+
+def _may_overflow(instructions):
+    """How many of the instructions raise where they overflow."""
+    return sum(made.strict and (made.name not in MOVES or made.name == "astype") for made in instructions)
 
 
 class Swaps:
@@ -310,7 +315,7 @@ class _Traced:
             changed, gradients, steps, [(f, counts) for f, counts in updates if any(counts)], draws, leaves, none, runs
         )
         program = without_dead(self.recording.program(results, [root for root, _ in self.roots], kept))
-        if sum(made.strict for made in program.instructions) < sum(made.strict for made in self.recording.instructions):
+        if _may_overflow(program.instructions) < _may_overflow(self.recording.instructions):
             raise Unmet  # what is computed only to see whether it overflows
         needed = {x for made in program.instructions for x in made.uses()}.union(program.outputs())
         if any(given in needed and given.dtype.char == "e" for given in self.gradients.values()):
