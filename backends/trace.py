@@ -208,6 +208,7 @@ class Traced(Recorded):
         return _guard("guard", self)
 
     def _read(self, *_, **__):
+        _current()
         raise RecordingError(
             f"recording: the code reads a value, which a recorded program cannot do{_at()}; return it from the recorded function "
             "and read it outside, or choose with where(condition, x, y)"
@@ -258,7 +259,8 @@ def _current() -> Recording:
     recording = current()
     if recording is None:
         raise RecordingError(
-            "an array of a recording that is over is used: it was kept outside the recorded function; return it instead"
+            "an array of a recording is used outside of it: by another thread, which must wait until the function is recorded; or it was "
+            "kept outside the recorded function: return it instead"
         )
     return recording
 

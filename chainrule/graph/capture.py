@@ -167,7 +167,9 @@ class _Writer:
 
     def recorded(self, node):
         """The Node of a recorded call or a leaf, and before it the constants that it uses."""
-        constants = [None if isinstance(p, TapeNode) else self.constant(node, slot) for slot, p in enumerate(node.parents)]
+        constants = [
+            None if isinstance(p, TapeNode) else self.constant(node, slot) for slot, p in enumerate(node.parents)
+        ]
         module, calls = self.names.module(node)
         self.ids[node] = i = self.write(
             "operation" if node.primitive else "leaf",

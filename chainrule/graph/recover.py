@@ -154,7 +154,9 @@ def operands(node, known):
 
 def out_of_date(node, known):
     """Whether the call would give another result now: an operand was changed since. False if that cannot be told."""
-    if node not in known or not any(p.plan is None if isinstance(p, Node) else hasattr(p, "shape") for p in node.parents):
+    if node not in known or not any(
+        p.plan is None if isinstance(p, Node) else hasattr(p, "shape") for p in node.parents
+    ):
         return False
     arrays, out = operands(node, known), known[node]
     if any(a is None for a in arrays):

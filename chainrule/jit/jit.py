@@ -12,7 +12,7 @@ import numpy as np
 
 from ..autograd.callsite import warn_once
 from ..autograd.dtypes import DEFAULT
-from ..autograd.errors import ArgumentError
+from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.grad_mode import recording
 from ..autograd.shard import current_shard
 from ..autograd.tensor import Tensor
@@ -23,13 +23,12 @@ from ..backends.program import Program
 from ..backends.record import RecordingError
 from ..backends.trace import current
 from .reach import Reach
-from .record import Recorded, Unmet, record
+from .record import ONE_AT_A_TIME, Recorded, Unmet, array_of, record
 from .replay import Replay
 from .verify import verified
 
 SIGNATURES = 16  # of which programs are kept; the one that was made first goes first
 RECORDINGS = 16  # of one signature: what still changes then runs eagerly
-_ONE_AT_A_TIME = RLock()  # while one thread records, others see its arrays in models and optimisers
 _LOCKS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # {optimizer: what is held while one of its programs runs}
 
 
@@ -154,7 +153,7 @@ class Jit:
         if self.refused and self._recorded >= 2 * SIGNATURES and self._replayed < self._recorded:
             self.refused("most steps need a program of their own")
             return False, reason
-        with _ONE_AT_A_TIME:
+        with ONE_AT_A_TIME:
             reach = Reach(self.function, args, options)
             lock = _lock(reach)
             try:
@@ -162,7 +161,7 @@ class Jit:
                     recorded = record(
                         self.function, args, options, reach, lambda recorded: same.extend(_alike(recorded, holding))
                     )
-            except Unmet:
+            except (Unmet, GraphError):  # run eagerly, it raises with what it leaves behind
                 recorded = None
             except Exception as error:
                 if self.refused is None:
@@ -275,7 +274,7 @@ def _alike(recorded: Recorded, holding: list[Replay]) -> list[Replay]:
 def _signature(x):
     """What must be the same of an argument for a program to fit."""
     if isinstance(x, Tensor):
-        a = x._data
+        a = array_of(x)
         if type(a) is np.ndarray:
             return Tensor, a.shape, a.dtype, a.strides, x._node is not None
         return Tensor, type(a), x

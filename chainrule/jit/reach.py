@@ -87,7 +87,9 @@ class Reach:
                 found.append(x)
         behind = gc.get_referents(x)
         if any(type(inner) is dict for inner in behind) and (own := getattr(x, "__dict__", None)):
-            behind = [inner for inner in behind if inner is not own] + [*own.values()]  # its attributes are no dict's entries
+            behind = [inner for inner in behind if inner is not own] + [
+                *own.values()
+            ]  # its attributes are no dict's entries
         if type(x) is dict:
             self._watch(x)
         elif isinstance(x, Module) or not _ours(type(x).__module__):

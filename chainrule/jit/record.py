@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import RLock
 from typing import Any, NamedTuple
 from weakref import ref
 
@@ -17,9 +18,20 @@ from ..backends import owner
 from ..backends.passes import without_dead
 from ..backends.program import MOVES, Instruction, Program
 from ..backends.record import RecordingError
-from ..backends.trace import Recording, Traced, TracedNumber, recording_into
+from ..backends.trace import Recording, Traced, TracedNumber, current, recording_into
 from .origin import line, originating
 from .reach import Reach
+
+ONE_AT_A_TIME = RLock()  # while one thread records, others see its arrays in models, optimisers and arguments
+
+
+def array_of(x: Tensor) -> Any:
+    """The array of a Tensor; where another thread records it, after that."""
+    array = x._data
+    if type(array) is Traced and current() is None:
+        with ONE_AT_A_TIME:
+            array = x._data
+    return array
 
 
 class Place(NamedTuple):

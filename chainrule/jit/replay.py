@@ -15,7 +15,7 @@ from ..backends.passes import planned
 from ..backends.program import Program
 from .pending import Pending, is_none, leave, unwrap
 from .reach import Reach
-from .record import Argument, Recorded, at, rebuilt
+from .record import Argument, Recorded, array_of, at, rebuilt
 
 
 class Replay:
@@ -128,7 +128,7 @@ class Replay:
         given = args, options
         for path, array in self._copied:
             x = args[path[1]] if len(path) == 2 and path[0] == 0 else at(given, path)
-            array[...] = x._data if isinstance(x, Tensor) else x
+            array[...] = array_of(x) if isinstance(x, Tensor) else x
         for node, array in self._before_it:
             array[...] = raw(node.grad)
         numbers = [self._number(source) for source in self._numbers]

@@ -39,8 +39,23 @@ BUILTINS = frozenset(
 # what may be looked up on anything: the methods of tensors, operations, layers and losses
 NAMES = frozenset(
     name
-    for name in (*dir(Tensor), *functions(), *nn.__all__, *dir(math), "bernoulli", "integers", "normal", "permutation", "uniform",
-                 "nn", "random", "forward", "training", "parameters", "named_parameters")  # fmt: skip
+    for name in (
+        *dir(Tensor),
+        *functions(),
+        *nn.__all__,
+        *dir(math),
+        "bernoulli",
+        "integers",
+        "normal",
+        "permutation",
+        "uniform",
+        "nn",
+        "random",
+        "forward",
+        "training",
+        "parameters",
+        "named_parameters",
+    )  # fmt: skip
     if not name.startswith("_") and not name.endswith("_")
 ) - {"assign", "backward", "mark_changed", "replace_array", "retain_grad", "set_default_dtype", "summary"}
 
@@ -98,7 +113,9 @@ class _Search:
             return self._module(x)
         if isinstance(x, Optimizer):
             own = {name for kind in _users(type(x)) for name in vars(kind)}
-            return [x.update] if own <= {"update", "state", "check_options", "__init__", "__module__", "__doc__"} else None
+            return (
+                [x.update] if own <= {"update", "state", "check_options", "__init__", "__module__", "__doc__"} else None
+            )
         if isinstance(x, (type, BuiltinFunctionType)):
             return [] if x in BUILTINS or isinstance(x, type) and _ours(x.__module__) else None
         return [] if x is random or not isinstance(x, ModuleType) and _ours(type(x).__module__) else None

@@ -24,7 +24,9 @@ def computed(model, loss, optimizer, penalty, clip, together):
         value = one_to_minimise("fit", loss(model(x), y))
         if penalty is None:
             return value
-        share = len(x) / n if together.reduction == "sum" else 1  # of each shard, else the mean over them is the penalty
+        share = (
+            len(x) / n if together.reduction == "sum" else 1
+        )  # of each shard, else the mean over them is the penalty
         return value + penalty(model) * share
 
     def step(x, y):
@@ -68,7 +70,11 @@ class Step:
     def __call__(self, x, y):
         if self._jit is not None and not (_fits(x) and _fits(y)):
             self._refused("the batches are no pairs of arrays on the host")
-        return (self._jit or self._eager)(x, y)
+        if self._jit is None:
+            return self._eager(x, y)
+        return self._jit(
+            *[Tensor._wrap(raw(a)) if isinstance(a, Tensor) else a for a in (x, y)]
+        )  # which no thread shares
 
     def _obstacle(self, penalty, unasked):
         """Why the steps of a run cannot be recorded, or are not unless that is asked for."""

@@ -18,7 +18,9 @@ from chainrule.jit import Jit
 def jits(monkeypatch):
     """The Jits that runs make."""
     made, init = [], Jit.__init__
-    monkeypatch.setattr(Jit, "__init__", lambda self, *args, **options: (init(self, *args, **options), made.append(self))[0])
+    monkeypatch.setattr(
+        Jit, "__init__", lambda self, *args, **options: (init(self, *args, **options), made.append(self))[0]
+    )
     return made
 
 
@@ -35,7 +37,9 @@ def test_two_hundred_steps_have_the_same_bits(scenario, jits):
     assert cache.recorded + cache.replayed == 3 * len(eager.history)
 
 
-@pytest.mark.parametrize("scenario", ["a schedule", "batch normalisation", "early stopping", "momentum", "a list of batches"])
+@pytest.mark.parametrize(
+    "scenario", ["a schedule", "batch normalisation", "early stopping", "momentum", "a list of batches"]
+)
 @pytest.mark.parametrize("step", [4, 8])
 def test_a_run_that_is_killed_and_taken_up_has_the_same_bits(scenario, step, tmp_path):
     options = {"jit": True, "epochs": 6, "checkpoint": cr.Checkpoint(tmp_path / "run.safetensors", every=1)}
@@ -118,7 +122,9 @@ def test_what_a_callback_changes_is_noticed(change):
 
 
 def test_a_long_run_of_known_code_is_recorded_unasked(jits):
-    history = cr.fit(model := mlp(), nn.cross_entropy, optim.Adam(model.parameters()), data(), 40, batch_size=8, verbose=0)
+    history = cr.fit(
+        model := mlp(), nn.cross_entropy, optim.Adam(model.parameters()), data(), 40, batch_size=8, verbose=0
+    )
     assert (history.lowering, history.why_eager) == ("numpy", None)
     assert jits[0].cache.replayed == 198
 
@@ -151,7 +157,9 @@ def test_batches_that_are_never_alike_run_eagerly_in_the_end():
     def trained(jit):
         cr.random.seed(0)
         model = nn.MLP([2, 4, 2])
-        return bits(model), cr.fit(model, nn.cross_entropy, optim.SGD(model.parameters(), lr=0.1), batches, 2, verbose=0, jit=jit)
+        return bits(model), cr.fit(
+            model, nn.cross_entropy, optim.SGD(model.parameters(), lr=0.1), batches, 2, verbose=0, jit=jit
+        )
 
     (fast, history), (eager, other) = trained(None), trained(False)
     assert history.why_eager == "most steps need a program of their own"
