@@ -49,7 +49,8 @@ class Lowered:
         self._names: dict[str, Any] = {"errstate": np.errstate, "finite": isfinite, "fits": CPU.fits}
         self._known: dict[int, str] = {}
         numbers = [given for given in program.inputs if given.dtype is None]
-        lines, strict, guard = [], False, 0
+        lines: list[str] = []
+        strict, guard = False, 0
         stored, first = {given for given, _ in program.stores}, None
         for made in program.instructions:
             if first is None and made.name in WRITES and (given := root(made)) in stored:

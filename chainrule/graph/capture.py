@@ -14,6 +14,7 @@ from ..autograd.node import Node as TapeNode
 from ..autograd.tensor import Tensor, raw
 from ..backends import owner
 from .badges import badge
+from .calls import calls
 from .expand import jacobian
 from .graph import CHANGED, OUTDATED, PERHAPS_CHANGED, Edge, Node
 from .names import Names, free
@@ -65,6 +66,9 @@ def capture(x, names=None, elements=True):
         graph = Graph(writer.nodes, writer.edges, [e.id for e in backward], values(one), _ran(x._node), names.modules)
         why(graph)
         badge(graph, writer.slopes)
+    label = lambda node: graph.nodes[writer.ids[node]].label
+    constants = {(edge.target, edge.slot): graph.nodes[edge.source].label for edge in graph.edges}
+    graph.calls = calls(order, names.held, label, lambda node, slot: constants[writer.ids[node], slot])
     return graph
 
 

@@ -62,4 +62,4 @@ def unwrap(node: Node) -> None:
     """Let a leaf be a plain Node again, with a gradient of its own."""
     if type(node) is LeafNode:
         node.grad = node.grad
-        node.__class__ = Node
+        node.__class__ = Node  # type: ignore[assignment]
