@@ -11,7 +11,7 @@ from weakref import ref
 import numpy as np
 
 from ..backends import NUMBERS, OWNERS, owner
-from .call_errors import array_of, check_dtypes, failed, mixed
+from .call_errors import array_of, check_dtypes, failed, together
 from .callsite import INSIDE
 from .dtypes import SETTLED, settled
 from .errors import ChainruleError
@@ -62,7 +62,7 @@ def public(p):
                     kind = type(a)
                 if owning is not backend:
                     if backend is not None:
-                        raise mixed(p, args)
+                        return call(*together(p, args), **options)
                     backend = owning
             arrays.append(a)
             parents.append(node)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..backends import NUMBERS, owner
+from ..backends import NUMBERS, STANDING_IN, owner
 from .errors import DeviceError, DtypeError, GraphError, ShapeError
 from .tensor import Tensor, refuse_masked
 
@@ -37,6 +37,23 @@ def check_dtypes(p, arrays):
 
 
 _BOOL = np.dtype(bool)
+
+
+def together(p, args):
+    """The arguments of a call on one device, for inputs of several: while a program is recorded, arrays of the host take part.
+
+    Raises: DeviceError at other times.
+    """
+    tracer = STANDING_IN.get()
+    if tracer is None:
+        raise mixed(p, args)
+    given = [a._data if isinstance(a, Tensor) else a for a in args]
+    if not all(type(a) in NUMBERS or owner(a) is tracer or owner(a) is owner(np.empty(0)) for a in given):
+        raise mixed(p, args)
+    return [
+        a if type(x) in NUMBERS or owner(x) is tracer else Tensor._wrap(tracer.asarray(x), getattr(a, "_node", None))
+        for a, x in zip(args, given, strict=True)
+    ]
 
 
 def mixed(p, args):

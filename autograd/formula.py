@@ -190,7 +190,7 @@ def of(result, symbols=None):
     def visit(x):
         if isinstance(x, Tensor):
             x = x._data if x._node is None else x._node
-        if type(x) is Node and x.primitive is None:
+        if isinstance(x, Node) and x.primitive is None:
             x = x.result
         if type(x) is tuple and len(x) == 3 and type(x[2]) is ref:  # a larger operand without gradient
             x = x[2]
@@ -203,7 +203,7 @@ def of(result, symbols=None):
         if not isinstance(x, (Node, Call)):
             return x
         if x not in known:
-            if type(x) is Node:
+            if isinstance(x, Node):
                 name, operands, defaults = x.primitive.name, x.parents, x.primitive.defaults
             else:
                 name, operands, defaults = x.name, x.operands, {}

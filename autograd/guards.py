@@ -30,9 +30,9 @@ def saved_values(node, create_graph=False):
         if link == "all":
             return tuple(linked(v, i) for i, v in enumerate(value))
         origin = node if link == "out" else node.parents[link]
-        if origin in leaves if type(origin) is Node else False:
+        if origin in leaves if isinstance(origin, Node) else False:
             return leaves[origin]
-        return Tensor._wrap(value, origin) if type(origin) is Node else value
+        return Tensor._wrap(value, origin) if isinstance(origin, Node) else value
 
     return [linked(value, link) for value, link in zip(node.saved, node.plan.links, strict=True)]
 

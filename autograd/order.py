@@ -29,6 +29,6 @@ def leading_to(sources, order):
     """Those of the ordered calls that are in `sources` or depend on one."""
     between = set(sources)
     for node in order:
-        if any(parent in between for parent in node.parents if parent.__class__ is Node):
+        if any(parent in between for parent in node.parents if isinstance(parent, Node)):
             between.add(node)
     return [node for node in order if node in between]

@@ -72,14 +72,14 @@ class Generator:
         self._lock = threading.Lock()
         self.set_state(state)
 
-    def _reserve(self, n):
-        """(key, counter) of the next n words, which nobody else will get."""
+    def _reserve(self, n, backend):
+        """(key, counter) of the next n words, which nobody else will get, as `backend` takes them."""
         if (shard := current_shard()) is not None:
             return shard.reserve(self, n)
         with self._lock:
             key, counter = self.key, self.counter
             self.counter += n
-        return key, counter
+        return key, backend.counter(self, counter)
 
     def _draw(self, size, backend, bits, make, dtype, requires_grad=False):
         """A Tensor of make(unit numbers) in `dtype`, the unit numbers being on a grid of 2^bits points in [0, 1).
@@ -88,7 +88,7 @@ class Generator:
         """
         shape = _shape(size, backend)
         n, pieces, piece = prod(shape), [], PIECE if backend.on_host else DEVICE_PIECE
-        key, counter = self._reserve(n)
+        key, counter = self._reserve(n, backend)
 
         def values(words):
             made = make((words >> (64 - bits)).astype(np.float64) * 2.0**-bits)
@@ -190,7 +190,7 @@ class Generator:
         n = whole("permutation", "n", n, least=0)
         backend = _arrays("permutation", device)
         with backend.active():
-            order = backend.xp.argsort(backend.random_bits(*self._reserve(n), n), kind="stable")
+            order = backend.xp.argsort(backend.random_bits(*self._reserve(n, backend), n), kind="stable")
             return Tensor._wrap(order.astype(np.int64))
 
 

@@ -79,7 +79,7 @@ def _differentiable_again(y, inputs):
     if not recording() or y._node is None:
         return False
     graph = topological(y._node)
-    return any(type(p) is Node and p.plan is None and p not in ours for n in graph for p in n.parents)
+    return any(isinstance(p, Node) and p.plan is None and p not in ours for n in graph for p in n.parents)
 
 
 def _pull(y, seed, inputs, again, retain=True):

@@ -23,6 +23,9 @@ class Watch:
     def tangent(self, node, incoming, t):
         """In forward mode: of a call whose operands have the tangents `incoming`, {position: tangent}, that of the result is `t`."""
 
+    def calling(self, p):
+        """The array code of the primitive `p` is about to run; then `called` is told."""
+
     def called(self, p, arrays, options, out, frame, inner):
         """The array code of the primitive `p` gave `out`, which is to be returned. `frame` called it; `inner` is a list for the
         composed function around it, else None."""

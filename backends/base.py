@@ -143,6 +143,10 @@ class Backend:
         array[...] = value
         return array
 
+    def counter(self, generator: Any, first: int) -> Any:
+        """`first`, the number of a word of a random generator's stream, as `random_bits` takes it."""
+        return first
+
     def random_bits(self, key: int, counter: Any, n: int) -> Any:
         """`n` uint64 words of the Philox4x64-10 stream of `key`, from word `counter` on: a number, or an array of one.
 

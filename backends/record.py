@@ -3,10 +3,11 @@
 Array code, gradient rules and update rules run on these arrays unchanged; what comes out is what they computed.
 """
 
+from collections.abc import Callable
 from functools import partial
 from math import inf, nan, pi, prod
 from operator import getitem
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -70,7 +71,9 @@ NAMES = {
     "maximum": _function(2, "max", r"\max", c="({0} > {1} || {0} != {0} ? {0} : {1})"),
     "minimum": _function(2, "min", r"\min", c="({0} < {1} || {0} != {0} ? {0} : {1})"),
     "sign": _function(1, "sign", c="({0} > 0 ? 1 : {0} < 0 ? -1 : {0} == 0 ? 0 : {0})"),
+    "trunc": _function(1, "trunc", c="trunc({0})"),
     "frexp": _function(1, "frexp"),
+    "ldexp": _function(2, "ldexp"),
     **{name: _function(1, name, c=f"{name}({{0}})") for name in ("expm1", "log1p", "log2", "log10")},
     **{
         name: _function(1, name, "\\" + name, c=f"{name}({{0}})")
@@ -118,9 +121,10 @@ NAMES = {
     **{
         name: _function(None, name)
         for name in (
-            "add_at all any arange argmax argmin argsort array asarray astype broadcast_to concatenate copy cumsum dot einsum empty"
+            "add_at all any arange argmax argmin argsort array asarray ascontiguousarray astype broadcast_to concatenate copy"
+            " copyto cumsum dot einsum empty"
             " expand_dims flip full_like getitem max mean min moveaxis ones ones_like pad ravel reshape roll setitem sort"
-            " squeeze sum swapaxes take tril triu zeros zeros_like"
+            " philox squeeze stack sum swapaxes take tril triu zeros zeros_like"
         ).split()
     },
 }
@@ -132,38 +136,39 @@ class Recorded:
     Fields:
         made: the Call or Symbol that gives it; another one after it was written to.
         shape, dtype: its form.
-        value: the array that it stands for, or None: formulas have no values.
-        origin: where it was computed, or None.
+
+    A subclass whose arrays have values, and notes them elsewhere, overrides `note` (trace.py).
     """
 
-    __slots__ = ("made", "shape", "dtype", "value", "origin", "__weakref__")
+    __slots__ = ("made", "shape", "dtype", "__weakref__")
     __array_ufunc__ = None
     base = None  # nobody else has its memory
 
     def __init__(self, made, shape=(), dtype="float64"):
-        self.made, self.shape, self.dtype, self.value, self.origin = made, shape, np.dtype(dtype), None, None
+        self.made, self.shape, self.dtype = made, shape, np.dtype(dtype)
 
     ndim = property(lambda self: len(self.shape))
     size = property(lambda self: prod(self.shape))
-    T = property(lambda self: note("transpose", self))
+    T = property(lambda self: self.note("transpose", self))
     __hash__ = object.__hash__
+    note: Callable[..., Any]  # `note` below, or a subclass's own
 
     def __getattr__(self, name):  # the methods that NumPy's arrays have are functions of the table, too
         if name in NAMES:
-            return partial(note, name, self)
+            return partial(self.note, name, self)
         raise AttributeError(f"a recorded array has no {name!r}")
 
     def reshape(self, *shape):
-        return note("reshape", self, shape[0] if len(shape) == 1 else shape)
+        return self.note("reshape", self, shape[0] if len(shape) == 1 else shape)
 
     def astype(self, dtype, copy=True):
-        return note("astype", self, dtype)
+        return self.note("astype", self, dtype)
 
     def __len__(self):
         return self.shape[0]
 
     def __getitem__(self, index):
-        return note("getitem", self, index)
+        return self.note("getitem", self, index)
 
     def __setitem__(self, index, value):
         self.made = _call("setitem", (self, index, value), {})
@@ -233,7 +238,9 @@ def _bind():
 
     def operator(name, swap):
         def apply(self, other):
-            return note(name, other, self) if swap else note(name, self, other)
+            if hasattr(other, "__array_function__") and not isinstance(other, (np.ndarray, Recorded)):
+                return NotImplemented  # a Tensor, which has operators of its own
+            return self.note(name, other, self) if swap else self.note(name, self, other)
 
         return apply
 
@@ -255,34 +262,38 @@ def _bind():
             setattr(Number, f"__{short}__", arithmetic(f"__{short}__", name, False))
             setattr(Number, f"__r{short}__", arithmetic(f"__r{short}__", name, True))
     for short, name in {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"}.items():
-        setattr(Recorded, f"__{short}__", lambda self, name=name: note(name, self))
+        setattr(Recorded, f"__{short}__", lambda self, name=name: self.note(name, self))
     Number.__neg__ = lambda self: Number(-float(self), "negative", (self,))
 
 
 _bind()
+Recorded.note = staticmethod(note)
 
 
 class Namespace:
-    """`xp` for recorded arrays: every name of the table as a function that notes its call."""
+    """`xp` for recorded arrays: every name of the table as a function that notes its call, by `note`."""
 
     pi, inf, nan, newaxis = pi, inf, nan, None
     float16, float32, float64, intp, bool_ = np.float16, np.float32, np.float64, np.intp, np.bool_
 
     result_type = staticmethod(np.result_type)
 
+    def __init__(self, note):
+        self.note = note
+
     def __getattr__(self, name):
         if name not in NAMES:
             raise AttributeError(f"recording: the table of backends/record.py has no row for {name!r}")
-        function = partial(note, name)
+        function = partial(self.note, name)
         if name == "add":
-            function.at = lambda array, index, value: note("add_at", array, index, value, out=array)
+            function.at = lambda array, index, value: self.note("add_at", array, index, value, out=array)
         return function
 
 
 class Record(Backend):
     """The owner of recorded arrays. It has no device name: users never make such arrays themselves."""
 
-    name, xp, array_type, types = "record", Namespace(), Recorded, (Recorded, Number)
+    name, xp, array_type, types = "record", Namespace(note), Recorded, (Recorded, Number)
 
     def asarray(self, data, dtype=None, copy=False):
         return data if isinstance(data, Recorded) else note("asarray", data)

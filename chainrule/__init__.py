@@ -37,6 +37,8 @@ from .autograd.tensor import Tensor, Value
 from .autograd.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .backends import deterministic
 from .graph import draw, step_through, trace
+from .graph.attached import attached as _attached
+from .jit import jit
 from .train.callback import Callback
 from .train.checkpoint import Checkpoint
 from .train.early_stopping import EarlyStopping
@@ -108,6 +110,7 @@ class _Method:
         return function if instance is None else function.__get__(instance)
 
 
+_attached["program"] = _Method(".jit.of_graph", "program")
 History.save = _Method(".replay.page", "save")  # type: ignore[assignment, method-assign]
 History.plot = _Method(".plot", "learning_curves")  # type: ignore[assignment, method-assign]
 _LRFind.plot = _Method(".plot", "lr_finder")  # type: ignore[assignment, method-assign]
@@ -154,6 +157,7 @@ __all__ = [
     "hessian",
     "hvp",
     "jacobian",
+    "jit",
     "jvp",
     "load",
     "lr_find",

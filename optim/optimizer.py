@@ -8,7 +8,6 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from collections.abc import Callable
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -229,7 +228,7 @@ class Optimizer:
         """The sum of the squares of each flat gradient, which must be finite on the host."""
         squares = [sum_of_squares([g]) for g in gradients]
         for g, s in zip(gradients, squares, strict=True):
-            if not owner(s).on_host or isfinite(s):  # which tells without another look at the gradient
+            if not owner(s).on_host or not owner(s).overflowed(s):  # which tells without another look at the gradient
                 continue
             held = ((self._label(k), np.asarray(gradient(p))) for k, p in enumerate(self.params) if p.grad is not None)
             check_gradients(f"{self._kind}.step", np.isfinite(g).all(), held)
@@ -258,12 +257,16 @@ class Optimizer:
         except ChainruleError:  # of chainrule.debug, which is a FloatingPointError, too
             raise
         except FloatingPointError:
-            raise GraphError(
-                f"{self._kind}.step: the rule overflows: gradients, the learning rate or parameters are too large for their "
-                f"dtype; {'nothing was changed' if unchanged else 'some parameters have changed'}. Scale the loss down, "
-                "clip the gradients, lower the learning rate, or train in float64"
-            ) from None
+            raise self.overflow(unchanged) from None
         self._squares = found
+
+    def overflow(self, unchanged):
+        """The error for an update rule that overflows; `unchanged` says whether that was before anything was written."""
+        return GraphError(
+            f"{self._kind}.step: the rule overflows: gradients, the learning rate or parameters are too large for their "
+            f"dtype; {'nothing was changed' if unchanged else 'some parameters have changed'}. Scale the loss down, "
+            "clip the gradients, lower the learning rate, or train in float64"
+        )
 
     def _update_devices(self, work, options, squares):
         """Update what is on devices; return the rest. Gradients that are not finite leave all on their device as it is."""
@@ -331,5 +334,5 @@ class Optimizer:
 def _rash(part, options, squares):
     """Whether an update of a part of the work could overflow, by what is known of its gradients and its rate."""
     _, flat = part
-    step = options.get("lr", 1) * max(1, float(squares) ** 0.5)
-    return squares.dtype.char == "g" or step > 1e-3 * np.finfo(flat.values.dtype).max
+    most, lr = 1e-3 * float(np.finfo(flat.values.dtype).max), options.get("lr", 1)
+    return squares.dtype.char == "g" or lr > most or lr * squares.astype(np.float64) ** 0.5 > most

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...backends import get, move
+from ...backends import STRIDED, get, move
 from ..cast import cast
 from ..doors import refuse_leaving
 from ..errors import ShapeError
@@ -92,7 +92,7 @@ def summed(x, shape):
     """The array x summed to `shape`; backward calls it directly, for it does so for every bias."""
     extra = x.ndim - len(shape)
     if extra == 1 and x.shape[1:] == shape:
-        return rows(x) if type(x) is np.ndarray and x.ndim == 2 and x.dtype.char in "fd" else total(x, 0)
+        return rows(x) if type(x) in STRIDED and x.ndim == 2 and x.dtype.char in "fd" else total(x, 0)
     axes = tuple(i for i, n in enumerate(x.shape) if i < extra or shape[i - extra] == 1 != n)
     return total(x, axes).reshape(shape)
 

@@ -6,7 +6,7 @@ the sum is 1 % off. Here rows are added by products with ones, block by block: a
 
 import numpy as np
 
-from ...backends import FUSING, owner
+from ...backends import FUSING, STRIDED, owner
 from ..dtypes import wide
 
 SHORT = 512  # so many numbers lose little however they are added
@@ -18,7 +18,7 @@ def total(x, axis=None, keepdims=False):
     code = x.dtype.char
     if code in "ef" and (kernels := FUSING.get(type(x))):
         return kernels.sum(x, axis=axis, keepdims=keepdims)
-    if code != "e" and (code != "f" or x.size <= SHORT or type(x) is not np.ndarray):
+    if code != "e" and (code != "f" or x.size <= SHORT or type(x) not in STRIDED):
         return x.sum(axis=axis, keepdims=keepdims)
     if code == "e":
         return total(x.astype(wide(x.dtype)), axis, keepdims).astype(x.dtype)

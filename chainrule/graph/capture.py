@@ -14,6 +14,7 @@ from ..autograd.node import Node as TapeNode
 from ..autograd.tensor import Tensor, raw
 from ..backends import owner
 from .badges import badge
+from .calls import calls
 from .expand import jacobian
 from .graph import CHANGED, OUTDATED, PERHAPS_CHANGED, Edge, Node
 from .names import Names, free
@@ -65,6 +66,9 @@ def capture(x, names=None, elements=True):
         graph = Graph(writer.nodes, writer.edges, [e.id for e in backward], values(one), _ran(x._node), names.modules)
         why(graph)
         badge(graph, writer.slopes)
+    label = lambda node: graph.nodes[writer.ids[node]].label
+    constants = {(edge.target, edge.slot): graph.nodes[edge.source].label for edge in graph.edges}
+    graph.calls = calls(order, names.held, label, lambda node, slot: constants[writer.ids[node], slot])
     return graph
 
 
@@ -94,7 +98,7 @@ def _in_order(root):
         elif node not in seen:
             seen.add(node)
             stack += (node, None)
-            stack += [p for p in reversed(node.parents) if type(p) is TapeNode and p not in seen]
+            stack += [p for p in reversed(node.parents) if isinstance(p, TapeNode) and p not in seen]
 
 
 def _known(order, held):
@@ -108,7 +112,7 @@ def _known(order, held):
         for link, part in zip(node.plan.links, saved, strict=True) if saved else ():
             if link == "out":
                 known.setdefault(node, part)
-            elif isinstance(link, int) and type(parent := node.parents[link]) is TapeNode:
+            elif isinstance(link, int) and isinstance(parent := node.parents[link], TapeNode):
                 if parent.dtype is None:  # a number as it was used, whatever its leaf has become
                     known[parent] = part
                 known.setdefault(parent, part)
@@ -124,7 +128,7 @@ def _changes(order, known, held):
                 yield node, f"{CHANGED}, to {number(now)}"
         elif out_of_date(node, known):
             yield node, OUTDATED
-            leaves = {p for p in node.parents if type(p) is TapeNode and p.plan is None}
+            leaves = {p for p in node.parents if isinstance(p, TapeNode) and p.plan is None}
             suspects = {leaf for leaf in leaves if leaf not in held or held[leaf]._version is not None}
             guilty = {leaf._node for leaf, version in node.guards if leaf._version is not version}
             for leaf in leaves:
@@ -167,7 +171,9 @@ class _Writer:
 
     def recorded(self, node):
         """The Node of a recorded call or a leaf, and before it the constants that it uses."""
-        constants = [None if type(p) is TapeNode else self.constant(node, slot) for slot, p in enumerate(node.parents)]
+        constants = [
+            None if isinstance(p, TapeNode) else self.constant(node, slot) for slot, p in enumerate(node.parents)
+        ]
         module, calls = self.names.module(node)
         self.ids[node] = i = self.write(
             "operation" if node.primitive else "leaf",

@@ -115,9 +115,9 @@ def saved_or_restored(node, known):
     guarded = {leaf._node for leaf, _ in node.guards}
     for slot in node.plan.arrays:
         parent = node.parents[slot]
-        if type(parent) is Node and parent.plan is None and parent not in guarded:
+        if isinstance(parent, Node) and parent.plan is None and parent not in guarded:
             return None, "backward has freed its own copy of an operand that others could change; trace before backward"
-    shapes = [p.shape if type(p) is Node else p[0] if type(p) is tuple else () for p in node.parents]
+    shapes = [p.shape if isinstance(p, Node) else p[0] if type(p) is tuple else () for p in node.parents]
     arrays = [_Gone(shape) if a is None else a for a, shape in zip(operands(node, known), shapes, strict=True)]
     saved = node.plan.save(arrays, known.get(node, _Gone(node.shape)), node.options)
     if any(isinstance(part, _Gone) for entry in saved for part in (entry if isinstance(entry, tuple) else (entry,))):
@@ -143,7 +143,7 @@ def operands(node, known):
     links = node.plan.links if saved is not None else ()
     arrays = []
     for slot, parent in enumerate(node.parents):
-        array = known.get(parent) if type(parent) is Node else parent[2]() if type(parent) is tuple else parent
+        array = known.get(parent) if isinstance(parent, Node) else parent[2]() if type(parent) is tuple else parent
         if array is None and slot in links:
             array = saved[links.index(slot)]
         elif array is None and "all" in links:
@@ -154,7 +154,9 @@ def operands(node, known):
 
 def out_of_date(node, known):
     """Whether the call would give another result now: an operand was changed since. False if that cannot be told."""
-    if node not in known or not any(p.plan is None if type(p) is Node else hasattr(p, "shape") for p in node.parents):
+    if node not in known or not any(
+        p.plan is None if isinstance(p, Node) else hasattr(p, "shape") for p in node.parents
+    ):
         return False
     arrays, out = operands(node, known), known[node]
     if any(a is None for a in arrays):

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 from ..autograd.arguments import finite
 from ..autograd.errors import ArgumentError
 from ..autograd.files import write_atomically
+from .attached import attached
 from .graph import GraphData, Step
 
 if TYPE_CHECKING:
+    from ..backends.program import Program
+    from .calls import Called, Given
     from .page import Shown
     from .text.derivation import Derivation
 
@@ -28,7 +31,14 @@ class Graph(GraphData):
         seed: the gradient that the pass starts with at the last node.
         ran: whether a backward pass had gone through the last node already.
         modules: for each module path in Node.module, the name of its class.
+        calls: what `program` records, see calls.py; None for a graph that was not traced here.
     """
+
+    calls: "list[Given | Called] | None" = None
+
+    if TYPE_CHECKING:  # attached in chainrule/__init__.py
+
+        def program(self) -> Program: ...
 
     def steps(self, lr: float = 0.1) -> list[Step]:
         """The story as a list of Steps: forward, seed, backward contribution by contribution, update with rate `lr`."""
@@ -176,6 +186,10 @@ class Graph(GraphData):
 
     def _fitted(self):
         return self.to_svg().replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
+
+
+for _name, _method in attached.items():
+    setattr(Graph, _name, _method)
 
 
 def _rate(lr):

@@ -51,6 +51,7 @@ def _primitive(p, fn):
         if inner is STEPS or (watch := current_watch()) is None:
             return fn(xp, *arrays, **options)
         token = _inner.set(STEPS)
+        watch.calling(p)
         try:
             out = fn(xp, *arrays, **options)
         finally:

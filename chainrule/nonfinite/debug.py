@@ -182,7 +182,7 @@ class _Debug(Watch):
             elif isinstance(link, int):
                 kept[names[link]] = value
         for name, parent in zip(names, node.parents, strict=True):
-            value = parent.result if type(parent) is Node else parent
+            value = parent.result if isinstance(parent, Node) else parent
             if name not in kept and (isinstance(value, (int, float)) or hasattr(value, "dtype")):
                 kept[name] = value
         again = (lambda g, *saved: pull(node, slot, saved)(g)) if phase == "backward" else lambda *_: part

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,11 @@ from .inputs import (
     checkpoint_at,
     clips,
     metrics_of,
-    one_to_minimise,
     validation_parts,
 )
 from .interrupt import DeferredInterrupt
 from .run import Run
+from .step import Step
 from .together import Together
 
 
@@ -55,6 +56,7 @@ def fit(
     deterministic: bool = False,
     workers: Workers | int | None = None,
     shards: int | None = None,
+    jit: bool | None = None,
     verbose: int = 1,
 ) -> History:
     """Train `model`: for each batch forward, loss, backward, step; after each epoch validate.
@@ -74,6 +76,8 @@ def fit(
             any number of workers.
         workers: who shares the work: a number of threads, or what chainrule.parallel.init() returned under mpiexec.
         shards: in how many parts workers cut a batch, see chainrule.parallel.DataParallel.
+        jit: whether steps run as a program that cr.jit recorded, with the same bits. None: where they can, and where the code of the
+            model and the loss is known to do nothing but compute; history.why_eager says why they did not. False: never. True: always.
         verbose: 0 is silent; 1 shows a bar on a terminal and a line for each epoch elsewhere; n a line for every n.
 
     Ctrl-C ends the training after the current step, a second one at once; the History of the finished epochs is
@@ -87,7 +91,7 @@ def fit(
     training took. Its best_epoch and best_weights are those of the lowest val_loss, or of what early stopping monitors.
 
     Raises: ArgumentError, ShapeError or CheckpointError, before anything has changed, for options and data that do not
-        fit; GraphError if a loss or a gradient is nan or infinite, naming the parameter. Whatever error ends the run
+        fit, or for jit=True where steps cannot be recorded; GraphError if a loss or a gradient is nan or infinite, naming the parameter. Whatever error ends the run
         has the History of the finished epochs as its `history`.
     Example:
         >>> import chainrule as cr
@@ -118,32 +122,20 @@ def fit(
         state = run.together.first(lambda: checkpoint.read(run, resume))
     same_bits = backends.deterministic(deterministic)
 
-    def objective(model, x, y, n):
-        value = one_to_minimise("fit", loss(model(x), y))
-        if penalty is None:
-            return value
-        # shards are added up; of a mean, in proportion to their examples
-        share = len(x) / n if run.together.reduction == "sum" else 1
-        return value + penalty(model) * share
-
-    with DeferredInterrupt(run), run.started(), same_bits:
+    steps = epochs * len(run.batches) if hasattr(run.batches, "__len__") else None
+    step = Step(run, penalty, clip, jit, steps)
+    with DeferredInterrupt(run), run.started(), same_bits, closing(step):
         if state is not None:
             run.load_state_dict(state)
+            if state["lowering"] != step.lowering:
+                run.say(f"the steps of the checkpoint ran on {state['lowering']!r}, these run on {step.lowering!r}")
         elif resume:
             run.say(f"there is no checkpoint at {checkpoint.path} yet: starting anew")
+        step.say()
         while run.unfinished(epochs):
             for x, y in run.remaining_batches():
-                n = run.together.examples(x)
-                norms: list[Any] = []  # of the gradients before they are clipped
-
-                def closure(x=x, y=y, n=n, norms=norms):
-                    optimizer.zero_grad()
-                    value = run.together.backward(model, objective, x, y, n)
-                    for bound in clip:
-                        norms.append(bound(optimizer.named_parameters))
-                    return value
-
-                run.record_step(optimizer.step(closure), n, *norms[:1])
+                value, *norms = step(x, y)
+                run.record_step(value, run.together.examples(x), *norms)
                 if run.stop_reason:
                     break
             else:

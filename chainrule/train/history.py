@@ -25,6 +25,7 @@ class History(list[dict[str, Any]]):
             state of "layers", "outputs", "plane" and "graph". Empty without a Replay.
         timeline: what the workers did in the last three steps, as plain data: "worker" (the process), "thread" in it, "what" ("shard 0",
             …, "wait", "sum", "update"), "start" and "end" in seconds from the first. Empty without workers, or if an error ended the run.
+        lowering: what the steps ran on: "numpy" where cr.jit recorded them, else "eager"; why_eager: then the reason, in words.
         snapshot_info: what the snapshots share, such as the names of the layers; None without a Replay.
 
     Example:
@@ -41,6 +42,8 @@ class History(list[dict[str, Any]]):
     best_epoch: int | None
     best_weights: dict[str, Any] | None
     stop_reason: str | None
+    lowering: str
+    why_eager: str | None
     snapshots: list[dict[str, Any]]
     timeline: list[dict[str, Any]]
     snapshot_info: dict[str, Any] | None
@@ -52,7 +55,8 @@ class History(list[dict[str, Any]]):
 
     def __init__(self, rows: Iterable[dict[str, Any]] = ()):
         super().__init__(rows)
-        self.best_epoch = self.best_weights = self.stop_reason = self.snapshot_info = None
+        self.best_epoch = self.best_weights = self.stop_reason = self.why_eager = self.snapshot_info = None
+        self.lowering = "eager"
         self.snapshots, self.timeline = [], []
 
     @overload

@@ -8,7 +8,9 @@ from ..optim.schedule import Schedule
 
 INTERRUPT = "Ctrl-C"  # the reason to stop of a run that was interrupted
 VERSION = 1  # of the checkpoint's contents
-ENTRIES = set("model optimizer epoch step data finished sums history random callbacks".split())
+ENTRIES = set("model optimizer epoch step data finished sums history random callbacks lowering".split())
+EAGER = "eager"
+LOWERINGS = EAGER, "numpy", "c"  # what steps may have run on
 SUMS = {"loss": 0.0, "examples": 0, "grad_norm": 0.0, "seconds": 0.0}  # of a run that begins
 COLUMNS = "epoch", "loss", "lr", "grad_norm", "seconds"  # those that every row of a history has
 
@@ -25,6 +27,7 @@ def saved(run):
         "finished": len(run.history) == run.epoch,
         "sums": {k: v if k == "examples" else float(v) for k, v in run.sums.items()},
         "history": list(run.history),
+        "lowering": run.history.lowering,
         "random": {"now": run.random_state(), "order": run.order},
         "callbacks": [{"kind": type(c).__name__, "state": s} for c in run.callbacks if (s := c.state_dict())],
     }
@@ -77,6 +80,7 @@ def check(run, state):
     _check_position(run, state)
     _check_history(run, state)
     _check_random(run, state)
+    require(state["lowering"] in LOWERINGS, f"lowering must be one of {', '.join(LOWERINGS)}", state["lowering"])
     for callback, part in _matched(run, state["callbacks"]):
         _attempt(callback, callback.check_state_dict, run, part)
 

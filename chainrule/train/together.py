@@ -21,9 +21,10 @@ class Single:
 
     Fields:
         leads: whether this process prints, writes files and calls the user's callbacks.
+        parallel: the DataParallel that computes gradients; None.
     """
 
-    leads = True
+    leads, parallel = True, None
     reduction: str | None = None  # of the loss over the examples, once it is known
 
     def backward(self, model, objective, x, y, n):

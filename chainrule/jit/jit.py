@@ -1,0 +1,289 @@
+"""`cr.jit`: the function, its signatures, and the programs that it keeps for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from threading import RLock
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from ..autograd.callsite import warn_once
+from ..autograd.dtypes import DEFAULT
+from ..autograd.errors import ArgumentError, GraphError
+from ..autograd.grad_mode import recording
+from ..autograd.shard import current_shard
+from ..autograd.tensor import Tensor
+from ..autograd.watch import current_watch
+from ..backends import default
+from ..backends.compare import difference
+from ..backends.program import Program
+from ..backends.record import RecordingError
+from ..backends.trace import current
+from .reach import Reach
+from .record import ONE_AT_A_TIME, Recorded, Unmet, array_of, record
+from .replay import Replay
+from .verify import verified
+
+SIGNATURES = 16  # of which programs are kept; the one that was made first goes first
+RECORDINGS = 16  # of one signature: what still changes then runs eagerly
+_LOCKS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # {optimizer: what is held while one of its programs runs}
+
+
+class Cache(NamedTuple):
+    """What a function under jit has done so far.
+
+    Fields:
+        signatures, programs: how many are kept.
+        recorded, replayed, eager: how many calls were recorded, ran as a program, or ran as plain Python.
+        reasons: why calls were not replayed, with how often.
+    """
+
+    signatures: int
+    programs: int
+    recorded: int
+    replayed: int
+    eager: int
+    reasons: dict[str, int]
+
+
+class _All:
+    """Several locks as one, taken in the one order that all threads keep to."""
+
+    def __init__(self, locks):
+        self.locks = locks
+
+    def __enter__(self):
+        for lock in self.locks:
+            lock.acquire()
+
+    def __exit__(self, *_):
+        for lock in self.locks:
+            lock.release()
+
+
+def _lock(reach):
+    """What to hold while a function runs that reaches this."""
+    locks = [_LOCKS.setdefault(o, RLock()) for o in sorted(reach.optimizers, key=id)]
+    return locks[0] if len(locks) == 1 else _All(locks)
+
+
+class _Entry:
+    """The programs of one signature, the last that ran first; `eager` says why there are no more, or None."""
+
+    def __init__(self):
+        self.replays: list[Replay] = []
+        self.recordings, self.eager = 0, None
+
+
+class Jit:
+    """A function that is recorded as a program at its first calls, and runs as one from then on: see `jit`.
+
+    Fields:
+        cache: a Cache.
+        program: the Program of the last call; None before the first one.
+        refused: what is told when a recording fails, with the error or the reason, and the call then runs eagerly; None: it raises.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        verify: bool | int = False,
+        refused: Callable[[BaseException | str], Any] | None = None,
+    ):
+        if not callable(function):
+            raise ArgumentError(f"jit: needs a function, was given {type(function).__name__}")
+        update_wrapper(self, function)
+        self.function, self.verify, self.refused = function, verify, refused
+        self._entries: dict[Any, _Entry] = {}
+        self._last: Replay | None = None
+        self._recorded = self._replayed = self._eager = 0
+        self._reasons: dict[str, int] = {}
+        self._lock = RLock()
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        if not (
+            current() is current_watch() is current_shard() is None
+        ):  # recorded by another, watched, or one of many workers
+            return self.function(*args, **options)
+        with self._lock:
+            done, value = self._attempt(args, options)
+            if done:
+                return value
+            self._eager += 1
+            self._count(value)
+        return self.function(*args, **options)
+
+    def _attempt(self, args, options):
+        """(True, what a program or a recording gives); or (False, why the call must run eagerly)."""
+        modes = bool(recording()), DEFAULT[0], default().name
+        key = (*map(_signature, args), _signature(options) if options else None, modes)
+        entry = self._entries.get(key)
+        if entry is None:
+            return self._record(key, args, options, "a new signature", [])
+        reason, holding = entry.eager or "the second call, to compare", []
+        for i, replay in enumerate(entry.replays):
+            with replay.lock:
+                if (changed := replay.changed()) is not None:
+                    reason = f"{changed} has changed"
+                    continue
+                holding.append(replay)
+                if not replay.confirmed or not replay.begins():
+                    continue
+                if self.verify and self._replayed % int(self.verify) == 0:
+                    done, value = verified(replay, self.function, args, options)
+                else:
+                    done, value = replay.run(args, options)
+            if done:
+                if i:
+                    entry.replays.insert(0, entry.replays.pop(i))
+                self._last = replay
+                self._replayed += 1
+                return True, value
+            if value is None:
+                return False, "a sum or an update overflows"
+            reason = f"{value} came out otherwise"
+        return (False, reason) if entry.eager else self._record(key, args, options, reason, holding)
+
+    def _record(self, key, args, options, reason, holding):
+        """As _attempt, by recording the call; `holding` are the programs to which nothing outside has changed."""
+        same: list[Replay] = []
+        if self.refused and self._recorded >= 2 * SIGNATURES and self._replayed < self._recorded:
+            self.refused("most steps need a program of their own")
+            return False, reason
+        with ONE_AT_A_TIME:
+            reach = Reach(self.function, args, options)
+            lock = _lock(reach)
+            try:
+                with lock:
+                    recorded = record(
+                        self.function, args, options, reach, lambda recorded: same.extend(_alike(recorded, holding))
+                    )
+            except (Unmet, GraphError):  # run eagerly, it raises with what it leaves behind
+                recorded = None
+            except Exception as error:
+                if self.refused is None:
+                    raise
+                self.refused(error)
+                return False, "it could not be recorded"
+        if key not in self._entries and len(self._entries) >= SIGNATURES:
+            del self._entries[next(iter(self._entries))]
+        entry = self._entries.setdefault(key, _Entry())
+        entry.recordings += 1
+        if recorded is not None:
+            self._count(reason)
+            self._recorded += 1
+            if same:
+                self._last = same[0]
+                self._last.confirm(recorded)
+            else:
+                self._last = Replay(recorded, reach, lock)
+                entry.replays.insert(0, self._last)
+        if entry.recordings >= RECORDINGS and not same:
+            entry.eager = f"recorded {entry.recordings} times, the last time because {reason}"
+            if self.refused is None:
+                warn_once(
+                    lambda: f"jit: {self.function.__name__} was {entry.eager}; from now on such calls run eagerly",
+                    RuntimeWarning,
+                )
+            else:
+                self.refused(entry.eager)
+        return (False, "a check fails") if recorded is None else (True, recorded.value)
+
+    def settle(self) -> None:
+        """Copy the gradients that programs have left, so that these can be forgotten."""
+        for entry in self._entries.values():
+            for replay in entry.replays:
+                replay.settle()
+
+    def _count(self, reason):
+        self._reasons[reason] = self._reasons.get(reason, 0) + 1
+
+    @property
+    def cache(self) -> Cache:
+        programs = sum(len(entry.replays) for entry in self._entries.values())
+        return Cache(len(self._entries), programs, self._recorded, self._replayed, self._eager, dict(self._reasons))
+
+    @property
+    def program(self) -> Program | None:
+        return None if self._last is None else self._last.program
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """A method under jit: one Jit for each object."""
+        if instance is None:
+            return self
+        bound = Jit(self.function.__get__(instance, owner), self.verify)
+        return vars(instance).setdefault(self.function.__name__, bound)
+
+
+def jit(function: Callable[..., Any] | None = None, *, verify: bool | int = False) -> Any:
+    """The function, recorded as a program at its first two calls, and run as one from then on: the same bits, without Python
+    between the operations.
+
+    It may compute, run backward, and step an optimiser; tensors, models, optimisers and random generators that it reaches by its
+    variables are the program's state. A program fits calls with arguments of the same shapes and dtypes, in the same modes; others
+    are recorded too. `verify` runs eagerly beside it, at every call or at every so-manieth, and compares.
+
+    What it returns has no graph. What it prints or appends happens only while it is recorded. docs/jit.md lists what to know.
+
+    Raises: RecordingError where the function reads a value, or does something else that no program can; all is then as before.
+    Example:
+        >>> import chainrule as cr
+        >>> w = cr.tensor([1.0, 2.0], requires_grad=True)
+        >>> optimizer = cr.optim.SGD([w], lr=0.1)
+        >>> @cr.jit
+        ... def step(x):
+        ...     optimizer.zero_grad()
+        ...     loss = cr.nn.mse(w * x, x)
+        ...     loss.backward()
+        ...     optimizer.step()
+        ...     return loss
+        >>> [round(step(cr.ones(2)).item(), 4) for _ in range(4)]
+        [0.5, 0.405, 0.328, 0.2657]
+        >>> step.cache.recorded, step.cache.replayed
+        (2, 2)
+    """
+    return Jit(function, verify) if function is not None else lambda function: Jit(function, verify)
+
+
+def _alike(recorded: Recorded, holding: list[Replay]) -> list[Replay]:
+    """Of programs to which nothing outside has changed, the one that was recorded again.
+
+    Raises: RecordingError if they differ in a number or an array alone.
+    """
+    for replay in holding:
+        apart = difference(replay.recorded.program, recorded.program)
+        if apart is None:
+            return [replay]
+        if apart.values is not None and apart.second is not None:
+            first, second = apart.values
+            what = (
+                "a Python number"
+                if not isinstance(first, np.ndarray)
+                else "an array that is computed outside of the recording"
+            )
+            raise RecordingError(
+                f"jit: {what} changes from call to call, so a program cannot keep it: {first!r:.60} before, {second!r:.60} now, in "
+                f"{apart.second.name} at {apart.second.origin.line}. Pass it to the function as a tensor"
+            )
+    return []
+
+
+def _signature(x):
+    """What must be the same of an argument for a program to fit."""
+    if isinstance(x, Tensor):
+        a = array_of(x)
+        if type(a) is np.ndarray:
+            return Tensor, a.shape, a.dtype, a.strides, x._node is not None
+        return Tensor, type(a), x
+    if type(x) is np.ndarray:
+        return np.ndarray, x.shape, x.dtype, x.strides
+    if type(x) in (tuple, list):
+        return (type(x), *map(_signature, x))
+    if type(x) is dict:
+        return (dict, *((key, _signature(value)) for key, value in x.items()))
+    if x is None or isinstance(x, (int, float, str, bytes, np.generic)):
+        return type(x), x
+    return type(x), id(x)

@@ -1,0 +1,165 @@
+"""What a function can reach: the tensors, optimisers and modules whose values it may use or change, and the plain values
+that it may look at."""
+
+from __future__ import annotations
+
+import gc
+from operator import is_
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..autograd.callsite import INSIDE
+from ..autograd.node import Node
+from ..autograd.random import Generator
+from ..autograd.tensor import Tensor
+from ..backends.base import Backend
+from ..nn.module import Module
+from ..optim.flat import FlatBuffer
+from ..optim.optimizer import Optimizer
+
+OURS = __name__.partition(".")[0]
+# nothing that matters is behind these
+LEAVES = (
+    type,
+    BuiltinFunctionType,
+    str,
+    bytes,
+    int,
+    float,
+    complex,
+    np.ndarray,
+    np.generic,
+    np.dtype,
+    Node,
+    Backend,
+    Generator,
+)
+PLAIN = (type(None), bool, int, float, complex, str, bytes)
+MANY = 256  # entries: a larger dict is data, and not watched
+
+
+class Reach:
+    """What was found behind a function and its arguments.
+
+    Fields:
+        tensors: leaf Tensors, in the order in which they were met; flats, optimizers, modules: likewise.
+        cells: [(cell, what it holds)] of the function and of those that it calls.
+        entries: [(dict, key, what stands there)]: the variables outside that code names, and the plain values among the
+            attributes of the user's objects and of modules, and in dicts.
+        attributes: [(dict of a module's attributes, their names, what they are)]; lists: [(list among these, what it holds)].
+    """
+
+    def __init__(self, *roots: Any):
+        self.tensors: list[Tensor] = []
+        self.flats: list[FlatBuffer] = []
+        self.optimizers: list[Optimizer] = []
+        self.modules: list[Module] = []
+        self.cells: list[tuple[CellType, Any]] = []
+        self.entries: list[tuple[dict[Any, Any], Any, Any]] = []
+        self.attributes: list[tuple[dict[str, Any], list[str], list[Any]]] = []
+        self.lists: list[tuple[list[Any], list[Any]]] = []
+        waiting, seen = list(reversed(roots)), set()
+        while waiting:
+            x = waiting.pop()
+            if id(x) in seen or isinstance(x, LEAVES):
+                continue
+            seen.add(id(x))
+            waiting += reversed(self._behind(x))
+
+    def _behind(self, x):
+        """What stands behind one object."""
+        if isinstance(x, Tensor):
+            if x.is_leaf:
+                self.tensors.append(x)
+            return []
+        if isinstance(x, FunctionType):
+            return self._outside(x)
+        if isinstance(x, ModuleType):
+            return []
+        if type(x).__module__.startswith(
+            __package__
+        ):  # a function under jit: what it knows is not the function's affair
+            return [x.__wrapped__] if hasattr(x, "__wrapped__") else []
+        for kind, found in ((FlatBuffer, self.flats), (Optimizer, self.optimizers), (Module, self.modules)):
+            if isinstance(x, kind):
+                found.append(x)
+        behind = gc.get_referents(x)
+        if any(type(inner) is dict for inner in behind) and (own := getattr(x, "__dict__", None)):
+            behind = [inner for inner in behind if inner is not own] + [
+                *own.values()
+            ]  # its attributes are no dict's entries
+        if type(x) is dict:
+            self._watch(x)
+        elif isinstance(x, Module) or not _ours(type(x).__module__):
+            self._watch(getattr(x, "__dict__", {}))
+            if isinstance(x, Module):
+                self._watch_all(vars(x))
+            kinds = [kind for kind in type(x).__mro__ if not _ours(kind.__module__)]  # the user's, with their methods
+            behind += [f for kind in kinds for f in vars(kind).values() if isinstance(f, FunctionType)]
+        return behind
+
+    def _watch(self, values):
+        if len(values) <= MANY:
+            self.entries += [(values, key, value) for key, value in values.items() if type(value) in PLAIN]
+
+    def _watch_all(self, attributes):
+        """Of a module, layers and functions may be replaced, too."""
+        rest = {name: x for name, x in attributes.items() if type(x) not in PLAIN}
+        self.attributes.append((attributes, [*rest], [*rest.values()]))
+        self.lists += [(x, x[:]) for x in rest.values() if type(x) is list and len(x) <= MANY]
+
+    def _outside(self, function):
+        """The variables outside a function that its code names."""
+        behind = [function.__defaults__, function.__kwdefaults__, getattr(function, "__wrapped__", None)]
+        for cell in function.__closure__ or ():
+            try:
+                self.cells.append((cell, cell.cell_contents))
+            except ValueError:  # it is not set yet
+                continue
+            behind.append(cell.cell_contents)
+        if function.__code__.co_filename in INSIDE:
+            return behind
+        names, variables = _names(function.__code__), function.__globals__
+        for name in names & variables.keys():
+            value = variables[name]
+            if not isinstance(value, ModuleType):
+                self.entries.append((variables, name, value))
+                behind.append(value)
+            elif not _ours(value.__name__):
+                inner = [vars(value)[n] for n in names & vars(value).keys()]
+                behind += [v for v in inner if isinstance(v, (Tensor, Module, Optimizer))]
+        return behind
+
+    def changed(self) -> str | None:
+        """The name of a variable or attribute that is no longer what it was; None if there is none."""
+        for cell, value in self.cells:
+            now = cell.cell_contents
+            if now is not value and not (type(now) is type(value) in PLAIN and now == value):
+                return "a variable of an outer function"
+        for values, key, value in self.entries:
+            now = values.get(key, self)
+            if now is not value and not (type(now) is type(value) in PLAIN and now == value):
+                return f"{key!r}"
+        for attributes, names, values in self.attributes:
+            if not all(map(is_, map(attributes.get, names), values)):
+                return f"an attribute of a module, of {', '.join(names)},"
+        for items, values in self.lists:
+            if len(items) != len(values) or not all(map(is_, items, values)):
+                return "a list of a module"
+        return None
+
+
+def _ours(module):
+    return (module or "").partition(".")[0] in (OURS, "numpy", "builtins")
+
+
+def _names(code):
+    """The names that code and the functions within it look up."""
+    names, waiting = set(), [code]
+    while waiting:
+        code = waiting.pop()
+        names.update(code.co_names)
+        waiting += [c for c in code.co_consts if isinstance(c, CodeType)]
+    return names

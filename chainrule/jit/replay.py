@@ -1,0 +1,214 @@
+"""A recorded call made ready to run again: what must still hold, what goes in, and what is done to Python's objects after it."""
+
+from __future__ import annotations
+
+from operator import add
+from typing import Any
+
+import numpy as np
+
+from ..autograd.callsite import user_line
+from ..autograd.node import Node
+from ..autograd.tensor import Tensor, raw
+from ..backends.numpy_lowering import Lowered
+from ..backends.passes import planned
+from ..backends.program import Program
+from .pending import Pending, is_none, leave, unwrap
+from .reach import Reach
+from .record import Argument, Recorded, array_of, at, rebuilt
+
+
+class Replay:
+    """A program with its ways in and out.
+
+    Fields:
+        program: after all passes; recorded: as it was recorded.
+        lowered: what runs it; lock: what to hold meanwhile.
+        confirmed: whether it was recorded twice, so that it can be trusted.
+        disturbed: whether a gradient that the last run left was read, changed or replaced since.
+    """
+
+    def __init__(self, recorded: Recorded, reach: Reach, lock: Any):
+        self.recorded, self.reach, self.lock = recorded, reach, lock
+        program = planned(recorded.program)
+        self.lowered = Lowered(program, recorded.state)
+        self.program: Program = program._replace(peak=self.lowered.peak)
+        arrays, effects = self.lowered.arrays, recorded.effects
+        self._run = self.lowered.run
+        self._copied, self._numbers, self._before_it = [], [], []
+        for given in self.program.inputs:
+            source = recorded.sources.get(given)
+            if given.dtype is None:
+                self._numbers.append(source)
+            elif source is not None and source[0] == "argument":
+                self._copied.append((source[1], arrays[given]))
+            elif source is not None:
+                self._before_it.append((source[1], arrays[given]))
+        self._results = [arrays[made] for made in self.program.results]
+        kept = {key: arrays[made] for key, made in self.program.kept.items()}
+        self._changed = effects.changed
+        self._steps = [
+            (o, count, *self._place(rate), [kept[key] for key in keys]) for o, count, rate, keys in effects.steps
+        ]
+        self._updates = [(flat, counts) for flat, counts in effects.updates]
+        self._draws = {generator: count for generator, _, _, count in effects.draws}
+        drawn = {number for _, _, number, _ in effects.draws}.difference(self.program.inputs)
+        self._unused = [(generator, count) for generator, _, number, count in effects.draws if number in drawn]
+        self._keys = [(generator, key) for generator, key, _, _ in effects.draws]
+        self._kept = kept
+        self._pending: dict[Node, Pending | None] = {}
+        self._for_arguments: dict[tuple, np.ndarray | None] = {}
+        self._leave(effects.gradients)
+        self.confirmed = False
+        self._before: dict[Node, bool] | None = effects.before
+        self._must_hold(reach)
+
+    def _leave(self, gradients):
+        """Note what gradients a run leaves, where something is left already."""
+        for target, key in gradients.items():
+            array = None if key is None else self._kept[key]
+            if isinstance(target, Argument):
+                self._for_arguments[target.path] = array
+            elif target not in self._pending:
+                self._pending[target] = None if array is None else Pending(self, array)
+        self.disturbed = True
+
+    def _place(self, rate):
+        """Where a number stands among those of a run."""
+        return [i for i, given in enumerate(x for x in self.program.inputs if x.dtype is None) if given is rate]
+
+    # ---- what must hold
+
+    def _must_hold(self, reach):
+        self._leaves = [(t, t._data, t._node) for t in self.recorded.effects.leaves]
+        self._modes = [(m, m.training) for m in reach.modules]
+        self._options = [
+            (g, {k: v for k, v in g.options.items() if k != "lr"}) for o in reach.optimizers for g in o.groups
+        ]
+        self._runs = [(flat, i, j) for flat, i, j in self.recorded.effects.runs if j > i + 1]
+
+    def changed(self) -> str | None:
+        """What outside is no longer as it was, apart from the values of arrays; None if all is."""
+        for t, array, node in self._leaves:
+            if t._data is not array or t._node is not node:
+                return f"a leaf of shape {t.shape}"
+        for module, training in self._modes:
+            if module.training is not training:
+                return "training"
+        for group, options in self._options:
+            for name, value in options.items():
+                if group[name] != value:
+                    return f"{name!r}"
+        for flat, i, j in self._runs:
+            if flat.updates[i:j].count(flat.updates[i]) != j - i:
+                return "how often parameters were updated"
+        if any(generator.key != key for generator, key in self._keys):
+            return "the seed of a random generator"
+        return self.reach.changed()
+
+    def begins(self) -> bool:
+        """Whether leaves have gradients, and have none, as they had, where that may matter."""
+        return self._before is None or all(is_none(node) is none for node, none in self._before.items())
+
+    def confirm(self, recorded: Recorded) -> None:
+        """The same program was recorded again: what it begins with may be otherwise now, and then does not matter."""
+        self.confirmed = True
+        if self._before is not None and self._before != recorded.effects.before:
+            self._before = None
+        self._leave(recorded.effects.gradients)
+
+    # ---- a run
+
+    def run(self, args: tuple, options: dict[str, Any]) -> tuple[bool, Any]:
+        """(True, what the function returns); or (False, the guard that came out otherwise, or None where an update overflows),
+        with nothing changed.
+
+        Raises: GraphError where an update of many elements overflows in the middle, as the eager one does.
+        """
+        given = args, options
+        for path, array in self._copied:
+            x = args[path[1]] if len(path) == 2 and path[0] == 0 else at(given, path)
+            array[...] = array_of(x) if isinstance(x, Tensor) else x
+        for node, array in self._before_it:
+            array[...] = raw(node.grad)
+        numbers = [self._number(source) for source in self._numbers]
+        try:
+            failed = self._run(*numbers)
+        except FloatingPointError as error:
+            steps = self.recorded.effects.steps
+            if self.lowered.wrote(error):
+                self._leave_gradients(given)
+                raise steps[0][0].overflow(unchanged=False) from None if steps else error
+            failed = len(self.lowered.guards)
+        if failed is not None:
+            self.disturbed = True
+            self._undraw(numbers)
+            return False, (*self.lowered.guards, None)[failed]
+        self._after(given, numbers)
+        return True, rebuilt(self.recorded.returns, self._results, given)
+
+    def _number(self, source):
+        kind, holder, *where = source
+        if kind == "count":
+            return holder.updates[where[0]] + where[1]
+        if kind == "counter":
+            with holder._lock:  # so that no other thread draws the same words
+                counter = holder.counter
+                holder.counter += self._draws[holder]
+            return counter
+        group, before = where
+        holder.steps += before
+        try:
+            return holder.rate(holder.groups[group])
+        finally:
+            holder.steps -= before
+
+    def _undraw(self, numbers):
+        """Give back what was drawn, unless another thread has drawn since."""
+        for (kind, holder, *_), number in zip(self._numbers, numbers, strict=True):
+            if kind == "counter":
+                with holder._lock:
+                    if holder.counter == number + self._draws[holder]:
+                        holder.counter = number
+
+    def _after(self, given, numbers):
+        """Do to Python's objects what the call would have done."""
+        if self._changed:
+            code, instruction = user_line()
+            line = (
+                code,
+                instruction,
+            )  # a new one each time, by which a waiting backward pass sees that there was a change
+            for t in self._changed:
+                if t._access is None:
+                    t._version = line
+                else:
+                    t.mark_changed(line)
+        for optimizer, count, rate, squares in self._steps:
+            optimizer.steps += count
+            optimizer.last_lr = numbers[rate]
+            optimizer._squares = [s[()] for s in squares]
+        for flat, counts in self._updates:
+            flat.updates = [*map(add, flat.updates, counts)]
+            flat.gradient = None
+        for generator, count in self._unused:
+            with generator._lock:
+                generator.counter += count
+        self._leave_gradients(given)
+
+    def _leave_gradients(self, given):
+        """Let leaves have the gradients of this run."""
+        if self.disturbed:
+            for node, pending in self._pending.items():
+                if pending is None:
+                    node.grad = None
+                else:
+                    leave(node, pending)
+            self.disturbed = False
+        for path, array in self._for_arguments.items():
+            at(given, path)._node.grad = None if array is None else array.copy()
+
+    def settle(self) -> None:
+        """Copy the gradients that the last run left, so that nothing outside holds the program."""
+        for node in self._pending:
+            unwrap(node)

@@ -1,0 +1,124 @@
+"""A step of training: as a program that cr.jit recorded, or as plain Python."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..autograd.errors import ArgumentError
+from ..autograd.tensor import Tensor, raw
+from ..autograd.watch import current_watch
+from ..backends import owner
+from ..backends.numpy_lowering import Lowered
+from ..jit import Jit
+from .inputs import one_to_minimise
+from .known import unknown
+from .state import EAGER
+
+WORTH = 200  # steps: recording takes as long as it saves in about 120
+
+
+def computed(model, loss, optimizer, penalty, clip, together):
+    """A function of a batch: it takes a step, and returns the loss and, if they are clipped, the norm of the gradients before."""
+
+    def objective(model, x, y, n):
+        value = one_to_minimise("fit", loss(model(x), y))
+        if penalty is None:
+            return value
+        share = (
+            len(x) / n if together.reduction == "sum" else 1
+        )  # of each shard, else the mean over them is the penalty
+        return value + penalty(model) * share
+
+    def step(x, y):
+        n, norms = together.examples(x), []
+
+        def closure():
+            optimizer.zero_grad()
+            value = together.backward(model, objective, x, y, n)
+            norms.extend([bound(optimizer.named_parameters) for bound in clip])
+            return value
+
+        return optimizer.step(closure), *norms[:1]
+
+    return step
+
+
+class Step:
+    """What fit does with a batch: call it.
+
+    Fields:
+        lowering: what the steps run on: that of their programs, such as "numpy", or "eager".
+        reason: why they run eagerly, in words; None if they do not.
+    """
+
+    def __init__(self, run, penalty, clip, jit, steps):
+        if jit not in (None, True, False):
+            raise ArgumentError(f"fit: jit must be True, False, or None, which takes what is fastest, not {jit!r}")
+        self.run, self.must = run, jit is True
+        self._eager = computed(run.model, run.loss, run.optimizer, penalty, clip, run.together)
+        self._jit, self._quiet = None, True
+        self.lowering, self.reason = EAGER, "jit=False"
+        if jit is None and steps is not None and steps < WORTH:
+            self.reason = f"fewer than {WORTH} steps"
+        elif jit is not False and (obstacle := self._obstacle(penalty, jit is None)):
+            self._refused(obstacle)
+        elif jit is not False:
+            self._jit = Jit(self._eager, refused=None if self.must else self._refused)
+            self.lowering, self.reason = Lowered.name, None
+        self._note()
+
+    def __call__(self, x, y):
+        if self._jit is not None and not (_fits(x) and _fits(y)):
+            self._refused("the batches are no pairs of arrays on the host")
+        if self._jit is None:
+            return self._eager(x, y)
+        return self._jit(
+            *[Tensor._wrap(raw(a)) if isinstance(a, Tensor) else a for a in (x, y)]
+        )  # which no thread shares
+
+    def _obstacle(self, penalty, unasked):
+        """Why the steps of a run cannot be recorded, or are not unless that is asked for."""
+        run = self.run
+        arrays = [raw(t) for _, t in run.model.named_tensors()] + [raw(p) for p in run.optimizer.params]
+        if run.together.parallel is not None:
+            return "workers share the work"
+        if run.optimizer.whole_batch:
+            return f"{type(run.optimizer).__name__} reads the loss"
+        if current_watch() is not None:
+            return "it is observed"
+        if not all(type(a) is np.ndarray for a in arrays):
+            other = next(a for a in arrays if type(a) is not np.ndarray)
+            return "the model is made of single numbers" if type(other) is float else f"it is on {owner(other).name!r}"
+        if unasked and (name := unknown(run.model, run.loss, penalty, run.optimizer)):
+            return f"{name} may do more than compute; if it does not, pass jit=True"
+        return None
+
+    def _refused(self, why):
+        """Run eagerly from now on."""
+        if self.must:
+            raise ArgumentError(f"fit: jit=True, but {why}")
+        self.close()
+        self.lowering, self.reason, self._quiet = EAGER, str(why).removeprefix("jit: "), False
+        self._note()
+        if self.run.epoch:
+            self.say()
+
+    def _note(self):
+        self.run.history.lowering, self.run.history.why_eager = self.lowering, self.reason
+
+    def say(self):
+        """Say once why steps run eagerly, if there is a reason that somebody may want to know."""
+        if not self._quiet:
+            self._quiet = True
+            self.run.say(f"steps run eagerly: {self.reason}")
+
+    def close(self):
+        """Forget the programs."""
+        jit, self._jit = self._jit, None
+        if jit is not None:
+            jit.settle()
+
+
+def _fits(x):
+    """Whether a program can be given it."""
+    return type(x) is np.ndarray or isinstance(x, Tensor) and type(x._data) is np.ndarray and x._node is None

@@ -1,0 +1,145 @@
+"""Threads that record, run and train at once: each gets what is right, or is refused."""
+
+import threading
+
+import numpy as np
+import pytest
+from jit_steps import data, model_of, state_of, training_step
+
+import chainrule as cr
+from chainrule import nn, optim
+from chainrule.backends.record import RecordingError
+
+X, Y, _ = data(5, 3)
+
+
+def together(*functions):
+    """Call the functions in a thread each, begun at once; returns what they raised."""
+    barrier, errors = threading.Barrier(len(functions)), []
+
+    def run(function):
+        barrier.wait()
+        try:
+            function()
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(f,)) for f in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return errors
+
+
+def trained(model, optimizer, n, wrap=cr.jit):
+    step = wrap(training_step(model, optimizer, nn.cross_entropy))
+    return lambda: [step(X, Y) for _ in range(n)]
+
+
+def made():
+    model = model_of()
+    return model, optim.SGD(model.parameters(), lr=0.01)
+
+
+def test_models_of_their_own():
+    expected, optimizer = made()
+    trained(expected, optimizer, 50, wrap=lambda f: f)()
+    pairs = [made() for _ in range(4)]
+    assert together(*(trained(*pair, 50) for pair in pairs)) == []
+    for model, own in pairs:
+        assert state_of(model, own) == state_of(expected, optimizer)
+
+
+def test_one_function_in_several_threads():
+    model, optimizer = made()
+    run = trained(model, optimizer, 25)
+    assert together(run, run, run) == []
+    expected, other = made()
+    trained(expected, other, 75, wrap=lambda f: f)()
+    assert state_of(model, optimizer) == state_of(expected, other)
+
+
+def test_two_programs_on_one_optimizer():
+    model, optimizer = made()
+    assert together(trained(model, optimizer, 40), trained(model, optimizer, 40)) == []
+    expected, other = made()
+    trained(expected, other, 80, wrap=lambda f: f)()
+    assert state_of(model, optimizer) == state_of(expected, other)
+
+
+def test_no_two_programs_draw_the_same_words():
+    generator, drawn = cr.random.Generator(1), []
+    draw = lambda: generator.uniform(size=4)
+    programs = [cr.jit(draw) for _ in range(3)]
+    for program in programs:
+        for _ in range(2):
+            drawn.append(program())
+    run = lambda program: lambda: drawn.extend([program() for _ in range(200)])
+    assert together(*map(run, programs)) == []
+    values = np.concatenate([d.numpy() for d in drawn])
+    assert len(np.unique(values)) == values.size
+    assert generator.get_state()[1] == values.size
+
+
+def test_a_recording_that_fails_beside_one_that_works():
+    model, optimizer = made()
+    inner = training_step(model, optimizer, nn.cross_entropy)
+
+    def reading(x, y):
+        return inner(x, y).item()
+
+    def refused():
+        for _ in range(20):
+            with pytest.raises(RecordingError, match="reads a value"):
+                cr.jit(reading)(X, Y)
+
+    assert together(refused, trained(model, optimizer, 60)) == []
+    expected, other = made()
+    trained(expected, other, 60, wrap=lambda f: f)()
+    assert state_of(model, optimizer) == state_of(expected, other)
+
+
+def test_eager_use_of_a_model_that_another_thread_records_is_refused_or_right():
+    model, optimizer = made()
+    inside, go = threading.Event(), threading.Event()
+    inner = training_step(model, optimizer, nn.cross_entropy)
+
+    def slow(x, y):
+        inside.set()
+        go.wait(60)
+        return inner(x, y)
+
+    def eager():
+        inside.wait(60)
+        try:
+            with pytest.raises(RecordingError, match="another thread"):
+                model(X)
+        finally:
+            go.set()
+
+    assert together(lambda: cr.jit(slow)(X, Y), eager) == []
+    expected, other = made()
+    trained(expected, other, 1, wrap=lambda f: f)()
+    assert state_of(model, optimizer) == state_of(expected, other)
+
+
+def test_two_runs_of_fit():
+    def run(results, i):
+        model, optimizer = made()
+        cr.fit(model, nn.cross_entropy, optimizer, (X, Y), 30, batch_size=None, verbose=0, jit=True)
+        results[i] = state_of(model, optimizer)
+
+    results = {}
+    models_alone = {}
+    run(models_alone, 0)
+    lock = threading.Lock()
+
+    def one(i):
+        with lock:  # the seed is everybody's
+            pair = made()
+        cr.fit(pair[0], nn.cross_entropy, pair[1], (X, Y), 30, batch_size=None, verbose=0, jit=True)
+        results[i] = state_of(*pair)
+
+    assert together(lambda: one(0), lambda: one(1)) == []
+    assert results[0] == results[1] == models_alone[0]
