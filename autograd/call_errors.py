@@ -41,13 +41,21 @@ _BOOL = np.dtype(bool)
 
 def together(p, args):
     """The arguments of a call on one device, for inputs of several: while a program is recorded, arrays of the host take part.
+    While another thread records one, those of its arrays that are met here are what they hold.
 
     Raises: DeviceError at other times.
     """
     tracer = STANDING_IN.get()
-    if tracer is None:
-        raise mixed(p, args)
     given = [a._data if isinstance(a, Tensor) else a for a in args]
+    if tracer is None:
+        host = owner(np.empty(0))
+        theirs = [type(x) not in NUMBERS and owner(x).name == host.name and owner(x) is not host for x in given]
+        if not any(theirs):
+            raise mixed(p, args)
+        return [
+            Tensor._wrap(owner(x).to_numpy(x), getattr(a, "_node", None)) if its else a
+            for a, x, its in zip(args, given, theirs, strict=True)
+        ]
     if not all(type(a) in NUMBERS or owner(a) is tracer or owner(a) is owner(np.empty(0)) for a in given):
         raise mixed(p, args)
     return [

@@ -38,6 +38,7 @@ GUARDS = {"guard": bool, "guard_fits": CPU.fits, "guard_overflowed": CPU.overflo
 
 _recording: ContextVar[Recording | None] = ContextVar("chainrule_tracing", default=None)
 current = _recording.get
+LIVE: set[Recording] = set()  # those of all threads
 
 
 class Recording:
@@ -107,9 +108,11 @@ class Recording:
 def recording_into(recording: Recording):
     """Inside the with-block, in this thread, Traced arrays note their calls in `recording`."""
     tokens = _recording.set(recording), STANDING_IN.set(TRACE)
+    LIVE.add(recording)
     try:
         yield recording
     finally:
+        LIVE.discard(recording)
         _recording.reset(tokens[0])
         STANDING_IN.reset(tokens[1])
 
@@ -184,6 +187,9 @@ class Traced(Recorded):
         )
 
     def __setitem__(self, index, value):
+        if _elsewhere():
+            self.value[_value(index)] = _value(value)
+            return
         if isinstance(value, (list, tuple)):
             value = np.asarray(value)
         self._write(_current().add("setitem", (self.made, *_given((index, value))), None, self._made.form))
@@ -214,7 +220,10 @@ class Traced(Recorded):
             "and read it outside, or choose with where(condition, x, y)"
         )
 
-    __float__ = __int__ = __index__ = __array__ = __iter__ = item = tolist = __format__ = _read
+    __float__ = __int__ = __index__ = __iter__ = item = tolist = __format__ = _read
+
+    def __array__(self, *args, **options):
+        return np.asarray(TRACE.to_numpy(self), *args)
 
     def __array_ufunc__(self, function, method, *inputs, **options):
         if any(map(_foreign, inputs)):
@@ -265,6 +274,11 @@ def _current() -> Recording:
     return recording
 
 
+def _elsewhere():
+    """Whether another thread records, and not this one: it sees the arrays of that recording, and computes with their values."""
+    return current() is None and bool(LIVE)
+
+
 def _at():
     """Where the user's code is, for messages."""
     recording = current()
@@ -293,6 +307,8 @@ def _value(x):
 def _guard(name, array):
     """Note what comes out of a test of an array's values."""
     value = bool(GUARDS[name](array.value))
+    if _elsewhere():
+        return value
     _current().add(name, (array.made, value))
     return value
 
@@ -309,6 +325,8 @@ def _first(x):
 
 def note(name, *operands, out=None, **options):
     """The array that a call of `name` gives: a new one, or `out`."""
+    if _elsewhere():
+        return _plainly(name, operands, out, options)
     recording = _current()
     if name not in NAMES:
         raise RecordingError(f"recording: the table of backends/record.py has no row for {name!r}{_at()}")
@@ -348,6 +366,18 @@ def note(name, *operands, out=None, **options):
         out.value[...] = result
         return out
     return Traced(result, made, first.storage, first) if part else Traced(result, made)
+
+
+def _plainly(name, operands, out, options):
+    """What a call gives outside of a recording."""
+    given, others = _value(operands), _value(options)
+    if name == "add_at":
+        np.add.at(*given)
+    elif out is not None:
+        _value(out)[...] = (FUNCTIONS.get(name) or getattr(np, name))(*given, **others)
+    else:
+        return (FUNCTIONS.get(name) or getattr(np, name))(*given, **others)
+    return out
 
 
 def _counts(index):
@@ -450,6 +480,8 @@ class Trace(Backend):
         if isinstance(data, Traced):
             return data.astype(dtype, copy=copy) if dtype is not None else data.copy() if copy else data
         value = np.array(data, dtype=dtype) if copy else np.asarray(data, dtype=dtype)
+        if _elsewhere():
+            return value
         private = value is not data and value.base is None
         return Traced(value.copy() if private else value, _current().constant(value, private))
 
@@ -460,7 +492,7 @@ class Trace(Backend):
         return array
 
     def to_numpy(self, array):
-        return array._read()
+        return array.value if _elsewhere() else array._read()
 
     def fits(self, squares):
         return _guard("guard_fits", squares)
@@ -470,6 +502,8 @@ class Trace(Backend):
 
     def check(self, ok, error, given=str):
         if not ok:
+            if _elsewhere():
+                raise error("")
             recording = _current()
             recording.unmet = error("")
             raise recording.unmet
@@ -479,6 +513,8 @@ class Trace(Backend):
         return note("philox", key, counter, n)
 
     def counter(self, generator, first):
+        if _elsewhere():
+            return first
         recording = _current()
         if generator not in recording.counters:
             recording.counters[generator] = recording.number(("counter", generator), first), first

@@ -46,9 +46,9 @@ class Reach:
     Fields:
         tensors: leaf Tensors, in the order in which they were met; flats, optimizers, modules: likewise.
         cells: [(cell, what it holds)] of the function and of those that it calls.
-        entries: [(dict, key, what stands there)]: the variables outside that code names, and the plain values among the
-            attributes of the user's objects and of modules, and in dicts.
-        attributes: [(dict of a module's attributes, their names, what they are)]; lists: [(list among these, what it holds)].
+        entries: [(dict, keys, what stands there)]: the variables outside that code names, all attributes of modules, and the
+            plain values among the attributes of the user's objects and in dicts.
+        lists: [(list that is an attribute of a module, what it holds)].
     """
 
     def __init__(self, *roots: Any):
@@ -57,8 +57,7 @@ class Reach:
         self.optimizers: list[Optimizer] = []
         self.modules: list[Module] = []
         self.cells: list[tuple[CellType, Any]] = []
-        self.entries: list[tuple[dict[Any, Any], Any, Any]] = []
-        self.attributes: list[tuple[dict[str, Any], list[str], list[Any]]] = []
+        self._watched: dict[int, tuple[dict[Any, Any], dict[Any, Any]]] = {}
         self.lists: list[tuple[list[Any], list[Any]]] = []
         waiting, seen = list(reversed(roots)), set()
         while waiting:
@@ -67,6 +66,7 @@ class Reach:
                 continue
             seen.add(id(x))
             waiting += reversed(self._behind(x))
+        self.entries = [(values, [*then], [*then.values()]) for values, then in self._watched.values()]
 
     def _behind(self, x):
         """What stands behind one object."""
@@ -102,13 +102,15 @@ class Reach:
 
     def _watch(self, values):
         if len(values) <= MANY:
-            self.entries += [(values, key, value) for key, value in values.items() if type(value) in PLAIN]
+            self._note(values, {key: value for key, value in values.items() if type(value) in PLAIN})
+
+    def _note(self, values, then):
+        self._watched.setdefault(id(values), (values, {}))[1].update(then)
 
     def _watch_all(self, attributes):
         """Of a module, layers and functions may be replaced, too."""
-        rest = {name: x for name, x in attributes.items() if type(x) not in PLAIN}
-        self.attributes.append((attributes, [*rest], [*rest.values()]))
-        self.lists += [(x, x[:]) for x in rest.values() if type(x) is list and len(x) <= MANY]
+        self._note(attributes, attributes)
+        self.lists += [(x, x[:]) for x in attributes.values() if type(x) is list and len(x) <= MANY]
 
     def _outside(self, function):
         """The variables outside a function that its code names."""
@@ -125,7 +127,7 @@ class Reach:
         for name in names & variables.keys():
             value = variables[name]
             if not isinstance(value, ModuleType):
-                self.entries.append((variables, name, value))
+                self._note(variables, {name: value})
                 behind.append(value)
             elif not _ours(value.__name__):
                 inner = [vars(value)[n] for n in names & vars(value).keys()]
@@ -138,13 +140,12 @@ class Reach:
             now = cell.cell_contents
             if now is not value and not (type(now) is type(value) in PLAIN and now == value):
                 return "a variable of an outer function"
-        for values, key, value in self.entries:
-            now = values.get(key, self)
-            if now is not value and not (type(now) is type(value) in PLAIN and now == value):
-                return f"{key!r}"
-        for attributes, names, values in self.attributes:
-            if not all(map(is_, map(attributes.get, names), values)):
-                return f"an attribute of a module, of {', '.join(names)},"
+        for values, keys, then in self.entries:
+            if not all(map(is_, map(values.get, keys), then)):
+                for key, value in zip(keys, then, strict=True):
+                    now = values.get(key, self)
+                    if now is not value and not (type(now) is type(value) in PLAIN and now == value):
+                        return f"{key!r}"
         for items, values in self.lists:
             if len(items) != len(values) or not all(map(is_, items, values)):
                 return "a list of a module"

@@ -25,6 +25,10 @@ from ..nn.module import Module
 from ..optim.optimizer import Optimizer
 
 OURS = __name__.partition(".")[0]
+LOOKED_UP = ("__getattr__", "__getattribute__")  # which Python calls
+QUIET = frozenset(
+    "__init__ __repr__ __setattr__ __len__ state_dict load_state_dict check_state_dict train eval".split()
+)
 PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), slice, range, np.generic, np.dtype)
 CHANGEABLE = (list, dict, set)  # of which nobody is told when something in them is replaced
 FORBIDDEN = (
@@ -113,9 +117,9 @@ class _Search:
             return self._module(x)
         if isinstance(x, Optimizer):
             own = {name for kind in _users(type(x)) for name in vars(kind)}
-            return (
-                [x.update] if own <= {"update", "state", "check_options", "__init__", "__module__", "__doc__"} else None
-            )
+            if not own <= {"update", "state", "check_options", "__init__", "__module__", "__doc__"}:
+                return None
+            return [x.update, *(value for value in vars(x).values() if isinstance(value, (FunctionType, MethodType)))]
         if isinstance(x, (type, BuiltinFunctionType)):
             return [] if x in BUILTINS or isinstance(x, type) and _ours(x.__module__) else None
         return [] if x is random or not isinstance(x, ModuleType) and _ours(type(x).__module__) else None
@@ -139,7 +143,8 @@ class _Search:
             for name, value in vars(kind).items():
                 value = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
                 self.attributes.setdefault(name, []).append(value if isinstance(value, FunctionType) else object())
-                if name in ("forward", "__call__", "__getattr__", "__getattribute__"):
+                ours = any(name in vars(k) for k in type(x).__mro__ if k is not object and _ours(k.__module__))
+                if isinstance(value, FunctionType) and (ours and name not in QUIET or name in LOOKED_UP):
                     found.append(value)
         return found
 

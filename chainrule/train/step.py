@@ -89,6 +89,8 @@ class Step:
         if not all(type(a) is np.ndarray for a in arrays):
             other = next(a for a in arrays if type(a) is not np.ndarray)
             return "the model is made of single numbers" if type(other) is float else f"it is on {owner(other).name!r}"
+        if unasked and "raise" in np.geterr().values():
+            return "NumPy is to raise where numbers are not finite"
         if unasked and (name := unknown(run.model, run.loss, penalty, run.optimizer)):
             return f"{name} may do more than compute; if it does not, pass jit=True"
         return None

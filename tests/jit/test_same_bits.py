@@ -62,6 +62,15 @@ def test_optimizers(name):
     assert step.cache.replayed >= 2
 
 
+@pytest.mark.parametrize(
+    "name", ["SGD nesterov", "Adam amsgrad", "RAdam", "NAdam", "Lion", "RMSprop centred", "two groups"]
+)
+def test_two_hundred_steps(name):
+    layers = [lambda: nn.BatchNorm(6), lambda: nn.gelu, lambda: nn.Dropout(0.3)]
+    step = trained_alike(lambda: model_of(*layers), OPTIMIZERS[name], nn.cross_entropy, BATCHES * 40)
+    assert step.cache.replayed >= 190
+
+
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_schedules(name):
     trained_alike(model_of, lambda p: optim.SGD(p, lr=SCHEDULES[name]()), nn.cross_entropy, BATCHES)

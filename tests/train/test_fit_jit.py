@@ -97,6 +97,7 @@ def changed_in_between(change, layers=lambda: [nn.Linear(2, 8), cr.tanh, nn.Line
         yield bits(model), rows(history), cr.random.get_state()
 
 
+@pytest.mark.filterwarnings("ignore:Adam.step. no gradient has reached")
 @pytest.mark.parametrize(
     "change",
     [
@@ -164,6 +165,11 @@ def test_batches_that_are_never_alike_run_eagerly_in_the_end():
     (fast, history), (eager, other) = trained(None), trained(False)
     assert history.why_eager == "most steps need a program of their own"
     assert (fast, rows(history)) == (eager, rows(other))
+
+
+def test_a_run_in_which_numpy_is_to_raise_is_eager():
+    with np.errstate(invalid="raise"):
+        assert train(70)[1].why_eager == "NumPy is to raise where numbers are not finite"
 
 
 def test_a_run_that_is_observed_is_eager():

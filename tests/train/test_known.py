@@ -53,6 +53,12 @@ class Stepping(Own):
         return super().step(closure)
 
 
+def replaced(x, name):
+    original = getattr(x, name)
+    setattr(x, name, lambda *args: (print(args), original(*args))[1])
+    return x
+
+
 KNOWN = {
     "layers of ours": lambda: nn.MLP([2, 4, 2], dropout=0.5, norm="batch"),
     "functions of ours between layers": lambda: nn.Sequential(nn.Linear(2, 2), cr.tanh, nn.relu),
@@ -78,6 +84,9 @@ UNKNOWN = {
     "a function inside does": lambda: lambda p, y: [SEEN.append(q) for q in (p, y)],
     "it calls what is not known": lambda: partial(lambda f, p, y: f(p), sorted),
     "a generator": lambda: lambda p, y: (yield p),
+    "a layer of ours that is changed": lambda: type("Mine", (nn.Linear,), {"forward": lambda self, x: print(x)})(2, 2),
+    "a method that is replaced in a module": lambda: replaced(nn.Linear(2, 2), "forward"),
+    "a step that is replaced": lambda: replaced(optim.SGD(Net().parameters(), lr=0.1), "step"),
     "a step of the user's": lambda: Stepping(Net().parameters(), lr=0.1),
 }
 
