@@ -40,6 +40,8 @@ class Lowered:
     Raises: NoC, NoCompiler.
     """
 
+    ulps = 64
+
     def __init__(self, program: Program, state: dict[Instruction, np.ndarray]):
         self.program = program
         self.guards: list[Any] = [made for made in program.instructions if made.name in GUARDS]

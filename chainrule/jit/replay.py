@@ -10,7 +10,7 @@ import numpy as np
 from ..autograd.callsite import user_line
 from ..autograd.node import Node
 from ..autograd.tensor import Tensor, raw
-from ..backends.numpy_lowering import Lowered
+from ..backends.lowering import lowered
 from ..backends.passes import planned
 from ..backends.program import Program
 from .pending import Pending, is_none, leave
@@ -23,15 +23,22 @@ class Replay:
 
     Fields:
         program: after all passes; recorded: as it was recorded.
-        lowered: what runs it.
+        lowered: what runs it, once it is confirmed; by: "c", "numpy", or "numpy: " and why it is not C.
         confirmed: whether it was recorded twice, so that it can be trusted.
         disturbed: whether a gradient that the last run left was read, changed or replaced since.
     """
 
-    def __init__(self, recorded: Recorded, reach: Reach):
-        self.recorded, self.reach = recorded, reach
+    def __init__(self, recorded: Recorded, reach: Reach, lowering: str | None = None):
+        self.recorded, self.reach, self._lowering, self.by = recorded, reach, lowering, None
         self.program: Program = planned(recorded.program)
-        self.lowered = Lowered(self.program, recorded.state)
+        self.confirmed = False
+        self._before: dict[Node, bool] | None = recorded.effects.before
+        self._must_hold(reach)
+
+    def _lower(self):
+        """Make it ready to run."""
+        recorded = self.recorded
+        self.lowered, self.by = lowered(self.program, recorded.state, self._lowering)
         arrays, effects = self.lowered.arrays, recorded.effects
         self._run = self.lowered.run
         self._copied, self._numbers, self._before_it = [], [], []
@@ -51,14 +58,10 @@ class Replay:
         ]
         self._updates = [(flat, counts) for flat, counts in effects.updates]
         self._draws = [(generator, count) for generator, _, _, count in effects.draws]
-        self._keys = [(generator, key) for generator, key, _, _ in effects.draws]
         self._kept = kept
         self._pending: dict[Node, Pending | None] = {}
         self._for_arguments: dict[tuple, np.ndarray | None] = {}
         self._leave(effects.gradients)
-        self.confirmed = False
-        self._before: dict[Node, bool] | None = effects.before
-        self._must_hold(reach)
 
     def _leave(self, gradients):
         """Note what gradients a run leaves, where something is left already."""
@@ -77,6 +80,7 @@ class Replay:
     # ---- what must hold
 
     def _must_hold(self, reach):
+        self._keys = [(generator, key) for generator, key, _, _ in self.recorded.effects.draws]
         self._leaves = [(t, t._data, t._node) for t in self.recorded.effects.leaves]
         self._modes = [(m, m.training) for m in reach.modules]
         self._options = [
@@ -109,6 +113,8 @@ class Replay:
 
     def confirm(self, recorded: Recorded) -> None:
         """The same program was recorded again: what it begins with may be otherwise now, and then does not matter."""
+        if not self.confirmed:
+            self._lower()
         self.confirmed = True
         if self._before is not None and self._before != recorded.effects.before:
             self._before = None
