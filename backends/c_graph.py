@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from .kernel import C_TYPES
 from .record import NAMES
 
 FLAT = "bool int32 int64 uint8 uint32 uint64 float32 float64"
@@ -33,6 +32,9 @@ INTEGER = frozenset(
 OF_TRUTH = {"add": "logical_or", "multiply": "logical_and", "maximum": "logical_or", "minimum": "logical_and", "bitwise_and": "logical_and",
             "bitwise_or": "logical_or", "invert": "logical_not"}  # fmt: skip
 WHOLE = frozenset("floor ceil trunc rint positive".split())  # which change no integer
+
+
+DEEPEST = 64  # calls on each element that are put together again from those on parts
 
 
 class NoC(Exception):
@@ -135,7 +137,13 @@ class Graph:
             return self.part(x.args[0], steps, shape)
         if x.op == "view" and x.opt[0] == "broadcast" and x.args[0].size == 1:
             return self.broadcast(x.args[0], shape)
-        if x.op == "concat" and steps[0][1] == 1 and all(s == (0, 1) for s in steps[1:]) and shape[1:] == x.shape[1:]:
+        if (
+            x.op == "concat"
+            and x.opt == "paste"
+            and steps[0][1] == 1
+            and all(s == (0, 1) for s in steps[1:])
+            and shape[1:] == x.shape[1:]
+        ):
             first, found = 0, []
             a, b = steps[0][0], steps[0][0] + shape[0]
             for y in x.args:
@@ -144,7 +152,7 @@ class Graph:
                     low, high = max(a, first) - first, min(b, last) - first
                     found.append(self.part(y, [(low, 1), *steps[1:]], (high - low, *shape[1:])))
                 first = last
-            return self.concat(found, shape, x.dtype)
+            return self.concat(found, shape, x.dtype, "paste")
         return self.value("view", (x,), ("slice", tuple(steps)), shape, x.dtype)
 
     # ---- arithmetic
@@ -301,37 +309,42 @@ class Graph:
                     return self.each("where", [here, value, x], x.shape, x.dtype)
         return self.value("scatter", (x, new, *arrays), how, x.shape, x.dtype)
 
-    def concat(self, parts, shape, dtype) -> Value:
-        """Parts one after another along the first axis; neighbours that are parts of one value are put together again."""
+    def concat(self, parts, shape, dtype, how=None) -> Value:
+        """Parts one after another along the first axis; neighbours that are parts of one value are put together again.
+
+        `how` is "paste" where it is a value of which a part was replaced: parts of that are looked for among its own.
+        """
         found: list[Value] = []
         for p in parts:
-            for q in p.args if p.op == "concat" else (p,):
+            for q in p.args if p.op == "concat" and p.opt == how else (p,):
                 if q.shape[0]:
                     both = self._join(found[-1], q) if found else None
                     found[-1:] = [both] if both is not None else [*found[-1:], q]
         if not found:
             return self.broadcast(self.const(0, dtype), shape)
-        return found[0] if len(found) == 1 else self.value("concat", found, None, shape, dtype)
+        return found[0] if len(found) == 1 else self.value("concat", found, how, shape, dtype)
 
     def paste(self, x, steps, new) -> Value:
         """x with a strided part of it replaced."""
         if len(x.shape) == 1 and steps[0][1] == 1:
             a, b = steps[0][0], steps[0][0] + new.shape[0]
             before, after = self.part(x, [(0, 1)], (a,)), self.part(x, [(b, 1)], (x.shape[0] - b,))
-            return self.concat([before, new, after], x.shape, x.dtype)
+            return self.concat([before, new, after], x.shape, x.dtype, "paste")
         return self.value("paste", (x, new), tuple(steps), x.shape, x.dtype)
 
-    def _join(self, p, q):
+    def _join(self, p, q, deep=0):
         """The value whose first rows are p and whose others are q, where that is no concatenation; else None."""
         pair = p.number, q.number
+        if deep > DEEPEST:
+            return None
         if pair not in self._joined:
             self._joined[pair] = None  # where it leads back to itself
-            self._joined[pair] = both = self._join_of(p, q)
+            self._joined[pair] = both = self._join_of(p, q, deep)
             if both is not None and p in self.strict:
                 self.strict.add(both)
         return self._joined[pair]
 
-    def _join_of(self, p, q):
+    def _join_of(self, p, q, deep):
         shape = (p.shape[0] + q.shape[0], *p.shape[1:])
         if len(shape) != 1 or p.dtype != q.dtype or p.op != q.op:
             return None
@@ -340,7 +353,7 @@ class Graph:
             for a, b in zip(p.args, q.args, strict=True):
                 if a is b and a.size == 1:
                     args.append(a)
-                elif a.shape == p.shape and b.shape == q.shape and (both := self._join(a, b)) is not None:
+                elif a.shape == p.shape and b.shape == q.shape and (both := self._join(a, b, deep + 1)) is not None:
                     args.append(both)
                 else:
                     return None

@@ -130,14 +130,38 @@ def work(k: int, dtype) -> int:
 @cache
 def blas() -> tuple[int, int] | None:
     """The addresses of the products in the OpenBLAS inside NumPy's wheel, which takes 64-bit integers; None where it is not found."""
-    for path in Path(np.__file__).parent.parent.glob("numpy.libs/*openblas*"):
+    for path in _libraries():
         try:
-            found = ctypes.CDLL(str(path))
+            found = ctypes.CDLL(path)
             address = lambda f: ctypes.cast(f, ctypes.c_void_p).value or 0
             return address(found.scipy_cblas_sgemm64_), address(found.scipy_cblas_dgemm64_)
         except (OSError, AttributeError):
             continue
     return None
+
+
+def large() -> int:
+    """How many multiplications a product of matrices takes from which on BLAS is faster: with one thread, it is late."""
+    return 1 << 22 if threads() > 1 else 1 << 27
+
+
+def threads() -> int:
+    """How many threads BLAS takes."""
+    return _count()() if blas() is not None else 1
+
+
+@cache
+def _count():
+    for path in _libraries():
+        try:
+            return ctypes.CDLL(path).scipy_openblas_get_num_threads64_
+        except (OSError, AttributeError):
+            continue
+    return lambda: 1
+
+
+def _libraries():
+    return map(str, Path(np.__file__).parent.parent.glob("numpy.libs/*openblas*"))
 
 
 @cache

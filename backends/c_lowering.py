@@ -13,22 +13,23 @@ from typing import Any
 import numpy as np
 
 from .c_graph import BOOL, LEAVES, NoC
-from .c_library import STRUCT, blas, library, work
+from .c_library import STRUCT, blas, large, library, work
 from .c_math import HEAD
 from .c_schedule import Schedule, ordered
 from .c_text import Nest, Places, call, memory, numbers
 from .c_translate import translated
-from .compiler import NoCompiler, load
+from .compiler import load
 from .memory import ALIGNED
-from .passes import WRITES
 from .program import Instruction, Program
 from .trace import GUARDS
 
-LARGE = 1 << 22  # products of numbers in a product of matrices, from which on BLAS is called where it is found
 PASSED_ON = frozenset(
     "add subtract multiply negative positive sqrt square absolute astype".split()
 )  # which pass an overflow on
-EXACT = 2**53  # above it, a whole number may be no double
+# elements of what an optimiser's step makes, above which they are computed twice, first to look for an overflow; below, they are
+# kept aside and copied to their places after that
+TWICE = 1 << 17
+BEFORE = HEAD + STRUCT  # the text of a program comes after it
 
 
 class Lowered:
@@ -47,19 +48,24 @@ class Lowered:
         self.guards: list[Any] = [made for made in program.instructions if made.name in GUARDS]
         self.guards.append("something that NumPy raises for")
         found = translated(program)
-        graph, again = found.graph, len(self.guards)
+        graph, again = found.graph, len(self.guards) - 1
         if any(made.dtype is None for made in program.results):
             raise NoC("a number as a result")
-        apart = lambda x, label: graph.value("copy", (x,), label, x.shape, x.dtype) if x.op in (*LEAVES, "input") else x
-        stores = {given: apart(found.of[new], ("state", i)) for i, (given, new) in enumerate(program.stores)}
-        outside = {*stores.values()}
-        kept = [*program.results, *program.kept.values()]
-        results = {}
-        for i, made in enumerate(kept):
-            x = apart(found.of[made], ("result", i))
-            results[made] = graph.value("copy", (x,), ("result", i), x.shape, x.dtype) if x in outside else x
-        checks = [apart(x, ("guard", i)) for i, x in enumerate([*found.guards, *graph.checks])]
+        apart = lambda x, label: graph.value("copy", (x,), label, x.shape, x.dtype)
+        given = lambda x: x.op in (*LEAVES, "input")
+        checks = [*found.guards, *graph.checks]
+        stores = {x: found.of[new] for x, new in program.stores}
         checks += self._overflow(graph, ordered(stores.values()))
+        checks = [apart(x, ("guard", i)) if given(x) else x for i, x in enumerate(checks)]
+        early = {*ordered(checks)}
+        for i, (x, new) in enumerate(stores.items()):
+            if given(new) or new in early:  # what a check looks at is written to its place after the check
+                stores[x] = apart(new, ("state", i))
+        outside = {*stores.values()}
+        results = {}
+        for i, made in enumerate([*program.results, *program.kept.values()]):
+            x = found.of[made]
+            results[made] = apart(x, ("result", i)) if given(x) or x in outside else x
         plan = Schedule(graph, checks, stores, list(results.values()))
         self._arrays(program, state, plan, stores)
         inputs = [x.opt for x in plan.order if x.op == "input"]
@@ -79,7 +85,7 @@ class Lowered:
         text += [" " + line for line in numbers(plan.order, again)]
         for p, step in enumerate(plan.steps):
             if p == plan.before:
-                text += self._checked(checks, found.guards, places, again)
+                text += self._checked(checks, places, again)
             text.append(
                 " // "
                 + ", ".join(f"{x.opt if x.op == 'each' else x.op} {x.dtype}{list(x.shape)}" for x in step.nodes[:4])
@@ -87,18 +93,32 @@ class Lowered:
             )
             if step.call:
                 (x,) = step.nodes
-                big = prod(x.shape[-2:]) * (x.args[0].shape[-1] if x.op == "product" else 0) >= LARGE
+                big = prod(x.shape[-2:]) * (x.args[0].shape[-1] if x.op == "product" else 0) > large()
                 text.append(f" {call(x, places, big and blas() is not None, plan.size)}")
             else:
                 text += [" {", *("  " + line for line in Nest(step, places).text()), " }"]
         if plan.before >= len(plan.steps):
-            text += self._checked(checks, found.guards, places, again)
+            text += self._checked(checks, places, again)
         text += [f" memcpy({names[given]}, {places.first(x)}, {given.nbytes});" for given, x in plan.copies]
-        self.text = "\n".join([
-            STRUCT, "int run(void** b, char* arena, const double* numbers, const library* cr) {", *text, " return -1;", "}", "",
-        ])  # fmt: skip
+        self.text = "\n".join(
+            [
+                "int run(void** b, char* arena, const double* numbers, const library* cr) {",
+                *text,
+                " return -1;",
+                "}",
+                "",
+            ]
+        )
         self.peak = plan.size
-        self._bind(plan, results, inputs, found.numbers, space)
+        memory_ = np.zeros(plan.size + space + 2 * ALIGNED, np.uint8)
+        self._memory = memory_[-memory_.ctypes.data % ALIGNED :]
+        for made, x in results.items():
+            where, at = plan.home[x]
+            whole = self._memory if where is None else self.arrays[where].reshape(-1).view(np.uint8)
+            self.arrays[made] = whole[at : at + made.nbytes].view(made.dtype).reshape(made.shape)
+        self._pointers = (ctypes.c_void_p * max(len(inputs), 1))(*[self.arrays[made].ctypes.data for made in inputs])
+        self._count = len(found.numbers)
+        self._compile()
 
     @staticmethod
     def _overflow(graph, order):
@@ -111,18 +131,23 @@ class Lowered:
             for a in x.args[: 1 if x.opt == "divide" else None]
         }
         ends = [x for x in strict if x not in passed]
-        found = []
+        found, again = [], {}
+        if sum(x.size for x in ends) > TWICE:
+            for x in strict:
+                if x.op == "each":
+                    args = [again.get(a, a) for a in x.args]
+                    again[x] = graph.value("each", args, x.opt, x.shape, x.dtype, (x.opt, "again"))
         for x in ends:
-            finite = graph.each("isfinite", [x], x.shape, BOOL)
-            found.append(graph.reshape(graph.reduce("all", finite, range(len(x.shape))) if x.shape else finite, ()))
+            y = again.get(x, x)
+            finite = graph.each("isfinite", [y], y.shape, BOOL)
+            found.append(graph.reshape(graph.reduce("all", finite, range(len(y.shape))) if y.shape else finite, ()))
         return [x for x in dict.fromkeys(found) if x.op != "const"]
 
-    def _checked(self, checks, guards, places, again):
+    @staticmethod
+    def _checked(checks, places, again):
         """The statements that leave before anything outside is written to."""
-        lines = []
-        for i, x in enumerate(checks):
-            lines.append(f" if (!*{places.first(x)}) return {i if i < len(guards) else again};")
-        return [line.replace(f"return {again}", f"return {len(self.guards) - 1}") for line in lines]
+        left = {places.first(x): min(i, again) for i, x in reversed([*enumerate(checks)])}
+        return [f" if (!*{first}) return {i};" for first, i in sorted(left.items(), key=lambda item: item[1])]
 
     def _arrays(self, program, state, plan, stores):
         """The arrays of inputs and constants."""
@@ -142,43 +167,30 @@ class Lowered:
                 if other is not given and np.may_share_memory(array, self.arrays[given]):
                     raise NoC("state that lies in the memory of another array")
 
-    def _bind(self, plan, results, inputs, given, space):
-        """Compile the text, and make the function that runs it."""
-        compiled = load(HEAD + self.text)
-        memory = np.zeros(plan.size + space + 2 * ALIGNED, np.uint8)
-        memory = memory[-memory.ctypes.data % ALIGNED :]
-        for made, x in results.items():
-            where, at = plan.home[x]
-            whole = (
-                memory[at : at + made.nbytes]
-                if where is None
-                else self.arrays[where].reshape(-1).view(np.uint8)[at : at + made.nbytes]
-            )
-            self.arrays[made] = whole.view(made.dtype).reshape(made.shape)
-        pointers = (ctypes.c_void_p * max(len(inputs), 1))(*[self.arrays[made].ctypes.data for made in inputs])
-        values = (ctypes.c_double * max(len(given), 1))()
-        function = compiled.run
+    def _compile(self):
+        self._held = load(BEFORE + self.text)
+        self.bind(self._held.run)
+
+    def bind(self, function: Any) -> None:
+        """Let `run` call this C function, which `text` describes."""
+        values = (ctypes.c_double * max(self._count, 1))()
         function.argtypes, function.restype = [ctypes.c_void_p] * 4, ctypes.c_int
-        address = [
-            ctypes.c_void_p(v)
-            for v in (ctypes.addressof(pointers), memory.ctypes.data, ctypes.addressof(values), library())
-        ]
-        again = len(self.guards) - 1
-        self._held = compiled, memory, pointers, values
+        where = ctypes.addressof(self._pointers), self._memory.ctypes.data, ctypes.addressof(values), library()
+        given, again = [ctypes.c_void_p(address) for address in where], len(self.guards) - 1
+        self._values = values
 
         def run(*numbers):
             try:
                 values[:] = numbers
             except OverflowError:
                 return again
-            for number in numbers:
-                if type(number) is int and not -EXACT <= number <= EXACT:
-                    return again
-            failed = function(*address)
+            if values[:] != [*numbers]:  # a whole number that is no double
+                return again
+            failed = function(*given)
             return None if failed < 0 else failed
 
         def run_alone():
-            failed = function(*address)
+            failed = function(*given)
             return None if failed < 0 else failed
 
-        self.run = run if given else run_alone
+        self.run = run if self._count else run_alone

@@ -215,9 +215,7 @@ class Schedule:
             waiting = [(x.args[0], index)]
         elif x.op in ("paste", "scatter"):
             waiting = [(x.args[0], None), (x.args[1], index), *((a, index[: len(a.shape)]) for a in x.args[2:])]
-        elif x.op == "product":
-            waiting = [(a, None) for a in x.args]
-        elif x.op in ("philox", "concat"):
+        elif x.op in ("product", "philox", "concat"):
             waiting = [(a, None) for a in x.args]
         elif x.op == "input":
             return []
@@ -243,7 +241,7 @@ class Schedule:
         self.steps: list[Step] = []
         self.place: dict[Value, int] = {}
         by_domain: dict[tuple, list[int]] = {}
-        place, self.before, left = self.place, None, len({*checks} & self.stored)
+        place = self.place
         for x in self.order:
             if x not in self.stored or x.op == "input":
                 continue
@@ -307,7 +305,15 @@ class Schedule:
         for given, x in state.items():  # in place, where nobody reads what was there later, or elsewhere
             p = place[x]
             clash = any(q > p or q == p and i != own(given.shape) for q, i in inputs.get(given, ()))
-            if clash or x in home or x in slot or x.op != "each" or x in needed and x in kept or p < self.before:
+            if (
+                clash
+                or x in home
+                or x in slot
+                or x.op not in ("each", "copy")
+                or x in needed
+                and x in kept
+                or p < self.before
+            ):
                 self.copies.append((given, x))
                 needed.add(x)
                 last[x] = end
@@ -344,13 +350,12 @@ class Schedule:
         if step.call or x.op != "each":
             return None
         for r, _ in reading:
+            form = r.dtype == x.dtype and r.shape == x.shape and r.op in ("product", "each")
             if (
                 r in taken
-                and last[r] == p
-                and r.op in ("product", "each")
-                and r.dtype == x.dtype
-                and r.shape == x.shape
+                and form
+                and last[r] == p > self.place[r]
+                and all(i == own(r.shape) for q, i in reading if q is r)
             ):
-                if all(i == own(r.shape) for q, i in reading if q is r) and self.place[r] < p:
-                    return r
+                return r
         return None

@@ -17,6 +17,12 @@ NUMBERS = {
     "less": "{0} < {1}", "less_equal": "{0} <= {1}", "greater": "{0} > {1}", "greater_equal": "{0} >= {1}", "equal": "{0} == {1}",
     "not_equal": "{0} != {1}",
 }  # fmt: skip
+# of a value and numbers that are no nan
+BESIDE = {
+    "maximum": "({0} <= {1} ? {1} : {0})",
+    "minimum": "({0} >= {1} ? {1} : {0})",
+    "clip": "({0} > {2} ? {2} : {0} < {1} ? {1} : {0})",
+}
 # a reduction: what it starts from, how a value joins it, what OpenMP calls that
 REDUCED = {"sum": ("0", "{0} + {1}", "+"), "all": ("1", "{0} & {1}", "&"), "any": ("0", "{0} | {1}", "|"),
            "max": (None, "({1} > {0} ? {1} : {0})", "max"), "min": (None, "({1} < {0} ? {1} : {0})", "min")}  # fmt: skip
@@ -90,7 +96,7 @@ class Nest:
         self.known: dict[tuple[int, tuple], str] = {}
         self.deep: dict[str, int] = {}
         self.reductions: list[tuple[str, str, str, str]] = []  # sign, variable, type, start
-        self.simd = True
+        self.simd, self.double = True, False
 
     def text(self) -> list[str]:
         for x in self.step.nodes:
@@ -111,6 +117,7 @@ class Nest:
 
     def _temporary(self, ctype, expression, depth):
         name = f"t{len(self.deep)}"
+        self.double = self.double or ctype == "double"
         self.body[depth].append(f"const {ctype} {name} = {expression};")
         self.deep[name] = depth
         return name
@@ -143,7 +150,8 @@ class Nest:
                 text = f"({parts[0]} != 0)" if x.dtype == BOOL else f"({kind(x.dtype)}){parts[0]}"
             else:
                 typed = [p if a.op != "number" else f"({kind(a.dtype)}){p}" for p, a in zip(parts, x.args, strict=True)]
-                text = C[x.opt].format(*[self._simple(p) for p in typed])
+                known = all(a.op == "const" and a.opt == a.opt for a in x.args[1:])
+                text = (BESIDE if known and x.opt in BESIDE else C)[x.opt].format(*[self._simple(p) for p in typed])
                 if x.dtype == BOOL:
                     text = f"({text})"
             out = self._temporary(kind(x.dtype), text, depth)
@@ -251,7 +259,11 @@ class Nest:
             )
             if last and self.simd:
                 lines += [f"float p{r} = 0;" for _, r, _, _ in sums if False]
-                pragma = "#pragma omp simd" + "".join(f" reduction({sign}:{r})" for sign, r, _, _ in self.reductions)
+                # twice as many as there are doubles in the widest vector, which hides latencies, where few are left over
+                lanes = f" simdlen({16 if n % 16 == 0 or n > 160 else 8})" if self.double else ""
+                pragma = f"#pragma omp simd{lanes}" + "".join(
+                    f" reduction({sign}:{r})" for sign, r, _, _ in self.reductions
+                )
             if sums:  # blocks, so that few digits are lost
                 apart = [f"const float s{r} = {r}; {r} = 0;" for _, r, _, _ in sums]
                 loop = f"for (int64_t i{d} = k; i{d} < (k + {BLOCK} < {n} ? k + {BLOCK} : {n}); i{d}++) {{"

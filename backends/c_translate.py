@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -111,14 +111,7 @@ class _Translation:
     # ---- instructions
 
     def _translate(self, made):
-        g, name, operands, options, shape, dtype = (
-            self.graph,
-            made.name,
-            made.operands,
-            made.options,
-            made.shape,
-            made.dtype,
-        )
+        g, name, operands, shape, dtype = self.graph, made.name, made.operands, made.shape, made.dtype
         if name == "constant":
             return self._constant(made)
         if name in FILLED:
@@ -384,19 +377,15 @@ class _Translation:
         return self._tril(made, "greater_equal")
 
     def _pad(self, made):
-        g, (x, widths, *mode) = self.graph, made.operands
-        x = self._given(x)
-        if (
-            mode not in ([], ["constant"])
-            or made.options not in ({}, {"mode": "constant"})
-            or not isinstance(widths, list)
-        ):
+        g, (x, widths) = self.graph, made.operands[:2]
+        x, value = self._given(x), made.options.get("constant_values", 0)
+        plain = (
+            len(made.operands) == 2 and made.options.keys() <= {"constant_values"} and isinstance(value, (int, float))
+        )
+        if not plain or not isinstance(widths, list):
             raise NoC("pad in this form")
-        zeros = g.broadcast(g.const(0, x.dtype), made.shape)
-        return g.paste(zeros, [(before, 1) for before, _ in widths], x) if x.size else zeros
-
-    def _take(self, made):
-        raise NoC("take")
+        around = g.broadcast(g.const(value, x.dtype), made.shape)
+        return g.paste(around, [(before, 1) for before, _ in widths], x) if x.size else around
 
     # ---- indices
 

@@ -144,6 +144,7 @@ def _compile(command, text, extra, path):
                 timeout=TIMEOUT,
                 cwd=work,
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is ours to handle
             )
             if done.returncode == 0 and made.exists():
                 break
