@@ -128,4 +128,4 @@ def generic() -> str:
     return "\n".join(lines)
 
 
-HEAD = MATH + generic()
+HEAD = MATH + generic() + "\n"

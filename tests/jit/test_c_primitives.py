@@ -30,7 +30,7 @@ def programs():
                     step(*inputs(REGISTRY[name], case, seed, dtype))
                 recorded.append((name, step._last, inputs(REGISTRY[name], case, 2, dtype)))
     found = {name: [] for name in NAMES}
-    lowered = compiled([(replay.program, replay.recorded.state) for _, replay, _ in recorded])
+    lowered = compiled([(replay.program, replay.recorded.state) for _, replay, _ in recorded], "-O0")
     for (name, replay, args), c in zip(recorded, lowered, strict=True):
         found[name].append((replay, c, args))
     return found

@@ -28,7 +28,7 @@ class Waiting(Lowered):
         pass
 
 
-def compiled(programs):
+def compiled(programs, *flags):
     """The Lowered of each (Program, state), by one run of the compiler; in its place the NoC, where there is no C of it."""
     found, text = [], [BEFORE]
     for i, (program, state) in enumerate(programs):
@@ -37,7 +37,7 @@ def compiled(programs):
             text.append(found[-1].text.replace("int run(", f"int run{i}(", 1))
         except NoC as reason:
             found.append(reason)
-    made = load("".join(text), ("-O1",))
+    made = load("".join(text), flags)
     for i, lowered in enumerate(found):
         if isinstance(lowered, Lowered):
             lowered.bind(getattr(made, f"run{i}"))
