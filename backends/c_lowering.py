@@ -61,11 +61,13 @@ class Lowered:
         for i, (x, new) in enumerate(stores.items()):
             if given(new) or new in early:  # what a check looks at is written to its place after the check
                 stores[x] = apart(new, ("state", i))
-        outside = {*stores.values()}
+        written = {*stores.values()}
         results = {}
         for i, made in enumerate([*program.results, *program.kept.values()]):
+            if made.name == "input" and made not in stores:
+                continue  # it has its array
             x = found.of[made]
-            results[made] = apart(x, ("result", i)) if given(x) or x in outside else x
+            results[made] = apart(x, ("result", i)) if given(x) or x in written else x
         plan = Schedule(graph, checks, stores, list(results.values()))
         self._arrays(program, state, plan, stores)
         inputs = [x.opt for x in plan.order if x.op == "input"]
@@ -112,11 +114,12 @@ class Lowered:
         self.peak = plan.size
         memory_ = np.zeros(plan.size + space + 2 * ALIGNED, np.uint8)
         self._memory = memory_[-memory_.ctypes.data % ALIGNED :]
+        pointers = [self.arrays[made].ctypes.data for made in inputs]
+        self._pointers = (ctypes.c_void_p * max(len(pointers), 1))(*pointers)
         for made, x in results.items():
             where, at = plan.home[x]
             whole = self._memory if where is None else self.arrays[where].reshape(-1).view(np.uint8)
             self.arrays[made] = whole[at : at + made.nbytes].view(made.dtype).reshape(made.shape)
-        self._pointers = (ctypes.c_void_p * max(len(inputs), 1))(*[self.arrays[made].ctypes.data for made in inputs])
         self._count = len(found.numbers)
         self._compile()
 

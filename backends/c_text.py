@@ -113,7 +113,7 @@ class Nest:
     def _depth(self, index):
         """The loop within which all variables of an index are known."""
         variables = [v for i in index for v, _ in i if v]
-        return max([self.deep.get(v) or int(v[1:]) + 1 for v in variables], default=0)
+        return max([self.deep[v] if v in self.deep else int(v[1:]) + 1 for v in variables], default=0)
 
     def _temporary(self, ctype, expression, depth):
         name = f"t{len(self.deep)}"
