@@ -292,7 +292,7 @@ class Graph:
     def scatter(self, x, arrays, new, how) -> Value:
         """x with new values at index arrays, which stand for its first axes, or with values added there."""
         if (split := self._split(x, arrays)) is not None:
-            return self.reshape(self.scatter(*split, new, how), x.shape)
+            return self.reshape(self.scatter(split[0], split[1], new, how), x.shape)
         arrays = self._index(arrays, x.shape)
         form = arrays[0].shape
         new = self.broadcast(new, (*form, *x.shape[len(arrays) :]))

@@ -92,7 +92,8 @@ class Nest:
         self.step, self.places = step, places
         depth = len(step.domain) + 1
         self.start: list[str] = []
-        self.body, self.after = [[] for _ in range(depth)], [[] for _ in range(depth)]
+        self.body: list[list[str]] = [[] for _ in range(depth)]
+        self.after: list[list[str]] = [[] for _ in range(depth)]
         self.known: dict[tuple[int, tuple], str] = {}
         self.deep: dict[str, int] = {}
         self.reductions: list[tuple[str, str, str, str]] = []  # sign, variable, type, start

@@ -318,13 +318,15 @@ class _Translation:
         return self.graph.transpose(x, range(len(x.shape))[::-1] if axes is None else axes)
 
     def _swapaxes(self, made):
-        x, a, b = self._given(made.operands[0]), *made.operands[1:]
+        x, a, b = made.operands
+        x = self._given(x)
         axes = list(range(len(x.shape)))
         axes[a], axes[b] = axes[b], axes[a]
         return self.graph.transpose(x, axes)
 
     def _moveaxis(self, made):
-        x, source, target = self._given(made.operands[0]), *made.operands[1:]
+        x, source, target = made.operands
+        x = self._given(x)
         many = lambda axes: [a % len(x.shape) for a in (axes if isinstance(axes, (tuple, list)) else (axes,))]
         source, target = many(source), many(target)
         order = [a for a in range(len(x.shape)) if a not in source]

@@ -34,7 +34,7 @@ def compilers() -> tuple[tuple[str, ...], ...]:
     named = os.environ.get("CC")
     if named is not None:
         return (tuple(named.split()),) if named.strip() else ()
-    found = [(path,) for name in ("cc", "clang", "gcc") if (path := shutil.which(name))]
+    found: list[tuple[str, ...]] = [(path,) for name in ("cc", "clang", "gcc") if (path := shutil.which(name))]
     if find_spec("ziglang") is not None:
         found.append((sys.executable, "-m", "ziglang", "cc"))
     return tuple(found)
