@@ -80,6 +80,7 @@ class Lowered:
         places = Places(plan, steps, names)
         products = [x for x in plan.order if x.op == "product"]
         space = max([work(x.args[0].shape[-1], x.dtype) for x in products], default=0)
+        functions: dict[str, str] = {}  # {text: name}: nests that differ but in their arrays are one
         text = [
             f" {memory(made.dtype)}* const {name} = b[{i}];"
             for made, (i, name) in zip(inputs, enumerate(names.values()), strict=True)
@@ -98,12 +99,17 @@ class Lowered:
                 big = prod(x.shape[-2:]) * (x.args[0].shape[-1] if x.op == "product" else 0) > large()
                 text.append(f" {call(x, places, big and blas() is not None, plan.size)}")
             else:
-                text += [" {", *("  " + line for line in Nest(step, places).text()), " }"]
+                nest = Nest(step, places)
+                body = "\n".join(f"  {line}" for line in nest.text())
+                taken = ", ".join(f"{kind} {name}" for (kind, _), name in nest.given.items())
+                name = functions.setdefault(f"({taken}) {{\n{body}\n}}", f"nest{len(functions)}")
+                text.append(f" {name}({', '.join(where for _, where in nest.given)});")
         if plan.before >= len(plan.steps):
             text += self._checked(checks, places, again)
         text += [f" memcpy({names[given]}, {places.first(x)}, {given.nbytes});" for given, x in plan.copies]
         self.text = "\n".join(
             [
+                *(f"static void {name}{function}" for function, name in functions.items()),
                 "int run(void** b, char* arena, const double* numbers, const library* cr) {",
                 *text,
                 " return -1;",

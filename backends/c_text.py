@@ -81,12 +81,13 @@ class Places:
             return index[1]
         return linear(index, steps)
 
-    def element(self, x: Value, index) -> str:
-        return f"{self.first(x)}[{written(self.place(x, index))}]"
-
 
 class Nest:
-    """The text of one loop nest: each value is computed once for an index, in the outermost loop that its index allows."""
+    """The text of one loop nest: each value is computed once for an index, in the outermost loop that its index allows.
+
+    Fields:
+        given: {(type, where): the name of this argument of the nest}: the arrays and numbers that it takes.
+    """
 
     def __init__(self, step: Step, places: Places):
         self.step, self.places = step, places
@@ -96,10 +97,13 @@ class Nest:
         self.after: list[list[str]] = [[] for _ in range(depth)]
         self.known: dict[tuple[int, tuple], str] = {}
         self.deep: dict[str, int] = {}
-        self.reductions: list[tuple[str, str, str, str]] = []  # sign, variable, type, start
+        self.reductions: list[tuple[str, str]] = []  # what OpenMP calls it, variable
+        self.sums: list[str] = []  # variables whose sums are taken in pieces, in float, and added up in double
+        self.given: dict[tuple[str, str], str] = {}
         self.simd, self.double = True, False
 
     def text(self) -> list[str]:
+        """The statements; `given` is known after it."""
         for x in self.step.nodes:
             if x.op == "reduce":
                 self._reduction(x)
@@ -108,8 +112,17 @@ class Nest:
             else:
                 v = self._value(x, own(x.shape), True)
                 if x in self.places.schedule.home:
-                    self.after[-1].append(f"{self.places.element(x, own(x.shape))} = {v};")
+                    self.after[-1].append(f"{self._element(x, own(x.shape))} = {v};")
         return self._loops(0)
+
+    def _first(self, x, offset=0):
+        """The name of the argument that points to an element."""
+        where = self.places.first(x) + (f" + {offset}" if offset else "")
+        return self.given.setdefault((f"{memory(x.dtype)}*", where), f"p{len(self.given)}")
+
+    def _element(self, x, index):
+        at = self.places.place(x, index)
+        return f"{self._first(x, dict(at).get('', 0))}[{written([(v, c) for v, c in at if v])}]"
 
     def _depth(self, index):
         """The loop within which all variables of an index are known."""
@@ -128,7 +141,7 @@ class Nest:
         if x.op == "const":
             return literal(x.opt)
         if x.op == "number":
-            return f"n{x.number}"
+            return self.given.setdefault(("double", f"n{x.number}"), f"p{len(self.given)}")
         if x.op == "iota":
             return f"(int64_t)({written(index[x.opt])})"
         key = x.number, index
@@ -137,7 +150,7 @@ class Nest:
         flat = bool(index) and index[0] == "flat"
         depth = self._depth([index[1]] if flat else index)
         if x in self.places.stored and not force:
-            out = self._temporary(kind(x.dtype), self.places.element(x, index), depth)
+            out = self._temporary(kind(x.dtype), self._element(x, index), depth)
         elif x.op in ("view", "copy"):
             ((a, i),) = below(x, index)
             out = self._value(a, i)
@@ -192,22 +205,27 @@ class Nest:
         depth, gone = self._depth(kept), [i for d, i in enumerate(index) if d in axes and i]
         ctype, (start, join, sign) = kind(x.dtype), REDUCED[name]
         v = self._value(a, index)
-        here = self.places.element(x, kept)
+        here = self._element(x, kept)
         nan = name in ("max", "min") and x.dtype.kind == "f"
         if start is None:
             start = self._bound(x.dtype, name)
         outer = any(int(v_[1:]) < depth for i in gone for v_, _ in i)
         within = depth < inner
         if within:
-            r = f"r{x.number}"
-            self.body[depth].append(f"{ctype} {r} = {start};" + (f" int q{x.number} = 0;" if nan else ""))
-            self.reductions.append((sign, r, ctype, start))
-            self.body[inner].append(f"{r} = {join.format(r, v)};" + (f" q{x.number} |= {v} != {v};" if nan else ""))
+            r, wide = f"r{len(self.reductions)}", name == "sum" and ctype == "float"
+            self.body[depth].append(
+                f"{'double' if wide else ctype} {r} = {start};" + (f" int {r}n = 0;" if nan else "")
+            )
+            if wide:
+                self.sums.append(r)
+            into = f"{r}s" if wide else r
+            self.reductions.append((sign, into))
+            self.body[inner].append(f"{into} = {join.format(into, v)};" + (f" {r}n |= {v} != {v};" if nan else ""))
             if nan:
-                self.reductions.append(("|", f"q{x.number}", "int", "0"))
-            v = f"(q{x.number} ? NAN : {r})" if nan else r
+                self.reductions.append(("|", f"{r}n"))
+            v = f"({r}n ? NAN : {r})" if nan else f"(float){r}" if wide else r
         if outer:
-            self.start.append(f"for (int64_t z = 0; z < {x.size}; z++) {self.places.first(x)}[z] = {start};")
+            self.start.append(f"for (int64_t z = 0; z < {x.size}; z++) {self._first(x)}[z] = {start};")
             join = join if not nan else f"({{0}} != {{0}} ? {{0}} : {{1}} != {{1}} ? {{1}} : {join})"
             (self.after if within else self.body)[depth].append(
                 f"{{ const {ctype} u = {v}; {here} = {join.format(here, 'u')}; }}"
@@ -227,15 +245,15 @@ class Nest:
     def _paste(self, x):
         """The old array first, then the new part at its place."""
         old, new, *arrays = x.args
-        first, ctype = self.places.first(x), memory(x.dtype)
+        first, ctype = self._first(x), memory(x.dtype)
         if old in self.places.stored and old.op != "input" and self.places.schedule.home[old][0] is None:
-            self.start.append(f"memcpy({first}, {self.places.first(old)}, {x.size * x.dtype.itemsize});")
+            self.start.append(f"memcpy({first}, {self._first(old)}, {x.size * x.dtype.itemsize});")
         elif base(old).op == "const":
             self.start.append(f"for (int64_t z = 0; z < {x.size}; z++) {first}[z] = {literal(base(old).opt)};")
         else:
             axes = [((f"z{d}", 1),) for d in range(len(x.shape))]
             loops = " ".join(f"for (int64_t z{d} = 0; z{d} < {n}; z{d}++)" for d, n in enumerate(x.shape))
-            self.start.append(f"{loops} {self.places.element(x, axes)} = {self.places.element(old, axes)};")
+            self.start.append(f"{loops} {self._element(x, axes)} = {self._element(old, axes)};")
         mine = own(new.shape)
         v = self._value(new, mine)
         if arrays:
@@ -245,42 +263,25 @@ class Nest:
         else:
             at = tuple([affine((i, s), ((("", 1),), o)) for i, (o, s) in zip(mine, x.opt, strict=True)])
         sign = "+=" if x.opt == "add" else "="
-        self.after[-1].append(f"{self.places.element(x, at)} {sign} ({ctype}){v};")
+        self.after[-1].append(f"{self._element(x, at)} {sign} ({ctype}){v};")
 
     def _loops(self, d):
         lines = [*(self.start if d == 0 else []), *self.body[d]]
         if d < len(self.step.domain):
             n, last = self.step.domain[d], d + 1 == len(self.step.domain)
-            inner = self._loops(d + 1)
-            loop = f"for (int64_t i{d} = 0; i{d} < {n}; i{d}++) {{"
-            sums = (
-                [r for r in self.reductions if r[0] == "+" and r[2] == "float"]
-                if last and self.simd and n > BLOCK
-                else []
-            )
+            loop = [f"for (int64_t i{d} = 0; i{d} < {n}; i{d}++) {{", *self._loops(d + 1), "}"]
+            if last and self.sums and n > BLOCK:
+                loop[0] = f"for (int64_t i{d} = k; i{d} < (k + {BLOCK} < {n} ? k + {BLOCK} : {n}); i{d}++) {{"
             if last and self.simd:
-                lines += [f"float p{r} = 0;" for _, r, _, _ in sums if False]
                 # twice as many as there are doubles in the widest vector, which hides latencies, where few are left over
                 lanes = f" simdlen({16 if n % 16 == 0 or n > 160 else 8})" if self.double else ""
-                pragma = f"#pragma omp simd{lanes}" + "".join(
-                    f" reduction({sign}:{r})" for sign, r, _, _ in self.reductions
-                )
-            if sums:  # blocks, so that few digits are lost
-                apart = [f"const float s{r} = {r}; {r} = 0;" for _, r, _, _ in sums]
-                loop = f"for (int64_t i{d} = k; i{d} < (k + {BLOCK} < {n} ? k + {BLOCK} : {n}); i{d}++) {{"
-                joined = [f"{r} += s{r};" for _, r, _, _ in sums]
-                lines += [
-                    f"for (int64_t k = 0; k < {n}; k += {BLOCK}) {{",
-                    *apart,
-                    pragma,
-                    loop,
-                    *inner,
-                    "}",
-                    *joined,
-                    "}",
-                ]
-            else:
-                lines += [*([pragma] if last and self.simd else []), loop, *inner, "}"]
+                joined = "".join(f" reduction({sign}:{r})" for sign, r in self.reductions)
+                loop.insert(0, f"#pragma omp simd{lanes}{joined}")
+            if last and self.sums:
+                loop = [*(f"float {r}s = 0;" for r in self.sums), *loop, *(f"{r} += {r}s;" for r in self.sums)]
+                if n > BLOCK:
+                    loop = [f"for (int64_t k = 0; k < {n}; k += {BLOCK}) {{", *loop, "}"]
+            lines += loop
         return lines + self.after[d]
 
 

@@ -34,7 +34,7 @@ def compiled(programs, *flags):
     for i, (program, state) in enumerate(programs):
         try:
             found.append(Waiting(program, state))
-            text.append(found[-1].text.replace("int run(", f"int run{i}(", 1))
+            text.append(found[-1].text.replace("int run(", f"int run{i}(").replace(" nest", f" nest{i}_"))
         except NoC as reason:
             found.append(reason)
     made = load("".join(text), flags)
