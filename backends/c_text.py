@@ -8,7 +8,6 @@ import numpy as np
 
 from .c_graph import BOOL, C, NoC, Value
 from .c_schedule import Schedule, Step, affine, base, below, contiguous, linear, own
-from .kernel import C_TYPES
 
 BLOCK = 2048  # elements that are added up in one float32 before that is added to others
 NUMBERS = {
@@ -30,12 +29,12 @@ REDUCED = {"sum": ("0", "{0} + {1}", "+"), "all": ("1", "{0} & {1}", "&"), "any"
 
 def memory(dtype) -> str:
     """How C calls the elements of an array."""
-    return "unsigned char" if dtype == BOOL else C_TYPES[dtype.char]
+    return {"bool": "unsigned char", "float32": "float", "float64": "double"}.get(dtype.name) or f"{dtype.name}_t"
 
 
 def kind(dtype) -> str:
     """How C calls one value."""
-    return "int" if dtype == BOOL else C_TYPES[dtype.char]
+    return "int" if dtype == BOOL else memory(dtype)
 
 
 def literal(x) -> str:
