@@ -17,7 +17,8 @@ def in_c(function, *calls):
     step = cr.jit(function, lowering="c")
     for args in calls:
         step(*args)
-    assert step.lowering == "c" and step.cache.replayed
+    assert step.lowering == "c"
+    assert step.cache.replayed
     return step
 
 
@@ -72,7 +73,8 @@ def test_nan_comes_through():
     x = np.ones((40, 3), "f4")
     x[17, 1] = np.nan
     largest, least, positive, above = both(cr.tensor(x))
-    assert np.isnan(largest.item()) and np.isnan(least.numpy()).tolist() == [False, True, False]
+    assert np.isnan(largest.item())
+    assert np.isnan(least.numpy()).tolist() == [False, True, False]
     assert np.isnan(positive.numpy()).sum() == np.isnan(above.numpy()).sum() == 1
 
 
@@ -112,4 +114,6 @@ def test_an_unknown_lowering_is_refused():
 def test_the_text_is_readable():
     f = in_c(lambda x: cr.tanh(x * 2).sum(), *[(cr.ones((3, 4)),)] * 3)
     text = f._last.lowered.text
-    assert "int run(" in text and "tanh(" in text and "for (int64_t i0 = 0; i0 < 3; i0++)" in text
+    assert "int run(" in text
+    assert "tanh(" in text
+    assert "for (int64_t i0 = 0; i0 < 3; i0++)" in text
