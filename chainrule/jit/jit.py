@@ -163,6 +163,11 @@ class Jit:
         return None if self._last is None else self._last.program
 
     @property
+    def text(self) -> str | None:
+        """What runs the program: C, or Python that calls NumPy; None before it ran."""
+        return None if self._last is None or not self._last.confirmed else self._last.lowered.text
+
+    @property
     def lowering(self) -> str | None:
         return None if self._last is None else self._last.by
 

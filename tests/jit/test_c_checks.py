@@ -113,7 +113,7 @@ def test_an_unknown_lowering_is_refused():
 
 def test_the_text_is_readable():
     f = in_c(lambda x: cr.tanh(x * 2).sum(), *[(cr.ones((3, 4)),)] * 3)
-    text = f._last.lowered.text
+    text = f.text
     assert "int run(" in text
     assert "tanh(" in text
     assert "for (int64_t i0 = 0; i0 < 3; i0++)" in text
