@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operator import add
+from operator import add, itemgetter
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ class Replay:
         for given in self.program.inputs:
             source = recorded.sources.get(given)
             if given.dtype is None:
-                self._numbers.append(source)
+                self._numbers.append(_reading(*source))
             elif source is not None and source[0] == "argument":
                 self._copied.append((source[1], arrays[given]))
             elif source is not None:
@@ -83,9 +83,9 @@ class Replay:
         self._keys = [(generator, key) for generator, key, _, _ in self.recorded.effects.draws]
         self._leaves = [(t, t._data, t._node) for t in self.recorded.effects.leaves]
         self._modes = [(m, m.training) for m in reach.modules]
-        self._options = [
-            (g, {k: v for k, v in g.options.items() if k != "lr"}) for o in reach.optimizers for g in o.groups
-        ]
+        names = [[name for name in g.options if name != "lr"] for o in reach.optimizers for g in o.groups]
+        groups = zip((g for o in reach.optimizers for g in o.groups), names, strict=True)
+        self._options = [(g, n, get := itemgetter(*n, n[0]), get(g)) for g, n in groups]  # a tuple, of one name too
         self._runs = [(flat, i, j) for flat, i, j in self.recorded.effects.runs if j > i + 1]
 
     def changed(self) -> str | None:
@@ -96,15 +96,15 @@ class Replay:
         for module, training in self._modes:
             if module.training is not training:
                 return "training"
-        for group, options in self._options:
-            for name, value in options.items():
-                if group[name] != value:
-                    return f"{name!r}"
+        for group, names, get, before in self._options:
+            if (now := get(group)) != before:
+                return repr(next(name for name, a, b in zip([*names, names[0]], now, before, strict=True) if a != b))
         for flat, i, j in self._runs:
             if flat.updates[i:j].count(flat.updates[i]) != j - i:
                 return "how often parameters were updated"
-        if any(generator.key != key for generator, key in self._keys):
-            return "the seed of a random generator"
+        for generator, key in self._keys:
+            if generator.key != key:
+                return "the seed of a random generator"
         return self.reach.changed()
 
     def begins(self) -> bool:
@@ -130,26 +130,13 @@ class Replay:
             array[...] = x._data if isinstance(x, Tensor) else x
         for node, array in self._before_it:
             array[...] = raw(node.grad)
-        numbers = [self._number(source) for source in self._numbers]
+        numbers = [number() for number in self._numbers]
         failed = self._run(*numbers)
         if failed is not None:
             self.disturbed = True
             return False, self.lowered.guards[failed]
         self._after(given, numbers)
         return True, rebuilt(self.recorded.returns, self._results, given)
-
-    def _number(self, source):
-        kind, holder, *where = source
-        if kind == "count":
-            return holder.updates[where[0]] + where[1]
-        if kind == "counter":
-            return holder.counter
-        group, before = where
-        holder.steps += before
-        try:
-            return holder.rate(holder.groups[group])
-        finally:
-            holder.steps -= before
 
     def _after(self, given, numbers):
         """Do to Python's objects what the call would have done."""
@@ -183,3 +170,22 @@ class Replay:
             self.disturbed = False
         for path, array in self._for_arguments.items():
             at(given, path)._node.grad = None if array is None else array.copy()
+
+
+def _reading(kind, holder, *where):
+    """A function that gives one of Python's numbers that a program takes, from what `Recorded.sources` says of it."""
+    if kind == "count":
+        i, more, _ = where
+        return lambda: holder.updates[i] + more
+    if kind == "counter":
+        return lambda: holder.counter
+    group, before = where
+
+    def rate():
+        holder.steps += before
+        try:
+            return holder.rate(holder.groups[group])
+        finally:
+            holder.steps -= before
+
+    return rate if before else lambda: holder.rate(holder.groups[group])

@@ -55,7 +55,7 @@ def apart(a, b):
         return float(np.where(same, 0, np.abs(a.astype("f8") - b) / np.spacing(largest)).max())
 
 
-def differences(replay, lowered, calls, numbers=None):
+def differences(replay, lowered, calls):
     """How far apart C and NumPy are after these calls from the same state: a list for results, kept values and state."""
     program, state, sources = replay.program, replay.recorded.state, replay.recorded.sources
     before = {given: array.copy() for given, array in state.items()}
@@ -69,7 +69,7 @@ def differences(replay, lowered, calls, numbers=None):
                 if given.dtype is not None and given not in state:
                     x = at((args, {}), sources[given][1])
                     one.arrays[given][...] = getattr(x, "_data", x)
-            left.append(one.run(*map(replay._number, replay._numbers)))
+            left.append(one.run(*[number() for number in replay._numbers]))
         outputs = [one.arrays[made].copy() for made in [*program.results, *program.kept.values()]]
         found.append((left, outputs + [state[given].copy() for given, _ in program.stores]))
     for given, array in state.items():
