@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from math import prod
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ PASSED_ON = frozenset(
 # elements of what an optimiser's step makes, above which they are computed twice, first to look for an overflow; below, they are
 # kept aside and copied to their places after that
 TWICE = 1 << 17
+EXACT = 2**53  # above it, a count of random words may be no double
 BEFORE = HEAD + STRUCT  # the text of a program comes after it
 
 
@@ -127,6 +129,7 @@ class Lowered:
             whole = self._memory if where is None else self.arrays[where].reshape(-1).view(np.uint8)
             self.arrays[made] = whole[at : at + made.nbytes].view(made.dtype).reshape(made.shape)
         self._count = len(found.numbers)
+        self._draws = any(x.op == "philox" for x in plan.order)
         self._compile()
 
     @staticmethod
@@ -182,24 +185,18 @@ class Lowered:
 
     def bind(self, function: Any) -> None:
         """Let `run` call this C function, which `text` describes."""
-        values = (ctypes.c_double * max(self._count, 1))()
+        values = bytearray(8 * max(self._count, 1))
+        place = ctypes.addressof(ctypes.c_char.from_buffer(values))
         function.argtypes, function.restype = [ctypes.c_void_p] * 4, ctypes.c_int
-        where = ctypes.addressof(self._pointers), self._memory.ctypes.data, ctypes.addressof(values), library()
+        where = ctypes.addressof(self._pointers), self._memory.ctypes.data, place, library()
         given, again = [ctypes.c_void_p(address) for address in where], len(self.guards) - 1
-        self._values = values
+        write, draws = Struct(f"{self._count}d").pack_into, self._draws
 
         def run(*numbers):
-            try:
-                values[:] = numbers
-            except OverflowError:
+            if draws and max(numbers) > EXACT:
                 return again
-            if values[:] != [*numbers]:  # a whole number that is no double
-                return again
+            write(values, 0, *numbers)
             failed = function(*given)
             return None if failed < 0 else failed
 
-        def run_alone():
-            failed = function(*given)
-            return None if failed < 0 else failed
-
-        self.run = run if self._count else run_alone
+        self.run = run

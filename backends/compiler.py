@@ -22,6 +22,7 @@ from pathlib import Path
 FLAGS = "-O3 -std=gnu11 -fPIC -shared -w -fwrapv -fno-strict-aliasing -fno-math-errno -fno-trapping-math -ffp-contract=off".split()
 LEAST = "-O2 -std=gnu11 -fPIC -shared -w -fwrapv -fno-strict-aliasing -ffp-contract=off".split()
 TIMEOUT = 120  # seconds
+KEPT = 1000  # objects in the cache
 
 
 class NoCompiler(Exception):
@@ -160,3 +161,11 @@ def _compile(command, text, extra, path):
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+    _forget(path.parent)
+
+
+def _forget(place):
+    """Remove the objects that were made first, where there are more than KEPT."""
+    made = sorted(place.glob("*.so"), key=os.path.getmtime)
+    for path in made[: max(0, len(made) - KEPT)]:
+        path.unlink(missing_ok=True)

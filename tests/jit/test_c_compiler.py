@@ -105,3 +105,11 @@ def test_a_compiler_that_makes_no_object(fresh, tmp_path, monkeypatch):
 def test_another_text_is_another_object(fresh):
     assert compiler.load("int f(void) { return 1; }").f() == 1
     assert compiler.load("int f(void) { return 2; }").f() == 2
+
+
+@needs_compiler
+def test_the_cache_stays_small(fresh, monkeypatch):
+    monkeypatch.setattr(compiler, "KEPT", 2)
+    for i in range(4):
+        assert compiler.load(f"int f(void) {{ return {i}; }}").f() == i
+    assert len(list(fresh.glob("*.so"))) == 2
