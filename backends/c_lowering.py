@@ -1,7 +1,7 @@
 """A program as one function in C: the lowering that is fast, within some ulps of eager execution.
 
-Arithmetic on each element gives the bits that NumPy gives. What differs: exp, expm1, log, log1p and tanh (c_math.py), the order in which
-sums and products of matrices add up, and fused multiply-adds in those products.
+Arithmetic on each element gives the bits that NumPy gives. What differs: exp, expm1, log, log1p, tanh, cosh and sinh (c_math.py), the order
+in which sums and products of matrices add up, and fused multiply-adds in those products.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from .memory import ALIGNED
 from .program import Instruction, Program
 from .trace import GUARDS
 
-PASSED_ON = frozenset(
-    "add subtract multiply negative positive sqrt square absolute astype".split()
-)  # which pass an overflow on
+# which pass an overflow on
+PASSED_ON = frozenset("add subtract multiply negative positive sqrt square absolute astype".split())
 # elements of what an optimiser's step makes, above which they are computed twice, first to look for an overflow; below, they are
 # kept aside and copied to their places after that
 TWICE = 1 << 17
+LONGEST = 20_000  # steps: a compiler takes some ms for each
 EXACT = 2**53  # above it, a count of random words may be no double
 BEFORE = HEAD + STRUCT  # the text of a program comes after it
 
@@ -109,10 +109,12 @@ class Lowered:
         if plan.before >= len(plan.steps):
             text += self._checked(checks, places, again)
         text += [f" memcpy({names[given]}, {places.first(x)}, {given.nbytes});" for given, x in plan.copies]
+        if len(plan.steps) > LONGEST:
+            raise NoC(f"{len(plan.steps)} steps, which take a compiler long")
         self.text = "\n".join(
             [
-                *(f"static void {name}{function}" for function, name in functions.items()),
-                "int run(void** b, char* arena, const double* numbers, const library* cr) {",
+                *(f"NOINLINE static void {name}{function}" for function, name in functions.items()),
+                "QUICKLY int run(void** b, char* arena, const double* numbers, const library* cr) {",
                 *text,
                 " return -1;",
                 "}",

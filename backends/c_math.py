@@ -10,6 +10,12 @@ MATH = r"""
 #include <stdint.h>
 #include <string.h>
 #define INLINE static inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
+#if defined(__GNUC__) && !defined(__clang__)
+#define QUICKLY __attribute__((optimize("O1"))) /* a list of calls, of which a compiler makes much work otherwise */
+#else
+#define QUICKLY
+#endif
 #ifdef __FP_FAST_FMAF
 #define FMAF(a, b, c) __builtin_fmaf(a, b, c)
 #define FMA(a, b, c) __builtin_fma(a, b, c)

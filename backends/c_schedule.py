@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +14,7 @@ ALONE = frozenset(
     "concat reduce product paste scatter philox".split()
 )  # what reads them is in another loop than they are
 DEEP = 60  # calls in one expression, before a value is stored between them
+MANY = 40  # values that one nest computes
 OWN = ("each", "reduce", "product")  # which can be computed straight into a part of a concatenation
 
 Index = tuple  # for each axis a sum of (variable, factor), "" for what is constant; or ("flat", such a sum)
@@ -259,8 +261,9 @@ class Schedule:
             if x in written:
                 first = max([first, *(place[c] + 1 for c in checks if c in place)])
             call, d = x.op in ("product", "philox"), domain(x)
-            known = by_domain.setdefault(d, [])
-            p = None if call else next((p for p in known if p >= first), None)
+            known = by_domain.setdefault(d, [])  # ascending
+            at = bisect_left(known, first)
+            p = known[at] if not call and at < len(known) else None
             if p is None:
                 p = len(self.steps)
                 self.steps.append(Step([], None if call else d, call))
@@ -268,6 +271,8 @@ class Schedule:
                     known.append(p)
             self.steps[p].nodes.append(x)
             place[x] = p
+            if not call and len(self.steps[p].nodes) >= MANY:  # long loops take a compiler long
+                known.remove(p)
         self.before = max((place[c] + 1 for c in checks if c in place), default=0)
 
     # ---- where it lies
@@ -327,35 +332,36 @@ class Schedule:
             taken[x] = arena.take(x.size * x.dtype.itemsize), x.size * x.dtype.itemsize
             home[x] = None, taken[x][0]
 
+        gone: dict[int, list[Value]] = {}  # by the step after which nobody needs them
         for p, step in enumerate(self.steps):
+            dying = {} if step.call else self._dying(reading[p], p, taken, last)
             for x in step.nodes:
                 if x in home or not (x in slot or x in needed):
                     continue
                 if x in slot:
-                    whole, at = slot[x]
-                    if whole not in home:
-                        take(whole)
-                    home[x] = None, home[whole][1] + at
-                elif (dying := self._dying(x, step, reading[p], p, taken, last)) is not None:
-                    taken[x] = taken.pop(dying)
-                    home[x] = home[dying]
+                    x, at = slot[x]
                 else:
-                    take(x)
-            for x in [x for x in taken if last.get(x, -1) <= p and place.get(x, -1) <= p]:
-                arena.free(*taken.pop(x))
+                    at = None
+                if x not in home:
+                    if at is None and x.op == "each" and (places := dying.get((x.dtype, x.shape))):
+                        r = places.pop()
+                        taken[x], home[x] = taken.pop(r), home[r]
+                    else:
+                        take(x)
+                    gone.setdefault(max(last.get(x, -1), place.get(x, -1), p), []).append(x)
+            for x in step.nodes:
+                if x in slot and x not in home:
+                    home[x] = None, home[slot[x][0]][1] + slot[x][1]
+            for x in gone.pop(p, ()):
+                if x in taken:
+                    arena.free(*taken.pop(x))
         self.home, self.size = home, arena.size
 
-    def _dying(self, x, step, reading, p, taken, last):
-        """A value whose place x can have, since each element of it is read for the last time for the same element of x."""
-        if step.call or x.op != "each":
-            return None
-        for r, _ in reading:
-            form = r.dtype == x.dtype and r.shape == x.shape and r.op in ("product", "each")
-            if (
-                r in taken
-                and form
-                and last[r] == p > self.place[r]
-                and all(i == own(r.shape) for q, i in reading if q is r)
-            ):
-                return r
-        return None
+    def _dying(self, reading, p, taken, last):
+        """{(dtype, shape): values whose place another can have}: each element of them is read for the last time, for the same element."""
+        elsewhere = {r for r, i in reading if i != own(r.shape)}
+        found: dict[Any, list[Value]] = {}
+        for r in dict.fromkeys(r for r, _ in reading if r not in elsewhere):
+            if r in taken and r.op in ("product", "each") and last[r] == p > self.place[r]:
+                found.setdefault((r.dtype, r.shape), []).append(r)
+        return found

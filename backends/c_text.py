@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import inf
 
 import numpy as np
@@ -27,6 +28,7 @@ REDUCED = {"sum": ("0", "{0} + {1}", "+"), "all": ("1", "{0} & {1}", "&"), "any"
            "max": (None, "({1} > {0} ? {1} : {0})", "max"), "min": (None, "({1} < {0} ? {1} : {0})", "min")}  # fmt: skip
 
 
+@cache
 def memory(dtype) -> str:
     """How C calls the elements of an array."""
     return {"bool": "unsigned char", "float32": "float", "float64": "double"}.get(dtype.name) or f"{dtype.name}_t"
