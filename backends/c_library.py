@@ -122,8 +122,8 @@ typedef struct {
 END = "static library all = {product_float, product_double, philox, 0, 0};\nvoid* cr_library(void* s, void* d) { all.sgemm = s; all.dgemm = d; return &all; }\n"
 
 
-def work(k: int, dtype) -> int:
-    """Bytes that a product over k needs for its panel."""
+def panel(k: int) -> int:
+    """Bytes that a product over k needs for a panel: two vectors, at their widest, for each row of B."""
     return k * 2 * 64 + 64
 
 
@@ -141,8 +141,8 @@ def blas() -> tuple[int, int] | None:
 
 
 def large() -> int:
-    """How many multiplications a product of matrices takes from which on BLAS is faster: with one thread, it is late."""
-    return 1 << 22 if threads() > 1 else 1 << 27
+    """How many multiplications a product of matrices takes from which on BLAS is faster, where it is found: late with one thread."""
+    return 1 << 62 if blas() is None else 1 << 22 if threads() > 1 else 1 << 27
 
 
 def threads() -> int:
@@ -161,7 +161,10 @@ def _count():
 
 
 def _libraries():
-    return map(str, Path(np.__file__).parent.parent.glob("numpy.libs/*openblas*"))
+    place = Path(np.__file__).parent
+    return [
+        str(path) for where in (place.parent / "numpy.libs", place / ".dylibs") for path in where.glob("*openblas*")
+    ]
 
 
 @cache

@@ -7,14 +7,13 @@ in which sums and products of matrices add up, and fused multiply-adds in those 
 from __future__ import annotations
 
 import ctypes
-from math import prod
 from struct import Struct
 from typing import Any
 
 import numpy as np
 
 from .c_graph import BOOL, LEAVES, NoC
-from .c_library import STRUCT, blas, large, library, work
+from .c_library import STRUCT, library, panel
 from .c_math import HEAD
 from .c_schedule import Schedule, ordered
 from .c_text import Nest, Places, call, memory, numbers
@@ -49,90 +48,76 @@ class Lowered:
         self.program = program
         self.guards: list[Any] = [made for made in program.instructions if made.name in GUARDS]
         self.guards.append("something that NumPy raises for")
-        found = translated(program)
-        graph, again = found.graph, len(self.guards) - 1
         if any(made.dtype is None for made in program.results):
             raise NoC("a number as a result")
-        apart = lambda x, label: graph.value("copy", (x,), label, x.shape, x.dtype)
-        given = lambda x: x.op in (*LEAVES, "input")
-        checks = [*found.guards, *graph.checks]
-        stores = {x: found.of[new] for x, new in program.stores}
-        checks += self._overflow(graph, ordered(stores.values()))
-        checks = [apart(x, ("guard", i)) if given(x) else x for i, x in enumerate(checks)]
-        early = {*ordered(checks)}
-        for i, (x, new) in enumerate(stores.items()):
-            if given(new) or new in early:  # what a check looks at is written to its place after the check
-                stores[x] = apart(new, ("state", i))
-        written = {*stores.values()}
-        results = {}
-        for i, made in enumerate([*program.results, *program.kept.values()]):
-            if made.name == "input" and made not in stores:
-                continue  # it has its array
-            x = found.of[made]
-            results[made] = apart(x, ("result", i)) if given(x) or x in written else x
-        plan = Schedule(graph, checks, stores, list(results.values()))
+        found = translated(program)
+        plan, checks, stores, results = self._planned(program, found)
         self._arrays(program, state, plan, stores)
-        inputs = [x.opt for x in plan.order if x.op == "input"]
-        inputs += [given for given in stores if given not in inputs]
+        inputs = list(dict.fromkeys([*(x.opt for x in plan.order if x.op == "input"), *stores]))
+        self.text, work = self._written(plan, inputs, checks)
+        self.peak = plan.size
+        memory = np.zeros(plan.size + work + 2 * ALIGNED, np.uint8)
+        self._memory = memory[-memory.ctypes.data % ALIGNED :]
+        pointers = [self.arrays[made].ctypes.data for made in inputs]
+        self._pointers = (ctypes.c_void_p * max(len(pointers), 1))(*pointers)
+        for made, x in results.items():
+            _, at = plan.home[x]
+            self.arrays[made] = self._memory[at : at + made.nbytes].view(made.dtype).reshape(made.shape)
+        self._count = len(found.numbers)
+        self._draws = any(x.op == "philox" for x in plan.order)
+        self._compile()
+
+    def _planned(self, program, found):
+        """(the Schedule, what must be true before anything is written, {state: its new value}, {result: its value})."""
+        graph = found.graph
+        apart = lambda x, label: graph.value("copy", (x,), label, x.shape, x.dtype)
+        known = lambda x: x.op in (*LEAVES, "input")
+        stores = {given: found.of[new] for given, new in program.stores}
+        checks = [*found.guards, *graph.checks, *self._overflow(graph, ordered(stores.values()))]
+        checks = [apart(x, ("guard", i)) if known(x) else x for i, x in enumerate(checks)]
+        early = {*ordered(checks)}
+        for i, (given, x) in enumerate(stores.items()):
+            if known(x) or x in early:  # what a check looks at is written to its place after the check
+                stores[given] = apart(x, ("state", i))
+        written, results = {*stores.values()}, {}
+        for i, made in enumerate([*program.results, *program.kept.values()]):
+            if made.name != "input" or made in stores:  # another input has its array
+                x = found.of[made]
+                results[made] = apart(x, ("result", i)) if known(x) or x in written else x
+        return Schedule(graph, checks, stores, list(results.values())), checks, stores, results
+
+    def _written(self, plan, inputs, checks):
+        """(the text, bytes that its products need besides)."""
+        again = len(self.guards) - 1
         names = {made: f"b{i}" for i, made in enumerate(inputs)}
         steps = {made: tuple(s // made.dtype.itemsize for s in self.arrays[made].strides) for made in inputs}
-        for given in stores:
-            if not self.arrays[given].flags.c_contiguous:
-                raise NoC("state that does not lie together")
         places = Places(plan, steps, names)
-        products = [x for x in plan.order if x.op == "product"]
-        space = max([work(x.args[0].shape[-1], x.dtype) for x in products], default=0)
         functions: dict[str, str] = {}  # {text: name}: nests that differ but in their arrays are one
-        text = [
-            f" {memory(made.dtype)}* const {name} = b[{i}];"
-            for made, (i, name) in zip(inputs, enumerate(names.values()), strict=True)
-        ]
-        text += [" " + line for line in numbers(plan.order, again)]
+        text = [f"{memory(made.dtype)}* const {name} = b[{i}];" for i, (made, name) in enumerate(names.items())]
+        text += numbers(plan.order, again)
         for p, step in enumerate(plan.steps):
             if p == plan.before:
                 text += self._checked(checks, places, again)
-            text.append(
-                " // "
-                + ", ".join(f"{x.opt if x.op == 'each' else x.op} {x.dtype}{list(x.shape)}" for x in step.nodes[:4])
-                + " …" * (len(step.nodes) > 4)
-            )
+            said = [f"{x.opt if x.op == 'each' else x.op} {x.dtype}{list(x.shape)}" for x in step.nodes[:4]]
+            text.append(f"// {', '.join(said)}{' …' * (len(step.nodes) > 4)}")
             if step.call:
-                (x,) = step.nodes
-                big = prod(x.shape[-2:]) * (x.args[0].shape[-1] if x.op == "product" else 0) > large()
-                text.append(f" {call(x, places, big and blas() is not None, plan.size)}")
+                text.append(call(step.nodes[0], places, plan.size))
             else:
                 nest = Nest(step, places)
                 body = "\n".join(f"  {line}" for line in nest.text())
                 taken = ", ".join(f"{kind} {name}" for (kind, _), name in nest.given.items())
                 name = functions.setdefault(f"({taken}) {{\n{body}\n}}", f"nest{len(functions)}")
-                text.append(f" {name}({', '.join(where for _, where in nest.given)});")
+                text.append(f"{name}({', '.join(where for _, where in nest.given)});")
         if plan.before >= len(plan.steps):
             text += self._checked(checks, places, again)
-        text += [f" memcpy({names[given]}, {places.first(x)}, {given.nbytes});" for given, x in plan.copies]
+        text += [f"memcpy({names[given]}, {places.first(x)}, {given.nbytes});" for given, x in plan.copies]
         if len(plan.steps) > LONGEST:
             raise NoC(f"{len(plan.steps)} steps, which take a compiler long")
-        self.text = "\n".join(
-            [
-                *(f"NOINLINE static void {name}{function}" for function, name in functions.items()),
-                "QUICKLY int run(void** b, char* arena, const double* numbers, const library* cr) {",
-                *text,
-                " return -1;",
-                "}",
-                "",
-            ]
-        )
-        self.peak = plan.size
-        memory_ = np.zeros(plan.size + space + 2 * ALIGNED, np.uint8)
-        self._memory = memory_[-memory_.ctypes.data % ALIGNED :]
-        pointers = [self.arrays[made].ctypes.data for made in inputs]
-        self._pointers = (ctypes.c_void_p * max(len(pointers), 1))(*pointers)
-        for made, x in results.items():
-            where, at = plan.home[x]
-            whole = self._memory if where is None else self.arrays[where].reshape(-1).view(np.uint8)
-            self.arrays[made] = whole[at : at + made.nbytes].view(made.dtype).reshape(made.shape)
-        self._count = len(found.numbers)
-        self._draws = any(x.op == "philox" for x in plan.order)
-        self._compile()
+        lines = [f"NOINLINE static void {name}{function}" for function, name in functions.items()]
+        lines.append("QUICKLY int run(void** b, char* arena, const double* numbers, const library* cr) {")
+        lines += [f" {line}" for line in [*text, "return -1;"]]
+        widest = max([x.args[0].shape[-1] for x in plan.order if x.op == "product"], default=0)
+        return "\n".join([*lines, "}", ""]), panel(widest)
 
     @staticmethod
     def _overflow(graph, order):
@@ -161,7 +146,7 @@ class Lowered:
     def _checked(checks, places, again):
         """The statements that leave before anything outside is written to."""
         left = {places.first(x): min(i, again) for i, x in reversed([*enumerate(checks)])}
-        return [f" if (!*{first}) return {i};" for first, i in sorted(left.items(), key=lambda item: item[1])]
+        return [f"if (!*{first}) return {i};" for first, i in sorted(left.items(), key=lambda item: item[1])]
 
     def _arrays(self, program, state, plan, stores):
         """The arrays of inputs and constants."""
@@ -177,6 +162,8 @@ class Lowered:
         ):
             raise NoC("an array whose elements are not aligned")
         for given in stores:
+            if not self.arrays[given].flags.c_contiguous:
+                raise NoC("state that does not lie together")
             for other, array in self.arrays.items():
                 if other is not given and np.may_share_memory(array, self.arrays[given]):
                     raise NoC("state that lies in the memory of another array")

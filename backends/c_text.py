@@ -8,6 +8,7 @@ from math import inf
 import numpy as np
 
 from .c_graph import BOOL, C, NoC, Value
+from .c_library import large
 from .c_schedule import Schedule, Step, affine, base, below, contiguous, linear, own
 
 BLOCK = 2048  # elements that are added up in one float32 before that is added to others
@@ -302,8 +303,8 @@ def numbers(order, given) -> list[str]:
     return lines
 
 
-def call(x: Value, places: Places, blas: bool, work: int) -> str:
-    """A product, or random words, as a call of the library."""
+def call(x: Value, places: Places, work: int) -> str:
+    """A product, or random words, as a call of the library; `work` bytes into the arena is room for it."""
     to = places.first(x)
     if x.op == "philox":
         (counter,), (key, n) = x.args, x.opt
@@ -330,7 +331,7 @@ def call(x: Value, places: Places, blas: bool, work: int) -> str:
     at = written(linear((*z, (), ()), contiguous(x.shape)))
     double = x.dtype == np.float64
     plain = lambda r, c, rows, columns: c == 1 and r >= columns or r == 1 and c >= rows
-    if blas and plain(ar, ac, m, k) and plain(br, bc, k, n):
+    if m * n * k > large() and plain(ar, ac, m, k) and plain(br, bc, k, n):
         turned = lambda r, c: (111, r) if c == 1 and r > 0 else (112, c)
         (ta, lda), (tb, ldb) = turned(ar, ac), turned(br, bc)
         text = f"cr->{'d' if double else 's'}gemm(101, {ta}, {tb}, {m}, {n}, {k}, 1, {a}, {lda}, {b}, {ldb}, 0, {to} + {at}, {n});"

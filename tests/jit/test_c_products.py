@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jit_c import needs_compiler
 
-from chainrule.backends.c_library import END, STRUCT, TEXT, work
+from chainrule.backends.c_library import END, STRUCT, TEXT, panel
 from chainrule.backends.compiler import load
 
 pytestmark = needs_compiler
@@ -35,7 +35,7 @@ def product(flags, a, b):
         + [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p]
     )
     call = ctypes.CFUNCTYPE(None, *kind)(table.product if a.dtype == np.float32 else table.product_double)
-    out, space = np.full((a.shape[0], b.shape[1]), np.nan, a.dtype), np.empty(work(a.shape[1], a.dtype) + 64, np.uint8)
+    out, space = np.full((a.shape[0], b.shape[1]), np.nan, a.dtype), np.empty(panel(a.shape[1]), np.uint8)
     steps = lambda x: [s // x.itemsize for s in x.strides]
     call(
         *a.shape[:1],
