@@ -24,10 +24,11 @@ TEXT = r"""
 #define ROWS 6
 #endif
 #define INLINE static inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
 #define L ((int)(BYTES / sizeof(T)))
 
 /* Rows of C, R at a time: V vectors of each row of B stay in registers, and each element of A meets all of them. */
-#define KERNEL(NAME, T, R, V) INLINE void NAME(const T* A, int64_t ar, int64_t ac, const T* B, int64_t ldb, T* C, int64_t ldc, int64_t K) { \
+#define KERNEL(NAME, T, R, V) INLINE void NAME(const T* A, int64_t ar, int64_t ac, const T* B, int64_t ldb, T* C, int64_t ldc, int64_t K, int add) { \
   typedef T vec __attribute__((vector_size(BYTES), aligned(sizeof(T)), may_alias)); \
   vec sum[R][V]; \
   for (int m = 0; m < R; m++) for (int n = 0; n < V; n++) sum[m][n] = (vec){0}; \
@@ -36,16 +37,19 @@ TEXT = r"""
     for (int n = 0; n < V; n++) b[n] = *(const vec*)(B + k * ldb + n * L); \
     _Pragma("GCC unroll 8") for (int m = 0; m < R; m++) { vec a = A[m * ar + k * ac] - (vec){0}; for (int n = 0; n < V; n++) sum[m][n] += a * b[n]; } \
   } \
+  if (add) for (int m = 0; m < R; m++) for (int n = 0; n < V; n++) sum[m][n] += *(vec*)(C + m * ldc + n * L); \
   for (int m = 0; m < R; m++) for (int n = 0; n < V; n++) *(vec*)(C + m * ldc + n * L) = sum[m][n]; }
 
-/* C = A B in panels of columns. A panel of B that is no run of whole vectors, or is read often, is copied to `work` first. */
+/* C = A B in panels of columns, of at most DEPTH rows of B, so that long sums keep their digits. A panel that is no run of whole
+   vectors, or is read often, is copied to `work` first. */
+#define DEPTH 1024
 #define PRODUCT(NAME, T, TURN) \
   KERNEL(NAME##_r2, T, ROWS, 2) KERNEL(NAME##_12, T, 1, 2) KERNEL(NAME##_r1, T, ROWS, 1) KERNEL(NAME##_11, T, 1, 1) KERNEL(NAME##_22, T, 2, 2) KERNEL(NAME##_21, T, 2, 1) \
-  static void NAME(int64_t M, int64_t N, int64_t K, const T* A, int64_t ar, int64_t ac, const T* B, int64_t br, int64_t bc, T* C, int64_t ldc, char* work) { \
+  INLINE void NAME##_part(int64_t M, int64_t N, int64_t K, const T* A, int64_t ar, int64_t ac, const T* B, int64_t br, int64_t bc, T* C, int64_t ldc, char* work, int more) { \
     T* packed = (T*)work; T edge[ROWS * 2 * BYTES / sizeof(T)]; \
     for (int64_t j = 0; j < N;) { \
       int wide = N - j > L ? 2 * L : L, w = N - j < wide ? (int)(N - j) : wide; \
-      const T* b = B + j * bc; int64_t ldb = br; \
+      int64_t ldb = br; const T* b = B + j * bc; \
       if (bc != 1 || w != wide || (M > 32 && K * br > 1 << 15)) { \
         int64_t k = 0; \
         if (bc == 1 && w == wide) for (; k < K; k++) memcpy(packed + k * wide, b + k * br, wide * sizeof(T)); \
@@ -53,13 +57,19 @@ TEXT = r"""
         for (; k < K; k++) for (int n = 0; n < wide; n++) packed[k * wide + n] = n < w ? b[k * br + n * bc] : 0; \
         b = packed; ldb = wide; } \
       for (int64_t i = 0; i < M;) { \
-        int rows = M - i >= ROWS ? ROWS : M - i >= 2 ? 2 : 1; \
-        T* c = w == wide ? C + i * ldc + j : edge; int64_t ld = w == wide ? ldc : wide; const T* a = A + i * ar; \
-        if (wide == 2 * L) { if (rows == ROWS) NAME##_r2(a, ar, ac, b, ldb, c, ld, K); else if (rows == 2) NAME##_22(a, ar, ac, b, ldb, c, ld, K); else NAME##_12(a, ar, ac, b, ldb, c, ld, K); } \
-        else { if (rows == ROWS) NAME##_r1(a, ar, ac, b, ldb, c, ld, K); else if (rows == 2) NAME##_21(a, ar, ac, b, ldb, c, ld, K); else NAME##_11(a, ar, ac, b, ldb, c, ld, K); } \
-        if (c == edge) for (int m = 0; m < rows; m++) for (int n = 0; n < w; n++) C[(i + m) * ldc + j + n] = edge[m * wide + n]; \
+        int rows = M - i >= ROWS ? ROWS : M - i >= 2 ? 2 : 1, whole = w == wide, add = more && whole; \
+        T* c = whole ? C + i * ldc + j : edge; int64_t ld = whole ? ldc : wide; const T* a = A + i * ar; \
+        if (wide == 2 * L) { if (rows == ROWS) NAME##_r2(a, ar, ac, b, ldb, c, ld, K, add); else if (rows == 2) NAME##_22(a, ar, ac, b, ldb, c, ld, K, add); else NAME##_12(a, ar, ac, b, ldb, c, ld, K, add); } \
+        else { if (rows == ROWS) NAME##_r1(a, ar, ac, b, ldb, c, ld, K, add); else if (rows == 2) NAME##_21(a, ar, ac, b, ldb, c, ld, K, add); else NAME##_11(a, ar, ac, b, ldb, c, ld, K, add); } \
+        if (!whole) for (int m = 0; m < rows; m++) for (int n = 0; n < w; n++) { \
+          T* to = C + (i + m) * ldc + j + n; *to = more ? *to + edge[m * wide + n] : edge[m * wide + n]; } \
         i += rows; } \
-      j += wide; } }
+      j += wide; } } \
+  static NOINLINE void NAME##_more(int64_t M, int64_t N, int64_t K, const T* A, int64_t ar, int64_t ac, const T* B, int64_t br, int64_t bc, T* C, int64_t ldc, char* work) { \
+    for (int64_t k = DEPTH; k < K; k += DEPTH) NAME##_part(M, N, K - k < DEPTH ? K - k : DEPTH, A + k * ac, ar, ac, B + k * br, br, bc, C, ldc, work, 1); } \
+  static NOINLINE void NAME(int64_t M, int64_t N, int64_t K, const T* A, int64_t ar, int64_t ac, const T* B, int64_t br, int64_t bc, T* C, int64_t ldc, char* work) { \
+    NAME##_part(M, N, K < DEPTH ? K : DEPTH, A, ar, ac, B, br, bc, C, ldc, work, 0); \
+    if (K > DEPTH) NAME##_more(M, N, K, A, ar, ac, B, br, bc, C, ldc, work); }
 
 #define STAY(b, bc, packed, wide, K) 0
 #define T float
@@ -124,7 +134,7 @@ END = "static library all = {product_float, product_double, philox, 0, 0};\nvoid
 
 def panel(k: int) -> int:
     """Bytes that a product over k needs for a panel: two vectors, at their widest, for each row of B."""
-    return k * 2 * 64 + 64
+    return min(k, 1024) * 2 * 64 + 64
 
 
 @cache

@@ -72,3 +72,9 @@ def test_products(flags, dtype):
                 a, b = first(r.normal(size=(m, k)).astype(dtype)), second(r.normal(size=(k, n)).astype(dtype))
                 bound = 2 * np.finfo(dtype).eps * k**0.5 * (np.abs(a).astype("f8") @ np.abs(b).astype("f8"))
                 assert (np.abs(product(flags, a, b) - a.astype("f8") @ b.astype("f8")) <= bound).all(), (m, n, k)
+
+
+def test_a_long_product_keeps_its_digits():
+    a = np.random.default_rng(0).random((4, 1_000_000), "f4")
+    exact = a.astype("f8") @ a.T.astype("f8")
+    assert (np.abs(product([], a, a.T) - exact) < 1e-5 * exact).all()
