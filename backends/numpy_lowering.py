@@ -35,7 +35,7 @@ class Lowered:
         arrays: {instruction: the array that holds its result, after a run or, for an input, before it}.
         peak: bytes of the arena.
         guards: the guards in the order of `run`.
-        ulps: by how many units in the last place results may differ from eager ones.
+        ulps: by how many units in the last place of its largest element an array may differ from the eager one.
     """
 
     name, ulps = "numpy", 0

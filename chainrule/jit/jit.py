@@ -17,8 +17,9 @@ from ..autograd.grad_mode import recording
 from ..autograd.shard import current_shard
 from ..autograd.tensor import Tensor
 from ..autograd.watch import current_watch
-from ..backends import default
+from ..backends import default, is_deterministic
 from ..backends.compare import difference
+from ..backends.lowering import LOWERINGS
 from ..backends.program import Program
 from ..backends.record import RecordingError
 from ..backends.trace import current
@@ -85,16 +86,21 @@ class Jit:
         cache: a Cache.
         program: the Program of the last call; None before the first one.
         refused: what is told when a recording fails, with the error or the reason, and the call then runs eagerly; None: it raises.
+        lowering: what ran that program: "c", "numpy", or "numpy: " and why it is not C; None before one ran.
     """
 
     def __init__(
         self,
         function: Callable[..., Any],
         verify: bool | int = False,
+        lowering: str | None = None,
         refused: Callable[[BaseException | str], Any] | None = None,
     ):
         if not callable(function):
             raise ArgumentError(f"jit: needs a function, was given {type(function).__name__}")
+        if lowering not in LOWERINGS:
+            raise ArgumentError(f"jit: lowering must be 'c', 'numpy' or None, not {lowering!r}")
+        self._lowering = lowering
         update_wrapper(self, function)
         self.function, self.verify, self.refused = function, verify, refused
         self._entries: dict[Any, _Entry] = {}
@@ -118,7 +124,7 @@ class Jit:
 
     def _attempt(self, args, options):
         """(True, what a program or a recording gives); or (False, why the call must run eagerly)."""
-        modes = bool(recording()), DEFAULT[0], default().name
+        modes = bool(recording()), DEFAULT[0], default().name, is_deterministic()
         key = (*map(_signature, args), _signature(options) if options else None, modes)
         entry = self._entries.get(key)
         if entry is None:
@@ -143,7 +149,7 @@ class Jit:
                 self._replayed += 1
                 return True, value
             if value is None:
-                return False, "a sum or an update overflows"
+                return False, "something that NumPy raises for, such as an overflow"
             reason = f"{value} came out otherwise"
         return (False, reason) if entry.eager else self._record(key, args, options, reason, holding)
 
@@ -179,7 +185,8 @@ class Jit:
                 self._last = same[0]
                 self._last.confirm(recorded)
             else:
-                self._last = Replay(recorded, reach, lock)
+                lowering = "numpy" if is_deterministic() else self._lowering
+                self._last = Replay(recorded, reach, lock, lowering)
                 entry.replays.insert(0, self._last)
         if entry.recordings >= RECORDINGS and not same:
             entry.eager = f"recorded {entry.recordings} times, the last time because {reason}"
@@ -210,21 +217,34 @@ class Jit:
     def program(self) -> Program | None:
         return None if self._last is None else self._last.program
 
+    @property
+    def text(self) -> str | None:
+        """What runs the program: C, or Python that calls NumPy; None before it ran."""
+        return None if self._last is None or not self._last.confirmed else self._last.lowered.text
+
+    @property
+    def lowering(self) -> str | None:
+        return None if self._last is None else self._last.by
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """A method under jit: one Jit for each object."""
         if instance is None:
             return self
-        bound = Jit(self.function.__get__(instance, owner), self.verify)
+        bound = Jit(self.function.__get__(instance, owner), self.verify, self._lowering)
         return vars(instance).setdefault(self.function.__name__, bound)
 
 
-def jit(function: Callable[..., Any] | None = None, *, verify: bool | int = False) -> Any:
-    """The function, recorded as a program at its first two calls, and run as one from then on: the same bits, without Python
-    between the operations.
+def jit(function: Callable[..., Any] | None = None, *, verify: bool | int = False, lowering: str | None = None) -> Any:
+    """The function, recorded as a program at its first two calls, and run as one from then on, without Python between
+    the operations.
 
     It may compute, run backward, and step an optimiser; tensors, models, optimisers and random generators that it reaches by its
     variables are the program's state. A program fits calls with arguments of the same shapes and dtypes, in the same modes; others
     are recorded too. `verify` runs eagerly beside it, at every call or at every so-manieth, and compares.
+
+    `lowering` says what runs it: "c" is C, made by the C compiler that is found, whose results may differ from eager ones in their last
+    digits; "numpy" gives the same bits; None takes C where the program has a form in it, and NumPy under cr.deterministic(). Where there
+    is no C, NumPy runs it; the field `lowering` says which it was, and why.
 
     What it returns has no graph. What it prints or appends happens only while it is recorded. docs/jit.md lists what to know.
 
@@ -245,7 +265,8 @@ def jit(function: Callable[..., Any] | None = None, *, verify: bool | int = Fals
         >>> step.cache.recorded, step.cache.replayed
         (2, 2)
     """
-    return Jit(function, verify) if function is not None else lambda function: Jit(function, verify)
+    make = lambda function: Jit(function, verify, lowering)
+    return make if function is None else make(function)
 
 
 def _alike(recorded: Recorded, holding: list[Replay]) -> list[Replay]:

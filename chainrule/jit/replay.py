@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operator import add
+from operator import add, itemgetter
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ..autograd.callsite import user_line
 from ..autograd.node import Node
 from ..autograd.tensor import Tensor, raw
-from ..backends.numpy_lowering import Lowered
+from ..backends.lowering import lowered
 from ..backends.passes import planned
 from ..backends.program import Program
 from .pending import Pending, is_none, leave, unwrap
@@ -23,23 +23,35 @@ class Replay:
 
     Fields:
         program: after all passes; recorded: as it was recorded.
-        lowered: what runs it; lock: what to hold meanwhile.
+        lowered: what runs it, once it is confirmed; by: "c", "numpy", or "numpy: " and why it is not C.
+        lock: what to hold meanwhile.
         confirmed: whether it was recorded twice, so that it can be trusted.
         disturbed: whether a gradient that the last run left was read, changed or replaced since.
     """
 
-    def __init__(self, recorded: Recorded, reach: Reach, lock: Any):
-        self.recorded, self.reach, self.lock = recorded, reach, lock
-        program = planned(recorded.program)
-        self.lowered = Lowered(program, recorded.state)
-        self.program: Program = program._replace(peak=self.lowered.peak)
+    def __init__(self, recorded: Recorded, reach: Reach, lock: Any, lowering: str | None = None):
+        self.recorded, self.reach, self.lock, self._lowering, self.by = recorded, reach, lock, lowering, None
+        self.program: Program = planned(recorded.program)
+        self.confirmed = False
+        self._before: dict[Node, bool] | None = recorded.effects.before
+        self._must_hold(reach)
+
+    def _lower(self):
+        """Make it ready to run."""
+        recorded = self.recorded
+        self.lowered, self.by = lowered(self.program, recorded.state, self._lowering)
+        self.program = self.program._replace(peak=self.lowered.peak)
         arrays, effects = self.lowered.arrays, recorded.effects
         self._run = self.lowered.run
         self._copied, self._numbers, self._before_it = [], [], []
+        draws = {generator: count for generator, _, _, count in effects.draws}
+        self._drawn: list[tuple[int, Any, int]] = []
         for given in self.program.inputs:
             source = recorded.sources.get(given)
             if given.dtype is None:
-                self._numbers.append(source)
+                if source[0] == "counter":
+                    self._drawn.append((len(self._numbers), source[1], draws[source[1]]))
+                self._numbers.append(_reading(draws, *source))
             elif source is not None and source[0] == "argument":
                 self._copied.append((source[1], arrays[given]))
             elif source is not None:
@@ -51,17 +63,12 @@ class Replay:
             (o, count, *self._place(rate), [kept[key] for key in keys]) for o, count, rate, keys in effects.steps
         ]
         self._updates = [(flat, counts) for flat, counts in effects.updates]
-        self._draws = {generator: count for generator, _, _, count in effects.draws}
         drawn = {number for _, _, number, _ in effects.draws}.difference(self.program.inputs)
         self._unused = [(generator, count) for generator, _, number, count in effects.draws if number in drawn]
-        self._keys = [(generator, key) for generator, key, _, _ in effects.draws]
         self._kept = kept
         self._pending: dict[Node, Pending | None] = {}
         self._for_arguments: dict[tuple, np.ndarray | None] = {}
         self._leave(effects.gradients)
-        self.confirmed = False
-        self._before: dict[Node, bool] | None = effects.before
-        self._must_hold(reach)
 
     def _leave(self, gradients):
         """Note what gradients a run leaves, where something is left already."""
@@ -80,11 +87,12 @@ class Replay:
     # ---- what must hold
 
     def _must_hold(self, reach):
+        self._keys = [(generator, key) for generator, key, _, _ in self.recorded.effects.draws]
         self._leaves = [(t, t._data, t._node) for t in self.recorded.effects.leaves]
         self._modes = [(m, m.training) for m in reach.modules]
-        self._options = [
-            (g, {k: v for k, v in g.options.items() if k != "lr"}) for o in reach.optimizers for g in o.groups
-        ]
+        names = [[name for name in g.options if name != "lr"] for o in reach.optimizers for g in o.groups]
+        groups = zip((g for o in reach.optimizers for g in o.groups), names, strict=True)
+        self._options = [(g, n, get := itemgetter(*n, n[0]), get(g)) for g, n in groups]  # a tuple, of one name too
         self._runs = [(flat, i, j) for flat, i, j in self.recorded.effects.runs if j > i + 1]
 
     def changed(self) -> str | None:
@@ -95,15 +103,15 @@ class Replay:
         for module, training in self._modes:
             if module.training is not training:
                 return "training"
-        for group, options in self._options:
-            for name, value in options.items():
-                if group[name] != value:
-                    return f"{name!r}"
+        for group, names, get, before in self._options:
+            if (now := get(group)) != before:
+                return repr(next(name for name, a, b in zip([*names, names[0]], now, before, strict=True) if a != b))
         for flat, i, j in self._runs:
             if flat.updates[i:j].count(flat.updates[i]) != j - i:
                 return "how often parameters were updated"
-        if any(generator.key != key for generator, key in self._keys):
-            return "the seed of a random generator"
+        for generator, key in self._keys:
+            if generator.key != key:
+                return "the seed of a random generator"
         return self.reach.changed()
 
     def begins(self) -> bool:
@@ -112,6 +120,8 @@ class Replay:
 
     def confirm(self, recorded: Recorded) -> None:
         """The same program was recorded again: what it begins with may be otherwise now, and then does not matter."""
+        if not self.confirmed:
+            self._lower()
         self.confirmed = True
         if self._before is not None and self._before != recorded.effects.before:
             self._before = None
@@ -120,7 +130,7 @@ class Replay:
     # ---- a run
 
     def run(self, args: tuple, options: dict[str, Any]) -> tuple[bool, Any]:
-        """(True, what the function returns); or (False, the guard that came out otherwise, or None where an update overflows),
+        """(True, what the function returns); or (False, the guard that came out otherwise, or None where NumPy would raise),
         with nothing changed.
 
         Raises: GraphError where an update of many elements overflows in the middle, as the eager one does.
@@ -131,7 +141,7 @@ class Replay:
             array[...] = array_of(x) if isinstance(x, Tensor) else x
         for node, array in self._before_it:
             array[...] = raw(node.grad)
-        numbers = [self._number(source) for source in self._numbers]
+        numbers = [number() for number in self._numbers]
         try:
             failed = self._run(*numbers)
         except FloatingPointError as error:
@@ -147,29 +157,12 @@ class Replay:
         self._after(given, numbers)
         return True, rebuilt(self.recorded.returns, self._results, given)
 
-    def _number(self, source):
-        kind, holder, *where = source
-        if kind == "count":
-            return holder.updates[where[0]] + where[1]
-        if kind == "counter":
-            with holder._lock:  # so that no other thread draws the same words
-                counter = holder.counter
-                holder.counter += self._draws[holder]
-            return counter
-        group, before = where
-        holder.steps += before
-        try:
-            return holder.rate(holder.groups[group])
-        finally:
-            holder.steps -= before
-
     def _undraw(self, numbers):
         """Give back what was drawn, unless another thread has drawn since."""
-        for (kind, holder, *_), number in zip(self._numbers, numbers, strict=True):
-            if kind == "counter":
-                with holder._lock:
-                    if holder.counter == number + self._draws[holder]:
-                        holder.counter = number
+        for i, generator, count in self._drawn:
+            with generator._lock:
+                if generator.counter == numbers[i] + count:
+                    generator.counter = numbers[i]
 
     def _after(self, given, numbers):
         """Do to Python's objects what the call would have done."""
@@ -210,5 +203,31 @@ class Replay:
 
     def settle(self) -> None:
         """Copy the gradients that the last run left, so that nothing outside holds the program."""
-        for node in self._pending:
+        for node in self._pending if self.confirmed else ():
             unwrap(node)
+
+
+def _reading(draws, kind, holder, *where):
+    """A function that gives one of Python's numbers that a program takes, from what `Recorded.sources` says of it."""
+    if kind == "count":
+        i, more, _ = where
+        return lambda: holder.updates[i] + more
+    if kind == "counter":
+
+        def drawn():
+            with holder._lock:  # so that no other thread draws the same words
+                counter = holder.counter
+                holder.counter += draws[holder]
+            return counter
+
+        return drawn
+    group, before = where
+
+    def rate():
+        holder.steps += before
+        try:
+            return holder.rate(holder.groups[group])
+        finally:
+            holder.steps -= before
+
+    return rate if before else lambda: holder.rate(holder.groups[group])

@@ -15,7 +15,7 @@ from .replay import Replay
 def verified(replay: Replay, function: Any, args: tuple, options: dict[str, Any]) -> tuple[bool, Any]:
     """What `replay.run` gives; then all is brought back, and the function run eagerly, whose effects stay.
 
-    Raises: RecordingError at the first array that differs by more than the lowering's `ulps`.
+    Raises: RecordingError at the first array that differs by more than the lowering's `ulps` of its largest element.
     """
     state = replay.recorded.state
     before, arrays = Before(replay.reach), {given: array.copy() for given, array in state.items()}
@@ -50,7 +50,9 @@ def _compare(what, found, expected, ulps):
     if found.tobytes() == expected.tobytes():
         return
     with np.errstate(all="ignore"):
-        apart = np.abs(found - expected) > ulps * np.spacing(np.abs(expected)) if ulps else found != expected
+        apart = (
+            np.abs(found - expected) > ulps * np.spacing(np.abs(expected).max(initial=0)) if ulps else found != expected
+        )
     apart = apart & ~((found != found) & (expected != expected))
     if apart.any():
         i = tuple(np.argwhere(apart)[0].tolist())

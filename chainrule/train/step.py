@@ -63,7 +63,8 @@ class Step:
         elif jit is not False and (obstacle := self._obstacle(penalty, jit is None)):
             self._refused(obstacle)
         elif jit is not False:
-            self._jit = Jit(self._eager, refused=None if self.must else self._refused)
+            # NumPy gives the bits of eager steps, so that a run does not depend on what is recorded, and resumes exactly
+            self._jit = Jit(self._eager, lowering="numpy", refused=None if self.must else self._refused)
             self.lowering, self.reason = Lowered.name, None
         self._note()
 

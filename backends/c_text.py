@@ -1,0 +1,340 @@
+"""The C text of a schedule: loop nests, and calls of the library for products and random words."""
+
+from __future__ import annotations
+
+from functools import cache
+from math import inf
+
+import numpy as np
+
+from .c_graph import BOOL, C, NoC, Value
+from .c_library import large
+from .c_schedule import Schedule, Step, affine, base, below, contiguous, linear, own
+
+BLOCK = 2048  # elements that are added up in one float32 before that is added to others
+NUMBERS = {
+    "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "divide": "{0} / {1}", "negative": "-{0}", "absolute": "fabs({0})",
+    "power": "pow({0}, {1})", "floor_divide": "cr_floor_divide({0}, {1})", "remainder": "cr_remainder({0}, {1})",
+    "less": "{0} < {1}", "less_equal": "{0} <= {1}", "greater": "{0} > {1}", "greater_equal": "{0} >= {1}", "equal": "{0} == {1}",
+    "not_equal": "{0} != {1}",
+}  # fmt: skip
+# of a value and numbers that are no nan
+BESIDE = {
+    "maximum": "({0} <= {1} ? {1} : {0})",
+    "minimum": "({0} >= {1} ? {1} : {0})",
+    "clip": "({0} > {2} ? {2} : {0} < {1} ? {1} : {0})",
+}
+# a reduction: what it starts from, how a value joins it, what OpenMP calls that
+REDUCED = {"sum": ("0", "{0} + {1}", "+"), "all": ("1", "{0} & {1}", "&"), "any": ("0", "{0} | {1}", "|"),
+           "max": (None, "({1} > {0} ? {1} : {0})", "max"), "min": (None, "({1} < {0} ? {1} : {0})", "min")}  # fmt: skip
+
+
+@cache
+def memory(dtype) -> str:
+    """How C calls the elements of an array."""
+    return {"bool": "unsigned char", "float32": "float", "float64": "double"}.get(dtype.name) or f"{dtype.name}_t"
+
+
+def kind(dtype) -> str:
+    """How C calls one value."""
+    return "int" if dtype == BOOL else memory(dtype)
+
+
+def literal(x) -> str:
+    """A constant in C."""
+    if x.dtype.kind == "f":
+        value, end = float(x), "f" if x.dtype == np.float32 else ""
+        if value != value:
+            return "NAN"
+        if value in (inf, -inf):
+            return "INFINITY" if value > 0 else "(-INFINITY)"
+        return f"({value!r}{end})" if value < 0 or repr(value)[0] == "-" else f"{value!r}{end}"
+    if x.dtype.kind == "u":
+        return f"({kind(x.dtype)}){int(x)}ull"
+    return str(int(x)) if abs(int(x)) < 2**31 else f"(-{-int(x) - 1}ll - 1)" if x < 0 else f"{int(x)}ll"
+
+
+def written(index) -> str:
+    return " + ".join(v if v and c == 1 else f"{c} * {v}" if v else str(c) for v, c in index) or "0"
+
+
+class Places:
+    """How C names the memory of stored values. `steps` says how arrays of the outside lie, `names` how they are called."""
+
+    def __init__(self, schedule: Schedule, steps, names):
+        self.schedule, self.stored, self._steps, self._names = schedule, schedule.stored, steps, names
+
+    def first(self, x: Value) -> str:
+        """The first element."""
+        where, at = self.schedule.home[x]
+        if where is not None:
+            return self._names[where]
+        return f"(({memory(x.dtype)}*)(arena + {at}))"
+
+    def place(self, x: Value, index) -> tuple:
+        """Where the element at an index lies, as a sum."""
+        if x.op != "input" and self.schedule.home[x][0] is None:
+            steps = contiguous(x.shape)
+        else:
+            steps = self._steps[self.schedule.home[x][0]]
+        if index and index[0] == "flat":
+            if steps != contiguous(x.shape):
+                raise NoC("another order of an array that does not lie together")
+            return index[1]
+        return linear(index, steps)
+
+
+class Nest:
+    """The text of one loop nest: each value is computed once for an index, in the outermost loop that its index allows.
+
+    Fields:
+        given: {(type, where): the name of this argument of the nest}: the arrays and numbers that it takes.
+    """
+
+    def __init__(self, step: Step, places: Places):
+        self.step, self.places = step, places
+        depth = len(step.domain) + 1
+        self.start: list[str] = []
+        self.body: list[list[str]] = [[] for _ in range(depth)]
+        self.after: list[list[str]] = [[] for _ in range(depth)]
+        self.known: dict[tuple[int, tuple], str] = {}
+        self.deep: dict[str, int] = {}
+        self.reductions: list[tuple[str, str]] = []  # what OpenMP calls it, variable
+        self.sums: list[str] = []  # variables whose sums are taken in pieces, in float, and added up in double
+        self.given: dict[tuple[str, str], str] = {}
+        self.simd, self.double = True, False
+
+    def text(self) -> list[str]:
+        """The statements; `given` is known after it."""
+        for x in self.step.nodes:
+            if x.op == "reduce":
+                self._reduction(x)
+            elif x.op in ("paste", "scatter"):
+                self._paste(x)
+            else:
+                v = self._value(x, own(x.shape), True)
+                if x in self.places.schedule.home:
+                    self.after[-1].append(f"{self._element(x, own(x.shape))} = {v};")
+        return self._loops(0)
+
+    def _first(self, x, offset=0):
+        """The name of the argument that points to an element."""
+        where = self.places.first(x) + (f" + {offset}" if offset else "")
+        return self.given.setdefault((f"{memory(x.dtype)}*", where), f"p{len(self.given)}")
+
+    def _element(self, x, index):
+        at = self.places.place(x, index)
+        return f"{self._first(x, dict(at).get('', 0))}[{written([(v, c) for v, c in at if v])}]"
+
+    def _depth(self, index):
+        """The loop within which all variables of an index are known."""
+        variables = [v for i in index for v, _ in i if v]
+        return max([self.deep[v] if v in self.deep else int(v[1:]) + 1 for v in variables], default=0)
+
+    def _temporary(self, ctype, expression, depth):
+        name = f"t{len(self.deep)}"
+        self.double = self.double or ctype == "double"
+        self.body[depth].append(f"const {ctype} {name} = {expression};")
+        self.deep[name] = depth
+        return name
+
+    def _value(self, x, index, force=False):
+        """The C text of the element of x at an index."""
+        if x.op == "const":
+            return literal(x.opt)
+        if x.op == "number":
+            return self.given.setdefault(("double", f"n{x.number}"), f"p{len(self.given)}")
+        if x.op == "iota":
+            return f"(int64_t)({written(index[x.opt])})"
+        key = x.number, index
+        if key in self.known:
+            return self.known[key]
+        flat = bool(index) and index[0] == "flat"
+        depth = self._depth([index[1]] if flat else index)
+        if x in self.places.stored and not force:
+            out = self._temporary(kind(x.dtype), self._element(x, index), depth)
+        elif x.op in ("view", "copy"):
+            ((a, i),) = below(x, index)
+            out = self._value(a, i)
+        elif x.op == "gather":
+            at = self._looked_up(x.args[1:], x.args[0].shape, index)
+            k = len(x.args[1].shape)
+            out = self._value(x.args[0], (*at, *index[k:]))
+        else:
+            parts = [self._value(a, i) for a, i in below(x, index)]
+            if x.opt == "astype":
+                text = f"({parts[0]} != 0)" if x.dtype == BOOL else f"({kind(x.dtype)}){parts[0]}"
+            else:
+                typed = [p if a.op != "number" else f"({kind(a.dtype)}){p}" for p, a in zip(parts, x.args, strict=True)]
+                known = all(a.op == "const" and a.opt == a.opt for a in x.args[1:])
+                text = (BESIDE if known and x.opt in BESIDE else C)[x.opt].format(*[self._simple(p) for p in typed])
+                if x.dtype == BOOL:
+                    text = f"({text})"
+            out = self._temporary(kind(x.dtype), text, depth)
+        self.known[key] = out
+        return out
+
+    def _simple(self, text):
+        return (
+            text
+            if text.isidentifier() or text[0].isdigit() or text[0] == "(" and text[-1] == ")" and text.count("(") == 1
+            else f"({text})"
+        )
+
+    def _looked_up(self, arrays, lengths, index):
+        """The values of index arrays as indices; one that is out of range, which a check reports, is 0."""
+        found = []
+        for a, n in zip(arrays, lengths, strict=False):
+            at = index[: len(a.shape)]
+            i = tuple([() if m == 1 else j for j, m in zip(at, a.shape, strict=True)])
+            b = base(a)
+            if b.op == "iota":
+                (c, j) = a, i
+                while c.op == "view":
+                    ((c, j),) = below(c, j)
+                found.append(j[c.opt])
+                continue
+            v = self._value(a, i)
+            name = self._temporary("int64_t", f"(uint64_t){self._simple(v)} < {n} ? {v} : 0", self._depth(i))
+            found.append(((name, 1),))
+        return tuple(found)
+
+    def _reduction(self, x):
+        """In a variable over the loops within those that are kept, and from there into memory over those around them."""
+        (name, axes), a = x.opt, x.args[0]
+        index, inner = own(a.shape), len(self.step.domain)
+        kept = tuple([i for d, i in enumerate(index) if d not in axes])
+        depth, gone = self._depth(kept), [i for d, i in enumerate(index) if d in axes and i]
+        ctype, (start, join, sign) = kind(x.dtype), REDUCED[name]
+        v = self._value(a, index)
+        here = self._element(x, kept)
+        nan = name in ("max", "min") and x.dtype.kind == "f"
+        if start is None:
+            start = self._bound(x.dtype, name)
+        outer = any(int(v_[1:]) < depth for i in gone for v_, _ in i)
+        within = depth < inner
+        if within:
+            r, wide = f"r{len(self.reductions)}", name == "sum" and ctype == "float"
+            self.body[depth].append(
+                f"{'double' if wide else ctype} {r} = {start};" + (f" int {r}n = 0;" if nan else "")
+            )
+            if wide:
+                self.sums.append(r)
+            into = f"{r}s" if wide else r
+            self.reductions.append((sign, into))
+            self.body[inner].append(f"{into} = {join.format(into, v)};" + (f" {r}n |= {v} != {v};" if nan else ""))
+            if nan:
+                self.reductions.append(("|", f"{r}n"))
+            v = f"({r}n ? NAN : {r})" if nan else f"(float){r}" if wide else r
+        if outer:
+            self.start.append(f"for (int64_t z = 0; z < {x.size}; z++) {self._first(x)}[z] = {start};")
+            join = join if not nan else f"({{0}} != {{0}} ? {{0}} : {{1}} != {{1}} ? {{1}} : {join})"
+            (self.after if within else self.body)[depth].append(
+                f"{{ const {ctype} u = {v}; {here} = {join.format(here, 'u')}; }}"
+            )
+        else:
+            self.after[depth].append(f"{here} = {v};")
+
+    @staticmethod
+    def _bound(dtype, name):
+        if dtype.kind == "f":
+            return "-INFINITY" if name == "max" else "INFINITY"
+        if dtype == BOOL:
+            return "0" if name == "max" else "1"
+        info = np.iinfo(dtype)
+        return literal(dtype.type(info.min if name == "max" else info.max))
+
+    def _paste(self, x):
+        """The old array first, then the new part at its place."""
+        old, new, *arrays = x.args
+        first, ctype = self._first(x), memory(x.dtype)
+        if old in self.places.stored and old.op != "input" and self.places.schedule.home[old][0] is None:
+            self.start.append(f"memcpy({first}, {self._first(old)}, {x.size * x.dtype.itemsize});")
+        elif base(old).op == "const":
+            self.start.append(f"for (int64_t z = 0; z < {x.size}; z++) {first}[z] = {literal(base(old).opt)};")
+        else:
+            axes = [((f"z{d}", 1),) for d in range(len(x.shape))]
+            loops = " ".join(f"for (int64_t z{d} = 0; z{d} < {n}; z{d}++)" for d, n in enumerate(x.shape))
+            self.start.append(f"{loops} {self._element(x, axes)} = {self._element(old, axes)};")
+        mine = own(new.shape)
+        v = self._value(new, mine)
+        if arrays:
+            self.simd = False  # a place may come twice
+            k = len(arrays[0].shape)
+            at = (*self._looked_up(arrays, x.shape, mine[:k]), *mine[k:])
+        else:
+            at = tuple([affine((i, s), ((("", 1),), o)) for i, (o, s) in zip(mine, x.opt, strict=True)])
+        sign = "+=" if x.opt == "add" else "="
+        self.after[-1].append(f"{self._element(x, at)} {sign} ({ctype}){v};")
+
+    def _loops(self, d):
+        lines = [*(self.start if d == 0 else []), *self.body[d]]
+        if d < len(self.step.domain):
+            n, last = self.step.domain[d], d + 1 == len(self.step.domain)
+            loop = [f"for (int64_t i{d} = 0; i{d} < {n}; i{d}++) {{", *self._loops(d + 1), "}"]
+            if last and self.sums and n > BLOCK:
+                loop[0] = f"for (int64_t i{d} = k; i{d} < (k + {BLOCK} < {n} ? k + {BLOCK} : {n}); i{d}++) {{"
+            if last and self.simd:
+                # twice as many as there are doubles in the widest vector, which hides latencies, where few are left over
+                lanes = f" simdlen({16 if n % 16 == 0 or n > 160 else 8})" if self.double else ""
+                joined = "".join(f" reduction({sign}:{r})" for sign, r in self.reductions)
+                loop.insert(0, f"#pragma omp simd{lanes}{joined}")
+            if last and self.sums:
+                loop = [*(f"float {r}s = 0;" for r in self.sums), *loop, *(f"{r} += {r}s;" for r in self.sums)]
+                if n > BLOCK:
+                    loop = [f"for (int64_t k = 0; k < {n}; k += {BLOCK}) {{", *loop, "}"]
+            lines += loop
+        return lines + self.after[d]
+
+
+def numbers(order, given) -> list[str]:
+    """The statements for Python's numbers; one that is not finite is Python's to judge."""
+    lines = []
+    for x in order:
+        if x.op == "number":
+            if x.opt[0] == "given":
+                lines.append(f"const double n{x.number} = numbers[{x.opt[1]}];")
+                continue
+            if x.opt not in NUMBERS:
+                raise NoC(f"{x.opt} of numbers")
+            args = [literal(a.opt) if a.op == "const" else f"n{a.number}" for a in x.args]
+            lines.append(f"const double n{x.number} = {NUMBERS[x.opt].format(*args)};")
+            lines.append(f"if (!isfinite(n{x.number})) return {given};")
+    return lines
+
+
+def call(x: Value, places: Places, work: int) -> str:
+    """A product, or random words, as a call of the library; `work` bytes into the arena is room for it."""
+    to = places.first(x)
+    if x.op == "philox":
+        (counter,), (key, n) = x.args, x.opt
+        start = f"n{counter.number}" if counter.op == "number" else str(int(counter.opt))
+        return f"cr->philox({key & (2**64 - 1)}ull, {key >> 64}ull, (uint64_t){start}, {n}, {to});"
+    stack = [(f"z{d}", n) for d, n in enumerate(x.shape[:-2])]
+    z = tuple([((v, 1),) if n > 1 else () for v, n in stack])
+
+    def operand(a):
+        m, n = a.shape[-2:]
+        index = (*z, (("r", 1),) if m > 1 else (), (("c", 1),) if n > 1 else ())
+        while a not in places.stored:
+            ((a, index),) = below(a, index)
+        at = places.place(a, index)
+        steps = dict(at)
+        return (
+            f"{places.first(a)} + {written([(v, c) for v, c in at if v not in ('r', 'c')])}",
+            steps.get("r", 0),
+            steps.get("c", 0),
+        )
+
+    (m, k), n = x.args[0].shape[-2:], x.args[1].shape[-1]
+    (a, ar, ac), (b, br, bc) = map(operand, x.args)
+    at = written(linear((*z, (), ()), contiguous(x.shape)))
+    double = x.dtype == np.float64
+    plain = lambda r, c, rows, columns: c == 1 and r >= columns or r == 1 and c >= rows
+    if m * n * k > large() and plain(ar, ac, m, k) and plain(br, bc, k, n):
+        turned = lambda r, c: (111, r) if c == 1 and r > 0 else (112, c)
+        (ta, lda), (tb, ldb) = turned(ar, ac), turned(br, bc)
+        text = f"cr->{'d' if double else 's'}gemm(101, {ta}, {tb}, {m}, {n}, {k}, 1, {a}, {lda}, {b}, {ldb}, 0, {to} + {at}, {n});"
+    else:
+        text = f"cr->product{'_double' if double else ''}({m}, {n}, {k}, {a}, {ar}, {ac}, {b}, {br}, {bc}, {to} + {at}, {n}, arena + {work});"
+    return " ".join(f"for (int64_t {v} = 0; {v} < {n}; {v}++)" for v, n in stack) + " " + text

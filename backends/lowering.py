@@ -1,0 +1,25 @@
+"""Which lowering runs a program: C where it can, else NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .c_graph import NoC
+from .c_lowering import Lowered as Native
+from .compiler import NoCompiler
+from .numpy_lowering import Lowered
+from .program import Instruction, Program
+
+LOWERINGS = None, "c", "numpy"
+
+
+def lowered(program: Program, state: dict[Instruction, np.ndarray], lowering: str | None) -> tuple[Any, str]:
+    """The program, ready to run, and by what: "c", "numpy", or "numpy: " and why there is no C of it."""
+    if lowering == "numpy":
+        return Lowered(program, state), "numpy"
+    try:
+        return Native(program, state), "c"
+    except (NoC, NoCompiler) as reason:
+        return Lowered(program, state), f"numpy: {reason}"
