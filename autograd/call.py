@@ -11,7 +11,7 @@ from weakref import ref
 
 import numpy as np
 
-from ..backends import NUMBERS, OWNERS, owner
+from ..backends import NUMBERS, OWNERS, SINGLES, owner
 from .call_errors import array_of, check_dtypes, failed, together
 from .callsite import INSIDE
 from .dtypes import SETTLED, settled
@@ -105,7 +105,7 @@ def public(p):
             shared |= a is out
         if shared and (not tracked or may_change(arrays, parents)):
             out = backend.copy(out)
-        result = _new_value(Value) if type(out) is float else _new_tensor(Tensor)
+        result = _new_value(Value) if type(out) in SINGLES else _new_tensor(Tensor)
         result._data = out
         result._node = result._version = result._access = None
         if tracked:
@@ -151,7 +151,7 @@ def _unary(p, general):
                 return general(x)
         array = x._data
         kind = type(array)
-        if kind is float:
+        if kind in SINGLES:
             return p.single(x)
         node = x._node
         if converts and node is None and array.dtype.char not in SETTLED:
@@ -186,7 +186,7 @@ def _binary(p, general):
         if isinstance(x, Tensor):
             a = x._data
             kind = type(a)
-            if kind is float:
+            if kind in SINGLES:
                 return p.single(x, y)
             first = x._node
             if isinstance(y, Tensor):
@@ -201,7 +201,7 @@ def _binary(p, general):
         elif isinstance(y, Tensor) and type(x) in NUMBERS:
             a, b = x, y._data
             kind = type(b)
-            if kind is float:
+            if kind in SINGLES:
                 return p.single(x, y)
             second = y._node
         else:
@@ -284,7 +284,7 @@ def stamp(node, p, plan, parents, arrays, guards, options):
     node.primitive, node.plan, node.parents, node.guards, node.options = p, plan, parents, guards, options
     node.saved = plan.fast(arrays) if plan.fast else plan.save(arrays[:-1], arrays[-1], options)
     node.grad, out = None, arrays[-1]
-    if type(out) is float:
+    if type(out) in SINGLES:
         node.shape, node.dtype, node.result = (), None, out
     else:
         node.shape, node.dtype, node.result = out.shape, out.dtype, out if out.size <= SMALL else None
@@ -303,7 +303,7 @@ def promoted(a, out):
 
 def protect(argument, array, guards):
     """An array that others can change, made safe to keep: watched if changes are noticed, else copied."""
-    if type(argument) in NUMBERS or type(array) is float:
+    if type(argument) in NUMBERS or type(array) in SINGLES:
         return array, guards
     if isinstance(argument, Tensor) and (argument._access is None or argument._access is KEPT):
         argument._access = KEPT

@@ -8,7 +8,7 @@ from weakref import ref
 
 import numpy as np
 
-from ..backends import get, owner
+from ..backends import SINGLES, get, owner
 from .callsite import user_line
 from .cast import cast
 from .doors import refuse_leaving, warn_leaving
@@ -141,7 +141,7 @@ class Tensor(TensorMethods):
     @property
     def grad(self) -> Tensor | None:
         node = self._node
-        if node is None or node.grad is None or type(node.grad) is float or isinstance(node.grad, Tensor):
+        if node is None or node.grad is None or type(node.grad) in SINGLES or isinstance(node.grad, Tensor):
             return None if node is None else node.grad
         node.grad = Tensor._wrap(owner(node.grad).asarray(node.grad))  # sums of () arrays are array scalars
         return node.grad
@@ -249,7 +249,7 @@ class Tensor(TensorMethods):
 
     @classmethod
     def _wrap(cls, data, node=None):
-        kind = Value if type(data) is float else Tensor
+        kind = Value if type(data) in SINGLES else Tensor
         twin = kind.__new__(kind)
         twin._set(data, node)
         return twin
@@ -387,7 +387,7 @@ class Value(Tensor, ValueMethods):
 
         @data.setter
         def data(self, value):
-            if type(value) is not float or not self.is_leaf:
+            if type(value) is not type(self._data) or not self.is_leaf:
                 self.assign(value)
                 return
             self._version = user_line()  # programs for micrograd do this for every parameter at every step
@@ -438,6 +438,9 @@ class Value(Tensor, ValueMethods):
                 warn_leaving("float", self)
             return self.item()
 
+        def __bool__(self):
+            return bool(self._data)
+
         def __int__(self):
             if self._waits():
                 warn_leaving("int", self)
@@ -449,11 +452,11 @@ class Value(Tensor, ValueMethods):
             return plan is None or plan and self._grad is None and (plan is LEAF or self._kept is not None)
 
     def __init__(self, data: SupportsFloat, name: str | None = None):
-        if data.__class__ is not float:
+        if data.__class__ not in SINGLES:
             refuse_leaving("Value", data)
             refuse_masked("Value", data)
         try:
-            self._data, self._plan, self._held = float(data), LEAF, None
+            self._data, self._plan, self._held = data if data.__class__ in SINGLES else float(data), LEAF, None
         except (TypeError, ValueError, OverflowError):
             raise DtypeError(f"Value: needs one number, not {data!r}; for arrays use chainrule.tensor") from None
         self._grad = self._flow = self._kept = self._version = self._access = None
@@ -467,7 +470,7 @@ class Value(Tensor, ValueMethods):
 
 
 def _node_dtype(data):
-    return None if type(data) is float else data.dtype
+    return None if type(data) in SINGLES else data.dtype
 
 
 def _rebuild(kind, array, device, requires_grad, name, grad):
