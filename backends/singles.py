@@ -160,7 +160,9 @@ class Singles(Backend):
         if type(data) is Single:
             return data
         if np.size(data) != 1:
-            raise RecordingError(f"jit: an array of shape {np.shape(data)} stands beside Values; record one or the other")
+            raise RecordingError(
+                f"jit: an array of shape {np.shape(data)} stands beside Values; record one or the other"
+            )
         tape = _tape.get()
         return Single(tape, tape.constant(float(np.asarray(data).reshape(()))))
 

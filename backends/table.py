@@ -66,6 +66,11 @@ void run(long runs, const int32_t *head, const int32_t *p, const double *v, doub
       break;
 """
 SUM = "add"
+# of these NumPy's functions give the bits of Python's; the others are called one by one
+EXACT = frozenset(
+    "subtract multiply divide negative positive absolute square sqrt floor ceil rint sign equal not_equal less less_equal greater"
+    " greater_equal logical_and logical_or logical_not isnan isinf isfinite".split()
+)
 CODES = {SUM: 0} | {name: i for i, name in enumerate(sorted(C.keys() - {SUM}), 1)}
 
 
@@ -77,7 +82,9 @@ def text() -> str:
             arity = NAMES[name].arity if name in NAMES else 1
             loads = "".join(f"const double x{k} = w[p[{f'{k} * n + ' if k else ''}i]]; " for k in range(arity))
             value = C[name].format(*[f"x{k}" for k in range(arity)])
-            cases.append(f"    case {code}: for (long i = 0; i < n; i++) {{ {loads}o[i] = {value}; }} break;  /* {name} */\n")
+            cases.append(
+                f"    case {code}: for (long i = 0; i < n; i++) {{ {loads}o[i] = {value}; }} break;  /* {name} */\n"
+            )
     return HEAD + "".join(cases) + "    }\n    p += n * width; out += n;\n  }\n}\n"
 
 
@@ -134,7 +141,10 @@ class Table:
                 places.append(found)
                 self._calls.append((named[codes_[s]], found, slice(base + s, base + e)))
         self.runs = len(heads)
-        self._guards = np.array([at[place] for place, _ in tape.guards], np.int32), np.array([t for _, t in tape.guards], bool)
+        self._guards = (
+            np.array([at[place] for place, _ in tape.guards], np.int32),
+            np.array([t for _, t in tape.guards], bool),
+        )
         self.run, self.by = self._in_c(heads, places, base, lowering)
 
     def _in_c(self, heads, places, base, lowering):
@@ -246,8 +256,8 @@ def _call(name, v, places, gathered, out):
             condition, x, y = v.take(places, out=gathered, mode="clip")
             out[...] = np.where(condition != 0, x, y)
 
-    elif isinstance(function := getattr(np, name, None), np.ufunc) and name not in ("remainder", "floor_divide"):
-        parts = list(gathered)
+    elif name in EXACT:
+        function, parts = getattr(np, name), list(gathered)
 
         def call():
             v.take(places, out=gathered, mode="clip")

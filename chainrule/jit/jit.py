@@ -17,11 +17,11 @@ from ..autograd.shard import current_shard
 from ..autograd.tensor import Tensor
 from ..autograd.watch import current_watch
 from ..backends import default, is_deterministic
-from ..backends.compare import difference
 from ..backends.lowering import LOWERINGS
 from ..backends.program import Program
 from ..backends.record import RecordingError
 from ..backends.trace import current
+from . import scalars
 from .reach import Reach
 from .record import Recorded, Unmet, record
 from .replay import Replay
@@ -99,7 +99,8 @@ class Jit:
                 holding.append(replay)
                 if replay.confirmed and replay.begins():
                     if self.verify and self._replayed % int(self.verify) == 0:
-                        done, value = verified(replay, self.function, args, options)
+                        check = verified if isinstance(replay, Replay) else scalars.verified
+                        done, value = check(replay, self.function, args, options)
                     else:
                         done, value = replay.run(args, options)
                     if done:
@@ -124,7 +125,8 @@ class Jit:
         with _ONE_AT_A_TIME:
             reach = Reach(self.function, args, options)
             try:
-                recorded = record(
+                single = scalars.concerns(reach)
+                recorded = (scalars.record if single else record)(
                     self.function, args, options, reach, lambda recorded: same.extend(_alike(recorded, holding))
                 )
             except Unmet:
@@ -139,8 +141,10 @@ class Jit:
             self._last = same[0]
             self._last.confirm(recorded)
         else:
-            lowering = "numpy" if is_deterministic() else self._lowering
-            self._last = Replay(recorded, reach, lowering)
+            if single:
+                self._last = scalars.Replay(recorded, reach, self._lowering)
+            else:
+                self._last = Replay(recorded, reach, "numpy" if is_deterministic() else self._lowering)
             entry.replays.insert(0, self._last)
         if entry.recordings >= RECORDINGS and not same:
             entry.eager = f"recorded {entry.recordings} times, the last time because {reason}"
@@ -220,11 +224,11 @@ def _alike(recorded: Recorded, holding: list[Replay]) -> list[Replay]:
     Raises: RecordingError if they differ in a number or an array alone.
     """
     for replay in holding:
-        apart = difference(replay.recorded.program, recorded.program)
+        apart = replay.apart(recorded) if type(replay.recorded) is type(recorded) else ()
         if apart is None:
             return [replay]
-        if apart.values is not None and apart.second is not None:
-            first, second = apart.values
+        if apart:
+            first, second, name, where = apart
             what = (
                 "a Python number"
                 if not isinstance(first, np.ndarray)
@@ -232,7 +236,7 @@ def _alike(recorded: Recorded, holding: list[Replay]) -> list[Replay]:
             )
             raise RecordingError(
                 f"jit: {what} changes from call to call, so a program cannot keep it: {first!r:.60} before, {second!r:.60} now, in "
-                f"{apart.second.name} at {apart.second.origin.line}. Pass it to the function as a tensor"
+                f"{name} at {where}. Pass it to the function as a tensor"
             )
     return []
 
@@ -241,6 +245,8 @@ def _signature(x):
     """What must be the same of an argument for a program to fit."""
     if isinstance(x, Tensor):
         a = x._data
+        if type(a) is float:
+            return Tensor, float, x.requires_grad
         if type(a) is np.ndarray:
             return Tensor, a.shape, a.dtype, a.strides, x._node is not None
         return Tensor, type(a), x

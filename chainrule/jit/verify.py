@@ -50,7 +50,9 @@ def _compare(what, found, expected, ulps):
     if found.tobytes() == expected.tobytes():
         return
     with np.errstate(all="ignore"):
-        apart = np.abs(found - expected) > ulps * np.spacing(np.abs(expected).max(initial=0)) if ulps else found != expected
+        apart = (
+            np.abs(found - expected) > ulps * np.spacing(np.abs(expected).max(initial=0)) if ulps else found != expected
+        )
     apart = apart & ~((found != found) & (expected != expected))
     if apart.any():
         i = tuple(np.argwhere(apart)[0].tolist())
