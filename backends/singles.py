@@ -37,6 +37,7 @@ class Tape:
         self.lines: list[Any] = []
         self.guards: list[tuple[int, bool]] = []
         self._places: dict[Any, int] = {}
+        self._constant: set[int] = set()
 
     def _add(self, entry, value, line=None):
         self.entries.append(entry)
@@ -52,7 +53,8 @@ class Tape:
         """The place of a number that stays."""
         key = value.hex()
         if key not in self._places:
-            self._places[key] = self._add((CONSTANT, value), value)
+            self._places[key] = place = self._add((CONSTANT, value), value)
+            self._constant.add(place)
         return self._places[key]
 
     def place(self, x: Any) -> int:
@@ -67,10 +69,12 @@ class Tape:
 
     def note(self, name: str, *operands: Any) -> Single:
         """The number that an operation gives; what was computed before from the same is not computed again."""
-        entry = (name, *map(self.place, operands))
+        places = [x.place if x.__class__ is Single and x.tape is self else self.place(x) for x in operands]
+        entry = (name, *places)
         if (place := self._places.get(entry)) is None:
-            value = float(getattr(floats, name)(*[self.values[i] for i in entry[1:]]))
-            if all(self.entries[i][0] is CONSTANT for i in entry[1:]):
+            values = self.values
+            value = float(getattr(floats, name)(*[values[i] for i in places]))
+            if self._constant.issuperset(places):
                 place = self.constant(value)
             else:
                 place = self._add(entry, value, self.line())

@@ -92,17 +92,17 @@ def record(
     starts: dict[Any, Single | None] = {}
     target = lambda t: Argument(paths[id(t)]) if id(t) in paths else t
     try:
-        for t, data, node, _, _ in before:
-            t._data = starts[t, "data"] = tape.input(("data", target(t)), data)
-            if node is not None:
-                node.result = t._data
-        for t, _, node, grad, _ in before:
-            if node is not None and grad is not None:
-                if type(grad) is not float:
-                    raise RecordingError(
-                        "jit: the gradient of a Value is a Tensor (create_graph); set it to None first"
-                    )
-                node.grad = starts[t, "grad"] = tape.input(("grad", target(t)), grad)
+        for given in (False, True):  # the inputs stand in this order: numbers, gradients, and those of arguments
+            some = [b for b in before if (id(b[0]) in paths) is given]
+            for t, data, node, _, _ in some:
+                t._data = starts[t, "data"] = tape.input(("data", target(t)), data)
+                if node is not None:
+                    node.result = t._data
+            for t, _, node, grad, _ in some:
+                if node is not None and grad is not None:
+                    if type(grad) is not float:
+                        raise RecordingError("jit: the gradient of a Value is a Tensor (create_graph); set it to None first")
+                    node.grad = starts[t, "grad"] = tape.input(("grad", target(t)), grad)
         observe(+1)
         try:
             with recording_on(tape):
@@ -211,7 +211,7 @@ def after(recorded: Recorded, given: Any, numbers: list[float]) -> None:
             t._held.result = x
     left = iter(numbers[len(recorded.changed) :])
     for t, place in recorded.graded:
-        node = at(given, t.path)._node if type(t) is Argument else t._held
+        node = (at(given, t.path) if type(t) is Argument else t)._node
         node.grad = None if place is None else next(left)
 
 
@@ -276,9 +276,14 @@ class Replay:
         self.by = table.by
         labels = [recorded.tape.entries[i][1] for i in table.inputs]
         self._data = [t for kind, t in labels if kind == "data" and type(t) is not Argument]
-        self._others = [label for label in labels if label[0] != "data" or type(label[1]) is Argument]
-        self._in_order = labels == [("data", t) for t in self._data] + self._others
-        self._labels = labels
+        self._grads = [t._held for kind, t in labels if kind == "grad" and type(t) is not Argument]
+        self._of_arguments = [label for label in labels if type(label[1]) is Argument]
+        touched = [t for t, _ in recorded.changed] + [t for t, _ in recorded.graded]
+        self._plain = all(isinstance(t, Value) and t._held is not None for t in touched)
+        self._plain &= all(place is not None for _, place in recorded.graded)
+        if self._plain:
+            self._changed = [(t, t._held) for t, _ in recorded.changed]
+            self._graded = [t._held for t, _ in recorded.graded]
         self._outputs = np.array([table.place[i] for i in recorded.outputs], np.intp)
         self._returned = len(recorded.outputs) - _count(recorded)
 
@@ -312,17 +317,23 @@ class Replay:
     def run(self, args: tuple, options: dict[str, Any]) -> tuple[bool, Any]:
         """(True, what the function returns); or (False, the guard that came out otherwise), with nothing changed."""
         given, table = (args, options), self.program
-        if self._in_order:
-            numbers = [t._data for t in self._data] + [self._given(label, given) for label in self._others]
-        else:
-            numbers = [self._given(label, given) for label in self._labels]
+        numbers = [t._data for t in self._data] + [node.grad for node in self._grads]
+        numbers += [self._given(label, given) for label in self._of_arguments]
         table.values[: table.given] = numbers
         table.run()
         if (failed := table.unmet()) is not None:
             place = self.recorded.tape.guards[failed][0]
             return False, f"what was compared at {self.recorded.tape.lines[place]}"
         found = table.values[self._outputs].tolist()
-        after(self.recorded, given, found)
+        if self._plain:  # `after`, for many Values
+            now = user_line()
+            for (t, node), x in zip(self._changed, found, strict=False):
+                t._data = node.result = x
+                t._version = now
+            for node, x in zip(self._graded, found[len(self._changed) :], strict=False):
+                node.grad = x
+        else:
+            after(self.recorded, given, found)
         return True, rebuilt(self.recorded.returns, found[self._returned :], given)
 
 
