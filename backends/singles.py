@@ -38,6 +38,7 @@ class Tape:
         self.guards: list[tuple[int, bool]] = []
         self._places: dict[Any, int] = {}
         self._constant: set[int] = set()
+        self._lines: dict[Any, Any] = {}  # each once
 
     def _add(self, entry, value, line=None):
         self.entries.append(entry)
@@ -77,7 +78,8 @@ class Tape:
             if self._constant.issuperset(places):
                 place = self.constant(value)
             else:
-                place = self._add(entry, value, self.line())
+                line = self.line()
+                place = self._add(entry, value, self._lines.setdefault(line, line))
             self._places[entry] = place
         return Single(self, place)
 
@@ -122,12 +124,13 @@ def _operators():
 
         return apply
 
-    for short, name in OPERATORS.items():
+    truths = {"and": "logical_and", "or": "logical_or"}
+    for short, name in (OPERATORS | truths).items():
         if hasattr(floats, name):
             setattr(Single, f"__{short}__", binary(name, False))
             if hasattr(float, f"__r{short}__"):
                 setattr(Single, f"__r{short}__", binary(name, True))
-    for short, name in {"neg": "negative", "pos": "positive", "abs": "absolute"}.items():
+    for short, name in {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "logical_not"}.items():
         setattr(Single, f"__{short}__", lambda self, name=name: self.tape.note(name, self))
 
 

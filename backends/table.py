@@ -242,11 +242,12 @@ def _call(name, v, places, gathered, out):
 
         def call():
             v.take(places, out=gathered, mode="clip")
-            np.add.reduce(gathered, 0, None, out)
+            np.add.reduce(gathered, 0, None, out, False, -0.0)  # to which a first zero keeps its sign
 
     elif name in ("maximum", "minimum"):
+        compare = np.greater if name == "maximum" else np.less
 
-        def call(compare=np.greater if name == "maximum" else np.less):
+        def call():
             x, y = v.take(places, out=gathered, mode="clip")
             out[...] = np.where(compare(y, x) | (y != y), y, x)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..autograd.callsite import user_line
 from ..autograd.errors import GraphError
-from ..autograd.node import Node
 from ..autograd.tensor import Tensor, Value
 from ..backends.record import RecordingError
 from ..backends.singles import CONSTANT, INPUT, Single, Tape, recording_on
@@ -86,7 +87,7 @@ def record(
     paths: dict[int, tuple] = {}
     _arguments((args, options), (), paths)
     tape = Tape(line)
-    leaves = [*dict.fromkeys(t for t in reach.tensors if id(t) not in paths)]
+    leaves: list[Any] = [*dict.fromkeys(t for t in reach.tensors if id(t) not in paths)]
     leaves += dict.fromkeys(t for t in reach.tensors if id(t) in paths)
     before = [(t, t._data, t._node, None if t._node is None else t._node.grad, t._version) for t in leaves]
     starts: dict[Any, Single | None] = {}
@@ -101,14 +102,12 @@ def record(
             for t, _, node, grad, _ in some:
                 if node is not None and grad is not None:
                     if type(grad) is not float:
-                        raise RecordingError("jit: the gradient of a Value is a Tensor (create_graph); set it to None first")
+                        raise RecordingError(
+                            "jit: the gradient of a Value is a Tensor (create_graph); set it to None first"
+                        )
                     node.grad = starts[t, "grad"] = tape.input(("grad", target(t)), grad)
-        observe(+1)
-        try:
-            with recording_on(tape):
-                value = function(*args, **options)
-        finally:
-            observe(-1)
+        with _watched(), recording_on(tape):
+            value = function(*args, **options)
         outputs: list[int] = []
         returns = _returned(value, {id(t): target(t) for t in leaves}, tape, outputs)
         changed, graded = [], []
@@ -133,6 +132,21 @@ def record(
     numbers = [tape.values[place] for place in outputs]
     after(recorded, (args, options), numbers)
     return recorded._replace(value=rebuilt(returns, numbers[len(numbers) - _count(recorded) :], (args, options)))
+
+
+@contextmanager
+def _watched():
+    """Inside the with-block calls take the general path, and the collector waits: nearly all that is made here stays, and looking
+    through it again and again would take half the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    observe(+1)
+    try:
+        yield
+    finally:
+        observe(-1)
+        if collecting:
+            gc.enable()
 
 
 def _restore(before):
@@ -221,7 +235,7 @@ def difference(a: Recorded, b: Recorded) -> tuple | None:
     if len(first) != len(second) or a.tape.guards and [t for _, t in a.tape.guards] != [t for _, t in b.tape.guards]:
         return ()
     apart = None
-    for (x, _), (y, line) in zip(first, second, strict=True):
+    for (x, _), (y, where) in zip(first, second, strict=True):
         if x != y:
             if len(x) != len(y) or x[0] != y[0]:
                 return ()
@@ -229,7 +243,7 @@ def difference(a: Recorded, b: Recorded) -> tuple | None:
                 if i != j:
                     if not (type(i) is type(j) is str):
                         return ()
-                    apart = apart or (float.fromhex(i), float.fromhex(j), y[0], line)
+                    apart = apart or (float.fromhex(i), float.fromhex(j), y[0], where)
     same = [[t for t, _ in r.changed] + [(t, p is None) for t, p in r.graded] for r in (a, b)]
     return apart if same[0] == same[1] else ()
 
@@ -264,8 +278,8 @@ class Replay:
     def __init__(self, recorded: Recorded, reach: Reach, lowering: str | None = None):
         self.recorded, self.reach, self._lowering, self.by = recorded, reach, lowering, None
         self.confirmed = False
-        self._before: dict[Value, bool] | None = recorded.before
-        self._leaves: list[tuple[Value, Node | None]] = [(t, t._held) for t in recorded.leaves]
+        self._before: dict[Any, bool] | None = recorded.before
+        self._leaves: list[tuple[Value, Any]] = [(t, t._held) for t in recorded.leaves]
         self._modes = [(m, m.training) for m in reach.modules]
         self.program: Any = None
         self._lower()
@@ -342,7 +356,7 @@ def verified(replay: Replay, function: Any, args: tuple, options: dict[str, Any]
 
     Raises: RecordingError where they differ.
     """
-    leaves = replay.recorded.leaves
+    leaves: list[Any] = [*replay.recorded.leaves]
     state = lambda: [(t._data, None if t._held is None else t._held.grad) for t in leaves]
     start = state()
     done, value = replay.run(args, options)

@@ -175,12 +175,6 @@ def test_data_dependent_shapes_are_refused():
         cr.jit(lambda x: x[x > 0])(cr.ones(3))
 
 
-def test_values_are_refused():
-    v = cr.Value(3.0)
-    with pytest.raises(RecordingError, match="a Value"):
-        cr.jit(lambda: v * v)()
-
-
 def test_gradients_that_add_up_over_calls():
     w = cr.ones(3, requires_grad=True)
     fast = cr.jit(lambda: (w * w).sum().backward())
