@@ -147,7 +147,7 @@ def backward(root, seed, retain_graph):
                             return False
                     elif p.__class__ is Node:
                         return False
-        root._flow, before = seed, []
+        root._flow, before, v = seed, [], None
         try:
             for v in reversed(order):
                 g = v._flow
@@ -179,7 +179,7 @@ def backward(root, seed, retain_graph):
                 if not retain_graph:
                     v._kept, v._used = None, kept
         except BaseException:  # then no gradient is left anywhere
-            for w in reversed(order):
+            for w in reversed(order) if v is not None else ():
                 if w._flow is not mark:
                     w._grad = None
                 if w is v:
