@@ -5,6 +5,7 @@ everything unusual to the general one, and Values to code of their own (values.p
 """
 
 import inspect
+from collections.abc import Callable
 from functools import partial
 from sys import _getframe
 from weakref import ref
@@ -20,6 +21,7 @@ from .grad_mode import recording, scope
 from .node import SMALL, Node
 from .tensor import KEPT, Tensor, Value
 
+FOR_VALUES: list[Callable] = []  # `written` of values.py, which needs all that is here
 REFUSALS = ValueError, TypeError, IndexError, AttributeError, OverflowError  # by which array code says no
 
 
@@ -127,9 +129,7 @@ def public(p):
 
 def _single(p, *operands):
     """The first call with a Value."""
-    from .values import written  # which needs all that is here
-
-    p.single = written(p)
+    p.single = FOR_VALUES[0](p)
     return p.single(*operands)
 
 

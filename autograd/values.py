@@ -14,6 +14,7 @@ from ..backends import NUMBERS
 from ..backends.scalar import xp as floats
 from .accumulate import accumulate
 from .backward import conform, rescue
+from .call import FOR_VALUES
 from .callsite import INSIDE
 from .deliver import delivery, seed_for, tensor_backward
 from .grad_mode import recording, scope
@@ -100,6 +101,9 @@ def written(p, reflected=False):
         known,
     )
     return known[p.name]
+
+
+FOR_VALUES.append(written)
 
 
 def _unusual(call, general, given):
