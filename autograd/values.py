@@ -36,7 +36,10 @@ def {name}({parameters}):
         return general({operands}){cases}
     else:
         return unusual({operands})
-    v._data, v._parents, v._grad, v._flow, v._scope = out, ({operands},), None, None, scope()
+    v._data = out
+    v._parents = ({operands},)
+    v._grad = v._flow = None
+    v._scope = scope()
     frame = _getframe(1)
     while frame.f_code.co_filename in INSIDE and frame.f_back is not None:
         frame = frame.f_back
@@ -52,11 +55,11 @@ _CHECKED = """try:
             out = {out}
         except (ValueError, TypeError, ArithmeticError):
             return general({operands})
-        if out.__class__ is not float:
+        if type(out) is not float:
             return general({operands})"""
 _SIGNS = {operator.add: "{} + {}", operator.sub: "{} - {}", operator.mul: "{} * {}", operator.neg: "-{}"}
-_PLAIN = "{0}.__class__ is float or {0}.__class__ is int"
-_TRACKED = "{0}.__class__ is Value and {0}._plan"
+_PLAIN = "type({0}) is float or type({0}) is int"
+_TRACKED = "type({0}) is Value and {0}._plan"
 _KEYS, _WANTED = (
     dict(one=3, both=7, first=5, second=6),
     dict(one=[True], both=[True, True], first=[True, False], second=[False, True]),
@@ -86,7 +89,7 @@ def written(p, reflected=False):
         return _CASE.format(when=when, before=before, out=out, plan=plan, kept=kept.strip())
 
     if len(p.inputs) == 1:
-        cases = case("x.__class__ is Value and x._plan", "one", "x._data")
+        cases = case("type(x) is Value and x._plan", "one", "x._data")
     else:
         x, y = _TRACKED.format("x"), _TRACKED.format("y")
         cases = case(f"{x} and {y}", "both", "x._data", "y._data")
@@ -110,13 +113,11 @@ def _unusual(call, general, given):
     """Operands of other kinds: beside a tracked Value, one without gradient is a number, as is an array scalar of NumPy's."""
     plain = {}
     for name, x in given.items():
-        if x.__class__ is Value and x._plan is FREE:
+        if type(x) is Value and x._plan is FREE:
             plain[name] = x._data
         else:
-            plain[name] = float(x) if x.__class__ in NUMBERS else x
-    if any(x.__class__ is Value and x._plan for x in plain.values()) and any(
-        plain[n] is not x for n, x in given.items()
-    ):
+            plain[name] = float(x) if type(x) in NUMBERS else x
+    if any(type(x) is Value and x._plan for x in plain.values()) and any(plain[n] is not x for n, x in given.items()):
         return call(**plain)
     return general(*given.values())
 
@@ -141,7 +142,7 @@ def backward(root, seed, retain_graph):
                 stack.append(v)
                 stack.append(None)
                 for p in v._parents:
-                    if p.__class__ is Value and p._flow is not mark:
+                    if type(p) is Value and p._flow is not mark:
                         if p._plan is LEAF:
                             p._flow = mark
                             leaves.append(p)
@@ -149,7 +150,7 @@ def backward(root, seed, retain_graph):
                             stack.append(p)
                         else:
                             return False
-                    elif p.__class__ is Node:
+                    elif type(p) is Node:
                         return False
         root._flow, before, v = seed, [], None
         try:
@@ -167,7 +168,7 @@ def backward(root, seed, retain_graph):
                     raise used_up(_likeness(v))
                 if plan.kind is SUM:
                     for p in v._parents:
-                        if p.__class__ is Value:
+                        if type(p) is Value:
                             known = p._flow
                             p._flow = g if known is mark else known + g
                 elif plan.kind is PRODUCT:
@@ -204,7 +205,7 @@ def _part(v, rule, values):
     """What a rule says, as a float."""
     try:
         part = rule(*values)
-        if part.__class__ is not float:
+        if type(part) is not float:
             part = float(conform(part, _likeness(v), _likeness(v)))
     except Exception as error:
         if (part := rescue(error, rule, values, _likeness(v))) is None:
@@ -251,9 +252,7 @@ def made(value):
         stack = [value]
         while stack:
             v = stack[-1]
-            waiting = (
-                [p for p in v._parents if p.__class__ is Value and p._plan and p._plan is not LEAF] if v._plan else ()
-            )
+            waiting = [p for p in v._parents if type(p) is Value and p._plan and p._plan is not LEAF] if v._plan else ()
             if waiting:
                 stack += waiting
                 continue
@@ -268,7 +267,7 @@ def made(value):
 
 
 def _node_of(operand):
-    if operand.__class__ is not Value:
+    if type(operand) is not Value:
         return operand
     return operand._node or operand._frozen  # it was tracked when it was used
 
