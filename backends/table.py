@@ -188,6 +188,11 @@ class Table:
         wrong = np.flatnonzero((self.values[places] != 0) != expected)
         return int(wrong[0]) if len(wrong) else None
 
+    @property
+    def text(self) -> str:
+        """What goes through it: the loop in C, or the list of NumPy's calls."""
+        return text() if self.by == "c" else str(self)
+
     def __str__(self):
         lines = [f"{self.nodes} instructions in {self.runs} runs, by {self.by}"]
         lines += [f"  {name} of {found.shape[0]}: {found.shape[1]} times" for name, found, _ in self._calls]

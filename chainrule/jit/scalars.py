@@ -281,12 +281,11 @@ class Replay:
         self._before: dict[Any, bool] | None = recorded.before
         self._leaves: list[tuple[Value, Any]] = [(t, t._held) for t in recorded.leaves]
         self._modes = [(m, m.training) for m in reach.modules]
-        self.program: Any = None
         self._lower()
 
     def _lower(self):
         recorded = self.recorded
-        self.program = table = Table(recorded.tape, recorded.outputs, self._lowering)
+        self.program = self.lowered = table = Table(recorded.tape, recorded.outputs, self._lowering)
         self.by = table.by
         labels = [recorded.tape.entries[i][1] for i in table.inputs]
         self._data = [t for kind, t in labels if kind == "data" and type(t) is not Argument]

@@ -370,6 +370,14 @@ def test_verify_raises_where_the_program_differs(monkeypatch):
         step(Value(1.0), Value(0.5))
 
 
+def test_the_loop_can_be_read():
+    w = Value(2.0)
+    step = cr.jit(lambda: w * 3, lowering="c")
+    for _ in range(3):
+        step()
+    assert "o[i] = x0 * x1; } break;  /* multiply */" in step.text
+
+
 def test_the_program_can_be_printed():
     w = Value(2.0)
     step = cr.jit(lambda: w * 3 + 1)
