@@ -28,6 +28,7 @@ class Tape:
     Fields:
         entries: the list; values, lines: for each entry its value at the recording, and the user's line.
         guards: [(place, whether what stands there was true)].
+        unmet: the error of a check that failed, whose text lacks the numbers; else None.
     """
 
     def __init__(self, line: Callable[[], Any]):
@@ -36,6 +37,7 @@ class Tape:
         self.values: list[float] = []
         self.lines: list[Any] = []
         self.guards: list[tuple[int, bool]] = []
+        self.unmet: Exception | None = None
         self._places: dict[Any, int] = {}
         self._constant: set[int] = set()
         self._lines: dict[Any, Any] = {}  # each once
@@ -183,6 +185,13 @@ class Singles(Backend):
 
     def overflowed(self, result):
         return False
+
+    def check(self, ok, error, given=str):
+        if not ok:  # a guard
+            tape = _tape.get()
+            tape.unmet = error("")  # run eagerly, the function raises it with the numbers
+            raise tape.unmet
+        return True
 
     def to_numpy(self, array):
         return array._read()

@@ -55,6 +55,38 @@ class _Entry:
     def __init__(self):
         self.replays: list[Replay] = []
         self.recordings, self.eager = 0, None
+        self.shared: dict[Any, Shared] = {}
+
+
+class Shared:
+    """Which arguments of a call are one tensor, or one that the function reaches by itself: with others, it is another program.
+
+    Fields:
+        matters: whether it must be looked at: some are, or the program leaves something at an argument.
+    """
+
+    def __init__(self, function: Any, args: tuple, options: dict[str, Any], recorded: Any):
+        self._outside = {id(t): t for t in Reach(function).tensors}
+        self._pattern = self._of(args, options)
+        apart = self._pattern == [*range(len(self._pattern))]
+        self.matters = not apart or recorded.changes_arguments()
+
+    def _of(self, args, options):
+        first: dict[int, int] = {}
+        ids = [id(x) for x in _tensors((args, options))]
+        return [(x,) if x in self._outside else first.setdefault(x, i) for i, x in enumerate(ids)]
+
+    def same(self, args: tuple, options: dict[str, Any]) -> bool:
+        return self._of(args, options) == self._pattern
+
+
+def _tensors(x):
+    """All Tensors in arguments."""
+    if isinstance(x, Tensor):
+        return [x]
+    if type(x) in (tuple, list, dict):
+        return [found for item in (x.values() if type(x) is dict else x) for found in _tensors(item)]
+    return []
 
 
 class Jit:
@@ -95,6 +127,9 @@ class Jit:
             for i, replay in enumerate(entry.replays):
                 if (changed := replay.changed()) is not None:
                     reason = f"{changed} has changed"
+                    continue
+                if replay in entry.shared and not entry.shared[replay].same(args, options):
+                    reason = "which arguments are one tensor has changed"
                     continue
                 holding.append(replay)
                 if replay.confirmed and replay.begins():
@@ -146,6 +181,8 @@ class Jit:
             else:
                 self._last = Replay(recorded, reach, "numpy" if is_deterministic() else self._lowering)
             entry.replays.insert(0, self._last)
+            if (shared := Shared(self.function, args, options, recorded)).matters:
+                entry.shared[self._last] = shared
         if entry.recordings >= RECORDINGS and not same:
             entry.eager = f"recorded {entry.recordings} times, the last time because {reason}"
             warn_once(

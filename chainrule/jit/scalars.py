@@ -18,7 +18,7 @@ from ..backends.table import Table
 from ..nonfinite.calls import observe
 from .origin import line
 from .reach import Reach
-from .record import Argument, at
+from .record import Argument, Unmet, at
 
 
 class Number(NamedTuple):
@@ -51,6 +51,10 @@ class Recorded(NamedTuple):
     leaves: list[Value]
     before: dict[Value, bool]
     value: Any
+
+    def changes_arguments(self) -> bool:
+        """Whether it leaves something at an argument."""
+        return any(type(target) is Argument for target, _ in self.changed + self.graded)
 
 
 class Result(Value):
@@ -125,8 +129,10 @@ def record(
         outside = [t for t in leaves if id(t) not in paths]
         recorded = Recorded(tape, outputs, changed, graded, returns, outside, none, None)
         check(recorded)
-    except BaseException:
+    except BaseException as error:
         _restore(before)
+        if error is tape.unmet:
+            raise Unmet from error
         raise
     _restore(before)
     numbers = [tape.values[place] for place in outputs]

@@ -389,6 +389,39 @@ def test_the_program_can_be_printed():
     ]
 
 
+@pytest.mark.parametrize("loss", [cr.nn.mse, cr.nn.l1, cr.nn.huber, cr.nn.bce, cr.nn.bce_with_logits])
+def test_losses(loss):
+    def make():
+        w = Value(0.5)
+
+        def step(x, y):
+            w.grad = 0.0
+            found = loss(w * x, y)
+            found.backward()
+            w.data -= 0.1 * w.grad
+            return found
+
+        return step, [w]
+
+    step = both(make, [lambda i=i: (Value(0.5 + i / 10), Value(0.25)) for i in range(4)], "c")
+    assert step.cache.replayed
+
+
+def test_a_check_that_fails_raises_as_eagerly():
+    w = Value(0.5)
+
+    @cr.jit
+    def step(y):
+        w.data += 1.0
+        return cr.nn.bce_with_logits(w, y)
+
+    for _ in range(3):
+        step(Value(0.5))
+    with pytest.raises(cr.ArgumentError, match=r"must lie in \[0, 1\], given 2 to 2"):
+        step(Value(2.0))
+    assert step.cache.reasons["a check fails"] == 1
+
+
 def test_second_derivatives_of_relu():
     f = cr.grad(cr.grad(lambda x: x.relu() * x))
     both(lambda: (f, []), [lambda v=v: (Value(v),) for v in (0.0, 0.0, 0.5, 0.5, -1.0, 2.0)], "c")
