@@ -1,6 +1,6 @@
 """The reverse pass: order the nodes, pull the gradient through each once, add up what arrives."""
 
-from ..backends import FUSING, owner
+from ..backends import FUSING, SINGLES, owner
 from ..backends.scalar import ieee
 from .accumulate import HALF, SINGLE, leave
 from .errors import RuleError
@@ -118,7 +118,7 @@ def conform(part, parent, node):
 
     A tangent, which goes to the output of `node` itself, is repeated as the operand was.
     """
-    if parent.dtype is None and isinstance(part, (float, int, Tensor)):
+    if parent.dtype is None and isinstance(part, (*SINGLES, int, Tensor)):
         return float(part) if isinstance(part, int) else part
     if not hasattr(part, "shape"):
         raise RuleError(f"{node.label}: the rule returned {part!r}, not an array; called at {node.where}")

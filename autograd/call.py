@@ -1,16 +1,18 @@
 """The call path: find the backend that owns the inputs, run plain array code there, leave a Node if one wants a gradient.
 
 There are three forms: the general one, and two unrolled for one and two operands, which take half the time and hand
-everything unusual to the general one.
+everything unusual to the general one, and Values to code of their own (values.py).
 """
 
 import inspect
+from collections.abc import Callable
+from functools import partial
 from sys import _getframe
 from weakref import ref
 
 import numpy as np
 
-from ..backends import NUMBERS, OWNERS, owner
+from ..backends import NUMBERS, OWNERS, SINGLES, owner
 from .call_errors import array_of, check_dtypes, failed, together
 from .callsite import INSIDE
 from .dtypes import SETTLED, settled
@@ -19,6 +21,7 @@ from .grad_mode import recording, scope
 from .node import SMALL, Node
 from .tensor import KEPT, Tensor, Value
 
+FOR_VALUES: list[Callable] = []  # `written` of values.py, which needs all that is here
 REFUSALS = ValueError, TypeError, IndexError, AttributeError, OverflowError  # by which array code says no
 
 
@@ -104,7 +107,7 @@ def public(p):
             shared |= a is out
         if shared and (not tracked or may_change(arrays, parents)):
             out = backend.copy(out)
-        result = _new_value(Value) if type(out) is float else _new_tensor(Tensor)
+        result = _new_value(Value) if type(out) in SINGLES else _new_tensor(Tensor)
         result._data = out
         result._node = result._version = result._access = None
         if tracked:
@@ -113,13 +116,21 @@ def public(p):
             result._node = record(p, plan, args, arrays, parents, out, options)
         return result
 
+    p.general = p.single = call
     if p.inputs in (["x"], ["x", "y"]) and not p.options:  # the unrolled calls have these names
+        p.single = partial(_single, p)
         call = (_unary if arity == 1 else _binary)(p, call)
     call.__name__ = call.__qualname__ = p.name
     call.__doc__, call.__module__, call.primitive = fn.__doc__, fn.__module__, p
     signature = inspect.signature(fn)
     call.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
     return call
+
+
+def _single(p, *operands):
+    """The first call with a Value."""
+    p.single = FOR_VALUES[0](p)
+    return p.single(*operands)
 
 
 def _unary(p, general):
@@ -138,9 +149,12 @@ def _unary(p, general):
                 return fn(owning.xp, x)
             except REFUSALS:
                 return general(x)
-        array, node = x._data, x._node
+        array = x._data
         kind = type(array)
-        if converts and node is None and kind is not float and array.dtype.char not in SETTLED:
+        if kind in SINGLES:
+            return p.single(x)
+        node = x._node
+        if converts and node is None and array.dtype.char not in SETTLED:
             return general(x)
         try:
             out = fn(OWNERS[kind].xp, array)
@@ -148,7 +162,7 @@ def _unary(p, general):
             return general(x)
         if type(out) is not kind or out is array or getattr(out, "base", None) is not None:
             return general(x)
-        result = _new_value(Value) if kind is float else _new_tensor(Tensor)
+        result = _new_tensor(Tensor)
         result._data = out
         result._node = result._version = result._access = None
         if node is not None and recording():
@@ -170,20 +184,26 @@ def _binary(p, general):
     def call(x, y):
         first = second = None
         if isinstance(x, Tensor):
-            a, first = x._data, x._node
+            a = x._data
             kind = type(a)
+            if kind in SINGLES:
+                return p.single(x, y)
+            first = x._node
             if isinstance(y, Tensor):
-                b, second = y._data, y._node
+                b = y._data
                 if type(b) is not kind:
                     return general(x, y)
+                second = y._node
             elif type(y) in NUMBERS:
-                b = float(y) if kind is float else y
+                b = y
             else:
                 return general(x, y)
         elif isinstance(y, Tensor) and type(x) in NUMBERS:
-            b, second = y._data, y._node
+            a, b = x, y._data
             kind = type(b)
-            a = float(x) if kind is float else x
+            if kind in SINGLES:
+                return p.single(x, y)
+            second = y._node
         else:
             kind = type(x)
             owning = OWNERS.get(kind)
@@ -195,7 +215,7 @@ def _binary(p, general):
                 return fn(owning.xp, x, y)
             except REFUSALS:
                 return general(x, y)
-        if converts and kind is not float and (b if type(a) in NUMBERS else a).dtype.char not in SETTLED:
+        if converts and (b if type(a) in NUMBERS else a).dtype.char not in SETTLED:
             return general(x, y)
         try:
             out = fn(OWNERS[kind].xp, a, b)
@@ -203,7 +223,7 @@ def _binary(p, general):
             return general(x, y)
         if type(out) is not kind or out is a or out is b or getattr(out, "base", None) is not None:
             return general(x, y)
-        result = _new_value(Value) if kind is float else _new_tensor(Tensor)
+        result = _new_tensor(Tensor)
         result._data = out
         result._node = result._version = result._access = None
         if (first is not None or second is not None) and recording():
@@ -264,7 +284,7 @@ def stamp(node, p, plan, parents, arrays, guards, options):
     node.primitive, node.plan, node.parents, node.guards, node.options = p, plan, parents, guards, options
     node.saved = plan.fast(arrays) if plan.fast else plan.save(arrays[:-1], arrays[-1], options)
     node.grad, out = None, arrays[-1]
-    if type(out) is float:
+    if type(out) in SINGLES:
         node.shape, node.dtype, node.result = (), None, out
     else:
         node.shape, node.dtype, node.result = out.shape, out.dtype, out if out.size <= SMALL else None
@@ -283,7 +303,7 @@ def promoted(a, out):
 
 def protect(argument, array, guards):
     """An array that others can change, made safe to keep: watched if changes are noticed, else copied."""
-    if type(argument) in NUMBERS or type(array) is float:
+    if type(argument) in NUMBERS or type(array) in SINGLES:
         return array, guards
     if isinstance(argument, Tensor) and (argument._access is None or argument._access is KEPT):
         argument._access = KEPT

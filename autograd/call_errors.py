@@ -59,7 +59,7 @@ def together(p, args):
     if not all(type(a) in NUMBERS or owner(a) is tracer or owner(a) is owner(np.empty(0)) for a in given):
         raise mixed(p, args)
     return [
-        a if type(x) in NUMBERS or owner(x) is tracer else Tensor._wrap(tracer.asarray(x), getattr(a, "_node", None))
+        a if type(a) in NUMBERS or owner(x) is tracer else Tensor._wrap(tracer.asarray(x), getattr(a, "_node", None))
         for a, x in zip(args, given, strict=True)
     ]
 

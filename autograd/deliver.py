@@ -13,6 +13,7 @@ from .tensor import Tensor, convert
 from .typing import ArrayLike
 
 _delivery = ContextVar("chainrule_delivery", default=accumulate)
+delivery = _delivery.get
 
 
 @contextmanager
@@ -62,7 +63,7 @@ def tensor_backward(
         )
     seed = seed_for(self, gradient, create_graph)
     found = backward(node, seed, None, retain_graph or create_graph, create_graph, leave_grads=True)
-    _delivery.get()(found, seed)
+    delivery()(found, seed)
 
 
 def seed_for(tensor, gradient, create_graph=False):

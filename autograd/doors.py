@@ -11,8 +11,8 @@ from .node import Node
 _FORMATS = {(opmap["BINARY_OP"], operator) for operator in (6, 19)}  # "%g" % x, and with %=: CPython's numbers of them
 
 
-def warn_leaving(name, node):
-    """Warn that a plain number is made of what stands at `node`, whose gradient could still be wanted.
+def warn_leaving(name, tensor):
+    """Warn that a plain number is made of a tensor whose gradient could still be wanted.
 
     `name` is the conversion. Nothing is said where it is printed, under no_grad, or after backward. Once for each line.
     """
@@ -23,7 +23,7 @@ def warn_leaving(name, node):
         return
     warn_once(
         lambda: (
-            waiting(node)
+            waiting(tensor._node)
             and f"{name}() of a tensor that requires grad: the number leaves the graph, and no gradient flows through what is "
             "computed from it. Use the chainrule function, e.g. chainrule.exp(x) for math.exp(x), or say that the number is "
             "what you want: x.item()"

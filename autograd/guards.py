@@ -10,10 +10,7 @@ from .tensor import Tensor
 def saved_values(node, create_graph=False):
     """What the rules asked to keep; with `create_graph`, arrays come back as Tensors in their place in the graph."""
     if node.saved is None:
-        raise GraphError(
-            f"backward: the arrays kept for {node.label} (called at {node.where}) were already used and freed. "
-            "Call backward once on the sum of the losses, or pass retain_graph=True to the first call"
-        )
+        raise used_up(node)
     if (line := changed(node)) is not None:
         raise GraphError(
             f"backward: an array that {node.label} (called at {node.where}) needs was changed "
@@ -35,6 +32,14 @@ def saved_values(node, create_graph=False):
         return Tensor._wrap(value, origin) if isinstance(origin, Node) else value
 
     return [linked(value, link) for value, link in zip(node.saved, node.plan.links, strict=True)]
+
+
+def used_up(node):
+    """The error of a pass that comes to a call for the second time."""
+    return GraphError(
+        f"backward: the arrays kept for {node.label} (called at {node.where}) were already used and freed. "
+        "Call backward once on the sum of the losses, or pass retain_graph=True to the first call"
+    )
 
 
 def changed(node):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import update_wrapper
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from .grad_mode import recording
 from .ops.creation import dtype_of
 from .ops.index import getitem, put, read, unwrapped
 from .ops.shape import astype, reshape, to_device, transpose
-from .primitive import COMPOSED, REGISTRY
-from .tensor import Tensor, convert, refuse_masked
+from .primitive import COMPOSED, ELEMENTWISE, REGISTRY
+from .tensor import Tensor, Value, convert, refuse_masked
 from .typing import ArrayLike, Axis, DType, Shape
+from .values import written
 
 OPERATORS = {  # (symbol, operands) -> (method, reflected method)
     ("+", 2): ("__add__", "__radd__"),
@@ -57,6 +59,12 @@ def bind():
         first = first.inputs[0] if first else next(iter(inspect.signature(function).parameters), None)
         if first == "x" and not hasattr(Tensor, name):
             setattr(Tensor, name, function)
+    for p in REGISTRY.values():
+        if p.jvp == ELEMENTWISE and p.vjp and not p.options:
+            method, reflected = OPERATORS.get((p.symbol, len(p.inputs)), (None, None))
+            for name, turned in ((p.name, False), (method, False), (reflected, True)):
+                if name and hasattr(Tensor, name):
+                    _late(p, name, turned)
     Tensor.abs = REGISTRY["absolute"].call
     Tensor.__hash__ = object.__hash__  # binding == must not take identity hashing away
 
@@ -64,6 +72,16 @@ def bind():
 def functions():
     """Every public operation by name: primitives, and functions made of them."""
     return {**{name: p.call for name, p in REGISTRY.items() if not p.internal}, **COMPOSED}
+
+
+def _late(p, name, turned):
+    """Give Value a method of its own (values.py), whose code is written at its first call."""
+
+    def call(*operands):
+        setattr(Value, name, update_wrapper(written(p, turned), p.call))
+        return getattr(Value, name)(*operands)
+
+    setattr(Value, name, update_wrapper(call, p.call))
 
 
 def _reflected(call):

@@ -7,6 +7,10 @@ import numpy as np
 
 from .errors import RuleError
 
+SUM, PRODUCT = "sum", "product"
+# rules so simple that a pass over single numbers does without them: g for every operand, and g times each number that is saved
+KINDS = {"add": SUM, "multiply": PRODUCT}
+
 
 class Plan:
     """A primitive's rules made ready for one choice of differentiated inputs.
@@ -21,12 +25,14 @@ class Plan:
         jvps: the same for forward mode.
         slots: {what a rule asks for: its place in (g, *saved)}.
         fast: picks what is saved from (*inputs, out), where that is all there is to do.
+        kind: SUM, PRODUCT, or None for other rules, for passes over single numbers (values.py).
     """
 
-    __slots__ = ("tracked", "keep", "links", "arrays", "numbers", "vjps", "jvps", "slots", "fast")
+    __slots__ = ("primitive", "kind", "tracked", "keep", "links", "arrays", "numbers", "vjps", "jvps", "slots", "fast")
 
     def __init__(self, primitive, wanted):
         count = len(wanted)
+        self.primitive = primitive
         names = primitive.inputs[:1] * count if primitive.variadic else primitive.inputs
         self.tracked = [i for i, want in enumerate(wanted) if want and names[i] in primitive.vjp]
         self.numbers = frozenset(i for i in range(count) if names[i] in primitive.vjp)
@@ -40,6 +46,7 @@ class Plan:
         held = [range(count) if link == "all" else [link] for link in self.links]
         self.arrays = sorted({i for group in held for i in group if isinstance(i, int)})
         plain = all(isinstance(link, int) or link == "out" for link in self.links)
+        self.kind = KINDS.get(primitive.name) if self.tracked[:1] == [0] else None
         self.fast = _select([count if link == "out" else link for link in self.links]) if plain else None
 
     def save(self, arrays, out, options):

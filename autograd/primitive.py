@@ -42,6 +42,7 @@ class Primitive:
     Fields:
         fn: the array code, `fn(xp, *arrays, **options)`.
         inputs: the names of the arrays; one name and `variadic` for any number of them.
+        plain: the same where there are no kernels; single, general: the call for Values (values.py), and for all that is unusual (call.py).
         options: the keyword-only arguments with their defaults (inspect.Parameter.empty: required).
         vjp: for each differentiable input, the rule that turns the gradient g of the output into its contribution.
         jvp: ELEMENTWISE, LINEAR, MULTILINEAR, or for each input the rule that turns its tangent t into the output's.
@@ -84,7 +85,7 @@ class Primitive:
         self.defaults = {k: v for k, v in self.options.items() if v is not inspect.Parameter.empty}
         self.floats = bool(vjp) and _floating(self.name) if floats is None else floats
         self.accumulates = accumulates
-        self.plans, self.room = {}, ROOM
+        self.plans, self.room, self.plain = {}, ROOM, fn
         self._check()
         in_rules = internal and self.name.endswith("_slope")  # there, it is a part of their kernels
         if jvp == ELEMENTWISE and not (in_rules or self.options or _single(fn.__code__.co_names)):

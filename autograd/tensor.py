@@ -8,7 +8,7 @@ from weakref import ref
 
 import numpy as np
 
-from ..backends import get, owner
+from ..backends import SINGLES, get, owner
 from .callsite import user_line
 from .cast import cast
 from .doors import refuse_leaving, warn_leaving
@@ -22,6 +22,8 @@ else:
     TensorMethods = ValueMethods = object
 
 UNMASK = "a masked array would lose its mask; use x.filled(value), or chainrule.where with the mask"
+# what a Value has in place of a Plan: it is a leaf that takes part in gradients, or takes part in none
+LEAF, FREE = "leaf", ""
 KEPT, SHARED = "kept by a pending backward", "reachable from outside"
 
 
@@ -139,7 +141,7 @@ class Tensor(TensorMethods):
     @property
     def grad(self) -> Tensor | None:
         node = self._node
-        if node is None or node.grad is None or type(node.grad) is float or isinstance(node.grad, Tensor):
+        if node is None or node.grad is None or type(node.grad) in SINGLES or isinstance(node.grad, Tensor):
             return None if node is None else node.grad
         node.grad = Tensor._wrap(owner(node.grad).asarray(node.grad))  # sums of () arrays are array scalars
         return node.grad
@@ -247,19 +249,19 @@ class Tensor(TensorMethods):
 
     @classmethod
     def _wrap(cls, data, node=None):
-        kind = Value if type(data) is float else Tensor
+        kind = Value if type(data) in SINGLES else Tensor
         twin = kind.__new__(kind)
         twin._set(data, node)
         return twin
 
     def __float__(self) -> float:
         if self._node is not None:
-            warn_leaving("float", self._node)
+            warn_leaving("float", self)
         return float(self.item())
 
     def __int__(self) -> int:
         if self._node is not None:
-            warn_leaving("int", self._node)
+            warn_leaving("int", self)
         return int(self.item())
 
     def __round__(self, digits: int | None = None) -> Tensor:
@@ -362,7 +364,11 @@ class Value(Tensor, ValueMethods):
         (10.0, 6.0)
     """
 
-    __slots__ = ()
+    # It is its own Node (values.py) while `_plan` is true: a call's Plan, or LEAF; these are the fields of Node of the same names,
+    # but _kept (saved, None when used), _flow (of the pass that runs), _called (name) and _held, its Node, where it has one.
+    __slots__ = (
+        "_plan", "_parents", "_kept", "_used", "_grad", "_flow", "_code", "_instruction", "_scope", "_called", "_held",
+    )  # fmt: skip
 
     if TYPE_CHECKING:  # numbers, where other Tensors have arrays
         data: float  # type: ignore[assignment]
@@ -381,33 +387,81 @@ class Value(Tensor, ValueMethods):
 
         @data.setter
         def data(self, value):
-            if type(value) is not float or not self.is_leaf:
+            if type(value) is not type(self._data) or not self.is_leaf:
                 self.assign(value)
                 return
-            self.mark_changed(user_line())  # programs for micrograd do this for every parameter at every step
+            self._version = user_line()  # programs for micrograd do this for every parameter at every step
             self._data = value
-            if self._node is not None:
-                self._node.result = value
+            if self._held is not None:
+                self._held.result = value
 
         @property
         def grad(self):
-            grad = Tensor.grad.fget(self)
+            grad = self._grad if self._alone() else Tensor.grad.fget(self)
             return 0.0 if grad is None else grad
 
         @grad.setter
         def grad(self, value):
-            Tensor.grad.fset(self, value)
+            if self._alone() and (value is None or value.__class__ in (float, int)):
+                self._grad = None if value is None else float(value)
+            else:
+                Tensor.grad.fset(self, value)
+
+        def _alone(self):
+            """Whether it is its own Node, and has none beside itself."""
+            return self._plan is LEAF and self._held is None or self._plan and self._plan is not LEAF
+
+        @property
+        def name(self):
+            return getattr(self, "_called", None) if self._alone() else Tensor.name.fget(self)
+
+        @name.setter
+        def name(self, name):
+            if self._alone():
+                self._called = name
+            else:
+                Tensor.name.fset(self, name)
+
+        @property
+        def is_leaf(self):
+            plan = self._plan
+            return plan is LEAF or plan is FREE or plan is None and self._held.primitive is None
+
+        @property
+        def requires_grad(self):
+            return self._plan is not FREE
+
+        requires_grad = requires_grad.setter(Tensor.requires_grad.fset)
+
+        def __float__(self):
+            if self._waits():
+                warn_leaving("float", self)
+            return self.item()
+
+        def __bool__(self):
+            return bool(self._data)
+
+        def __int__(self):
+            if self._waits():
+                warn_leaving("int", self)
+            return int(self.item())
+
+        def _waits(self):
+            """Whether a backward pass may still come through it."""
+            plan = self._plan
+            return plan is None or plan and self._grad is None and (plan is LEAF or self._kept is not None)
 
     def __init__(self, data: SupportsFloat, name: str | None = None):
-        refuse_leaving("Value", data)
-        refuse_masked("Value", data)
+        if data.__class__ not in SINGLES:
+            refuse_leaving("Value", data)
+            refuse_masked("Value", data)
         try:
-            self._set(float(data), None)
+            self._data, self._plan, self._held = data if data.__class__ in SINGLES else float(data), LEAF, None
         except (TypeError, ValueError, OverflowError):
             raise DtypeError(f"Value: needs one number, not {data!r}; for arrays use chainrule.tensor") from None
-        self.requires_grad = True
+        self._grad = self._flow = self._kept = self._version = self._access = None
         if name is not None:
-            self.name = name
+            self._called = name
 
     def __repr__(self):
         return f"Value(data={self._data}, grad={self.grad})"
@@ -416,7 +470,7 @@ class Value(Tensor, ValueMethods):
 
 
 def _node_dtype(data):
-    return None if type(data) is float else data.dtype
+    return None if type(data) in SINGLES else data.dtype
 
 
 def _rebuild(kind, array, device, requires_grad, name, grad):

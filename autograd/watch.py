@@ -9,6 +9,7 @@ from .guards import saved_values
 
 _watch: ContextVar["Watch | None"] = ContextVar("chainrule_watch", default=None)
 current_watch, set_watch = _watch.get, _watch.set
+OBSERVERS: list[object] = []  # not empty while calls are told of (nonfinite/calls.py)
 
 
 class Watch:

@@ -266,6 +266,7 @@ def check(ok: Any, error: Callable[[str], Exception], given: Callable[[], str] =
 register("scalar", Scalar())
 register("cpu", Cpu())
 
+SINGLES: set[type] = {float}  # the types of the data of Values: singles.py adds one
 # numbers take part on every device; an array scalar of NumPy's is a number too
 NUMBERS = {
     bool,

@@ -34,11 +34,15 @@ class Row:
     def __str__(self):
         verdict = "no goal"
         if self.target is not None:
-            verdict = f"target ≤ {self.target:.2f}  {'met' if self.ratio <= self.target else 'MISSED'}"
+            verdict = f"target ≤ {_said(self.target)}  {'met' if self.ratio <= self.target else 'MISSED'}"
         return (
-            f"{self.name:<40} {self.ours:>10,.1f} {self.unit:<3} {self.peer:>10} {self.theirs:>10,.1f} {self.unit:<3}"
-            f"  ratio {self.ratio:5.2f}  {verdict}"
+            f"{self.name:<40} {self.ours:>10,.{1 if self.ours >= 1 else 3}f} {self.unit:<3} {self.peer:>10} {self.theirs:>10,.1f} {self.unit:<3}"
+            f"  ratio {_said(self.ratio):>5}  {verdict}"
         )
+
+
+def _said(ratio):
+    return f"{ratio:.2f}" if ratio >= 0.01 else f"1/{1 / ratio:,.0f}"
 
 
 class Worker:

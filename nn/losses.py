@@ -25,7 +25,7 @@ from ..autograd.primitive import ELEMENTWISE, primitive
 from ..autograd.samples import indices, on, reals, unit
 from ..autograd.tensor import Tensor, owner_or_none, raw
 from ..autograd.typing import ArrayLike
-from ..backends import FUSING, check, owner
+from ..backends import FUSING, SINGLES, check, owner
 
 _ROUNDING = 0.01  # by how much a sum of probabilities may miss 1: float16 keeps three digits of each
 _REDUCTIONS = {"mean": mean, "sum": sum_, "none": lambda values: values}
@@ -51,7 +51,7 @@ def _usable(x):
 
 def _reduced(values, reduction):
     reduce = choose("reduction", reduction, _REDUCTIONS)
-    return values if isinstance(raw(values), (int, float)) else reduce(values)
+    return values if isinstance(raw(values), (int, *SINGLES)) else reduce(values)
 
 
 def mse(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
@@ -191,10 +191,10 @@ def _check_in_unit(what, values, advice):
     """Every one of `values` must lie in [0, 1]; nan passes."""
     values = raw(values)
     error = lambda given: ArgumentError(f"{what} must lie in [0, 1]{given}; {advice}")
-    if not isinstance(values, (int, float)) and not owner(values).on_host:
+    if not isinstance(values, (int, *SINGLES)) and not owner(values).on_host:
         check(owner(values).all(lambda v: (v >= 0) & (v <= 1) | (v != v), values), error)
         return
-    low, high = (values, values) if isinstance(values, (int, float)) else (values.min(), values.max())
+    low, high = (values, values) if isinstance(values, (int, *SINGLES)) else (values.min(), values.max())
     check((low >= 0) & (high <= 1) | (low != low), error, lambda: f", given {low:.6g} to {high:.6g}")
 
 

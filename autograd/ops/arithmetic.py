@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf, nan
 
+from ...backends import SINGLES
 from ..primitive import ELEMENTWISE, primitive
 from ..samples import above_zero, reals
 from .choose import where, within
@@ -69,7 +70,7 @@ def square(xp, x):
 
 
 def _power_x(g, x, y):
-    if isinstance(y, (int, float)) and abs(y) <= 3e4 and (y >= 0.5 or y % 0.25 == 0):  # y - 1 is exact
+    if (isinstance(y, int) or type(y) in SINGLES) and abs(y) <= 3e4 and (y >= 0.5 or y % 0.25 == 0):  # y - 1 is exact
         return g * (y * power(x, y - 1)) if y else no_slope(g)
     return g * power_slope(x, y)
 

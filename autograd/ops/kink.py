@@ -21,7 +21,7 @@ from math import nan
 
 import numpy as np
 
-from ...backends import owner
+from ...backends import SINGLES, owner
 from ..backward import backward
 from ..grad_mode import recording
 from ..guards import saved_values
@@ -160,7 +160,7 @@ def _pulled(g, seed, wanted, ends=frozenset(), again=False):
 
 def generic(shape, dtype, backend):
     """Numbers from 0.5 to 1.5 that cancel nowhere: a gradient to start from that stands for any."""
-    if backend.array_type is float:
+    if backend.array_type in SINGLES:
         return 1.0
     return backend.from_numpy(np.random.default_rng(0).uniform(0.5, 1.5, shape).astype(dtype))
 
@@ -172,11 +172,11 @@ def added_up(x):
 
 def _as_numbers(mask, g):
     """1 where a mask holds, else 0, in the dtype of g."""
-    return float(mask) if type(raw(g)) is float else mask.astype(raw(g).dtype)
+    return mask * 1.0 if type(raw(g)) in SINGLES else mask.astype(raw(g).dtype)
 
 
 def _one(g):
-    return 1.0 if type(g._data) is float else owner(g._data).xp.ones_like(g._data)
+    return 1.0 if type(g._data) in SINGLES else owner(g._data).xp.ones_like(g._data)
 
 
 def _moved(node):

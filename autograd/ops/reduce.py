@@ -6,7 +6,7 @@ from math import inf
 
 import numpy as np
 
-from ...backends import FUSING, is_deterministic, owner
+from ...backends import FUSING, SINGLES, is_deterministic, owner
 from ..arguments import number
 from ..dtypes import wide
 from ..errors import ArgumentError
@@ -220,7 +220,7 @@ def norm2(xp, x, *, axis: Axis = None, keepdims: bool = False):
 
     Gradient: 0 at the kink x = 0.
     """
-    if type(x) is float:
+    if type(x) in SINGLES:
         return abs(x)
     with np.errstate(over="ignore"):
         squares = total(x * x, axis, keepdims)

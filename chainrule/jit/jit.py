@@ -18,11 +18,11 @@ from ..autograd.shard import current_shard
 from ..autograd.tensor import Tensor
 from ..autograd.watch import current_watch
 from ..backends import default, is_deterministic
-from ..backends.compare import difference
 from ..backends.lowering import LOWERINGS
 from ..backends.program import Program
 from ..backends.record import RecordingError
 from ..backends.trace import current
+from . import scalars
 from .reach import Reach
 from .record import ONE_AT_A_TIME, Recorded, Unmet, array_of, record
 from .replay import Replay
@@ -77,6 +77,38 @@ class _Entry:
     def __init__(self):
         self.replays: list[Replay] = []
         self.recordings, self.eager = 0, None
+        self.shared: dict[Any, Shared] = {}
+
+
+class Shared:
+    """Which arguments of a call are one tensor, or one that the function reaches by itself: with others, it is another program.
+
+    Fields:
+        matters: whether it must be looked at: some are, or the program leaves something at an argument.
+    """
+
+    def __init__(self, function: Any, args: tuple, options: dict[str, Any], recorded: Any):
+        self._outside = {id(t): t for t in Reach(function).tensors}
+        self._pattern = self._of(args, options)
+        apart = self._pattern == [*range(len(self._pattern))]
+        self.matters = not apart or recorded.changes_arguments()
+
+    def _of(self, args, options):
+        first: dict[int, int] = {}
+        ids = [id(x) for x in _tensors((args, options))]
+        return [(x,) if x in self._outside else first.setdefault(x, i) for i, x in enumerate(ids)]
+
+    def same(self, args: tuple, options: dict[str, Any]) -> bool:
+        return self._of(args, options) == self._pattern
+
+
+def _tensors(x):
+    """All Tensors in arguments."""
+    if isinstance(x, Tensor):
+        return [x]
+    if type(x) in (tuple, list, dict):
+        return [found for item in (x.values() if type(x) is dict else x) for found in _tensors(item)]
+    return []
 
 
 class Jit:
@@ -135,11 +167,15 @@ class Jit:
                 if (changed := replay.changed()) is not None:
                     reason = f"{changed} has changed"
                     continue
+                if replay in entry.shared and not entry.shared[replay].same(args, options):
+                    reason = "which arguments are one tensor has changed"
+                    continue
                 holding.append(replay)
                 if not replay.confirmed or not replay.begins():
                     continue
                 if self.verify and self._replayed % int(self.verify) == 0:
-                    done, value = verified(replay, self.function, args, options)
+                    check = verified if isinstance(replay, Replay) else scalars.verified
+                    done, value = check(replay, self.function, args, options)
                 else:
                     done, value = replay.run(args, options)
             if done:
@@ -163,8 +199,9 @@ class Jit:
             reach = Reach(self.function, args, options)
             lock = _lock(reach)
             try:
+                single = scalars.concerns(reach)
                 with lock:
-                    recorded = record(
+                    recorded = (scalars.record if single else record)(
                         self.function, args, options, reach, lambda recorded: same.extend(_alike(recorded, holding))
                     )
             except (Unmet, GraphError):  # run eagerly, it raises with what it leaves behind
@@ -185,9 +222,14 @@ class Jit:
                 self._last = same[0]
                 self._last.confirm(recorded)
             else:
-                lowering = "numpy" if is_deterministic() else self._lowering
-                self._last = Replay(recorded, reach, lock, lowering)
+                if single:
+                    self._last = scalars.Replay(recorded, reach, lock, self._lowering)
+                else:
+                    lowering = "numpy" if is_deterministic() else self._lowering
+                    self._last = Replay(recorded, reach, lock, lowering)
                 entry.replays.insert(0, self._last)
+                if (shared := Shared(self.function, args, options, recorded)).matters:
+                    entry.shared[self._last] = shared
         if entry.recordings >= RECORDINGS and not same:
             entry.eager = f"recorded {entry.recordings} times, the last time because {reason}"
             if self.refused is None:
@@ -275,11 +317,11 @@ def _alike(recorded: Recorded, holding: list[Replay]) -> list[Replay]:
     Raises: RecordingError if they differ in a number or an array alone.
     """
     for replay in holding:
-        apart = difference(replay.recorded.program, recorded.program)
+        apart = replay.apart(recorded) if type(replay.recorded) is type(recorded) else ()
         if apart is None:
             return [replay]
-        if apart.values is not None and apart.second is not None:
-            first, second = apart.values
+        if apart:
+            first, second, name, where = apart
             what = (
                 "a Python number"
                 if not isinstance(first, np.ndarray)
@@ -287,7 +329,7 @@ def _alike(recorded: Recorded, holding: list[Replay]) -> list[Replay]:
             )
             raise RecordingError(
                 f"jit: {what} changes from call to call, so a program cannot keep it: {first!r:.60} before, {second!r:.60} now, in "
-                f"{apart.second.name} at {apart.second.origin.line}. Pass it to the function as a tensor"
+                f"{name} at {where}. Pass it to the function as a tensor"
             )
     return []
 
@@ -296,6 +338,8 @@ def _signature(x):
     """What must be the same of an argument for a program to fit."""
     if isinstance(x, Tensor):
         a = array_of(x)
+        if type(a) is float:
+            return Tensor, float, x.requires_grad
         if type(a) is np.ndarray:
             return Tensor, a.shape, a.dtype, a.strides, x._node is not None
         return Tensor, type(a), x

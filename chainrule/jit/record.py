@@ -93,6 +93,10 @@ class Recorded(NamedTuple):
     sources: dict[Instruction, Any]
     value: Any
 
+    def changes_arguments(self) -> bool:
+        """Whether it leaves something at an argument."""
+        return any(type(target) is Argument for target in self.effects.gradients)
+
 
 def _outside(leaf):
     """Whether the Node of a leaf belongs to a tensor that was there before the recording."""

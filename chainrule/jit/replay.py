@@ -10,6 +10,7 @@ import numpy as np
 from ..autograd.callsite import user_line
 from ..autograd.node import Node
 from ..autograd.tensor import Tensor, raw
+from ..backends.compare import difference
 from ..backends.lowering import lowered
 from ..backends.passes import planned
 from ..backends.program import Program
@@ -83,6 +84,13 @@ class Replay:
     def _place(self, rate):
         """Where a number stands among those of a run."""
         return [i for i, given in enumerate(x for x in self.program.inputs if x.dtype is None) if given is rate]
+
+    def apart(self, recorded: Recorded) -> tuple | None:
+        """None if a recording is this program; (number, number, operation, line) if only a number or an array differs; else ()."""
+        found = difference(self.recorded.program, recorded.program)
+        if found is None or found.values is None or found.second is None:
+            return found and ()
+        return *found.values, found.second.name, found.second.origin.line
 
     # ---- what must hold
 

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from threading import Lock
 
 from ..autograd.primitive import COMPOSED, REGISTRY
-from ..autograd.watch import current_watch
+from ..autograd.watch import OBSERVERS, current_watch
 
 _lock, _observers = Lock(), 0  # how many there are in all threads
 _wrapped: list[tuple] = []  # (cell, what it held before)
@@ -24,11 +24,13 @@ def observe(change):
     with _lock:
         _observers += change
         if change > 0 and _observers == 1:
+            OBSERVERS.append(True)
             for p, call in [*((p, p.call) for p in REGISTRY.values()), *((None, call) for call in COMPOSED.values())]:
                 for cell in _cells(call):
                     _wrapped.append((cell, code := cell.cell_contents))
                     cell.cell_contents = _composed(code) if p is None else _primitive(p, code)
         elif not _observers:
+            OBSERVERS.clear()
             while _wrapped:
                 cell, original = _wrapped.pop()
                 cell.cell_contents = original

@@ -175,10 +175,29 @@ def test_data_dependent_shapes_are_refused():
         cr.jit(lambda x: x[x > 0])(cr.ones(3))
 
 
-def test_values_are_refused():
-    v = cr.Value(3.0)
-    with pytest.raises(RecordingError, match="a Value"):
-        cr.jit(lambda: v * v)()
+@pytest.mark.parametrize("kind", [lambda x: cr.tensor([float(x)]), lambda x: cr.Value(x)], ids=["tensors", "Values"])
+def test_which_arguments_are_one_tensor(kind):
+    a, b, c = kind(1), kind(5), kind(7)
+    f = cr.jit(lambda x, y: x * 2 + y)
+    assert [f(*xy).item() for xy in ((a, a), (a, a), (a, b), (a, b), (b, c), (a, a))] == [3, 3, 7, 7, 17, 3]
+    g = cr.jit(lambda x: x * 2 + a)
+    assert [g(x).item() for x in (a, a, b, b, c, a)] == [3, 3, 11, 11, 15, 3]
+    assert (f.cache.recorded, g.cache.recorded) == (4, 4)
+
+
+@pytest.mark.parametrize(
+    "kind", [lambda x: cr.tensor([x], requires_grad=True), lambda x: cr.Value(x)], ids=["tensors", "Values"]
+)
+def test_a_gradient_of_arguments_that_become_one_tensor(kind):
+    def step(x, y):
+        loss = x * y * y
+        (loss if isinstance(loss, cr.Value) else loss.sum()).backward()
+
+    f = cr.jit(step)
+    for _ in range(3):
+        f(kind(2.0), kind(3.0))
+    f(x := kind(2.0), x)
+    assert x.grad == 12.0
 
 
 def test_gradients_that_add_up_over_calls():
