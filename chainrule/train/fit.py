@@ -76,8 +76,8 @@ def fit(
             any number of workers.
         workers: who shares the work: a number of threads, or what chainrule.parallel.init() returned under mpiexec.
         shards: in how many parts workers cut a batch, see chainrule.parallel.DataParallel.
-        jit: whether steps run as a program that cr.jit recorded, with the same bits. None: where they can, and where the code of the
-            model and the loss is known to do nothing but compute; history.why_eager says why they did not. False: never. True: always.
+        jit: whether steps run as a program that cr.jit recorded, with the same bits. None: in long runs, where the code of the
+            model and the loss is known to do nothing but compute; history.why_eager says why not. False: never. True: always.
         verbose: 0 is silent; 1 shows a bar on a terminal and a line for each epoch elsewhere; n a line for every n.
 
     Ctrl-C ends the training after the current step, a second one at once; the History of the finished epochs is
@@ -91,8 +91,8 @@ def fit(
     training took. Its best_epoch and best_weights are those of the lowest val_loss, or of what early stopping monitors.
 
     Raises: ArgumentError, ShapeError or CheckpointError, before anything has changed, for options and data that do not
-        fit, or for jit=True where steps cannot be recorded; GraphError if a loss or a gradient is nan or infinite, naming the parameter. Whatever error ends the run
-        has the History of the finished epochs as its `history`.
+        fit, or for jit=True where steps cannot be recorded; GraphError if a loss or a gradient is nan or infinite, naming the
+        parameter. Whatever error ends the run has the History of the finished epochs as its `history`.
     Example:
         >>> import chainrule as cr
         >>> x = cr.linspace(-1, 1, 50).reshape(50, 1)
