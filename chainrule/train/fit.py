@@ -56,7 +56,7 @@ def fit(
     deterministic: bool = False,
     workers: Workers | int | None = None,
     shards: int | None = None,
-    jit: bool | None = None,
+    jit: bool | str | None = None,
     verbose: int = 1,
 ) -> History:
     """Train `model`: for each batch forward, loss, backward, step; after each epoch validate.
@@ -78,6 +78,7 @@ def fit(
         shards: in how many parts workers cut a batch, see chainrule.parallel.DataParallel.
         jit: whether steps run as a program that cr.jit recorded, with the same bits. None: in long runs, where the code of the
             model and the loss is known to do nothing but compute; history.why_eager says why not. False: never. True: always.
+            "c": always, compiled by a C compiler, whose last digits may differ from those of eager steps.
         verbose: 0 is silent; 1 shows a bar on a terminal and a line for each epoch elsewhere; n a line for every n.
 
     Ctrl-C ends the training after the current step, a second one at once; the History of the finished epochs is
@@ -123,7 +124,7 @@ def fit(
     same_bits = backends.deterministic(deterministic)
 
     steps = epochs * len(run.batches) if hasattr(run.batches, "__len__") else None
-    step = Step(run, penalty, clip, jit, steps)
+    step = Step(run, penalty, clip, jit, steps, deterministic)
     with DeferredInterrupt(run), run.started(), same_bits, closing(step):
         if state is not None:
             run.load_state_dict(state)

@@ -8,7 +8,6 @@ from ..autograd.errors import ArgumentError
 from ..autograd.tensor import Tensor, raw
 from ..autograd.watch import current_watch
 from ..backends import owner
-from ..backends.numpy_lowering import Lowered
 from ..jit import Jit
 from .inputs import one_to_minimise
 from .known import unknown
@@ -47,14 +46,20 @@ class Step:
     """What fit does with a batch: call it.
 
     Fields:
-        lowering: what the steps run on: that of their programs, such as "numpy", or "eager".
+        lowering: what the steps run on: that of their programs, "numpy" or "c", or "eager".
         reason: why they run eagerly, in words; None if they do not.
     """
 
-    def __init__(self, run, penalty, clip, jit, steps):
-        if jit not in (None, True, False):
-            raise ArgumentError(f"fit: jit must be True, False, or None, which takes what is fastest, not {jit!r}")
-        self.run, self.must = run, jit is True
+    def __init__(self, run, penalty, clip, jit, steps, deterministic):
+        if not (jit is None or jit is True or jit is False or jit == "c"):
+            raise ArgumentError(
+                f"fit: jit must be True, False, 'c' for compiled steps, or None, which records long runs, not {jit!r}"
+            )
+        if jit == "c" and deterministic:
+            raise ArgumentError(
+                "fit: jit='c' computes with other last digits than eager steps, which deterministic=True rules out; use jit=True"
+            )
+        self.run, self._asked, self.must = run, jit, jit in (True, "c")
         self._eager = computed(run.model, run.loss, run.optimizer, penalty, clip, run.together)
         self._jit, self._quiet = None, True
         self.lowering, self.reason = EAGER, "jit=False"
@@ -64,8 +69,8 @@ class Step:
             self._refused(obstacle)
         elif jit is not False:
             # NumPy gives the bits of eager steps, so that a run does not depend on what is recorded, and resumes exactly
-            self._jit = Jit(self._eager, lowering="numpy", refused=None if self.must else self._refused)
-            self.lowering, self.reason = Lowered.name, None
+            self.lowering, self.reason = "c" if jit == "c" else "numpy", None
+            self._jit = Jit(self._eager, lowering=self.lowering, refused=None if self.must else self._refused)
         self._note()
 
     def __call__(self, x, y):
@@ -99,7 +104,7 @@ class Step:
     def _refused(self, why):
         """Run eagerly from now on."""
         if self.must:
-            raise ArgumentError(f"fit: jit=True, but {why}")
+            raise ArgumentError(f"fit: jit={self._asked!r}, but {why}")
         self.close()
         self.lowering, self.reason, self._quiet = EAGER, str(why).removeprefix("jit: "), False
         self._note()
@@ -120,6 +125,8 @@ class Step:
         jit, self._jit = self._jit, None
         if jit is not None:
             jit.settle()
+            self.lowering = jit.lowering or self.lowering  # where there is no compiler, NumPy
+            self._note()
 
 
 def _fits(x):

@@ -5,12 +5,14 @@ import weakref
 
 import numpy as np
 import pytest
+from jit_c import needs_compiler
 from resumable import SCENARIOS, mlp, pairs, run
 from training import At, bits, calls, data, press_ctrl_c, raises, rows, train
 
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.autograd.node import Node
+from chainrule.backends.compiler import NoCompiler
 from chainrule.jit import Jit
 
 
@@ -181,7 +183,7 @@ def test_a_run_that_is_observed_is_eager():
     ("options", "message"),
     [
         ({"workers": 2}, "jit=True, but workers share the work"),
-        ({"jit": "c"}, "jit must be True, False, or None"),
+        ({"jit": "fast"}, "jit must be True, False, 'c'"),
     ],
 )
 def test_what_cannot_be_recorded_is_refused_where_it_is_asked_for(options, message):
@@ -205,3 +207,24 @@ def test_after_the_run_nothing_holds_its_programs(jits):
     assert jit() is None
     assert {type(p._node) for p in model.parameters()} == {Node}
     assert all(p.grad is not None for p in model.parameters())
+
+
+@needs_compiler
+def test_compiled_steps_are_close_to_eager_ones():
+    eager, fast = (run("without shuffling", epochs=20, jit=jit) for jit in (False, "c"))
+    assert (eager.history.lowering, fast.history.lowering) == ("eager", "c")
+    assert fast.history["loss"] == pytest.approx(eager.history["loss"], rel=1e-4)
+
+
+def test_without_a_compiler_the_history_says_that_numpy_ran(monkeypatch):
+    def none(*_):
+        raise NoCompiler("no C compiler")
+
+    monkeypatch.setattr("chainrule.backends.lowering.Native", none)
+    history = run("without shuffling", epochs=2, jit="c").history
+    assert history.lowering == "numpy: no C compiler"
+
+
+def test_compiled_steps_are_no_deterministic_ones():
+    with pytest.raises(cr.ArgumentError, match="jit='c' computes with other last digits"):
+        run("without shuffling", epochs=2, jit="c", deterministic=True)
