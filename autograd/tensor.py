@@ -236,6 +236,8 @@ class Tensor(TensorMethods):
 
         Raises: ShapeError if there is not exactly one element.
         """
+        if type(data := self._data) is np.ndarray and data.size == 1:
+            return data.item()
         if self.size != 1:
             raise ShapeError(f"item: needs exactly one element, this tensor has shape {self.shape}; index it first")
         return self.numpy().item()

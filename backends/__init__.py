@@ -40,6 +40,7 @@ STANDING_IN: ContextVar[Backend | None] = ContextVar(
 _BACKENDS: dict[str, Backend] = {}
 _LAZY = {"cuda": (".gpu", "cupy", "CuPy", "pip install 'chainrule[cuda13]' or 'chainrule[cuda12]'")}
 _default: ContextVar[str] = ContextVar("chainrule_default_device", default="cpu")
+default_name = _default.get
 
 
 def register(name: str, backend: Backend) -> None:
@@ -180,7 +181,7 @@ def owner(array: Any) -> Backend:
 
 def default() -> Backend:
     """The backend on which creation functions make arrays when no device is given."""
-    return get(_default.get())
+    return get(default_name())
 
 
 @contextmanager

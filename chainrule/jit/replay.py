@@ -26,6 +26,7 @@ class Replay:
         program: after all passes; recorded: as it was recorded.
         lowered: what runs it, once it is confirmed; by: "c", "numpy", or "numpy: " and why it is not C.
         lock: what to hold meanwhile.
+        fits: tells quickly whether it fits a call (fits.py), once it ran; False: it is too long for that.
         confirmed: whether it was recorded twice, so that it can be trusted.
         disturbed: whether a gradient that the last run left was read, changed or replaced since.
     """
@@ -34,7 +35,8 @@ class Replay:
         self.recorded, self.reach, self.lock, self._lowering, self.by = recorded, reach, lock, lowering, None
         self.program: Program = planned(recorded.program)
         self.confirmed = False
-        self._before: dict[Node, bool] | None = recorded.effects.before
+        self.fits: Any = None
+        self.before: dict[Node, bool] | None = recorded.effects.before
         self._must_hold(reach)
 
     def _lower(self):
@@ -95,44 +97,44 @@ class Replay:
     # ---- what must hold
 
     def _must_hold(self, reach):
-        self._keys = [(generator, key) for generator, key, _, _ in self.recorded.effects.draws]
-        self._leaves = [(t, t._data, t._node) for t in self.recorded.effects.leaves]
-        self._modes = [(m, m.training) for m in reach.modules]
+        self.keys = [(generator, key) for generator, key, _, _ in self.recorded.effects.draws]
+        self.attributes = [
+            (t, name, getattr(t, name)) for t in self.recorded.effects.leaves for name in ("_data", "_node")
+        ]
+        self.attributes += [(m, "training", m.training) for m in reach.modules]
         names = [[name for name in g.options if name != "lr"] for o in reach.optimizers for g in o.groups]
         groups = zip((g for o in reach.optimizers for g in o.groups), names, strict=True)
-        self._options = [(g, n, get := itemgetter(*n, n[0]), get(g)) for g, n in groups]  # a tuple, of one name too
-        self._runs = [(flat, i, j) for flat, i, j in self.recorded.effects.runs if j > i + 1]
+        self.options = [(g, n, get := itemgetter(*n, n[0]), get(g)) for g, n in groups]  # a tuple, of one name too
+        self.runs = [(flat, i, j) for flat, i, j in self.recorded.effects.runs if j > i + 1]
 
     def changed(self) -> str | None:
         """What outside is no longer as it was, apart from the values of arrays; None if all is."""
-        for t, array, node in self._leaves:
-            if t._data is not array or t._node is not node:
-                return f"a leaf of shape {t.shape}"
-        for module, training in self._modes:
-            if module.training is not training:
-                return "training"
-        for group, names, get, before in self._options:
+        for x, name, value in self.attributes:
+            if getattr(x, name) is not value:
+                return name if name == "training" else f"a leaf of shape {x.shape}"
+        for group, names, get, before in self.options:
             if (now := get(group)) != before:
                 return repr(next(name for name, a, b in zip([*names, names[0]], now, before, strict=True) if a != b))
-        for flat, i, j in self._runs:
+        for flat, i, j in self.runs:
             if flat.updates[i:j].count(flat.updates[i]) != j - i:
                 return "how often parameters were updated"
-        for generator, key in self._keys:
+        for generator, key in self.keys:
             if generator.key != key:
                 return "the seed of a random generator"
         return self.reach.changed()
 
     def begins(self) -> bool:
         """Whether leaves have gradients, and have none, as they had, where that may matter."""
-        return self._before is None or all(is_none(node) is none for node, none in self._before.items())
+        return self.before is None or all(is_none(node) is none for node, none in self.before.items())
 
     def confirm(self, recorded: Recorded) -> None:
         """The same program was recorded again: what it begins with may be otherwise now, and then does not matter."""
         if not self.confirmed:
             self._lower()
         self.confirmed = True
-        if self._before is not None and self._before != recorded.effects.before:
-            self._before = None
+        if self.before is not None and self.before != recorded.effects.before:
+            self.before = None
+        self.fits = None
         self._leave(recorded.effects.gradients)
 
     # ---- a run
