@@ -23,10 +23,10 @@ from ..backends.program import Program
 from ..backends.record import RecordingError
 from ..backends.trace import current
 from . import scalars
-from .fits import fits
 from .reach import Reach
 from .record import ONE_AT_A_TIME, Recorded, Unmet, array_of, record
 from .replay import Replay
+from .unrolled import fits
 from .verify import verified
 
 SIGNATURES = 16  # of which programs are kept; the one that was made first goes first

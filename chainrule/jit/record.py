@@ -390,16 +390,19 @@ class Result(Tensor):
         )
 
 
+def landed(array: np.ndarray) -> Result:
+    """A Result with a copy of an array."""
+    result = Result.__new__(Result)
+    result._data = array.copy("K")
+    result._node = result._version = result._access = None
+    return result
+
+
 def rebuilt(returns: Any, arrays: list[np.ndarray], given: Any) -> Any:
     """What a function returns, from copies of the arrays of its results; `given` are its (args, options)."""
     kind = type(returns)
     if kind is Place:
-        array = np.array(arrays[returns.at])
-        if not returns.tensor:
-            return array
-        result = Result.__new__(Result)
-        result._set(array, None)
-        return result
+        return landed(arrays[returns.at]) if returns.tensor else np.array(arrays[returns.at])
     if kind is Argument:
         return at(given, returns.path)
     if kind in (tuple, list):

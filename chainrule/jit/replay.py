@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from operator import add, itemgetter
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
-from ..autograd.callsite import user_line
 from ..autograd.node import Node
-from ..autograd.tensor import Tensor, raw
 from ..backends.compare import difference
 from ..backends.lowering import lowered
 from ..backends.passes import planned
 from ..backends.program import Program
 from .pending import Pending, is_none, leave, unwrap
 from .reach import Reach
-from .record import Argument, Recorded, array_of, at, rebuilt
+from .record import Argument, Recorded, at
+from .unrolled import call
 
 
 class Replay:
@@ -45,32 +44,30 @@ class Replay:
         self.lowered, self.by = lowered(self.program, recorded.state, self._lowering)
         self.program = self.program._replace(peak=self.lowered.peak)
         arrays, effects = self.lowered.arrays, recorded.effects
-        self._run = self.lowered.run
-        self._copied, self._numbers, self._before_it = [], [], []
+        self.copied, self.numbers, self.before_it = [], [], []
         draws = {generator: count for generator, _, _, count in effects.draws}
         self._drawn: list[tuple[int, Any, int]] = []
         for given in self.program.inputs:
             source = recorded.sources.get(given)
             if given.dtype is None:
                 if source[0] == "counter":
-                    self._drawn.append((len(self._numbers), source[1], draws[source[1]]))
-                self._numbers.append(_reading(draws, *source))
+                    self._drawn.append((len(self.numbers), source[1], draws[source[1]]))
+                    source = *source, draws[source[1]]
+                self.numbers.append(source)
             elif source is not None and source[0] == "argument":
-                self._copied.append((source[1], arrays[given]))
+                self.copied.append((source[1], arrays[given]))
             elif source is not None:
-                self._before_it.append((source[1], arrays[given]))
-        self._results = [arrays[made] for made in self.program.results]
+                self.before_it.append((source[1], arrays[given]))
+        self.results = [arrays[made] for made in self.program.results]
         kept = {key: arrays[made] for key, made in self.program.kept.items()}
-        self._changed = effects.changed
-        self._steps = [
+        self.steps = [
             (o, count, *self._place(rate), [kept[key] for key in keys]) for o, count, rate, keys in effects.steps
         ]
-        self._updates = [(flat, counts) for flat, counts in effects.updates]
         drawn = {number for _, _, number, _ in effects.draws}.difference(self.program.inputs)
-        self._unused = [(generator, count) for generator, _, number, count in effects.draws if number in drawn]
+        self.unused = [(generator, count) for generator, _, number, count in effects.draws if number in drawn]
         self._kept = kept
         self._pending: dict[Node, Pending | None] = {}
-        self._for_arguments: dict[tuple, np.ndarray | None] = {}
+        self.for_arguments: dict[tuple, np.ndarray | None] = {}
         self._leave(effects.gradients)
 
     def _leave(self, gradients):
@@ -78,7 +75,7 @@ class Replay:
         for target, key in gradients.items():
             array = None if key is None else self._kept[key]
             if isinstance(target, Argument):
-                self._for_arguments[target.path] = array
+                self.for_arguments[target.path] = array
             elif target not in self._pending:
                 self._pending[target] = None if array is None else Pending(self, array)
         self.disturbed = True
@@ -136,6 +133,7 @@ class Replay:
             self.before = None
         self.fits = None
         self._leave(recorded.effects.gradients)
+        self._call = call(self)
 
     # ---- a run
 
@@ -145,27 +143,21 @@ class Replay:
 
         Raises: GraphError where an update of many elements overflows in the middle, as the eager one does.
         """
-        given = args, options
-        for path, array in self._copied:
-            x = args[path[1]] if len(path) == 2 and path[0] == 0 else at(given, path)
-            array[...] = array_of(x) if isinstance(x, Tensor) else x
-        for node, array in self._before_it:
-            array[...] = raw(node.grad)
-        numbers = [number() for number in self._numbers]
-        try:
-            failed = self._run(*numbers)
-        except FloatingPointError as error:
-            steps = self.recorded.effects.steps
-            if self.lowered.wrote(error):
-                self._leave_gradients(given)
-                raise steps[0][0].overflow(unchanged=False) from None if steps else error
-            failed = len(self.lowered.guards)
-        if failed is not None:
-            self.disturbed = True
-            self._undraw(numbers)
-            return False, (*self.lowered.guards, None)[failed]
-        self._after(given, numbers)
-        return True, rebuilt(self.recorded.returns, self._results, given)
+        return self._call(args, options)
+
+    def raised(self, error: FloatingPointError, args: tuple, options: dict[str, Any]) -> int:
+        """What `failed` is given where a run has raised."""
+        steps = self.recorded.effects.steps
+        if self.lowered.wrote(error):
+            self.leave_gradients(args, options)
+            raise (steps[0][0].overflow(unchanged=False) if steps else error) from None
+        return len(self.lowered.guards)
+
+    def failed(self, guard: int, numbers: list[Any]) -> tuple[bool, Any]:
+        """What `run` gives where a guard came out otherwise, and all that it did is undone."""
+        self.disturbed = True
+        self._undraw(numbers)
+        return False, (*self.lowered.guards, None)[guard]
 
     def _undraw(self, numbers):
         """Give back what was drawn, unless another thread has drawn since."""
@@ -174,32 +166,7 @@ class Replay:
                 if generator.counter == numbers[i] + count:
                     generator.counter = numbers[i]
 
-    def _after(self, given, numbers):
-        """Do to Python's objects what the call would have done."""
-        if self._changed:
-            code, instruction = user_line()
-            line = (
-                code,
-                instruction,
-            )  # a new one each time, by which a waiting backward pass sees that there was a change
-            for t in self._changed:
-                if t._access is None:
-                    t._version = line
-                else:
-                    t.mark_changed(line)
-        for optimizer, count, rate, squares in self._steps:
-            optimizer.steps += count
-            optimizer.last_lr = numbers[rate]
-            optimizer._squares = [s[()] for s in squares]
-        for flat, counts in self._updates:
-            flat.updates = [*map(add, flat.updates, counts)]
-            flat.gradient = None
-        for generator, count in self._unused:
-            with generator._lock:
-                generator.counter += count
-        self._leave_gradients(given)
-
-    def _leave_gradients(self, given):
+    def leave_gradients(self, args, options):
         """Let leaves have the gradients of this run."""
         if self.disturbed:
             for node, pending in self._pending.items():
@@ -208,36 +175,10 @@ class Replay:
                 else:
                     leave(node, pending)
             self.disturbed = False
-        for path, array in self._for_arguments.items():
-            at(given, path)._node.grad = None if array is None else array.copy()
+        for path, array in self.for_arguments.items():
+            at((args, options), path)._node.grad = None if array is None else array.copy()
 
     def settle(self) -> None:
         """Copy the gradients that the last run left, so that nothing outside holds the program."""
         for node in self._pending if self.confirmed else ():
             unwrap(node)
-
-
-def _reading(draws, kind, holder, *where):
-    """A function that gives one of Python's numbers that a program takes, from what `Recorded.sources` says of it."""
-    if kind == "count":
-        i, more, _ = where
-        return lambda: holder.updates[i] + more
-    if kind == "counter":
-
-        def drawn():
-            with holder._lock:  # so that no other thread draws the same words
-                counter = holder.counter
-                holder.counter += draws[holder]
-            return counter
-
-        return drawn
-    group, before = where
-
-    def rate():
-        holder.steps += before
-        try:
-            return holder.rate(holder.groups[group])
-        finally:
-            holder.steps -= before
-
-    return rate if before else lambda: holder.rate(holder.groups[group])

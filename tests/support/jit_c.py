@@ -9,6 +9,7 @@ from chainrule.backends.c_lowering import BEFORE, Lowered
 from chainrule.backends.compiler import NoCompiler, load
 from chainrule.backends.numpy_lowering import Lowered as Plain
 from chainrule.jit.record import at
+from chainrule.jit.unrolled import Names, number
 
 
 def _has_compiler():
@@ -59,7 +60,9 @@ def differences(replay, lowered, calls):
     """How far apart C and NumPy are after these calls from the same state: a list for results, kept values and state."""
     program, state, sources = replay.program, replay.recorded.state, replay.recorded.sources
     before = {given: array.copy() for given, array in state.items()}
-    found, numbers = [], [[number() for number in replay._numbers] for _ in calls]
+    found, names = [], Names()
+    texts = [number(names, *source) for source in replay.numbers]
+    numbers = [[eval(text, names.objects) for text in texts] for _ in calls]
     for one in (Plain(program, state), lowered):
         for given, array in state.items():
             array[...] = before[given]
