@@ -392,7 +392,7 @@ class Result(Tensor):
 
 def landed(array: np.ndarray) -> Result:
     """A Result with a copy of an array."""
-    result = Result.__new__(Result)
+    result = object.__new__(Result)
     result._data = array.copy("K")
     result._node = result._version = result._access = None
     return result

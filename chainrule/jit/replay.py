@@ -25,7 +25,7 @@ class Replay:
         program: after all passes; recorded: as it was recorded.
         lowered: what runs it, once it is confirmed; by: "c", "numpy", or "numpy: " and why it is not C.
         lock: what to hold meanwhile.
-        fits: tells quickly whether it fits a call (fits.py), once it ran; False: it is too long for that.
+        fits: tells quickly whether it fits a call, once it ran; False where that would be long. run: see `unrolled.call`.
         confirmed: whether it was recorded twice, so that it can be trusted.
         disturbed: whether a gradient that the last run left was read, changed or replaced since.
     """
@@ -35,6 +35,7 @@ class Replay:
         self.program: Program = planned(recorded.program)
         self.confirmed = False
         self.fits: Any = None
+        self.run: Any = None
         self.before: dict[Node, bool] | None = recorded.effects.before
         self._must_hold(reach)
 
@@ -133,17 +134,9 @@ class Replay:
             self.before = None
         self.fits = None
         self._leave(recorded.effects.gradients)
-        self._call = call(self)
+        self.run = call(self)
 
     # ---- a run
-
-    def run(self, args: tuple, options: dict[str, Any]) -> tuple[bool, Any]:
-        """(True, what the function returns); or (False, the guard that came out otherwise, or None where NumPy would raise),
-        with nothing changed.
-
-        Raises: GraphError where an update of many elements overflows in the middle, as the eager one does.
-        """
-        return self._call(args, options)
 
     def raised(self, error: FloatingPointError, args: tuple, options: dict[str, Any]) -> int:
         """What `failed` is given where a run has raised."""

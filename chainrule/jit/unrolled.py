@@ -77,7 +77,11 @@ def fits(replay: Any, args: tuple, options: dict[str, Any], signature: Callable,
 
 
 def call(replay: Any) -> Any:
-    """A function of (args, options) that runs a program, and gives what `Replay.run` does."""
+    """A function of (args, options) that runs a program: (True, what the function returns); or (False, the guard that came out
+    otherwise, or None where NumPy would raise), with nothing changed.
+
+    It raises GraphError where an update of many elements overflows in the middle, as the eager one does.
+    """
     k, effects, returns = Names(), replay.recorded.effects, replay.recorded.returns
     place = lambda path: "".join(["args" if path[0] == 0 else "options", *(f"[{k(step)}]" for step in path[1:])])
     before = [
@@ -101,7 +105,10 @@ def call(replay: Any) -> Any:
         after += [f"{k(o)}.steps += {count}", f"{k(o)}.last_lr = n{rate}"]
         after += [f"{k(o)}._squares = [{', '.join(f'{k(s)}[()]' for s in squares)}]"]
     for flat, counts in effects.updates:
-        after += [f"{k(flat)}.updates = [*map({k(add)}, {k(flat)}.updates, {k(counts)})]", f"{k(flat)}.gradient = None"]
+        more = f"[*map({k(add)}, {k(flat)}.updates, {k(counts)})]"
+        if (flat, 0, len(counts)) in replay.runs and len({*counts}) == 1:  # all are equal
+            more = f"[{k(flat)}.updates[0] + {counts[0]}] * {len(counts)}"
+        after += [f"{k(flat)}.updates = {more}", f"{k(flat)}.gradient = None"]
     after += [f"{k(drawn)}({k(generator)}, {count})" for generator, count in replay.unused]
     left = f"{k(replay)}.leave_gradients(args, options)"
     after += [left if replay.for_arguments else f"if {k(replay)}.disturbed: {left}"]
