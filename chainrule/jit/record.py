@@ -81,7 +81,7 @@ class Recorded(NamedTuple):
     Fields:
         program: the Program; returns: what the function returned, with a Place for each of its results.
         state: {input: the array outside that it is}; effects: an Effects.
-        sources: {input: how it is found at a run}: ("argument", path), ("rate", optimizer, group, steps before),
+        sources: {input: how it is found at a run}: ("argument", path, whether it is a Tensor), ("rate", optimizer, group, steps before),
             ("count", flat, parameter, updates more, last parameter of its run), ("counter", generator) or ("gradient", Node).
         value: what this call returned.
     """
@@ -234,20 +234,20 @@ class _Traced:
         if isinstance(x, Tensor) and x.is_leaf:
             if id(x) not in self._given:
                 self._given[id(x)] = path
-                self._swaps.set(x, "_data", self._argument(x._data, path))
+                self._swaps.set(x, "_data", self._argument(x._data, path, True))
             return x
         if type(x) is np.ndarray:
-            return self._argument(x, path)
+            return self._argument(x, path, False)
         if type(x) in (tuple, list):
             return type(x)([self._arguments(item, (*path, i)) for i, item in enumerate(x)])
         if type(x) is dict:
             return {key: self._arguments(item, (*path, key)) for key, item in x.items()}
         return x
 
-    def _argument(self, array, path):
+    def _argument(self, array, path, tensor):
         self._refuse(array)
         traced = self.recording.array(("argument", *path), array)
-        self.sources[traced.made] = ("argument", path)
+        self.sources[traced.made] = ("argument", path, tensor)
         return traced
 
     def _refuse(self, array):

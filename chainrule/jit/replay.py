@@ -56,7 +56,7 @@ class Replay:
                     source = *source, draws[source[1]]
                 self.numbers.append(source)
             elif source is not None and source[0] == "argument":
-                self.copied.append((source[1], arrays[given]))
+                self.copied.append((*source[1:], arrays[given]))
             elif source is not None:
                 self.before_it.append((source[1], arrays[given]))
         self.results = [arrays[made] for made in self.program.results]

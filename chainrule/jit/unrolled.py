@@ -84,25 +84,21 @@ def call(replay: Any) -> Any:
     """
     k, effects, returns = Names(), replay.recorded.effects, replay.recorded.returns
     place = lambda path: "".join(["args" if path[0] == 0 else "options", *(f"[{k(step)}]" for step in path[1:])])
-    before = [
-        f"{k(array)}[...] = x if type(x := {place(path)}) is {k(np.ndarray)} else {k(array_of)}(x)"
-        for path, array in replay.copied
-    ]
+    before = []
+    for path, tensor, array in replay.copied:  # where another thread records the tensor, array_of waits
+        x = f"x if type(x := {place(path)}._data) is {k(np.ndarray)} else {k(array_of)}({place(path)})"
+        before += [f"{k(array)}[...] = {x if tensor else place(path)}"]
     before += [f"{k(array)}[...] = {k(raw)}({k(node)}.grad)" for node, array in replay.before_it]
     before += [f"n{i} = {number(k, *source)}" for i, source in enumerate(replay.numbers)]
     numbers = ", ".join(f"n{i}" for i in range(len(replay.numbers)))
     after = []
     if (
         effects.changed
-    ):  # the line is a new tuple each time, by which a waiting backward pass sees that there was a change
-        after = [
-            f"line = {k(user_line)}()",
-            f"for t in {k(effects.changed)}:",
-            "  if t._access is None: t._version = line",
-        ]
-        after += ["  else: t.mark_changed(line)"]
-    for o, count, rate, squares in replay.steps:
-        after += [f"{k(o)}.steps += {count}", f"{k(o)}.last_lr = n{rate}"]
+    ):  # by a line that is another object each time a waiting backward pass sees that there was a change
+        after += [f"line = {k(user_line)}()", f"for t in {k(effects.changed)}:"]
+        after += ["  if t._access is None: t._version = line", "  else: t.mark_changed(line)"]
+    for o, count, last, squares in replay.steps:
+        after += [f"{k(o)}.steps += {count}", f"{k(o)}.last_lr = n{last}"]
         after += [f"{k(o)}._squares = [{', '.join(f'{k(s)}[()]' for s in squares)}]"]
     for flat, counts in effects.updates:
         more = f"[*map({k(add)}, {k(flat)}.updates, {k(counts)})]"
@@ -112,12 +108,9 @@ def call(replay: Any) -> Any:
     after += [f"{k(drawn)}({k(generator)}, {count})" for generator, count in replay.unused]
     left = f"{k(replay)}.leave_gradients(args, options)"
     after += [left if replay.for_arguments else f"if {k(replay)}.disturbed: {left}"]
-    one = type(returns) is Place and returns.tensor
-    result = (
-        f"{k(landed)}({k(replay.results[returns.at])})"
-        if one
-        else f"{k(rebuilt)}({k(returns)}, {k(replay.results)}, (args, options))"
-    )
+    result = f"{k(rebuilt)}({k(returns)}, {k(replay.results)}, (args, options))"
+    if type(returns) is Place and returns.tensor:
+        result = f"{k(landed)}({k(replay.results[returns.at])})"
     text = f"""def call(args, options):
   {"; ".join(before) or "pass"}
   try:
