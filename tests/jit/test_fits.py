@@ -52,6 +52,7 @@ CHANGES = {
     "an attribute of a layer": lambda use: setattr(use.model[1], "p", 0.1),
     "an attribute that is gone": lambda use: delattr(use.model[1], "p"),
     "a layer": lambda use: use.model.layers.__setitem__(1, cr.nn.Dropout(0.1)),
+    "one layer more": lambda use: use.model.layers.append(cr.nn.Dropout(0.1)),
     "one layer less": lambda use: use.model.layers.pop(),
     "an option": lambda use: use.optimizer.groups[0].update({"eps": 1e-3}),
     "a count of updates": lambda use: use.optimizer.buffers[0][1].updates.__setitem__(0, 9),
@@ -81,14 +82,15 @@ def test_a_global(monkeypatch):
     "x",
     [
         lambda: cr.ones((4, 3)),
-        lambda: cr.ones((5, 3), dtype="float64"),
+        lambda: cr.ones((5, 3), dtype="int32"),
         lambda: cr.tensor(np.ones((3, 5), "float32").T),
         lambda: cr.Tensor(np.ones((3, 5), "float32").T),
         lambda: cr.ones((5, 3), requires_grad=True),
         lambda: np.ones((5, 3), "float32"),
+        lambda: SimpleNamespace(_data=np.ones((5, 3), "float32"), _node=None),
         lambda: 1.0,
     ],
-    ids=["shape", "dtype", "copied", "strides", "requires_grad", "kind", "number"],
+    ids=["shape", "dtype", "copied", "strides", "requires_grad", "kind", "no tensor", "number"],
 )
 def test_another_argument(x, request):
     use = made()
