@@ -36,7 +36,7 @@ test-gpu:  ## run the tests of the GPU, on a machine with one, in at most 150 s
 	@PYTHONUNBUFFERED=1 $(or $(PYTHON),python3) tests/support/gpu_tests.py $(ARGS)
 
 # variables that bind OpenBLAS to a kernel or a cache size would bind one side of the comparison only
-bench: $(GPU) $(VENV)/.with-bench  ## compare with PyTorch, scikit-learn and micrograd, as ratios
+bench: $(GPU) $(VENV)/.with-bench  ## compare with PyTorch, JAX, scikit-learn and micrograd, as ratios
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PY) -m benchmarks $(ARGS)
 
 bench-gpu:  ## compare with PyTorch on a GPU, in at most 180 s

@@ -8,18 +8,20 @@ from itertools import chain
 
 from threadpoolctl import threadpool_info
 
-from . import digits, imports, pictures, scalars, steps, workers
+from . import digits, imports, jit, pictures, scalars, steps, workers
 
 
 def main():
     machine = f"{platform.machine()}, {os.cpu_count()} cores"
     print(f"{date.today()} · {machine} · Python {platform.python_version()}")
-    print(" · ".join(f"{name} {version(name)}" for name in ("chainrule", "numpy", "torch", "micrograd")))
+    print(" · ".join(f"{name} {version(name)}" for name in ("chainrule", "numpy", "torch", "jax", "micrograd")))
     for pool in threadpool_info():
         print(
             f"{pool['internal_api']} {pool.get('version')} {pool.get('architecture', '')} {pool['num_threads']} threads"
         )
-    for row in chain(imports.rows(), steps.rows(), scalars.rows(), pictures.rows(), digits.rows(), workers.rows()):
+    for row in chain(
+        imports.rows(), jit.rows(), steps.rows(), scalars.rows(), pictures.rows(), digits.rows(), workers.rows()
+    ):
         print(row, flush=True)
 
 

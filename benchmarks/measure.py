@@ -36,7 +36,7 @@ class Row:
         if self.target is not None:
             verdict = f"target ≤ {_said(self.target)}  {'met' if self.ratio <= self.target else 'MISSED'}"
         return (
-            f"{self.name:<40} {self.ours:>10,.{1 if self.ours >= 1 else 3}f} {self.unit:<3} {self.peer:>10} {self.theirs:>10,.1f} {self.unit:<3}"
+            f"{self.name:<40} {self.ours:>10,.{1 if self.ours >= 1 else 3}f} {self.unit:<3} {self.peer:>13} {self.theirs:>10,.1f} {self.unit:<3}"
             f"  ratio {_said(self.ratio):>5}  {verdict}"
         )
 
@@ -97,32 +97,45 @@ def _serve(pipe):
         pipe.send(answer)
 
 
-def contest(makers, rounds, size=1, warmup=3):
-    """Median seconds of a call of the step that each maker makes: a picklable (function, *arguments).
+def contest(makers, rounds, size=1, warmup=3, limit=None, of=median):
+    """Seconds of a call of the step that each maker makes, a picklable (function, *arguments): the median of each turn, and `of` these.
 
-    Each of the `rounds` gives every contestant a turn of `size` calls, each of them timed.
+    Each of the `rounds` gives every contestant a turn of `size` calls, each of them timed. With a limit, a contestant that
+    fails or is not ready within so many seconds has its error instead of seconds.
+    Raises: AssertionError if steps return numbers, and these differ after the warm-up.
     """
-    workers = [Worker() for _ in makers]
+    workers, results = [Worker() for _ in makers], []
     for worker, maker in zip(workers, makers, strict=True):
         worker.begin(_prepare, warmup, *maker)
+    end = perf_counter() + (limit or 0)
     for worker in workers:
-        worker.answer()
-    times = [[] for _ in workers]
+        try:
+            results.append(worker.answer(limit and max(0, end - perf_counter())))
+        except (OSError, RuntimeError) as error:
+            if limit is None:
+                raise
+            results.append(error)
+    losses = [loss for loss in results if isinstance(loss, float)]
+    if losses and max(losses) - min(losses) > 1e-3 * abs(max(losses)):
+        raise AssertionError(f"the contestants do not compute the same: {losses}")
+    times = [None if isinstance(result, Exception) else [] for result in results]
     for _ in range(rounds):
         for worker, record in zip(workers, times, strict=True):
-            worker.begin(_turn, size)
-            record += worker.answer()
+            if record is not None:
+                worker.begin(_turn, size)
+                record.append(median(worker.answer()))
     for worker in workers:
         worker.end()
-    return [median(record) for record in times]
+    return [result if record is None else of(record) for result, record in zip(results, times, strict=True)]
 
 
 def _prepare(warmup, maker, *arguments):
-    """Make the step of this process, and warm up."""
+    """Make the step of this process, and warm up; what the last step returns."""
     global _step
     _step = maker(*arguments)
     for _ in range(warmup):
-        _step()
+        result = _step()
+    return result
 
 
 def _turn(size):

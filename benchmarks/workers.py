@@ -15,9 +15,9 @@ from statistics import median
 from time import perf_counter
 
 from .measure import Row
-from .steps import NETS, arrays
+from .steps import LARGEST, arrays
 
-SIZES, BATCH = NETS[-1][:2]
+SIZES, BATCH = LARGEST
 ROUNDS, STEPS = 2, 2
 FLOATS = {1_000_000: 30, 25_000_000: 5}  # how many are added up, and how often
 

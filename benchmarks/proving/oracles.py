@@ -17,7 +17,6 @@ try:
     import jax
     import jax.numpy as jnp
     import jax.scipy.special
-    from jax.experimental import enable_x64
 except ImportError:
     jax = None
 
@@ -48,7 +47,7 @@ def by_jax(program, w, us):
         g, second = jax.jvp(gradient, tuple(xs), tuple(us))
         return program.run(_in_jax, *xs), g, jax.jvp(weighed, tuple(xs), tuple(us))[1], second
 
-    with enable_x64():
+    with jax.enable_x64(True):
         value, g, slope, second = jax.jit(everything)(program.inputs, us)
     known = {"value": [value], "gradient": g, "forward mode": [slope], "second order": second}
     return {order: [np.asarray(a) for a in arrays] for order, arrays in known.items()}
