@@ -21,7 +21,7 @@ NETS = [  # net, what is not ReLU and Adam, goals: C / fastest, NumPy and eager 
     ((8, 32, 32, 2), 40, dict(activation="tanh", optimizer="SGD"), (0.15, None, None), 10, 100),
     ((20, 48, 24, 5), 50, dict(activation="gelu", norm="layer", optimizer="AdamW"), (0.30, None, None), 10, 100),
 ]
-LIMIT_S = 20  # to import, record, compile and warm up
+LIMIT_S = 45  # to import, record, compile and warm up, all contestants at once
 
 
 def contestant(name, net, kind):
@@ -41,9 +41,11 @@ def rows():
         makers = [(contestant, name, (sizes, batch), kind) for name in CONTESTANTS]
         found = dict(zip(CONTESTANTS, contest(makers, turns, size, warmup=1, limit=LIMIT_S, of=min), strict=True))
         us = {name: 1e6 * seconds for name, seconds in found.items() if isinstance(seconds, float)}
+        said = {
+            name: f"{name} {us[name]:,.1f} µs" if name in us else f"{name}: {str(found[name])[:80]}" for name in found
+        }
         net = f"{'-'.join(map(str, sizes))} ({batch})"
-        said = lambda name: f"{name} {us[name]:,.1f} µs" if name in us else f"{name}: {str(found[name])[:80]}"
-        yield f"step {', '.join([net, *kind.values()])}: " + " · ".join(map(said, PEERS))
+        yield f"step {', '.join([net, *kind.values()])}: " + " · ".join(said[name] for name in PEERS)
         fastest = min((name for name in PEERS if name in us), key=us.get, default="PyTorch")
         for name, peer, goal in zip(
             ("jit, C", "jit, NumPy", "eager"), (fastest, "PyTorch", "PyTorch"), goals, strict=True
@@ -51,4 +53,4 @@ def rows():
             if name in us and peer in us:
                 yield Row(f"step {net}, {name}", "µs", us[name], peer, us[peer], goal)
             else:
-                yield f"step {net}, {said(name)}, {said(peer)}"
+                yield f"step {net}, {said[name]}, {said[peer]}"

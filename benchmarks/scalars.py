@@ -166,7 +166,7 @@ def rows():
         if abs(task("chainrule")() - task(peer)()) > 1e-9:
             raise AssertionError(f"{task.__name__}: the two programs do not compute the same loss")
     contestants = [(demo, "chainrule"), (recorded, demo, "c"), (recorded, demo, "numpy"), (demo, "micrograd")]
-    *ours, peer = contest(contestants, 6, 4, warmup=1)
+    *ours, peer = contest(contestants, 3, 2, warmup=1)
     for how, seconds, goal in zip(("", ", jit", ", jit, NumPy"), ours, (0.50, 1 / 2000, 1 / 400), strict=True):
         yield Row("micrograd's two-moons demo" + how, "ms", seconds * 1e3, "micrograd", peer * 1e3, goal)
     a, b = contest([(attention, "chainrule"), (attention, "bare class")], 6, 4, warmup=1)
