@@ -21,7 +21,7 @@ NETS = [  # net, what is not ReLU and Adam, goals: C / fastest, NumPy and eager 
     ((8, 32, 32, 2), 40, dict(activation="tanh", optimizer="SGD"), (0.15, None, None), 10, 100),
     ((20, 48, 24, 5), 50, dict(activation="gelu", norm="layer", optimizer="AdamW"), (0.30, None, None), 10, 100),
 ]
-LIMIT_S = 45  # to import, record, compile and warm up, all contestants at once
+LIMIT_S = 12  # that torch.compile may take longer than all others to get ready
 
 
 def contestant(name, net, kind):

@@ -100,17 +100,16 @@ def _serve(pipe):
 def contest(makers, rounds, size=1, warmup=3, limit=None, of=median):
     """Seconds of a call of the step that each maker makes, a picklable (function, *arguments): the median of each turn, and `of` these.
 
-    Each of the `rounds` gives every contestant a turn of `size` calls, each of them timed. With a limit, a contestant that
-    fails or is not ready within so many seconds has its error instead of seconds.
+    Each of the `rounds` gives every contestant a turn of `size` calls, each of them timed. With a limit, the last one is given so
+    many seconds more when all others are ready, and contestants that fail or are late have their error instead of seconds.
     Raises: AssertionError if steps return numbers, and these differ after the warm-up.
     """
     workers, results = [Worker() for _ in makers], []
     for worker, maker in zip(workers, makers, strict=True):
         worker.begin(_prepare, warmup, *maker)
-    end = perf_counter() + (limit or 0)
     for worker in workers:
         try:
-            results.append(worker.answer(limit and max(0, end - perf_counter())))
+            results.append(worker.answer(limit if worker is workers[-1] else None))
         except (OSError, RuntimeError) as error:
             if limit is None:
                 raise
