@@ -503,7 +503,8 @@ def convert(operation, data, dtype, backend):
     if not isinstance(data, (bool, int, float, list, tuple)) and owner_or_none(data) is backend:
         if np.dtype(data.dtype if hasattr(data, "dtype") else float).kind not in "biuf":
             raise DtypeError(f"{operation}: needs numbers, was given {data.dtype} data")
-        return backend.asarray(data if dtype is None or data.dtype == dtype else cast(operation, data, dtype))
+        data = backend.asarray(data)
+        return data if dtype is None or data.dtype == dtype else cast(operation, data, dtype)
     try:
         host = np.asarray(to_host(operation, data, backend))
     except ValueError as error:
@@ -515,6 +516,10 @@ def convert(operation, data, dtype, backend):
         example = (host.flat[0] if odd is None else odd) if host.size else host
         raise DtypeError(f"{operation}: needs numbers, was given {host.dtype} data such as {example}{advice}")
     try:
+        if backend.on_host and type(data) is np.ndarray:  # converted by the backend, so that a recording sees it
+            same = dtype is None or host.dtype == dtype
+            array = backend.asarray(host, copy=same)
+            return array if same else cast(operation, array, dtype)
         array = host if dtype is None else cast(operation, host, dtype)
         return backend.asarray(array, copy=array is host)
     except (TypeError, ValueError) as error:

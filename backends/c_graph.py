@@ -207,7 +207,7 @@ class Graph:
 
     def reduce(self, name, x, axes) -> Value:
         """Reduced over axes, which are left out."""
-        axes = tuple(sorted(a % len(x.shape) for a in axes))
+        axes = tuple(sorted(a % len(x.shape) for a in axes)) if x.shape else ()  # NumPy lets a number have axis 0
         shape = [n for a, n in enumerate(x.shape) if a not in axes]
         if not axes:
             return x

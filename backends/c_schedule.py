@@ -77,7 +77,7 @@ def below(x: Value, index: Index) -> list[tuple[Value, Index | None]]:
     if len(a.shape) == 1:
         return [(a, (flat,))]
     if long_axes(x.shape) == long_axes(a.shape):  # axes of length 1 came or went
-        wide = iter([i for i, n in zip(index, x.shape, strict=True) if n > 1])
+        wide = iter([i for i, n in zip(index, x.shape, strict=True) if n != 1])
         return [(a, tuple([() if n == 1 else next(wide) for n in a.shape]))]
     return [(a, ("flat", flat))]  # of what is stored only
 

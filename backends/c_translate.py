@@ -193,7 +193,10 @@ class _Translation(Views):
         else:
             types = [x.dtype if isinstance(x, Instruction) and x.dtype is not None else _kind(x) for x in operands]
             function = getattr(np, name)
-            kinds = function.resolve_dtypes((*types, *[None] * function.nout))[: len(operands)]
+            try:
+                kinds = function.resolve_dtypes((*types, *[None] * function.nout))[: len(operands)]
+            except TypeError:  # a bool of Python
+                raise NoC(f"{name} of {', '.join(map(str, types))}") from None
         if unknown := [k for k in kinds if k not in KNOWN]:
             raise NoC(f"{name} of {unknown[0]}")
         return g.each(

@@ -131,7 +131,10 @@ class Views:
                 new = g.transpose(new, [*range(at[0], at[0] + k), *range(at[0]), *range(at[0] + k, length)])
             changed = g.scatter(g.transpose(region, front), arrays, new, "add" if made.name == "add_at" else "set")
             new = g.transpose(changed, [front.index(d) for d in range(len(front))])
-        if region is x or not new.size:
+        in_order = list(zip(*basic, strict=True)) == [
+            ((0, 1), n) for n in x.shape
+        ]  # a part of a constant is that, turned round too
+        if in_order or not new.size:
             return new if new.size else x
         return g.paste(x, basic[0], new)
 

@@ -88,7 +88,7 @@ class Plan:
         for given in program.inputs:
             if given.dtype is not None:
                 outside = given in state
-                array = state[given] if outside else _shaped(np.empty(given.nbytes, np.uint8), given)
+                array = state[given] if outside else _given(given)
                 self._block[given] = Block(given.nbytes, array, outside and atomic)
         self._settle(last)
         memory = np.empty(self.arena.size + ALIGNED, np.uint8)
@@ -182,6 +182,18 @@ class Plan:
 def _overlaps(made, x):
     """Whether another operand is a part of the memory of x."""
     return any(other is not x and other.part for other in made.uses())
+
+
+def _given(made):
+    """Memory for an argument, with its strides, by which sums and products may differ in the last bit; those of small parts of large
+    arrays apart.
+    """
+    steps = [(n - 1) * s for n, s in zip(made.shape, made.strides, strict=True)]
+    first = sum(s for s in steps if s < 0)
+    length = sum(map(abs, steps)) + made.dtype.itemsize
+    if not made.nbytes or length > 8 * made.nbytes:
+        return _shaped(np.empty(made.nbytes, np.uint8), made)
+    return np.ndarray(made.shape, made.dtype, np.zeros(length, np.uint8), -first, made.strides)
 
 
 def _shaped(memory, made):

@@ -159,6 +159,7 @@ class Lowered:
             name in ("matmul", "dot")
             and max(len(x.shape) for x in operands) <= 2
             and self.arrays[made].flags.c_contiguous
+            and all(self.arrays[x].flags.forc for x in operands)  # else they add up in different orders
         ):
             return [f"{self._function('dot')}({say(operands[0])}, {say(operands[1])}, {out})"]
         if isinstance(function, np.ufunc) and not options:

@@ -479,6 +479,11 @@ class Trace(Backend):
     def asarray(self, data, dtype=None, copy=False):
         if isinstance(data, Traced):
             return data.astype(dtype, copy=copy) if dtype is not None else data.copy() if copy else data
+        if (
+            type(data) is np.ndarray and data.dtype.kind in "biuf" and not _elsewhere()
+        ):  # which somebody may write to later
+            given = Traced(data, _current().constant(data))
+            return given.astype(np.dtype(dtype or data.dtype), copy=copy) if copy or dtype is not None else given
         value = np.array(data, dtype=dtype) if copy else np.asarray(data, dtype=dtype)
         if _elsewhere():
             return value

@@ -71,8 +71,11 @@ def rows(x):
 
 
 def product(x, y):
-    """x @ y. NumPy's dot has the same bits as its matmul and begins sooner: a third of the time of small matrices."""
-    return x.dot(y) if np.ndarray is type(x) is type(y) and y.ndim == 2 >= x.ndim > 0 else x @ y
+    """x @ y. NumPy's dot begins sooner than its matmul: a third of the time of small matrices. It has the same bits for arrays that lie
+    together.
+    """
+    plain = np.ndarray is type(x) is type(y) and y.ndim == 2 >= x.ndim > 0 and x.flags.forc and y.flags.forc
+    return x.dot(y) if plain else x @ y
 
 
 _ONES = {dtype: np.ones(BLOCK, dtype) for dtype in "fd"}  # making them takes as long as small sums

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from functools import update_wrapper
 from threading import RLock
 from typing import Any, NamedTuple
@@ -78,6 +79,7 @@ class _Entry:
     def __init__(self):
         self.replays: list[Replay] = []
         self.recordings, self.eager = 0, None
+        self.given: Any = None  # what its signature names by id must stay
         self.shared: dict[Any, Shared] = {}
 
 
@@ -85,14 +87,16 @@ class Shared:
     """Which arguments of a call are one tensor, or one that the function reaches by itself: with others, it is another program.
 
     Fields:
-        matters: whether it must be looked at: some are, or the program leaves something at an argument.
+        matters: whether it must be looked at: some are, or the program leaves
+            something at an argument or writes to what may be one, or one may get a gradient.
     """
 
     def __init__(self, function: Any, args: tuple, options: dict[str, Any], recorded: Any):
         self._outside = {id(t): t for t in Reach(function).tensors}
         self._pattern = self._of(args, options)
         apart = self._pattern == [*range(len(self._pattern))]
-        self.matters = not apart or recorded.changes_arguments()
+        leaves_something = recorded.changes_arguments() or recorded.writes()
+        self.matters = not apart or leaves_something or any(t.requires_grad for t in _tensors((args, options)))
 
     def _of(self, args, options):
         first: dict[int, int] = {}
@@ -110,6 +114,13 @@ def _tensors(x):
     if type(x) in (tuple, list, dict):
         return [found for item in (x.values() if type(x) is dict else x) for found in _tensors(item)]
     return []
+
+
+def _objects(x):
+    """What a signature of arguments names by its id."""
+    if type(x) in (tuple, list, dict):
+        return [found for item in (x.values() if type(x) is dict else x) for found in _objects(item)]
+    return [] if x is None or isinstance(x, (Tensor, np.ndarray, int, float, str, bytes, np.generic)) else [x]
 
 
 class Jit:
@@ -225,6 +236,7 @@ class Jit:
         if key not in self._entries and len(self._entries) >= SIGNATURES:
             del self._entries[next(iter(self._entries))]
         entry = self._entries.setdefault(key, _Entry())
+        entry.given = entry.given or _objects((args, options))
         entry.recordings += 1
         if recorded is not None:
             self._count(reason)
@@ -283,8 +295,19 @@ class Jit:
         """A method under jit: one Jit for each object."""
         if instance is None:
             return self
-        bound = Jit(self.function.__get__(instance, owner), self.verify, self._lowering)
-        return vars(instance).setdefault(self.function.__name__, bound)
+        key, function = f"{self.function.__name__} under jit {id(self)}", self.function.__get__(instance, owner)
+        bound = vars(instance).get(key)
+        if bound is None or bound.function != function:  # a copy of an object has the Jit of that one
+            bound = vars(instance)[key] = Jit(function, self.verify, self._lowering)
+        return bound
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Jit:
+        """That of a copied object's method, without programs."""
+        if self.function is (function := deepcopy(self.function, memo)):
+            return self
+        made = Jit(function, self.verify, self._lowering)
+        made.refused = self.refused
+        return made
 
 
 def jit(function: Callable[..., Any] | None = None, *, verify: bool | int = False, lowering: str | None = None) -> Any:
@@ -352,7 +375,7 @@ def _signature(x):
         if type(a) is float:
             return Tensor, float, x.requires_grad
         if type(a) is np.ndarray:
-            return Tensor, a.shape, a.dtype, a.strides, x._node is not None
+            return Tensor, a.shape, a.dtype, a.strides, x._node is not None, x.is_leaf
         return Tensor, type(a), x
     if type(x) is np.ndarray:
         return np.ndarray, x.shape, x.dtype, x.strides
@@ -361,5 +384,5 @@ def _signature(x):
     if type(x) is dict:
         return (dict, *((key, _signature(value)) for key, value in x.items()))
     if x is None or isinstance(x, (int, float, str, bytes, np.generic)):
-        return type(x), x
+        return type(x), x, str(x) if x == 0 else ""  # 0.0 is not -0.0
     return type(x), id(x)

@@ -37,6 +37,8 @@ LEAVES = (
     Generator,
 )
 PLAIN = (type(None), bool, int, float, complex, str, bytes)
+CODE = FunctionType, staticmethod, classmethod, property
+REPLACED = Tensor, Module, Optimizer, FunctionType  # in an object of the user's
 MANY = 256  # entries: a larger dict is data, and not watched
 
 
@@ -93,16 +95,25 @@ class Reach:
         if type(x) is dict:
             self._watch(x)
         elif isinstance(x, Module) or not _ours(type(x).__module__):
-            self._watch(getattr(x, "__dict__", {}))
+            self._watch(getattr(x, "__dict__", {}), REPLACED)
             if isinstance(x, Module):
                 self._watch_all(vars(x))
+                self._note(vars(x), {"forward": vars(x).get("forward")})
             kinds = [kind for kind in type(x).__mro__ if not _ours(kind.__module__)]  # the user's, with their methods
-            behind += [f for kind in kinds for f in vars(kind).values() if isinstance(f, FunctionType)]
+            for kind in kinds:
+                own = {name: value for name, value in vars(kind).items() if isinstance(value, (*CODE, *PLAIN))}
+                self._watched.setdefault(id(kind), (vars(kind), own))
+                if (attributes := getattr(x, "__dict__", None)) is not None:  # which may get what its class has
+                    self._note(attributes, dict.fromkeys(own.keys() - attributes.keys()))
+                behind += [
+                    getattr(f, "fget", None) or getattr(f, "__func__", f) for f in own.values() if isinstance(f, CODE)
+                ]
         return behind
 
-    def _watch(self, values):
+    def _watch(self, values, kinds=()):
         if len(values) <= MANY:
-            self._note(values, {key: value for key, value in values.items() if type(value) in PLAIN})
+            plain = lambda value: type(value) in PLAIN or isinstance(value, kinds)
+            self._note(values, {key: value for key, value in values.items() if plain(value)})
 
     def _note(self, values, then):
         self._watched.setdefault(id(values), (values, {}))[1].update(then)
@@ -114,6 +125,7 @@ class Reach:
 
     def _outside(self, function):
         """The variables outside a function that its code names."""
+        self._watch(function.__dict__)
         behind = [function.__defaults__, function.__kwdefaults__, getattr(function, "__wrapped__", None)]
         for cell in function.__closure__ or ():
             try:
@@ -138,18 +150,23 @@ class Reach:
         """The name of a variable or attribute that is no longer what it was; None if there is none."""
         for cell, value in self.cells:
             now = cell.cell_contents
-            if now is not value and not (type(now) is type(value) in PLAIN and now == value):
+            if now is not value and not _same(now, value):
                 return "a variable of an outer function"
         for values, keys, then in self.entries:
             if not all(map(is_, map(values.get, keys), then)):
                 for key, value in zip(keys, then, strict=True):
-                    now = values.get(key, self)
-                    if now is not value and not (type(now) is type(value) in PLAIN and now == value):
+                    now = values.get(key)
+                    if now is not value and not _same(now, value):
                         return f"{key!r}"
         for items, values in self.lists:
             if len(items) != len(values) or not all(map(is_, items, values)):
                 return "a list of a module"
         return None
+
+
+def _same(x, y):
+    """Whether plain values are equal; 0.0 and -0.0 are not."""
+    return type(x) is type(y) in PLAIN and x == y and (x != 0 or str(x) == str(y))
 
 
 def _ours(module):

@@ -97,6 +97,10 @@ class Recorded(NamedTuple):
         """Whether it leaves something at an argument."""
         return any(type(target) is Argument for target in self.effects.gradients)
 
+    def writes(self) -> bool:
+        """Whether it writes to arrays outside."""
+        return bool(self.program.stores)
+
 
 def _outside(leaf):
     """Whether the Node of a leaf belongs to a tensor that was there before the recording."""
@@ -160,6 +164,8 @@ def record(
         try:
             with originating(recording), delivering(deliver):
                 value = function(*traced.args, **traced.options)
+            if recording.unmet is not None:  # the function has caught it, and gone another way
+                raise recording.unmet
             recorded, landing = traced.finish(value, before)
             check(recorded)
         except BaseException as error:
@@ -231,7 +237,9 @@ class _Traced:
 
     def _arguments(self, x, path):
         """Arguments with traced arrays in the place of arrays; Tensors stay the same objects."""
-        if isinstance(x, Tensor) and x.is_leaf:
+        if isinstance(x, Tensor):
+            if not x.is_leaf:
+                raise RecordingError("jit: an argument is the result of a recorded call; pass x.detach()")
             if id(x) not in self._given:
                 self._given[id(x)] = path
                 self._swaps.set(x, "_data", self._argument(x._data, path, True))

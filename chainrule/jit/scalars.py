@@ -56,6 +56,10 @@ class Recorded(NamedTuple):
         """Whether it leaves something at an argument."""
         return any(type(target) is Argument for target, _ in self.changed + self.graded)
 
+    def writes(self) -> bool:
+        """Whether it changes Values outside."""
+        return bool(self.changed)
+
 
 class Result(Value):
     """What a recorded function returns: a Value without a graph, which says so."""
@@ -112,6 +116,8 @@ def record(
                     node.grad = starts[t, "grad"] = tape.input(("grad", target(t)), grad)
         with _watched(), recording_on(tape):
             value = function(*args, **options)
+        if tape.unmet is not None:  # the function has caught it, and gone another way
+            raise tape.unmet
         outputs: list[int] = []
         returns = _returned(value, {id(t): target(t) for t in leaves}, tape, outputs)
         changed, graded = [], []

@@ -34,7 +34,7 @@ def fits(replay: Any, args: tuple, options: dict[str, Any], signature: Callable,
         if isinstance(x, Tensor) and type(a := x._data) is np.ndarray:
             terms += [f"type({name}) is {k(type(x))}", f"type(a := {name}._data) is {k(np.ndarray)}"]
             terms += [f"a.{what} == {k(getattr(a, what))}" for what in ("shape", "dtype", "strides")]
-            terms += [f"{name}._node is {'not ' * (x._node is not None)}None"]
+            terms += [f"{name}._node is {'not ' * (x._node is not None)}None", f"{name}.is_leaf"]
         else:
             terms += [f"{k(signature)}({name}) == {k(signature(x))}"]
     if shared is not None:
@@ -54,7 +54,8 @@ def fits(replay: Any, args: tuple, options: dict[str, Any], signature: Callable,
     cells = {f"c{i}": cell for i, (cell, _) in enumerate(reach.cells)}
     terms += [f"c{i} is {k(value)}" for i, (_, value) in enumerate(reach.cells)]
     for values, keys, then in reach.entries:
-        terms += [f"{k(values)}[{k(key)}] is {k(value)}" for key, value in zip(keys, then, strict=True)]
+        there = lambda key, value: f".get({k(key)})" if value is None else f"[{k(key)}]"  # None: it may not be there
+        terms += [f"{k(values)}{there(key, value)} is {k(value)}" for key, value in zip(keys, then, strict=True)]
     for items, then in reach.lists:
         terms += [f"len({k(items)}) == {len(then)}", *(f"{k(items)}[{i}] is {k(x)}" for i, x in enumerate(then))]
     if replay.before is not None:
