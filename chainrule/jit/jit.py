@@ -89,19 +89,20 @@ class Shared:
     Fields:
         matters: whether it must be looked at: some are, or the program leaves
             something at an argument or writes to what may be one, or one may get a gradient.
+        outside: {id: a tensor that the function reaches by itself}; apart: whether no two are one, and none is of these.
     """
 
     def __init__(self, function: Any, args: tuple, options: dict[str, Any], recorded: Any):
-        self._outside = {id(t): t for t in Reach(function).tensors}
+        self.outside = {id(t): t for t in Reach(function).tensors}
         self._pattern = self._of(args, options)
-        apart = self._pattern == [*range(len(self._pattern))]
+        self.apart = self._pattern == [*range(len(self._pattern))]
         leaves_something = recorded.changes_arguments() or recorded.writes()
-        self.matters = not apart or leaves_something or any(t.requires_grad for t in _tensors((args, options)))
+        self.matters = not self.apart or leaves_something or any(t.requires_grad for t in _tensors((args, options)))
 
     def _of(self, args, options):
         first: dict[int, int] = {}
         ids = [id(x) for x in _tensors((args, options))]
-        return [(x,) if x in self._outside else first.setdefault(x, i) for i, x in enumerate(ids)]
+        return [(x,) if x in self.outside else first.setdefault(x, i) for i, x in enumerate(ids)]
 
     def same(self, args: tuple, options: dict[str, Any]) -> bool:
         return self._of(args, options) == self._pattern

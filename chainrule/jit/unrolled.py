@@ -34,10 +34,16 @@ def fits(replay: Any, args: tuple, options: dict[str, Any], signature: Callable,
         if isinstance(x, Tensor) and type(a := x._data) is np.ndarray:
             terms += [f"type({name}) is {k(type(x))}", f"type(a := {name}._data) is {k(np.ndarray)}"]
             terms += [f"a.{what} == {k(getattr(a, what))}" for what in ("shape", "dtype", "strides")]
-            terms += [f"{name}._node is {'not ' * (x._node is not None)}None", f"{name}.is_leaf"]
+            terms += [
+                f"{name}._node is {'not ' * (x._node is not None)}None",
+                *[f"{name}.is_leaf"] * (x._node is not None),
+            ]
         else:
             terms += [f"{k(signature)}({name}) == {k(signature(x))}"]
-    if shared is not None:
+    if shared is not None and shared.apart and not options and all(isinstance(x, Tensor) for x in args):
+        terms += [f"id({name}) not in {k(shared.outside)}" for name in given]
+        terms += [f"{name} is not {other}" for i, name in enumerate(given) for other in given[:i]]
+    elif shared is not None:
         terms += [f"{k(shared)}.same(args, options)"]
     terms += [
         f"{k(x)}.{name} is {k(value)}"

@@ -144,6 +144,18 @@ def test_arguments_that_become_one_tensor():
         assert not dot._last.fits((x, y), {})
 
 
+def test_arguments_apart_of_which_one_becomes_another_or_is_reached_besides():
+    w, x, y = (cr.ones(3, requires_grad=True) for _ in range(3))
+    dot = cr.jit(lambda a, b: (w * a * b).sum().backward())
+    for _ in range(4):
+        w.grad = x.grad = y.grad = None
+        dot(x, y)
+    w.grad = None
+    assert dot._last.fits((x, y), {})
+    assert not dot._last.fits((x, x), {})
+    assert not dot._last.fits((x, w), {})
+
+
 def test_gradients_that_are_there_before_it():
     w = cr.ones(3, requires_grad=True)
 
