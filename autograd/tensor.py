@@ -516,7 +516,8 @@ def convert(operation, data, dtype, backend):
         example = (host.flat[0] if odd is None else odd) if host.size else host
         raise DtypeError(f"{operation}: needs numbers, was given {host.dtype} data such as {example}{advice}")
     try:
-        if backend.on_host and type(data) is np.ndarray:  # converted by the backend, so that a recording sees it
+        # converted by the backend, so that a recording sees it; Python floats are no arrays
+        if backend.on_host and backend.array_type is not float and type(data) is np.ndarray:
             same = dtype is None or host.dtype == dtype
             array = backend.asarray(host, copy=same)
             return array if same else cast(operation, array, dtype)
