@@ -6,9 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from .c_graph import NoC
-from .c_lowering import Lowered as Native
-from .compiler import NoCompiler
 from .numpy_lowering import Lowered
 from .program import Instruction, Program
 
@@ -19,7 +16,11 @@ def lowered(program: Program, state: dict[Instruction, np.ndarray], lowering: st
     """The program, ready to run, and by what: "c", "numpy", or "numpy: " and why there is no C of it."""
     if lowering == "numpy":
         return Lowered(program, state), "numpy"
+    from . import c_lowering  # what looks for a compiler takes longer to import than all else here
+    from .c_graph import NoC
+    from .compiler import NoCompiler
+
     try:
-        return Native(program, state), "c"
+        return c_lowering.Lowered(program, state), "c"
     except (NoC, NoCompiler) as reason:
         return Lowered(program, state), f"numpy: {reason}"

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from .compiler import NoCompiler, load
 from .record import NAMES
 from .scalar import xp as floats
 from .singles import CONSTANT, INPUT, Tape
@@ -90,6 +89,8 @@ def text() -> str:
 
 @cache
 def _loop():
+    from .compiler import load
+
     function = load(text()).run
     function.restype, function.argtypes = None, [ctypes.c_long] + [ctypes.c_void_p] * 4
     return function
@@ -151,6 +152,8 @@ class Table:
         """(the function that computes all results, by what)."""
         if lowering == "numpy":
             return self._levels(), "numpy"
+        from .compiler import NoCompiler  # not at the top: what it needs takes long to import
+
         try:
             if unknown := {name for name, *_ in self._calls} - C.keys():
                 raise NoCompiler(f"{min(unknown)} has no form in C")

@@ -220,7 +220,7 @@ def test_without_a_compiler_the_history_says_that_numpy_ran(monkeypatch):
     def none(*_):
         raise NoCompiler("no C compiler")
 
-    monkeypatch.setattr("chainrule.backends.lowering.Native", none)
+    monkeypatch.setattr("chainrule.backends.c_lowering.Lowered", none)
     history = run("without shuffling", epochs=2, jit="c").history
     assert history.lowering == "numpy: no C compiler"
 
