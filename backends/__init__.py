@@ -34,9 +34,8 @@ __all__ = [
 OWNERS: dict[type, Backend] = {}  # array type -> backend; the hot path reads it directly
 FUSING: dict[Any, Backend] = {}  # array type, or id of the namespace -> its backend, where that makes kernels of rules
 STRIDED: set[type] = {np.ndarray}  # array types that lie in the host's memory as NumPy's do, and say how
-STANDING_IN: ContextVar[Backend | None] = ContextVar(
-    "chainrule_standing_in", default=None
-)  # the tracer, while it is "cpu"
+# the tracer, while it is "cpu"
+STANDING_IN: ContextVar[Backend | None] = ContextVar("chainrule_standing_in", default=None)
 _BACKENDS: dict[str, Backend] = {}
 _LAZY = {"cuda": (".gpu", "cupy", "CuPy", "pip install 'chainrule[cuda13]' or 'chainrule[cuda12]'")}
 _default: ContextVar[str] = ContextVar("chainrule_default_device", default="cpu")

@@ -10,9 +10,8 @@ from .c_graph import LEAVES, Graph, NoC, Value
 from .memory import Arena
 
 DEAR = frozenset("exp expm1 log log1p log2 log10 tanh sin cos power divide sqrt".split())
-ALONE = frozenset(
-    "concat reduce product paste scatter philox".split()
-)  # what reads them is in another loop than they are
+# what reads them is in another loop than they are
+ALONE = frozenset("concat reduce product paste scatter philox".split())
 DEEP = 60  # calls in one expression, before a value is stored between them
 MANY = 40  # values that one nest computes
 OWN = ("each", "reduce", "product")  # which can be computed straight into a part of a concatenation

@@ -12,9 +12,8 @@ from .trace import FUNCTIONS, GUARDS, outside
 FOLDED = 1 << 16  # bytes: a larger constant is computed anew at each run, rather than kept
 LIKE = {"ones_like": "ones", "zeros_like": "zeros"}  # which look at nothing but the form of their operand
 KEPT = frozenset((*GUARDS, "constant", "empty", "item"))  # are no constants, or already
-WRITES = frozenset(
-    ("setitem", "add_at")
-)  # whose result is the memory of their first operand, where nobody else needs that
+# whose result is the memory of their first operand, where nobody else needs that
+WRITES = frozenset(("setitem", "add_at"))
 
 
 def planned(program: Program) -> Program:

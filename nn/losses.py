@@ -246,9 +246,8 @@ def cross_entropy(
     if not _kernels(raw(logits), index):  # else the kernel looks
         ok = index.astype(np.uint64).max() < classes  # one below 0 is more than any as a number without sign
         if not check(ok, _index_error(classes), lambda: f", given {index.min()} to {index.max()}"):
-            target = asarray(
-                index * ((index >= 0) & (index < classes))
-            )  # until it is read, no row reads another's memory
+            # until that is read, no row reads another's memory
+            target = asarray(index * ((index >= 0) & (index < classes)))
     return _reduced(entropy(logits, target), reduction)
 
 

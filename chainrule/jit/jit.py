@@ -87,8 +87,8 @@ class Shared:
     """Which arguments of a call are one tensor, or one that the function reaches by itself: with others, it is another program.
 
     Fields:
-        matters: whether it must be looked at: some are, or the program leaves
-            something at an argument or writes to what may be one, or one may get a gradient.
+        matters: whether it must be looked at: where some are, where the program leaves something at an argument or writes to what may
+            be one, or where one may get a gradient.
         outside: {id: a tensor that the function reaches by itself}; apart: whether no two are one, and none is of these.
     """
 
@@ -155,9 +155,8 @@ class Jit:
         self._lock = RLock()
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        if not (
-            current() is current_watch() is current_shard() is None
-        ):  # recorded by another, watched, or one of many workers
+        # recorded by another, watched, or one of many workers
+        if not (current() is current_watch() is current_shard() is None):
             return self.function(*args, **options)
         with self._lock:
             last, done = self._last, False
@@ -317,7 +316,7 @@ def jit(function: Callable[..., Any] | None = None, *, verify: bool | int = Fals
 
     It may compute, run backward, and step an optimiser; tensors, models, optimisers and random generators that it reaches by its
     variables are the program's state. A program fits calls with arguments of the same shapes and dtypes, in the same modes; others
-    are recorded too. `verify` runs eagerly beside it, at every call or at every so-manieth, and compares.
+    are recorded too. `verify` runs eagerly beside it, at every call or at every n-th, and compares.
 
     `lowering` says what runs it: "c" is C, made by the C compiler that is found, whose results may differ from eager ones in their last
     digits; "numpy" gives the same bits; None takes C where the program has a form in it, and NumPy under cr.deterministic(). Where there

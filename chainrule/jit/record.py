@@ -39,7 +39,7 @@ class Place(NamedTuple):
 
     Fields:
         at: which result it is.
-        tensor: whether it is a Tensor, or a bare array.
+        tensor: whether it is a Tensor or Value, or a bare array or number.
     """
 
     at: int
@@ -406,17 +406,23 @@ def landed(array: np.ndarray) -> Result:
     return result
 
 
-def rebuilt(returns: Any, arrays: list[np.ndarray], given: Any) -> Any:
-    """What a function returns, from copies of the arrays of its results; `given` are its (args, options)."""
+def _copied(array, tensor):
+    return landed(array) if tensor else np.array(array)
+
+
+def rebuilt(returns: Any, results: list[Any], given: Any, own: Callable[[Any, bool], Any] = _copied) -> Any:
+    """What a function returns, from the program's results, of which `own` makes what belongs to the caller; `given` are its
+    (args, options).
+    """
     kind = type(returns)
     if kind is Place:
-        return landed(arrays[returns.at]) if returns.tensor else np.array(arrays[returns.at])
+        return own(results[returns.at], returns.tensor)
     if kind is Argument:
         return at(given, returns.path)
     if kind in (tuple, list):
-        return kind([rebuilt(x, arrays, given) for x in returns])
+        return kind([rebuilt(x, results, given, own) for x in returns])
     if kind is dict:
-        return {key: rebuilt(x, arrays, given) for key, x in returns.items()}
+        return {key: rebuilt(x, results, given, own) for key, x in returns.items()}
     return returns
 
 

@@ -18,18 +18,7 @@ from ..backends.table import Table
 from ..nonfinite.calls import observe
 from .origin import line
 from .reach import Reach
-from .record import Argument, Unmet, at
-
-
-class Number(NamedTuple):
-    """Where in what a function returns one of the program's numbers stands.
-
-    Fields:
-        at: its place among the outputs; value: whether it is a Value, or a bare float.
-    """
-
-    at: int
-    value: bool
+from .record import Argument, Place, Unmet, at, rebuilt
 
 
 class Recorded(NamedTuple):
@@ -38,7 +27,7 @@ class Recorded(NamedTuple):
     Fields:
         tape: the Tape; outputs: places on it.
         changed, graded: [(leaf or Argument, place of its number or gradient; None for a gradient that is taken away)].
-        returns: what the function returned, with a Number for each of its own.
+        returns: what the function returned, with a Place for each of its own.
         leaves: the leaves outside, arguments apart; before: {leaf: whether it had no gradient}.
         value: what this call returned.
     """
@@ -143,7 +132,9 @@ def record(
     _restore(before)
     numbers = [tape.values[place] for place in outputs]
     after(recorded, (args, options), numbers)
-    return recorded._replace(value=rebuilt(returns, numbers[len(numbers) - _count(recorded) :], (args, options)))
+    return recorded._replace(
+        value=rebuilt(returns, numbers[len(numbers) - _count(recorded) :], (args, options), _result)
+    )
 
 
 @contextmanager
@@ -193,12 +184,12 @@ def _arguments(x, path, paths):
 
 
 def _returned(x, known, tape, outputs):
-    """What is returned, with a Number for each of the program's; their places are added to `outputs`."""
+    """What is returned, with a Place for each of the program's; their places are added to `outputs`."""
     if isinstance(x, (Value, Single)):
         if id(x) in known:
             return known[id(x)]
         outputs.append(tape.place(x._data if isinstance(x, Value) else x))
-        return Number(len(outputs) - 1, isinstance(x, Value))
+        return Place(len(outputs) - 1, isinstance(x, Value))
     if isinstance(x, (Tensor, np.ndarray)):
         raise RecordingError("jit: a function of Values returns an array; return Values or numbers")
     if type(x) in (tuple, list):
@@ -208,22 +199,13 @@ def _returned(x, known, tape, outputs):
     return x
 
 
-def rebuilt(returns: Any, numbers: list[float], given: Any) -> Any:
-    """What a function returns, from its numbers; `given` are its (args, options)."""
-    kind = type(returns)
-    if kind is Number:
-        if not returns.value:
-            return numbers[returns.at]
-        result = Result.__new__(Result)
-        result._set(numbers[returns.at], None)
-        return result
-    if kind is Argument:
-        return at(given, returns.path)
-    if kind in (tuple, list):
-        return kind([rebuilt(x, numbers, given) for x in returns])
-    if kind is dict:
-        return {key: rebuilt(x, numbers, given) for key, x in returns.items()}
-    return returns
+def _result(x, value):
+    """A number that is returned, as a Value without a graph or as it is."""
+    if not value:
+        return x
+    result = Result.__new__(Result)
+    result._set(x, None)
+    return result
 
 
 def after(recorded: Recorded, given: Any, numbers: list[float]) -> None:
@@ -362,7 +344,7 @@ class Replay:
                 node.grad = x
         else:
             after(self.recorded, given, found)
-        return True, rebuilt(self.recorded.returns, found[self._returned :], given)
+        return True, rebuilt(self.recorded.returns, found[self._returned :], given, _result)
 
 
 def verified(replay: Replay, function: Any, args: tuple, options: dict[str, Any]) -> tuple[bool, Any]:

@@ -99,9 +99,7 @@ def call(replay: Any) -> Any:
     before += [f"n{i} = {number(k, *source)}" for i, source in enumerate(replay.numbers)]
     numbers = ", ".join(f"n{i}" for i in range(len(replay.numbers)))
     after = []
-    if (
-        effects.changed
-    ):  # by a line that is another object each time a waiting backward pass sees that there was a change
+    if effects.changed:  # a line that is another object each time tells a waiting backward pass that there was a change
         after += [f"line = {k(user_line)}()", f"for t in {k(effects.changed)}:"]
         after += ["  if t._access is None: t._version = line", "  else: t.mark_changed(line)"]
     for o, count, last, squares in replay.steps:

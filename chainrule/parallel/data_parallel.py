@@ -212,7 +212,7 @@ class DataParallel:
 
     def _own_shards(self, objective, arrays, reduction, total):
         """(examples of the whole batch, the sums over those of this process, when each thread was done)."""
-        choose("reduction", reduction, {"mean": 0, "sum": 0})
+        choose("reduction", reduction, dict.fromkeys(("mean", "sum")))
         lengths = [len(x) for x in arrays]
         if len(set(lengths)) != 1:
             raise ShapeError(

@@ -23,9 +23,8 @@ def computed(model, loss, optimizer, penalty, clip, together):
         value = one_to_minimise("fit", loss(model(x), y))
         if penalty is None:
             return value
-        share = (
-            len(x) / n if together.reduction == "sum" else 1
-        )  # of each shard, else the mean over them is the penalty
+        # shards are added up; of a mean, in proportion to their examples
+        share = len(x) / n if together.reduction == "sum" else 1
         return value + penalty(model) * share
 
     def step(x, y):
@@ -78,9 +77,8 @@ class Step:
             self._refused("the batches are no pairs of arrays on the host")
         if self._jit is None:
             return self._eager(x, y)
-        return self._jit(
-            *[Tensor._wrap(raw(a)) if isinstance(a, Tensor) else a for a in (x, y)]
-        )  # which no thread shares
+        # Tensors that no other thread shares
+        return self._jit(*[Tensor._wrap(raw(a)) if isinstance(a, Tensor) else a for a in (x, y)])
 
     def _obstacle(self, penalty, unasked):
         """Why the steps of a run cannot be recorded, or are not unless that is asked for."""
