@@ -53,8 +53,9 @@ check: $(VENV)/.with-dev  ## check format, lint and types
 types: $(VENV)/.with-dev  ## write autograd/operations.pyi anew, after a declaration was changed
 	@PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(PY) docs/operations.py
 
-docs: $(VENV)/.with-docs  ## build the pages and the API reference as HTML into docs/_build
-	@$(PY) docs/build.py
+docs: $(VENV)/.with-docs  ## build the documentation site into docs/_build; a warning is an error
+	@$(PY) -m sphinx -E -a -q -W --keep-going -b html docs docs/_build $(ARGS)
+	@echo "docs: open docs/_build/index.html"
 
 clean:  ## remove everything that these commands made, .venv included; runs/ stays
 	rm -rf $(VENV) build dist docs/_build *.egg-info .pytest_cache .ruff_cache .mypy_cache

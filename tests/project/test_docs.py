@@ -1,13 +1,17 @@
 """The Python blocks of the README and of the pages run, in their order, and the links lead somewhere."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
 
+import chainrule as cr
+
 ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
+    "docs/index.md",
     "docs/tutorial.md",
     "docs/training.md",
     "docs/jit.md",
@@ -21,7 +25,7 @@ PAGES = [
     "docs/architecture.md",
 ]
 LESSONS = [f"docs/lessons/{page.name}" for page in sorted((ROOT / "docs" / "lessons").glob("*.md"))]
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(?:python|{live} \w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -54,3 +58,12 @@ def test_the_links_of_the_page_lead_to_files(page):
     links = [link for link in re.findall(r"\]\(([^)#]+)", (ROOT / page).read_text()) if "://" not in link]
     missing = [link for link in links if not (folder / link).exists()]
     assert not missing
+
+
+def test_the_reference_lists_each_public_name_once():
+    pages = runpy.run_path(str(ROOT / "docs" / "api.py"))["pages"]()
+    listed = re.findall(r"^\.\. (?:auto\w+|py:data):: chainrule\.(\w+)$", "\n".join(pages.values()), re.MULTILINE)
+    modules = {"backends", "data", "metrics", "nn", "optim", "parallel", "random"}
+    assert sorted(name for name in listed if name not in {*modules, "plot", "sklearn"}) == sorted(
+        {*cr.__all__} - modules
+    )
