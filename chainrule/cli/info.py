@@ -68,7 +68,7 @@ def dot():
     """The version of the Graphviz program, and where it is."""
     path = shutil.which("dot")
     if path is None:
-        return "not on PATH (needed for .png and .pdf)"
+        return "not on PATH (pictures have a layout of their own)"
     text = subprocess.run([path, "-V"], capture_output=True, text=True, timeout=10).stderr
     return f"{text.strip().removeprefix('dot - graphviz version ')} at {path}"
 

@@ -125,9 +125,9 @@ class Graph(GraphData):
     def save(self, path: str | PathLike[str], depth: int | None = None, lr: float = 0.1) -> Path:
         """Write the graph to `path`, whose suffix says how: .svg, .png, .pdf, .html, .json or .dot. Returns the path.
 
-        .png and .pdf need the `dot` program of Graphviz; .html is the page that show() opens, with learning rate `lr`.
+        .png and .pdf need `pip install 'chainrule[pictures]'`; .html is the page that show() opens, with learning rate `lr`.
 
-        Raises: ArgumentError if the suffix is another; GraphError if `dot` is missing. Nothing is written then.
+        Raises: ArgumentError if the suffix is another; GraphError if a package is missing. Nothing is written then.
         """
         try:
             path = Path(path)
@@ -143,9 +143,9 @@ class Graph(GraphData):
     def _render(self, form, depth, lr):
         """The text or the bytes of a file."""
         if form in ("png", "pdf"):
-            from .picture.dot import render
+            from .picture.raster import render
 
-            return render(self, form, depth)
+            return render(self.to_svg(depth), form)
         if form == "html":
             from .page import page
 

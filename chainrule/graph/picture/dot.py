@@ -1,4 +1,4 @@
-"""The picture in Graphviz's DOT language, and as PNG or PDF by the `dot` program."""
+"""The picture in Graphviz's DOT language."""
 
 import html
 
@@ -8,10 +8,9 @@ from ...pages.palette import COLOURS
 from ..lettering import readable
 from ..values import NOT_COMPUTED
 from .box import is_broken, node_badges
-from .graphviz import digraph, run_dot
+from .graphviz import digraph
 from .view import view
 
-LIMIT_S = 20.0  # a picture that takes longer is given up
 LIGHT = {name: light for name, (light, _) in COLOURS.items()}
 
 
@@ -60,14 +59,6 @@ def to_dot(graph, depth=None):
             "fontsize": "9", "fontcolor": LIGHT["flow"],
         },
     )  # fmt: skip
-
-
-def render(graph, form, depth=None):
-    """The picture as bytes of the format `form`: "png" or "pdf".
-
-    Raises: GraphError if the `dot` program is missing or fails, or is not done after LIMIT_S.
-    """
-    return run_dot([f"-T{form}", *["-Gdpi=160"] * (form == "png")], to_dot(graph, depth), LIMIT_S)
 
 
 # ---- one box

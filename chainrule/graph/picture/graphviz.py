@@ -44,9 +44,8 @@ def run_dot(arguments, source, limit_s):
     program = shutil.which("dot")
     if program is None:
         raise GraphError(
-            "graph: the `dot` program of Graphviz, which writes .png and .pdf, is not on PATH. Install it with "
-            "`apt-get install graphviz`, `brew install graphviz` or `conda install graphviz`, "
-            "or save as .svg or .html, which need no program"
+            "graph: the `dot` program of Graphviz is not on PATH. Install it with "
+            "`apt-get install graphviz`, `brew install graphviz` or `conda install graphviz`"
         )
     try:
         done = subprocess.run(
@@ -54,8 +53,7 @@ def run_dot(arguments, source, limit_s):
         )
     except subprocess.TimeoutExpired as error:
         raise GraphError(
-            f"graph: the `dot` program was stopped, as it had not laid out this graph after {limit_s:g} s. "
-            "Show less of it with depth=0 or 1, or save as .svg, which has a layout for large graphs"
+            f"graph: the `dot` program was stopped, as it had not laid out this graph after {limit_s:g} s"
         ) from error
     except subprocess.CalledProcessError as error:
         reason = error.stderr.decode(errors="replace").strip() or f"exit status {error.returncode}"
