@@ -79,7 +79,7 @@ class Generator:
         with self._lock:
             key, counter = self.key, self.counter
             self.counter += n
-        return key, backend.counter(self, counter)
+        return key, backend.counter(self, counter, n)
 
     def _draw(self, size, backend, bits, make, dtype, requires_grad=False):
         """A Tensor of make(unit numbers) in `dtype`, the unit numbers being on a grid of 2^bits points in [0, 1).

@@ -143,8 +143,8 @@ class Backend:
         array[...] = value
         return array
 
-    def counter(self, generator: Any, first: int) -> Any:
-        """`first`, the number of a word of a random generator's stream, as `random_bits` takes it."""
+    def counter(self, generator: Any, first: int, n: int) -> Any:
+        """`first`, the number of the first of `n` words of a random generator's stream, as `random_bits` takes it."""
         return first
 
     def random_bits(self, key: int, counter: Any, n: int) -> Any:

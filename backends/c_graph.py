@@ -191,7 +191,7 @@ class Graph:
         if all(a.op == "const" for a in args):
             with np.errstate(all="ignore"):
                 return self.broadcast(self.const(getattr(np, name)(*[a.opt for a in args]), dtype), shape)
-        is_ = lambda a, number: a.op == "const" and a.opt == number
+        is_ = lambda a, number: a.op == "const" and a.opt == number and not np.signbit(a.opt)  # x - -0.0 is not x
         if name == "multiply":
             for a, b in (args, args[::-1]):
                 if is_(a, 1):

@@ -72,7 +72,8 @@ class Lowered:
         apart = lambda x, label: graph.value("copy", (x,), label, x.shape, x.dtype)
         known = lambda x: x.op in (*LEAVES, "input")
         stores = {given: found.of[new] for given, new in program.stores}
-        checks = [*found.guards, *graph.checks, *self._overflow(graph, ordered(stores.values()))]
+        outputs = [found.of[made] for made in program.outputs()]
+        checks = [*found.guards, *graph.checks, *self._overflow(graph, ordered(outputs))]
         checks = [apart(x, ("guard", i)) if known(x) else x for i, x in enumerate(checks)]
         early = {*ordered(checks)}
         for i, (given, x) in enumerate(stores.items()):

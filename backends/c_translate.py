@@ -65,6 +65,8 @@ class _Translation(Views):
                     raise NoC(f"{made.name} as {new.dtype}{list(new.shape)} for {made.dtype}{list(made.shape)}")
                 self.of[made] = new
                 if made.strict and new.dtype.kind == "f" and new.op in ("each", "reduce"):
+                    if made.strict != ("over",):
+                        raise NoC(f"np.errstate({made.strict[0]}='raise')")
                     g.strict.add(new)
             else:
                 raise NoC(made.name)

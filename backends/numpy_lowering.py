@@ -30,8 +30,8 @@ class Lowered:
         name: what a history and a checkpoint call it.
         text: the Python function that runs it; what it takes are the numbers among the inputs, in order.
         run: that function. It returns None, or the place among the guards of the first that came out otherwise: then no state
-            was written to. It raises FloatingPointError where a strict instruction overflows; `wrote(error)` then says whether
-            state was written to before.
+            was written to. It raises ArithmeticError where a strict instruction or one on Python's numbers does, and IndexError;
+            `wrote(error)` then says whether state was written to before.
         arrays: {instruction: the array that holds its result, after a run or, for an input, before it}.
         peak: bytes of the arena.
         guards: the guards in the order of `run`.
@@ -50,7 +50,7 @@ class Lowered:
         self._known: dict[int, str] = {}
         numbers = [given for given in program.inputs if given.dtype is None]
         lines: list[str] = []
-        strict, guard = False, 0
+        strict, guard = (), 0
         stored, first = {given for given, _ in program.stores}, None
         for made in program.instructions:
             if first is None and made.name in WRITES and (given := root(made)) in stored:
@@ -59,8 +59,9 @@ class Lowered:
             guard += made.name in GUARDS
             if made.dtype is not None and found and made.strict != strict:
                 strict = made.strict
-                lines += ['with errstate(over="raise"):'] if strict else []
-            lines += ["    " * strict + line for line in found]
+                raising = ", ".join(f'{kind}="raise"' for kind in strict)
+                lines += [f"with errstate({raising}):"] if strict else []
+            lines += ["    " * bool(strict) + line for line in found]
         for given, new in program.stores:
             if first is None:
                 first = len(lines)

@@ -68,14 +68,14 @@ class Instruction(Call):
         shape, dtype: of the result; dtype is None where that is a Python number, or several arrays.
         strides: how the result lies in memory, in bytes for each axis: sums and products depend on it in the last bit.
         origin: an Origin.
-        strict: whether an overflow raises, as in an optimiser's step.
+        strict: for which errors NumPy raises, as words of np.errstate: ("over",) in an optimiser's step.
         part: whether the result is a part of its first operand's memory.
     """
 
     __slots__ = ("number", "shape", "dtype", "strides", "origin", "strict", "part")
 
     def __init__(
-        self, number, name, operands, options=None, form=(None, None, None), origin=None, strict=False, part=False
+        self, number, name, operands, options=None, form=(None, None, None), origin=None, strict=(), part=False
     ):
         super().__init__(name, operands, options)
         self.number, self.origin, self.strict, self.part = number, origin, strict, part

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from math import inf, nan, pi, prod
 from operator import getitem
+from threading import RLock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from .program import Call, mapped
 
 # how closely a name holds its operands together when it is written
 CHOICE, LOGIC, COMPARISON, SUM, PRODUCT, SIGN, POWER, CALL = range(8)
+ONE_AT_A_TIME = RLock()  # while one thread records, others see its arrays in models, optimisers and arguments
 
 
 class RecordingError(ChainruleError, TypeError):

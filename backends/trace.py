@@ -46,9 +46,9 @@ class Recording:
 
     Fields:
         inputs, instructions: as in a Program.
-        counters: {random generator: (input, the first word that this recording took)}.
+        counters: {random generator: [input, the first word that this recording took, how many it took]}.
         line: a function that gives the user's line, as something that can be printed.
-        unmet: the error of a check that failed, whose text lacks what values would say; else None.
+        unmet: an error because of values, such as that of a check that failed, whose text lacks what they would say; else None.
     """
 
     def __init__(self, line: Callable[[], Any] = lambda: "an unknown line"):
@@ -56,12 +56,12 @@ class Recording:
         self.unmet: Exception | None = None
         self.inputs: list[Instruction] = []
         self.instructions: list[Instruction] = []
-        self.counters: dict[Any, tuple[TracedNumber, int]] = {}
+        self.counters: dict[Any, list[Any]] = {}
         self._undo: list[tuple[np.ndarray, np.ndarray]] = []
         self._constants: dict[int, Instruction] = {}
         self._number = 0
 
-    def add(self, name, operands, options=None, form=(None, None, None), strict=False, part=False):
+    def add(self, name, operands, options=None, form=(None, None, None), strict=(), part=False):
         """Note an instruction."""
         made = Instruction(self._number, name, operands, options, form, Origin("", "", self.line()), strict, part)
         self._number += 1
@@ -182,12 +182,14 @@ class Traced(Recorded):
         )
 
     def nonzero(self):
+        if _elsewhere(self):
+            return self.value.nonzero()
         raise RecordingError(
             f"recording: how many elements are not 0 depends on values; use where(condition, x, 0){_at()}"
         )
 
     def __setitem__(self, index, value):
-        if _elsewhere():
+        if _elsewhere(self, index, value):
             self.value[_value(index)] = _value(value)
             return
         if isinstance(value, (list, tuple)):
@@ -212,15 +214,6 @@ class Traced(Recorded):
 
     def __bool__(self):
         return _guard("guard", self)
-
-    def _read(self, *_, **__):
-        _current()
-        raise RecordingError(
-            f"recording: the code reads a value, which a recorded program cannot do{_at()}; return it from the recorded function "
-            "and read it outside, or choose with where(condition, x, y)"
-        )
-
-    __float__ = __int__ = __index__ = __iter__ = item = tolist = __format__ = _read
 
     def __array__(self, *args, **options):
         return np.asarray(TRACE.to_numpy(self), *args)
@@ -274,9 +267,25 @@ def _current() -> Recording:
     return recording
 
 
-def _elsewhere():
-    """Whether another thread records, and not this one: it sees the arrays of that recording, and computes with their values."""
-    return current() is None and bool(LIVE)
+def _elsewhere(*operands):
+    """Whether this thread does not record, and may compute with the values of operands: of all arrays while another thread records,
+    and afterwards of those that stood in for arrays of the outside, which it may have met in a model.
+    """
+    return current() is None and (bool(LIVE) or _standing_in(operands))
+
+
+def _standing_in(x):
+    if isinstance(x, Traced):
+        return x.storage.whole.by.name in ("input", "constant")
+    return all(map(_standing_in, x)) if isinstance(x, (tuple, list)) else True
+
+
+def _refuse_reading():
+    _current()
+    raise RecordingError(
+        f"recording: the code reads a value, which a recorded program cannot do{_at()}; return it from the recorded function "
+        "and read it outside, or choose with where(condition, x, y)"
+    )
 
 
 def _at():
@@ -307,7 +316,7 @@ def _value(x):
 def _guard(name, array):
     """Note what comes out of a test of an array's values."""
     value = bool(GUARDS[name](array.value))
-    if _elsewhere():
+    if _elsewhere(array):
         return value
     _current().add(name, (array.made, value))
     return value
@@ -325,7 +334,7 @@ def _first(x):
 
 def note(name, *operands, out=None, **options):
     """The array that a call of `name` gives: a new one, or `out`."""
-    if _elsewhere():
+    if _elsewhere(operands, out, [*options.values()]):
         return _plainly(name, operands, out, options)
     recording = _current()
     if name not in NAMES:
@@ -341,14 +350,21 @@ def note(name, *operands, out=None, **options):
         return None
     if name == "asarray":
         return TRACE.asarray(*operands, **options)
-    if name == "getitem" and _counts(operands[1]):
+    if name == "getitem" and any(_varies(i) and i.dtype.kind == "b" for i in _parts(operands[1])):
         raise RecordingError(
             f"recording: the shape of x[condition] depends on values; use where(condition, x, 0){_at()}"
         )
+    if name == "power" and all(_whole(x) for x in operands) and isinstance(operands[1], Traced):
+        bool(note("any", note("less", operands[1], 0)))  # a guard: NumPy raises there
     given, others = _value(operands), _value(options)
-    result = FUNCTIONS.get(name) or getattr(np, name)
-    result = result(*given, **others)
-    strict = np.geterr()["over"] == "raise"
+    function = FUNCTIONS.get(name) or getattr(np, name)
+    try:
+        result = function(*given, **others)
+    except (FloatingPointError, IndexError) as error:
+        if not isinstance(error, IndexError) or any(_varies(i) for x in operands[1:] for i in _parts(x)):
+            recording.unmet = error  # values are the cause
+        raise
+    strict = tuple([kind for kind, what in np.geterr().items() if what == "raise"])
     if isinstance(result, tuple):
         made = recording.add(name, _given(operands), _given(options), strict=strict)
         return tuple([Traced(r, recording.add("item", (made, i), None, _form(r))) for i, r in enumerate(result)])
@@ -368,6 +384,11 @@ def note(name, *operands, out=None, **options):
     return Traced(result, made, first.storage, first) if part else Traced(result, made)
 
 
+def _whole(x):
+    """Whether it is of whole numbers."""
+    return isinstance(x, int) or hasattr(x, "dtype") and x.dtype.kind in "biu"
+
+
 def _plainly(name, operands, out, options):
     """What a call gives outside of a recording."""
     given, others = _value(operands), _value(options)
@@ -380,10 +401,13 @@ def _plainly(name, operands, out, options):
     return out
 
 
-def _counts(index):
-    """Whether the shape of x[index] depends on values."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return any(isinstance(i, Traced) and i.dtype.kind == "b" and i.by.name != "constant" for i in parts)
+def _parts(index):
+    return index if isinstance(index, tuple) else (index,)
+
+
+def _varies(x):
+    """Whether it is an array whose values are not known."""
+    return isinstance(x, Traced) and x.by.name != "constant"
 
 
 def _put(recording, part, new):
@@ -419,8 +443,6 @@ class TracedNumber:
     def __bool__(self):
         return _guard("guard", self)
 
-    _read = Traced._read
-    __float__ = __int__ = __index__ = __round__ = __format__ = _read
     __hash__ = object.__hash__
 
     def __repr__(self):
@@ -429,8 +451,12 @@ class TracedNumber:
 
 def _number(name, method, operands):
     recording = _current()
-    values = _value(operands)
-    return TracedNumber(method(*values), recording.add(name, _given(operands)))
+    try:
+        value = method(*_value(operands))
+    except ArithmeticError as error:
+        recording.unmet = error
+        raise
+    return TracedNumber(value, recording.add(name, _given(operands)))
 
 
 def _bind():
@@ -466,6 +492,19 @@ def _bind():
     TracedNumber.__neg__ = lambda self: _number("negative", operators.neg, (self,))
     TracedNumber.__abs__ = lambda self: _number("absolute", operators.abs, (self,))
 
+    def reading(name):
+        def read(self, *args):
+            return getattr(self.value, name)(*args) if _elsewhere(self) else _refuse_reading()
+
+        return read
+
+    for name in ("__float__", "__int__", "__index__", "__format__"):
+        setattr(Traced, name, reading(name))
+        setattr(TracedNumber, name, reading(name))
+    for name in ("__iter__", "item", "tolist"):
+        setattr(Traced, name, reading(name))
+    TracedNumber.__round__ = reading("__round__")
+
 
 _bind()
 Traced.note = staticmethod(note)
@@ -477,16 +516,14 @@ class Trace(Backend):
     name, xp, array_type, types, on_host = "cpu", Namespace(note), Traced, (Traced,), True
 
     def asarray(self, data, dtype=None, copy=False):
+        if current() is None and not isinstance(data, Traced):
+            return CPU.asarray(data, dtype, copy)
         if isinstance(data, Traced):
             return data.astype(dtype, copy=copy) if dtype is not None else data.copy() if copy else data
-        if (
-            type(data) is np.ndarray and data.dtype.kind in "biuf" and not _elsewhere()
-        ):  # which somebody may write to later
+        if type(data) is np.ndarray and data.dtype.kind in "biuf":  # which somebody may write to later
             given = Traced(data, _current().constant(data))
             return given.astype(np.dtype(dtype or data.dtype), copy=copy) if copy or dtype is not None else given
         value = np.array(data, dtype=dtype) if copy else np.asarray(data, dtype=dtype)
-        if _elsewhere():
-            return value
         private = value is not data and value.base is None
         return Traced(value.copy() if private else value, _current().constant(value, private))
 
@@ -497,7 +534,7 @@ class Trace(Backend):
         return array
 
     def to_numpy(self, array):
-        return array.value if _elsewhere() else array._read()
+        return CPU.to_numpy(array.value) if _elsewhere(array) else _refuse_reading()
 
     def fits(self, squares):
         return _guard("guard_fits", squares)
@@ -507,8 +544,8 @@ class Trace(Backend):
 
     def check(self, ok, error, given=str):
         if not ok:
-            if _elsewhere():
-                raise error("")
+            if current() is None:
+                raise error(given())
             recording = _current()
             recording.unmet = error("")
             raise recording.unmet
@@ -517,14 +554,18 @@ class Trace(Backend):
     def random_bits(self, key, counter, n):
         return note("philox", key, counter, n)
 
-    def counter(self, generator, first):
-        if _elsewhere():
+    def counter(self, generator, first, n):
+        recording = current()
+        if recording is None:
             return first
-        recording = _current()
         if generator not in recording.counters:
-            recording.counters[generator] = recording.number(("counter", generator), first), first
-        given, start = recording.counters[generator]
-        return given + (first - start) if first > start else given
+            recording.counters[generator] = [recording.number(("counter", generator), first), first, 0]
+        given, start, drawn = recording.counters[generator]
+        if first != start + drawn:
+            recording.unmet = RecordingError(f"recording: another thread draws from the same random generator{_at()}")
+            raise recording.unmet
+        recording.counters[generator][2] += n
+        return given + drawn if drawn else given
 
 
 TRACE = Trace()

@@ -14,6 +14,7 @@ from ..autograd.errors import GraphError
 from ..autograd.ops.choose import where
 from ..autograd.tensor import Tensor, raw
 from ..backends import owner
+from ..backends.record import ONE_AT_A_TIME
 
 CHUNK = 32768  # elements: a chunk of values, gradient and state stays in a core's second-level cache
 
@@ -69,7 +70,7 @@ class FlatBuffer:
             self.values[:] = [raw(p) for p in self.params]
         found, self.due = [], []
         for i, (p, place, updates) in enumerate(zip(self.params, self._places, self.updates, strict=True)):
-            if p._data is not place and not self.scalar:
+            if p._data is not place and not self.scalar and not self._gathered():
                 raise GraphError(
                     "step: a parameter was moved, or given to another optimiser, after this optimiser was made; "
                     "make the optimiser after model.to(...)"
@@ -95,6 +96,11 @@ class FlatBuffer:
                 found = [self.xp.zeros_like(v) if g is None else g for g, v in zip(found, self._places, strict=True)]
             self.gradient = found[0].reshape(-1) if len(found) == 1 else self.backend.joined(found)
         return self.gradient
+
+    def _gathered(self):
+        """Whether all parameters are parts of `values`, once no other thread records them."""
+        with ONE_AT_A_TIME:
+            return all(p._data is place for p, place in zip(self.params, self._places, strict=True))
 
     def zero_grad(self):
         """Forget the gradients of all parameters."""

@@ -21,12 +21,13 @@ from ..autograd.watch import current_watch
 from ..backends import default_name, is_deterministic
 from ..backends.lowering import LOWERINGS
 from ..backends.program import Program
-from ..backends.record import RecordingError
+from ..backends.record import ONE_AT_A_TIME, RecordingError
 from ..backends.trace import current
 from . import scalars
 from .reach import Reach
-from .record import ONE_AT_A_TIME, Recorded, Unmet, array_of, record
+from .record import Recorded, Unmet, record
 from .replay import Replay
+from .signature import crowded, objects, signature
 from .unrolled import fits
 from .verify import verified
 
@@ -117,13 +118,6 @@ def _tensors(x):
     return []
 
 
-def _objects(x):
-    """What a signature of arguments names by its id."""
-    if type(x) in (tuple, list, dict):
-        return [found for item in (x.values() if type(x) is dict else x) for found in _objects(item)]
-    return [] if x is None or isinstance(x, (Tensor, np.ndarray, int, float, str, bytes, np.generic)) else [x]
-
-
 class Jit:
     """A function that is recorded as a program at its first calls, and runs as one from then on: see `jit`.
 
@@ -152,6 +146,7 @@ class Jit:
         self._last: Replay | None = None
         self._recorded = self._replayed = self._eager = 0
         self._reasons: dict[str, int] = {}
+        self._crowded = False  # whether it was said that there are more signatures than are kept
         self._lock = RLock()
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -177,7 +172,7 @@ class Jit:
     def _attempt(self, args, options):
         """(True, what a program or a recording gives); or (False, why the call must run eagerly)."""
         modes = bool(recording()), DEFAULT[0], default_name(), is_deterministic()
-        key = (*map(_signature, args), _signature(options) if options else None, modes)
+        key = (*map(signature, args), signature(options) if options else None, modes)
         entry = self._entries.get(key)
         if entry is None:
             return self._record(key, args, options, "a new signature", [])
@@ -202,7 +197,7 @@ class Jit:
                 if i:
                     entry.replays.insert(0, entry.replays.pop(i))
                 if replay.fits is None and isinstance(replay, Replay):
-                    replay.fits = fits(replay, args, options, _signature, entry.shared.get(replay))
+                    replay.fits = fits(replay, args, options, signature, entry.shared.get(replay))
                 self._last = replay
                 self._replayed += 1
                 return True, value
@@ -235,8 +230,11 @@ class Jit:
                 return False, "it could not be recorded"
         if key not in self._entries and len(self._entries) >= SIGNATURES:
             del self._entries[next(iter(self._entries))]
+            if self.refused is None and not self._crowded:
+                self._crowded = True
+                warn_once(lambda: crowded(self.function, key, [*self._entries][-1]), RuntimeWarning)
         entry = self._entries.setdefault(key, _Entry())
-        entry.given = entry.given or _objects((args, options))
+        entry.given = entry.given or objects((args, options))
         entry.recordings += 1
         if recorded is not None:
             self._count(reason)
@@ -366,23 +364,3 @@ def _alike(recorded: Recorded, holding: list[Replay]) -> list[Replay]:
                 f"{name} at {where}. Pass it to the function as a tensor"
             )
     return []
-
-
-def _signature(x):
-    """What must be the same of an argument for a program to fit."""
-    if isinstance(x, Tensor):
-        a = array_of(x)
-        if type(a) is float:
-            return Tensor, float, x.requires_grad
-        if type(a) is np.ndarray:
-            return Tensor, a.shape, a.dtype, a.strides, x._node is not None, x.is_leaf
-        return Tensor, type(a), x
-    if type(x) is np.ndarray:
-        return np.ndarray, x.shape, x.dtype, x.strides
-    if type(x) in (tuple, list):
-        return (type(x), *map(_signature, x))
-    if type(x) is dict:
-        return (dict, *((key, _signature(value)) for key, value in x.items()))
-    if x is None or isinstance(x, (int, float, str, bytes, np.generic)):
-        return type(x), x, str(x) if x == 0 else ""  # 0.0 is not -0.0
-    return type(x), id(x)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import RLock
 from typing import Any, NamedTuple
 from weakref import ref
 
@@ -17,12 +16,10 @@ from ..autograd.tensor import Tensor, raw
 from ..backends import owner
 from ..backends.passes import without_dead
 from ..backends.program import MOVES, Instruction, Program
-from ..backends.record import RecordingError
+from ..backends.record import ONE_AT_A_TIME, RecordingError
 from ..backends.trace import Recording, Traced, TracedNumber, current, recording_into
 from .origin import line, originating
 from .reach import Reach
-
-ONE_AT_A_TIME = RLock()  # while one thread records, others see its arrays in models, optimisers and arguments
 
 
 def array_of(x: Tensor) -> Any:
@@ -114,7 +111,7 @@ class Unmet(Exception):
 
 def _may_overflow(instructions):
     """How many of the instructions raise where they overflow."""
-    return sum(made.strict and (made.name not in MOVES or made.name == "astype") for made in instructions)
+    return sum(bool(made.strict) and (made.name not in MOVES or made.name == "astype") for made in instructions)
 
 
 class Swaps:
@@ -172,15 +169,22 @@ def record(
             recording.undo()
             swaps.undo()
             before.restore()
-            for generator, (_, first) in recording.counters.items():
-                generator.set_state((generator.key, first))
-            if error is recording.unmet:
+            for generator, (_, first, drawn) in recording.counters.items():
+                undraw(generator, first, drawn)
+            if recording.unmet is not None:
                 raise Unmet from error
             raise
     swaps.undo()
     for x, name, value in landing:
         setattr(x, name, value)
     return recorded
+
+
+def undraw(generator: Any, first: int, count: int) -> None:
+    """Give back `count` words, of which this was the first, unless another thread has drawn since."""
+    with generator._lock:
+        if generator.counter == first + count:
+            generator.counter = first
 
 
 class Before:
@@ -282,6 +286,9 @@ class _Traced:
         before, original = flat.updates[:], flat.results
 
         def results(options, rule, counted):
+            if current() is not self.recording:  # another thread
+                return original(options, rule, counted)
+
             def lifted(*arrays, **options):
                 return rule(*arrays, **options | ({"t": self._count(flat, before, options["t"])} if counted else {}))
 
@@ -301,6 +308,8 @@ class _Traced:
         before, rates, original = optimizer.steps, {}, optimizer.rate
 
         def rate(group):
+            if current() is not self.recording:
+                return original(group)
             i = next(i for i, g in enumerate(optimizer.groups) if g is group)
             key = i, optimizer.steps - before
             if key not in rates:
@@ -327,9 +336,9 @@ class _Traced:
                 landing.append((o, "last_lr", o.last_lr.value))
         updates = [(f, [b - a for a, b in zip(old, f.updates, strict=True)]) for f, old, *_ in before.flats]
         draws = []
-        for generator, (number, first) in self.recording.counters.items():
+        for generator, (number, _, drawn) in self.recording.counters.items():
             self.sources[number.made] = ("counter", generator)
-            draws.append((generator, generator.key, number.made, generator.counter - first))
+            draws.append((generator, generator.key, number.made, drawn))
         leaves = [t for t in self.reach.tensors if id(t) not in self._given]
         none = {node: was is None for node, was, _ in before.nodes if id(self.nodes[node]) not in self._given}
         runs = [(kind[1], kind[2], kind[4]) for kind in self.sources.values() if kind[0] == "count"]

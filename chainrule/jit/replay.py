@@ -14,7 +14,7 @@ from ..backends.passes import planned
 from ..backends.program import Program
 from .pending import Pending, is_none, leave, unwrap
 from .reach import Reach
-from .record import Argument, Recorded, at
+from .record import Argument, Recorded, at, undraw
 from .unrolled import call
 
 
@@ -138,12 +138,13 @@ class Replay:
 
     # ---- a run
 
-    def raised(self, error: FloatingPointError, args: tuple, options: dict[str, Any]) -> int:
+    def raised(self, error: Exception, args: tuple, options: dict[str, Any]) -> int:
         """What `failed` is given where a run has raised."""
         steps = self.recorded.effects.steps
         if self.lowered.wrote(error):
             self.leave_gradients(args, options)
-            raise (steps[0][0].overflow(unchanged=False) if steps else error) from None
+            overflow = steps and isinstance(error, FloatingPointError) and "overflow" in str(error)
+            raise (steps[0][0].overflow(unchanged=False) if overflow else error) from None
         return len(self.lowered.guards)
 
     def failed(self, guard: int, numbers: list[Any]) -> tuple[bool, Any]:
@@ -153,11 +154,9 @@ class Replay:
         return False, (*self.lowered.guards, None)[guard]
 
     def _undraw(self, numbers):
-        """Give back what was drawn, unless another thread has drawn since."""
+        """Give back what was drawn."""
         for i, generator, count in self._drawn:
-            with generator._lock:
-                if generator.counter == numbers[i] + count:
-                    generator.counter = numbers[i]
+            undraw(generator, numbers[i], count)
 
     def leave_gradients(self, args, options):
         """Let leaves have the gradients of this run."""

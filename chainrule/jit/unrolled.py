@@ -120,7 +120,7 @@ def call(replay: Any) -> Any:
   {"; ".join(before) or "pass"}
   try:
     failed = {k(replay.lowered.run)}({numbers})
-  except FloatingPointError as error:
+  except (ArithmeticError, IndexError) as error:
     failed = {k(replay)}.raised(error, args, options)
   if failed is not None:
     return {k(replay)}.failed(failed, [{numbers}])

@@ -78,6 +78,12 @@ def test_nan_comes_through():
     assert np.isnan(positive.numpy()).sum() == np.isnan(above.numpy()).sum() == 1
 
 
+def test_minus_zero_is_no_neutral_element_of_a_difference():
+    x = cr.tensor([0.0, -0.0])
+    f = in_c(lambda x: x - (-0.0), *[(x,)] * 3)
+    assert np.signbit(f(x).numpy()).tolist() == [False, False]
+
+
 def test_a_sum_of_many_keeps_its_digits():
     x = np.random.default_rng(0).random(3_000_000, "f4")
     total = in_c(lambda x: x.sum(), *[(cr.tensor(x),)] * 3)(cr.tensor(x)).item()

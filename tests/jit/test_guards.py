@@ -265,11 +265,29 @@ def test_checks_raise_the_eager_message_and_nothing_changes(kind):
     assert messages[:2] == messages[2:]
 
 
-def test_the_cache_is_bounded():
-    f = cr.jit(lambda x: x + 1)
-    for n in range(1, 40):
-        f(cr.ones(n))
-    assert f.cache.signatures == 16
+class Scale:
+    def __init__(self, by):
+        self.by = by
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda f, i: f(cr.ones(i + 1)), r"argument 0 is \[16\], \[17\] …; make them of one shape"),
+        (
+            lambda f, i: f(cr.ones(2), by=0.5 * i),
+            r"argument 'by' is 7.5, 8.0 …; a program keeps such values: pass a tensor",
+        ),
+        (lambda f, i: f(cr.ones(2), [{"by": i}]), r"argument 1\[0\]\['by'\] is 15, 16 …"),
+        (lambda f, i: f(cr.ones(2), Scale(i)), "argument 1 is a new Scale in each; make it once"),
+    ],
+    ids=["shapes", "numbers", "inside", "objects"],
+)
+def test_the_cache_is_bounded_and_what_is_always_new_is_said_once(call, said):
+    f = cr.jit(lambda x, how=None, by=1.0: x * by)
+    with pytest.warns(RuntimeWarning, match=f"recorded again and again.*: {said}") as warned:
+        [call(f, i) for i in range(40)]
+    assert (f.cache.signatures, len(warned)) == (16, 1)
 
 
 def test_what_changes_at_every_call_runs_eagerly_in_the_end():
@@ -323,3 +341,59 @@ def test_a_leaf_that_cannot_be_found_is_refused():
 def hidden(address):
     """An object that no variable leads to."""
     return ctypes.cast(address, ctypes.py_object).value
+
+
+# ---- errors that NumPy raises because of values
+
+
+def negative_power(x, n):
+    return x**n
+
+
+def caught(errstate, call):
+    def f(x, n):
+        with np.errstate(**errstate):
+            try:
+                return call(x, n)
+            except (cr.DtypeError, FloatingPointError):
+                return x * 0
+
+    return f
+
+
+GOOD_AND_BAD = {  # function, values of n that are good, and of which one is bad
+    "a power": (negative_power, [1, 2, 1], [1, -2, 1]),
+    "a power that is caught": (caught({}, negative_power), [1, 2, 1], [1, -2, 1]),
+    "an overflow that is caught": (caught({"over": "raise"}, lambda x, n: cr.exp(x * n)), [1.0, 2, 1], [1.0, 999, 1]),
+    "a division that is caught": (caught({"divide": "raise"}, lambda x, n: x / n), [1.0, 2, 1], [1.0, 0, 1]),
+}
+
+
+def outcome(f, *args):
+    try:
+        return f(*args).numpy().tobytes()
+    except cr.ChainruleError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("lowering", ["numpy", "c"])
+@pytest.mark.parametrize("order", [(0, 0, 0, 1, 0, 1, 1, 1, 0), (1, 1, 1, 0, 1, 0)], ids=["good first", "bad first"])
+@pytest.mark.parametrize("case", GOOD_AND_BAD)
+def test_an_error_that_values_cause_is_the_eager_one_also_where_it_is_caught(case, order, lowering):
+    f, *n = GOOD_AND_BAD[case]
+    x, *n = (cr.tensor(np.array(a, np.array(n[0]).dtype)) for a in ([2, 3, 4], *n))
+    fast = cr.jit(f, lowering=lowering)
+    assert [outcome(fast, x, n[i]) for i in order] == [outcome(f, x, n[i]) for i in order]
+
+
+def test_an_index_array_of_numpy_that_leaves_the_axis():
+    def f(x, i):
+        try:
+            return cr.tensor(x.data[i.data])
+        except IndexError:
+            return x[:2]
+
+    x, good, bad = cr.ones(3), cr.tensor([0, 2]), cr.tensor([0, 3])
+    fast = cr.jit(f)
+    for i in (good, good, good, bad, good, bad):
+        assert fast(x, i).tolist() == f(x, i).tolist()

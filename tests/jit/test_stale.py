@@ -95,6 +95,7 @@ def test_a_number_that_becomes_minus_zero():
     assert [np.signbit(f(X, s).numpy()).any() for s in (0.0, 0.0, 0.0, -0.0)] == [False, False, False, True]
 
 
+@pytest.mark.filterwarnings("ignore:jit. .* is recorded again and again")
 def test_objects_among_the_arguments_whose_places_are_taken_again():
     class Batch:
         def __init__(self, x):
