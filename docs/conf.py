@@ -23,6 +23,7 @@ exclude_patterns = ["_build"]
 default_role = "literal"  # in a docstring, `x` is code
 html_theme, html_title, html_static_path = "furo", "chainrule", ["_static"]
 html_css_files = ["site.css"]
+html_js_files = [("lesson.js", {"defer": ""})]
 html_theme_options = {"navigation_with_keys": True}
 html_show_sphinx = False
 pygments_style, pygments_dark_style = "friendly", "github-dark"

@@ -8,6 +8,7 @@ from sphinx.util.docutils import SphinxDirective
 
 sys.path.insert(0, str(Path(__file__).parent / "lessons"))
 import pictures
+import questions
 
 FRAME = '<iframe class="live" src="{up}live/{name}.html" title="{title}" loading="lazy"></iframe>'
 
@@ -35,11 +36,13 @@ class Live(SphinxDirective):
 
 
 def lesson(app, docname, source):
-    """Below the picture of a lesson stands the same graph as a page to step through; the lessons' index lists them all."""
+    """A lesson has its questions as forms, and below its picture the same graph as a page; the lessons' index lists them all."""
     file = Path(app.srcdir) / f"{docname}.md"
     if docname == "lessons/README":
         source[0] += "\n```{toctree}\n:hidden:\n:glob:\n\n[0-9]*\n```\n"
     if file in pictures.PAGES:
+        asked = iter(questions.parse(source[0], questions.variables(file, app.doctreedir)))
+        source[0] = questions.ASK.sub(lambda _: f"```{{raw}} html\n{next(asked).form()}\n```", source[0])
         _, names = pictures.run(file, app.doctreedir)
         title = "The graph of this lesson, step by step"
         page = frame(app, docname, names["g"], file.stem, title)

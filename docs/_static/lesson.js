@@ -1,0 +1,97 @@
+// The questions of a lesson: what follows one opens when it was answered, or when its answer was asked for. Progress stays in this browser.
+"use strict";
+
+const MEMORY = "chainrule lessons";
+const remembered = () => {
+  try {
+    return JSON.parse(localStorage.getItem(MEMORY)) ?? {};
+  } catch {
+    return {}; // storage is off: the lesson works, and forgets
+  }
+};
+const remember = (page, how) => {
+  try {
+    localStorage.setItem(MEMORY, JSON.stringify({ ...remembered(), [page]: how }));
+  } catch {} // as above
+};
+const pageOf = (address) => new URL(address, location.href).pathname.match(/(\d\d-[^/]*?)(?:\.html)?$/)?.[1];
+
+const numbersIn = (text) =>
+  text.replace(/[()[\]]/g, "").replaceAll("−", "-").split(/[,;\s]+/).filter(Boolean).map((part) => {
+    const [over, under = "1"] = part.split("/");
+    return Number(over) / Number(under);
+  });
+// three digits are enough: nobody is asked to compute more of them by hand
+const same = (given, wanted) =>
+  given.length === wanted.length && given.every((x, i) => Math.abs(x - wanted[i]) <= 0.01 * Math.abs(wanted[i]) + 1e-3);
+const shown = (numbers) => numbers.map((x) => String(Number(x.toPrecision(4))).replace("-", "−")).join(", ");
+
+function judge(question, form) {
+  if (question.choices.length) {
+    const chosen = form.elements.answer.value;
+    if (chosen === "") return { right: false, words: "Choose one of them." };
+    const [, right, words] = question.choices[chosen];
+    return { right, words };
+  }
+  const given = numbersIn(form.elements.answer.value);
+  const wanted = question.answer.length;
+  if (given.length !== wanted || given.some(Number.isNaN))
+    return { right: false, words: wanted === 1 ? "Type a number." : `Type ${wanted} numbers, with commas between them.` };
+  if (same(given, question.answer)) return { right: true, words: question.right };
+  const known = question.said.find(([numbers]) => same(given, numbers));
+  return { right: false, words: known ? known[1] : question.otherwise };
+}
+
+function lesson() {
+  const forms = [...document.querySelectorAll("form.ask")];
+  if (!forms.length) return;
+  const page = pageOf(location.href);
+  const behind = [];
+  for (let s = forms[0].closest("section").nextElementSibling; s; s = s.nextElementSibling) behind.push(s);
+  const note = Object.assign(document.createElement("p"), { className: "closed", textContent: "The answer opens below." });
+  const open = () => {
+    if (forms.some((form) => !form.dataset.done)) return;
+    for (const s of behind) s.hidden = false;
+    note.remove();
+    remember(page, forms.every((form) => form.dataset.done === "right") ? "right" : "shown");
+  };
+  for (const form of forms) {
+    const question = JSON.parse(form.dataset.question);
+    const status = form.querySelector("[role=status]");
+    const done = (how, words) => {
+      form.dataset.done ||= how;
+      status.textContent = words;
+      open();
+    };
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const { right, words } = judge(question, form);
+      form.classList.toggle("right", right);
+      if (right) done("right", words);
+      else status.textContent = words;
+    });
+    form.querySelector(".show").addEventListener("click", () => {
+      const choice = question.choices.find(([, right]) => right);
+      done("shown", choice ? `${choice[0]}. ${choice[2]}` : `${shown(question.answer)}. ${question.right}`);
+    });
+  }
+  if (remembered()[page]) return; // been here before: nothing is closed
+  for (const s of behind) s.hidden = true;
+  forms.at(-1).after(note);
+  note.textContent = "The rest of the lesson opens when you have answered.";
+}
+
+/** Ticks the lessons that were done, wherever they are listed. */
+function ticks() {
+  const done = remembered();
+  for (const link of document.querySelectorAll("a[href*='-']")) {
+    const how = done[pageOf(link.href)];
+    if (how && link.closest("table, .sidebar-tree")) {
+      link.classList.add(how === "right" ? "done" : "seen");
+      link.title = how === "right" ? "done: you predicted it" : "seen";
+    }
+  }
+}
+
+lesson();
+ticks();

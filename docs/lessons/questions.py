@@ -1,0 +1,104 @@
+"""The questions in the lessons. In a page's source they are comments, which the site turns into forms to answer:
+
+    <!-- ask: What is x.grad?
+    = x.grad
+    3 | That is x itself.
+    -->
+
+`=` stands before an expression of the lesson's variables after its part "Run it", which gives the number or the list of numbers
+that is right; below are wrong answers and what each says about the one who gave it, `else` for all others. A question with
+choices has lines `*` (right) and `-` (wrong) in place of numbers. A text after `|` is shown for the answer before it.
+"""
+
+import contextlib
+import doctest
+import html
+import json
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+from pictures import program
+
+ASK = re.compile(r"<!-- ask: (.*?)\n(.*?)-->", re.DOTALL)
+ELSE = "Not yet. Look at the numbers above once more."
+
+
+@dataclass
+class Question:
+    """One question: the numbers that are right, or the choices; and what is said to each answer."""
+
+    text: str
+    answer: list = field(default_factory=list)  # numbers; empty where there are choices
+    choices: list = field(default_factory=list)  # (text, whether it is right, what is said)
+    said: list = field(default_factory=list)  # (numbers, what is said)
+    otherwise: str = ELSE
+    right: str = "Right."
+
+    def form(self):
+        """The question as a form of the site, which docs/_static/lesson.js checks."""
+        known = dict(
+            answer=self.answer, choices=self.choices, said=self.said, otherwise=self.otherwise, right=self.right
+        )
+        if self.choices:
+            fields = "".join(
+                f'<label><input type="radio" name="answer" value="{i}"> {prose(text)}</label>'
+                for i, (text, _, _) in enumerate(self.choices)
+            )
+        else:
+            hint = "a number" if len(self.answer) == 1 else f"{len(self.answer)} numbers, with commas"
+            fields = f'<input name="answer" autocomplete="off" aria-label="Your answer" placeholder="{hint}">'
+        return (
+            f'<form class="ask" data-question="{html.escape(json.dumps(known, ensure_ascii=False))}">'
+            f"<fieldset><legend>{prose(self.text)}</legend>{fields}</fieldset>"
+            '<button>Check</button> <button type="button" class="show">Show me</button><p role="status"></p></form>'
+        )
+
+
+def prose(text):
+    """A sentence as HTML: what stands between backticks is code."""
+    return re.sub(r"`(.+?)`", r"<code>\1</code>", html.escape(text, quote=False))
+
+
+def numbers(text):
+    """The numbers in `1, -2/3`, in which fractions may stand."""
+    return [float(a) / float(b or 1) for a, _, b in (part.strip().partition("/") for part in text.split(","))]
+
+
+def parse(text, names):
+    """The Questions in the source of a page, whose right numbers are computed from `names`, the lesson's variables.
+
+    Raises: ValueError if a question has no right answer, or one that it calls wrong.
+    """
+    return [_question(match, names) for match in ASK.finditer(text)]
+
+
+def _question(match, names):
+    q = Question(match[1])
+    for line in match[2].strip().splitlines():
+        answer, _, said = (part.strip() for part in line.partition("|"))
+        if answer.startswith("= "):
+            value = eval(answer[2:], dict(names))
+            q.answer = np.ravel(np.array(getattr(value, "data", value), "float64")).tolist()
+            q.right = said or q.right
+        elif answer.startswith(("* ", "- ")):
+            q.choices.append((answer[2:], answer.startswith("* "), said or (q.right if answer[0] == "*" else ELSE)))
+        elif answer == "else":
+            q.otherwise = said
+        else:
+            q.said.append((numbers(answer), said))
+    wrong = [given for given, _ in q.said if len(given) == len(q.answer) and np.allclose(given, q.answer, 0.01, 1e-3)]
+    if wrong or not (q.answer or sum(right for _, right, _ in q.choices) == 1):
+        raise ValueError(f"the question {q.text!r} needs one right answer, which is not among the wrong ones")
+    return q
+
+
+def variables(page, folder):
+    """The variables of a lesson's program after its part "Run it"."""
+    lines, test = page.read_text(encoding="utf-8").splitlines(), program(page)
+    after = lines[lines.index("## Run it") + 1 :]
+    end = len(lines) - len(after) + next(i for i, line in enumerate(after) if line.startswith("## "))
+    test.examples = [example for example in test.examples if example.lineno < end]
+    with contextlib.chdir(folder):
+        doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS).run(test, clear_globs=False)
+    return test.globs
