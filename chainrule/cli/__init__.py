@@ -1,4 +1,4 @@
-"""The commands of `python -m chainrule`: explain a formula, train a demo, show what is installed."""
+"""The commands of `python -m chainrule`: explain a formula, play with one, train a demo, show what is installed."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ import sys
 from .. import __version__
 from ..autograd.arguments import choose
 from ..autograd.errors import ChainruleError
-from . import demo, explain, info
+from . import demo, explain, info, play
 
 HELP = """\
 chainrule: see how gradients are computed
@@ -16,6 +16,9 @@ chainrule: see how gradients are computed
 
   python -m chainrule demo moons
       trains a small network, and makes a page that replays how it learned
+
+  python -m chainrule play
+      type a formula, drag its numbers and watch the gradients, in the browser
 
   python -m chainrule info
       versions, devices, BLAS, GPU: what to put into a bug report
@@ -71,5 +74,5 @@ def _version(argv):
     return 0
 
 
-COMMANDS = {"demo": demo.run, "explain": explain.run, "info": info.run}
+COMMANDS = {"demo": demo.run, "explain": explain.run, "info": info.run, "play": play.run}
 _OPTIONS = {"-h": _help, "--help": _help, "--version": _version}

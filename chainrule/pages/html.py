@@ -17,19 +17,23 @@ def asset(package, *names):
     return "\n".join((files(package) / "assets" / name).read_text(encoding="utf-8") for name in names)
 
 
-def assembled(template, style, script, data, **parts):
+def assembled(template, style, script, data, inside="", **parts):
     """A page as text: `template`, with what belongs there in place of each @name@.
 
     @style@ is `style` behind the palette's colours and the rules that all pages share; @script@ is `script` behind the
     shared scripts, and @policy@ lets this script run and no other, and nothing be loaded; @data@ is `data` as JSON; all
-    others are `parts`, which are HTML.
+    others are `parts`, which are HTML. A page that shows pages such as `inside` in frames lets their script run too, since
+    frames obey the page around them, and may ask its own server.
     """
     style = _palette() + asset(__package__, "base.css") + style
     script = f'\n"use strict";\n{asset(__package__, *SCRIPTS)}\n{script}'
+    inner = "".join(f" {hashed}" for hashed in re.findall(r"'sha256-[^']+'", inside.partition("<title>")[0]))
     digest = b64encode(sha256(script.encode()).digest()).decode()
     policy = (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+        f"script-src 'sha256-{digest}'{inner}; base-uri 'none'; form-action 'none'"
+        + "; connect-src 'self'"
+        * bool(inside)
     )
     parts |= {"style": style, "script": script, "policy": policy, "data": embedded(data)}
     page = re.sub(r"@(\w+)@", lambda slot: parts[slot[1]], template)

@@ -99,7 +99,7 @@ def violations(tab):
 
     if tab.evaluate("typeof axe") == "undefined":
         tab.evaluate(Axe().axe_script)
-    found = tab.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
+    found = tab.evaluate("axe.run({ resultTypes: ['violations'], iframes: false })")["violations"]
     return [f"{rule['id']}: {node['failureSummary']} {node['html'][:200]}" for rule in found for node in rule["nodes"]]
 
 

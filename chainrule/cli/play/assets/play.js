@@ -1,0 +1,169 @@
+// The playground: a formula, its values, and the page of its graph in a frame. The address holds all of it. Python reads the
+// formula and records the graph; the page in the frame computes what its values give.
+
+const { examples, static: alone } = JSON.parse(document.getElementById("play").textContent);
+const $ = (id) => document.getElementById(id);
+const token = new URLSearchParams(location.search).get("token") ?? "";
+const WAIT = 250; // milliseconds after the last key until a formula is read
+
+let state = null; // { formula, values: { name: number }, data: [names that are not learned] }
+let shown = null; // what Python made of it: { page, values, data, source }
+let live = false; // whether the page in the frame takes new values
+let asked = 0; // requests so far; only the answer to the last one is shown
+
+// ---- the address
+
+function written() {
+  const parts = new URLSearchParams({ formula: state.formula, ...state.values });
+  if (state.data.length) parts.set("data", state.data.join(","));
+  return `#${parts}`;
+}
+
+function read(fragment) {
+  const { formula, data = "", ...values } = Object.fromEntries(new URLSearchParams(fragment.slice(1)));
+  if (formula === undefined) return null;
+  const numbers = Object.entries(values).map(([name, text]) => [name, Number(text)]);
+  return { formula, values: Object.fromEntries(numbers), data: data.split(",").filter(Boolean) };
+}
+
+const kept = () => history.replaceState(null, "", written());
+
+// ---- the graph
+
+async function made({ formula, values, data }) {
+  if (alone) {
+    const example = examples.find((e) => e.formula === formula);
+    if (example) return { ...example, values: { ...example.values, ...values } };
+    return { error: "this file has its examples only; `python -m chainrule play` reads any formula" };
+  }
+  const query = new URLSearchParams({ ...values, formula, data: data.join(","), token });
+  try {
+    const answer = await fetch(`graph?${query}`);
+    return answer.ok ? answer.json() : { error: await answer.text() };
+  } catch {
+    return { error: "the server does not answer: is `python -m chainrule play` still running?" };
+  }
+}
+
+async function draw() {
+  const turn = ++asked;
+  const result = await made(state);
+  if (turn !== asked) return;
+  $("error").hidden = !result.error;
+  $("error").textContent = result.error ?? "";
+  $("formula").setAttribute("aria-invalid", String(Boolean(result.error)));
+  if (result.error) return;
+  shown = result;
+  state = { formula: state.formula, values: result.values, data: result.data };
+  live = false;
+  $("graph").srcdoc = result.page;
+  sliders();
+  marks();
+  kept();
+}
+
+function show(next) {
+  state = { formula: next.formula, values: { ...next.values }, data: [...next.data] };
+  if ($("formula").value !== state.formula) $("formula").value = state.formula;
+  draw();
+}
+
+// ---- the values
+
+const text = (number) => String(Number(number.toPrecision(4))).replace("-", "−");
+
+function sliders() {
+  const rows = Object.entries(state.values).map(([name, value]) => {
+    const row = Object.assign(document.createElement("label"), { className: "slider" });
+    const reach = Math.max(5, 2 * Math.abs(value));
+    const range = Object.assign(document.createElement("input"), { type: "range", min: -reach, max: reach, step: 0.01, value });
+    const number = Object.assign(document.createElement("output"), { textContent: text(value) });
+    row.append(Object.assign(document.createElement("b"), { textContent: name }), range, number);
+    row.dataset.name = name;
+    range.addEventListener("input", () => set(name, range.valueAsNumber));
+    return row;
+  });
+  $("sliders").replaceChildren(...rows);
+}
+
+let later = 0;
+function set(name, value) {
+  state.values[name] = value;
+  $("sliders").querySelector(`[data-name="${CSS.escape(name)}"] output`).textContent = text(value);
+  kept();
+  if (live) $("graph").contentWindow.postMessage({ chainrule: "set", name, value }, "*");
+  else if (!alone) {
+    clearTimeout(later);
+    later = setTimeout(draw, WAIT);
+  }
+}
+
+// what the page in the frame says: that it can be given values, and which values it has now
+window.addEventListener("message", ({ source, data }) => {
+  if (source !== $("graph").contentWindow) return;
+  if (data?.chainrule === "ready") {
+    live = true;
+    for (const [name, value] of Object.entries(state.values)) source.postMessage({ chainrule: "set", name, value }, "*");
+  }
+  if (data?.chainrule !== "values") return;
+  for (const row of $("sliders").children) {
+    const value = data.values[row.dataset.name];
+    if (typeof value !== "number") continue;
+    state.values[row.dataset.name] = value;
+    const range = row.querySelector("input");
+    if (document.activeElement !== range) range.value = value;
+    row.querySelector("output").textContent = text(value);
+  }
+  kept();
+});
+
+// ---- examples, Python, link
+
+for (const example of examples) {
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: example.title });
+  button.addEventListener("click", () => show(example));
+  $("examples").append(button);
+}
+
+function marks() {
+  const chosen = examples.findIndex((e) => e.formula === state.formula);
+  [...$("examples").children].forEach((button, i) => button.setAttribute("aria-current", String(i === chosen)));
+  $("hint").textContent = examples[chosen]?.hint ?? "";
+}
+
+function program() {
+  // values may have moved since Python wrote the program
+  return shown.source.replace(/^(\w+) = (\w+)\.Value\(.*?, "/gmu, (line, name, module) =>
+    name in state.values && Number.isFinite(state.values[name]) ? `${name} = ${module}.Value(${float(state.values[name])}, "` : line);
+}
+
+const float = (number) => (Number.isInteger(number) && Math.abs(number) < 1e16 ? number.toFixed(1) : String(number));
+
+async function copy(what, words) {
+  try {
+    await navigator.clipboard.writeText(what);
+    $("status").textContent = words;
+  } catch {
+    $("status").textContent = "This browser does not let the page copy.";
+  }
+  setTimeout(() => ($("status").textContent = ""), 3000);
+}
+
+$("python").addEventListener("click", () => {
+  if (!shown) return;
+  $("program").textContent = program();
+  $("source").showModal();
+});
+$("close").addEventListener("click", () => $("source").close());
+$("copy").addEventListener("click", () => copy($("program").textContent, "Program copied."));
+// without the token, which is of this server only: the address works wherever the playground runs, behind its own ?token
+$("link").addEventListener("click", () => copy(alone ? location.href : written(), alone ? "Link copied." : "State copied: add it to the address of a playground."));
+
+let typing = 0;
+$("formula").readOnly = alone;
+$("formula").addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(() => show({ formula: $("formula").value, values: state.values, data: state.data }), WAIT);
+});
+window.addEventListener("hashchange", () => show(read(location.hash) ?? examples[0]));
+show(read(location.hash) ?? examples[0]);

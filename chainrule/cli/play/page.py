@@ -1,0 +1,59 @@
+"""The playground as a page, and the pages of the graphs that it shows."""
+
+from functools import cache
+
+from ...autograd.errors import ArgumentError
+from ...graph.page import page as graph_page
+from ...pages.html import assembled, asset
+from ..explain import graph_of
+from ..expression import ExpressionError, parse
+from .examples import EXAMPLES
+from .source import source
+
+# what a name starts with that has no value yet: small, different, none of them 0 or 1
+START = (2.0, -3.0, 0.5, 1.5, -2.0, 0.7, -0.4, 3.0)
+MOST = 40  # names; more of them are no playground any more
+
+
+def made(formula, values, data=()):
+    """What the playground shows of a formula: {"page": HTML, "values": {name: number}, "source": a Python program}.
+
+    `values` are texts or numbers by name; names without one get one, names that the formula lacks are left out. `data`
+    are the names that are given and not learned.
+
+    Raises: ExpressionError, with the place, if the formula or a value cannot be read; ArgumentError.
+    """
+    names = list(parse(formula).inputs)
+    if len(names) > MOST:
+        raise ArgumentError(
+            f"the formula has {len(names)} names that need a value; the playground shows at most {MOST}"
+        )
+    numbers = {name: _number(name, values.get(name, START[i % len(START)])) for i, name in enumerate(names)}
+    graph = graph_of(formula, [f"{name}={number!r}" for name, number in numbers.items()])
+    data = [name for name in names if name in data]
+    return {"page": graph_page(graph), "values": numbers, "data": data, "source": source(formula, numbers, data)}
+
+
+def _number(name, text):
+    try:
+        return float(text)
+    except ValueError:
+        shown = f"{name}={text}"
+        raise ExpressionError(f"{name} needs a number", shown, len(name) + 1, len(shown)) from None
+
+
+@cache
+def shell(static=False):
+    """The playground as one HTML file. A static one holds the graphs of the examples and needs no server."""
+    examples = [
+        {"title": e.title, "formula": e.formula, "values": e.values, "data": e.data, "hint": e.hint}
+        | (made(e.formula, e.values, e.data) if static else {})
+        for e in EXAMPLES
+    ]
+    return assembled(
+        asset(__package__, "play.html"),
+        style=asset(__package__, "play.css"),
+        script=asset(__package__, "play.js"),
+        data={"examples": examples, "static": static},
+        inside=made(EXAMPLES[0].formula, EXAMPLES[0].values)["page"],
+    )

@@ -1,0 +1,177 @@
+"""The playground: what its server answers and refuses, the programs it writes, and the page in a browser."""
+
+import json
+import threading
+from http.client import HTTPConnection
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from browser import violations
+
+import chainrule as cr
+from chainrule.cli import main
+from chainrule.cli.explain import graph_of
+from chainrule.cli.expression import parse
+from chainrule.cli.play import page
+from chainrule.cli.play.examples import EXAMPLES
+from chainrule.cli.play.server import Server
+from chainrule.cli.play.source import source
+
+EXAMPLE = pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.title)
+
+
+# ---- the server
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = Server()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def get(server):
+    """A function that asks the server, and returns (status, kind, body)."""
+
+    def get(path, token=server.token, host=None, **query):
+        connection = HTTPConnection(*server.server_address)
+        connection.request(
+            "GET", f"{path}?{urlencode({**query, 'token': token})}", headers={"Host": host} if host else {}
+        )
+        answer = connection.getresponse()
+        return answer.status, answer.headers.get_content_type(), answer.read().decode()
+
+    return get
+
+
+def test_it_listens_on_this_machine_only(server):
+    assert server.server_address[0] == "127.0.0.1"
+    assert urlsplit(server.address).query == f"token={server.token}"
+
+
+def test_the_address_shows_the_playground(get):
+    status, kind, body = get("/")
+    assert (status, kind) == (200, "text/html")
+    assert "Playground" in body
+
+
+def test_a_formula_gets_its_page_values_and_program(get):
+    status, kind, body = get("/graph", formula="a*b", a="2", b="-3")
+    made = json.loads(body)
+    assert (status, kind) == (200, "application/json")
+    assert made["values"] == {"a": 2.0, "b": -3.0}
+    assert made["page"].startswith("<!doctype html>")
+    assert "a.grad" in made["source"]
+
+
+def test_a_name_without_a_value_gets_one_and_a_value_without_a_name_is_left_out(get):
+    made = json.loads(get("/graph", formula="a*b + c", a="5", gone="1")[2])
+    assert made["values"]["a"] == 5.0
+    assert sorted(made["values"]) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "query", [{"formula": "a ^ 2"}, {"formula": ""}, {"formula": "a*b", "a": "x"}, {"formula": "2*3"}]
+)
+def test_what_cannot_be_read_is_said_with_the_place(query, get):
+    status, _, body = get("/graph", **query)
+    assert status == 200
+    assert "\n    " in json.loads(body)["error"]
+
+
+def test_too_many_names_are_refused(get):
+    formula = " + ".join(f"a{i}" for i in range(41))
+    assert "at most 40" in json.loads(get("/graph", formula=formula)[2])["error"]
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "ä"])
+def test_without_the_token_nothing_is_served(token, get):
+    assert get("/", token=token)[0] == 403
+    assert get("/graph", token=token, formula="a*b")[0] == 403
+
+
+def test_another_name_of_the_machine_is_refused(get):
+    """Or a page of another origin could read what is served, through a name that it lets point here."""
+    assert get("/", host="evil.example")[0] == 403
+
+
+def test_other_paths_are_not_there(get):
+    assert get("/etc/passwd")[0] == 404
+
+
+def test_a_taken_port_is_said(server, capsys):
+    assert main(["play", "--no-browser", "--port", str(server.server_port)]) == 2
+    assert "cannot use port" in capsys.readouterr().err
+
+
+# ---- "show me the Python"
+
+
+@EXAMPLE
+def test_the_program_does_what_the_page_shows(example, monkeypatch, capsys):
+    """It is run; its result, gradients and updates are those of the graph."""
+    monkeypatch.setattr(cr.Graph, "show", lambda graph: None)
+    names = {}
+    exec(source(example.formula, example.values, example.data), names)
+    graph = graph_of(example.formula, [f"{name}={number}" for name, number in example.values.items()])
+    printed = [float(word) for word in capsys.readouterr().out.split()]
+    used = parse(example.formula).inputs
+    assert printed == [graph.root.value.items, *(graph.node(name).total.items for name in used)]
+    for name, number in example.values.items():
+        moved = number if name in example.data else number - 0.1 * graph.node(name).total.items
+        assert names[name].data == moved
+
+
+def test_a_value_called_cr_does_not_hide_the_library(monkeypatch, capsys):
+    monkeypatch.setattr(cr.Graph, "show", lambda graph: None)
+    names = {}
+    exec(source("cr*cr + result", {"cr": 3.0, "result": float("inf")}), names)
+    assert names["cr"].data == 3.0 - 0.1 * 6.0
+
+
+# ---- the page
+
+
+@EXAMPLE
+def test_each_example_can_be_drawn_and_names_what_is_given(example):
+    made = page.made(example.formula, example.values, example.data)
+    assert made["values"] == example.values
+    assert made["data"] == [name for name in example.values if name in example.data]
+    assert example.hint.endswith((".", "?"))
+
+
+@pytest.fixture
+def playground(browse):
+    """The playground as one file, in a tab."""
+    return browse(page.shell(static=True))
+
+
+def test_the_file_shows_the_first_example(playground):
+    assert playground.input_value("#formula") == EXAMPLES[0].formula
+    assert playground.frame_locator("#graph").locator("#stage svg").first.is_visible()
+
+
+def test_another_example_is_a_click_away_and_stands_in_the_address(playground):
+    playground.click(f"text={EXAMPLES[1].title}")
+    playground.frame_locator("#graph").locator("text=w1 >> visible=true").first.wait_for()
+    assert playground.inner_text("#hint") == EXAMPLES[1].hint
+    assert "w2=1" in playground.url
+
+
+def test_the_python_has_the_values_of_the_sliders(playground):
+    playground.locator("#sliders input").first.fill("1.5")
+    playground.click("#python")
+    assert 'a = cr.Value(1.5, "a")' in playground.inner_text("#program")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_has_no_findings_of_axe(theme, browse):
+    assert violations(browse(page.shell(static=True), color_scheme=theme)) == []
+
+
+def test_nothing_is_wider_than_a_phone(browse):
+    tab = browse(page.shell(static=True), viewport={"width": 390, "height": 844})
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
