@@ -203,7 +203,10 @@ def test_version(capsys):
 
 def test_an_unknown_command_is_refused_with_those_that_exist(capsys):
     assert main(["explan"]) == 2
-    assert capsys.readouterr().err == "chainrule: unknown command 'explan': choose one of 'demo', 'explain', 'info', 'play'\n"
+    assert (
+        capsys.readouterr().err
+        == "chainrule: unknown command 'explan': choose one of 'demo', 'explain', 'info', 'play'\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["demo", "explain", "info"])
