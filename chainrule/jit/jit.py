@@ -118,6 +118,13 @@ def _tensors(x):
     return []
 
 
+class _Undone(Exception):
+    """A call was recorded, and all is as before."""
+
+    def __init__(self, recorded):
+        self.recorded = recorded
+
+
 class Jit:
     """A function that is recorded as a program at its first calls, and runs as one from then on: see `jit`.
 
@@ -125,6 +132,7 @@ class Jit:
         cache: a Cache.
         program: the Program of the last call; None before the first one.
         refused: what is told when a recording fails, with the error or the reason, and the call then runs eagerly; None: it raises.
+        whole: whether a call that is recorded for C is undone, and runs as the program: then all calls give the bits of C.
         lowering: what ran that program: "c", "numpy", or "numpy: " and why it is not C; None before one ran.
     """
 
@@ -132,16 +140,17 @@ class Jit:
         self,
         function: Callable[..., Any],
         verify: bool | int = False,
-        lowering: str | None = None,
+        lowering: Any = None,
         refused: Callable[[BaseException | str], Any] | None = None,
+        whole: bool = False,
     ):
         if not callable(function):
             raise ArgumentError(f"jit: needs a function, was given {type(function).__name__}")
-        if lowering not in LOWERINGS:
+        if lowering not in LOWERINGS and not callable(lowering):
             raise ArgumentError(f"jit: lowering must be 'c', 'numpy' or None, not {lowering!r}")
         self._lowering = lowering
         update_wrapper(self, function)
-        self.function, self.verify, self.refused = function, verify, refused
+        self.function, self.verify, self.refused, self.whole = function, verify, refused, whole
         self._entries: dict[Any, _Entry] = {}
         self._last: Replay | None = None
         self._recorded = self._replayed = self._eager = 0
@@ -209,6 +218,13 @@ class Jit:
     def _record(self, key, args, options, reason, holding):
         """As _attempt, by recording the call; `holding` are the programs to which nothing outside has changed."""
         same: list[Replay] = []
+        undone = False
+
+        def check(recorded):
+            same.extend(_alike(recorded, holding))
+            if self.whole and self._by(recorded) != "numpy":
+                raise _Undone(recorded)
+
         if self.refused and self._recorded >= 2 * SIGNATURES and self._replayed < self._recorded:
             self.refused("most steps need a program of their own")
             return False, reason
@@ -218,9 +234,9 @@ class Jit:
             try:
                 single = scalars.concerns(reach)
                 with lock:
-                    recorded = (scalars.record if single else record)(
-                        self.function, args, options, reach, lambda recorded: same.extend(_alike(recorded, holding))
-                    )
+                    recorded = (scalars.record if single else record)(self.function, args, options, reach, check)
+            except _Undone as found:
+                recorded, undone = found.recorded, True
             except (Unmet, GraphError):  # run eagerly, it raises with what it leaves behind
                 recorded = None
             except Exception as error:
@@ -246,8 +262,7 @@ class Jit:
                 if single:
                     self._last = scalars.Replay(recorded, reach, lock, self._lowering)
                 else:
-                    lowering = "numpy" if is_deterministic() else self._lowering
-                    self._last = Replay(recorded, reach, lock, lowering)
+                    self._last = Replay(recorded, reach, lock, self._by(recorded))
                 entry.replays.insert(0, self._last)
                 if (shared := Shared(self.function, args, options, recorded)).matters:
                     entry.shared[self._last] = shared
@@ -260,7 +275,14 @@ class Jit:
                 )
             else:
                 self.refused(entry.eager)
-        return (False, "a check fails") if recorded is None else (True, recorded.value)
+        if recorded is None:
+            return False, "a check fails"
+        return self._attempt(args, options) if undone else (True, recorded.value)
+
+    def _by(self, recorded):
+        """What is to run a program: "numpy", "c", or None for C where that can be."""
+        lowering = "numpy" if is_deterministic() else self._lowering
+        return lowering(recorded.program) if callable(lowering) else lowering
 
     def settle(self) -> None:
         """Copy the gradients that programs have left, so that these can be forgotten."""
@@ -303,9 +325,7 @@ class Jit:
         """That of a copied object's method, without programs."""
         if self.function is (function := deepcopy(self.function, memo)):
             return self
-        made = Jit(function, self.verify, self._lowering)
-        made.refused = self.refused
-        return made
+        return Jit(function, self.verify, self._lowering, self.refused, self.whole)
 
 
 def jit(function: Callable[..., Any] | None = None, *, verify: bool | int = False, lowering: str | None = None) -> Any:

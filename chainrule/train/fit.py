@@ -76,9 +76,10 @@ def fit(
             any number of workers.
         workers: who shares the work: a number of threads, or what chainrule.parallel.init() returned under mpiexec.
         shards: in how many parts workers cut a batch, see chainrule.parallel.DataParallel.
-        jit: whether steps run as a program that cr.jit recorded, with the same bits. None: in long runs, where the code of the
-            model and the loss is known to do nothing but compute; history.why_eager says why not. False: never. True: always.
-            "c": always, compiled by a C compiler, whose last digits may differ from those of eager steps.
+        jit: whether steps run as a program that cr.jit recorded. None: in long runs, where the code of the model and the loss is
+            known to do nothing but compute (history.why_eager says why not): in C where that saves more than the compiler takes, and
+            else by NumPy. False: never. True: always, by NumPy, with the bits of eager steps. "c": always, in C, whose last digits may
+            differ from theirs. history.lowering says what ran.
         verbose: 0 is silent; 1 shows a bar on a terminal and a line for each epoch elsewhere; n a line for every n.
 
     Ctrl-C ends the training after the current step, a second one at once; the History of the finished epochs is
@@ -124,7 +125,7 @@ def fit(
     same_bits = backends.deterministic(deterministic)
 
     steps = epochs * len(run.batches) if hasattr(run.batches, "__len__") else None
-    step = Step(run, penalty, clip, jit, steps, deterministic)
+    step = Step(run, penalty, clip, jit, steps, deterministic, state and state["lowering"])
     with DeferredInterrupt(run), run.started(), same_bits, closing(step):
         if state is not None:
             run.load_state_dict(state)

@@ -25,7 +25,8 @@ class History(list[dict[str, Any]]):
             state of "layers", "outputs", "plane" and "graph". Empty without a Replay.
         timeline: what the workers did in the last three steps, as plain data: "worker" (the process), "thread" in it, "what" ("shard 0",
             …, "wait", "sum", "update"), "start" and "end" in seconds from the first. Empty without workers, or if an error ended the run.
-        lowering: what the steps ran on: "numpy" where cr.jit recorded them, else "eager"; why_eager: then the reason, in words.
+        lowering: what the steps ran on: "c" or "numpy" (with the reason why not "c", where that was wanted) where cr.jit recorded them,
+            else "eager"; why_eager: then the reason, in words.
         snapshot_info: what the snapshots share, such as the names of the layers; None without a Replay.
 
     Example:

@@ -27,7 +27,7 @@ def saved(run):
         "finished": len(run.history) == run.epoch,
         "sums": {k: v if k == "examples" else float(v) for k, v in run.sums.items()},
         "history": list(run.history),
-        "lowering": run.history.lowering,
+        "lowering": run.history.lowering.partition(":")[0],
         "random": {"now": run.random_state(), "order": run.order},
         "callbacks": [{"kind": type(c).__name__, "state": s} for c in run.callbacks if (s := c.state_dict())],
     }

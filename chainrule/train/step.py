@@ -8,6 +8,7 @@ from ..autograd.errors import ArgumentError
 from ..autograd.tensor import Tensor, raw
 from ..autograd.watch import current_watch
 from ..backends import owner
+from ..backends.lowering import pays
 from ..jit import Jit
 from .inputs import one_to_minimise
 from .known import unknown
@@ -49,7 +50,7 @@ class Step:
         reason: why they run eagerly, in words; None if they do not.
     """
 
-    def __init__(self, run, penalty, clip, jit, steps, deterministic):
+    def __init__(self, run, penalty, clip, jit, steps, deterministic, resumed):
         if not (jit is None or jit is True or jit is False or jit == "c"):
             raise ArgumentError(
                 f"fit: jit must be True, False, 'c' for compiled steps, or None, which records long runs, not {jit!r}"
@@ -58,18 +59,22 @@ class Step:
             raise ArgumentError(
                 "fit: jit='c' computes with other last digits than eager steps, which deterministic=True rules out; use jit=True"
             )
-        self.run, self._asked, self.must = run, jit, jit in (True, "c")
+        self.run, self._asked, self.must, self._steps = run, jit, jit in (True, "c"), steps
         self._eager = computed(run.model, run.loss, run.optimizer, penalty, clip, run.together)
-        self._jit, self._quiet = None, True
+        self._jit, self._quiet, self._choice, self._said = None, True, None, {"c", "numpy"}
         self.lowering, self.reason = EAGER, "jit=False"
-        if jit is None and steps is not None and steps < WORTH:
+        if jit is None and steps is not None and steps < WORTH and resumed != "c":
             self.reason = f"fewer than {WORTH} steps"
         elif jit is not False and (obstacle := self._obstacle(penalty, jit is None)):
             self._refused(obstacle)
         elif jit is not False:
-            # NumPy gives the bits of eager steps, so that a run does not depend on what is recorded, and resumes exactly
-            self.lowering, self.reason = "c" if jit == "c" else "numpy", None
-            self._jit = Jit(self._eager, lowering=self.lowering, refused=None if self.must else self._refused)
+            # what does not depend on how fast anything is here: the same run has the same bits again
+            as_before = None if resumed is None else "c" if resumed == "c" else "numpy"
+            lowering = "c" if jit == "c" else "numpy" if jit or deterministic or steps is None else as_before
+            self.lowering, self.reason = lowering or "numpy", None
+            refused = None if self.must else self._refused
+            # in C all steps, so that a run that is taken up again gives the bits of one that was not broken off
+            self._jit = Jit(self._eager, lowering=lowering or self._chosen, refused=refused, whole=lowering != "numpy")
         self._note()
 
     def __call__(self, x, y):
@@ -78,7 +83,20 @@ class Step:
         if self._jit is None:
             return self._eager(x, y)
         # Tensors that no other thread shares
-        return self._jit(*[Tensor._wrap(raw(a)) if isinstance(a, Tensor) else a for a in (x, y)])
+        value = self._jit(*[Tensor._wrap(raw(a)) if isinstance(a, Tensor) else a for a in (x, y)])
+        if self._jit is not None and (ran := self._jit.lowering) is not None and ran != self.lowering:
+            self.lowering = ran
+            self._note()
+            if ran not in self._said:
+                self._said.add(ran)
+                self.run.say(f"steps run on {ran}")
+        return value
+
+    def _chosen(self, program):
+        """What is to run the programs: decided by the first one."""
+        if self._choice is None:
+            self._choice = "c" if pays(program, self._steps) else "numpy"
+        return self._choice
 
     def _obstacle(self, penalty, unasked):
         """Why the steps of a run cannot be recorded, or are not unless that is asked for."""
@@ -123,8 +141,6 @@ class Step:
         jit, self._jit = self._jit, None
         if jit is not None:
             jit.settle()
-            self.lowering = jit.lowering or self.lowering  # where there is no compiler, NumPy
-            self._note()
 
 
 def _fits(x):

@@ -139,16 +139,16 @@ class Quiet(cr.Callback):
         self.on_step, self.on_epoch = inner.on_step, inner.on_epoch
 
 
-def run(scenario, *, seed=0, callback=None, loss=nn.cross_entropy, epochs=EPOCHS, **options):
+def run(scenario, *, seed=0, callback=None, loss=nn.cross_entropy, epochs=EPOCHS, errors="raise", **options):
     """One call of fit, as a process of its own would make it: the Outcome.
 
+    `errors` is what NumPy does about them; where it raises, steps are not compiled.
     Where a run is taken up again the seed makes no difference, since nothing comes from it any more.
     """
     cr.random.seed(seed)
     model, optimizer, batches, own = SCENARIOS[scenario](seed)
     callbacks = [Quiet(callback or cr.Callback())]
     options = {"callbacks": callbacks, "verbose": 0, **own, **options}
-    # C has no form for errors that NumPy raises
-    with np.errstate(all="ignore" if options.get("jit") == "c" else "raise", under="ignore"):
+    with np.errstate(all=errors, under="ignore"):
         history = cr.fit(model, loss, optimizer, batches, epochs, **options)
     return Outcome(model, optimizer, history)

@@ -13,6 +13,7 @@ import chainrule as cr
 from chainrule import nn, optim
 from chainrule.autograd.node import Node
 from chainrule.backends.compiler import NoCompiler
+from chainrule.backends.lowering import pays
 from chainrule.jit import Jit
 
 
@@ -209,22 +210,79 @@ def test_after_the_run_nothing_holds_its_programs(jits):
     assert all(p.grad is not None for p in model.parameters())
 
 
+# ---- in C
+
+
+@pytest.fixture
+def worth_compiling(monkeypatch):
+    """C is taken to pay in all runs that are recorded unasked."""
+    monkeypatch.setattr("chainrule.train.step.WORTH", 0)
+    monkeypatch.setattr("chainrule.train.step.pays", lambda program, steps: True)
+
+
+def plain_run(**options):
+    return run("without shuffling", errors="ignore", **options)
+
+
 @needs_compiler
 def test_compiled_steps_are_close_to_eager_ones():
-    eager, fast = (run("without shuffling", epochs=20, jit=jit) for jit in (False, "c"))
+    eager, fast = (plain_run(epochs=20, jit=jit) for jit in (False, "c"))
     assert (eager.history.lowering, fast.history.lowering) == ("eager", "c")
     assert fast.history["loss"] == pytest.approx(eager.history["loss"], rel=1e-4)
 
 
-def test_without_a_compiler_the_history_says_that_numpy_ran(monkeypatch):
+def test_without_a_compiler_the_history_says_that_numpy_ran(monkeypatch, capsys):
     def none(*_):
         raise NoCompiler("no C compiler")
 
     monkeypatch.setattr("chainrule.backends.c_lowering.Lowered", none)
-    history = run("without shuffling", epochs=2, jit="c").history
+    history = plain_run(epochs=2, jit="c", verbose=1).history
     assert history.lowering == "numpy: no C compiler"
+    assert capsys.readouterr().out.count("steps run on numpy: no C compiler") == 1
 
 
 def test_compiled_steps_are_no_deterministic_ones():
     with pytest.raises(cr.ArgumentError, match="jit='c' computes with other last digits"):
-        run("without shuffling", epochs=2, jit="c", deterministic=True)
+        plain_run(epochs=2, jit="c", deterministic=True)
+
+
+@needs_compiler
+def test_a_run_in_which_c_pays_is_compiled_unasked(worth_compiling):
+    done = plain_run()
+    assert done.history.lowering == "c"
+    assert done.all == plain_run(jit="c").all
+    assert done.all == plain_run().all
+
+
+def test_a_deterministic_run_has_the_bits_of_eager_steps(worth_compiling):
+    done = plain_run(deterministic=True)
+    assert done.history.lowering == "numpy"
+    assert done.all == plain_run(jit=False).all
+
+
+@needs_compiler
+@pytest.mark.parametrize("step", [2, 4, 8])
+def test_a_compiled_run_that_is_killed_and_taken_up_has_the_same_bits(step, tmp_path):
+    options = {"jit": "c", "checkpoint": cr.Checkpoint(tmp_path / "run.safetensors", every=1)}
+    with pytest.raises(ZeroDivisionError):
+        plain_run(callback=At(raises(ZeroDivisionError()), step=step), **options)
+    done = plain_run(seed=1, resume=True, **options | {"jit": None})
+    assert done.history.lowering == "c"
+    assert done.all == plain_run(jit="c").all
+
+
+def test_a_run_goes_on_by_numpy_as_it_began(worth_compiling, tmp_path):
+    options = {"checkpoint": tmp_path / "run.safetensors"}
+    plain_run(epochs=1, jit=True, **options)
+    done = plain_run(resume=True, **options)
+    assert done.history.lowering == "numpy"
+    assert done.all == plain_run(jit=False).all
+
+
+def test_when_c_pays(jits, monkeypatch):
+    train(2, jit=True)
+    program = jits[0].program
+    monkeypatch.setattr("chainrule.backends.compiler.compilers", lambda: (("cc",),))
+    assert [pays(program, steps) for steps in (200, 100_000)] == [False, True]
+    monkeypatch.setattr("chainrule.backends.compiler.compilers", tuple)
+    assert not pays(program, 100_000)
