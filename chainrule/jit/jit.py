@@ -325,7 +325,7 @@ class Jit:
         """That of a copied object's method, without programs."""
         if self.function is (function := deepcopy(self.function, memo)):
             return self
-        return Jit(function, self.verify, self._lowering, self.refused, self.whole)
+        return Jit(function, self.verify, self._lowering, refused=self.refused, whole=self.whole)
 
 
 def jit(function: Callable[..., Any] | None = None, *, verify: bool | int = False, lowering: str | None = None) -> Any:
