@@ -22,6 +22,7 @@ PICTURES = {
     "11_regression": {"training.png", "residuals.png"},
     "12_gpu": {"same.png"},
     "13_many_workers": {"timeline.png"},
+    "14_one_gpt_four_times": {"times.png"},
 }
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the examples are not here: this is no source tree")
