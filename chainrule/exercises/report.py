@@ -117,7 +117,7 @@ def _digits(rows, marks):
     for label, mask in marks.items():
         pairs = list(zip(arrays[label][mask], arrays[label.replace("got", "expected")][mask], strict=True))
         for digits in (3, 5, 8):
-            if all(number(given, digits) != number(right, digits) for given, right in pairs):
+            if all(number(given, digits=digits) != number(right, digits=digits) for given, right in pairs):
                 return digits
         return 12
     return 4
@@ -127,7 +127,7 @@ def _cell(value, digits):
     if value.dtype == bool:
         return str(bool(value))
     whole = np.isfinite(value) and value == int(value)
-    return number(int(value) if whole else float(value), digits)
+    return number(int(value) if whole else float(value), str(value.dtype), digits)
 
 
 def _indented(text):

@@ -20,7 +20,7 @@ from .graph import CHANGED, OUTDATED, PERHAPS_CHANGED, Edge, Node
 from .names import Names, free
 from .recover import contributions, elementwise, operands, out_of_date, values_of
 from .text.why import why
-from .values import number, values
+from .values import number, values, written
 from .views import Graph
 
 OPENED = 300  # in graphs of up to this many calls each small call can be opened into its scalars
@@ -161,7 +161,7 @@ class _Writer:
                 operation=primitive.name if primitive else kind,
                 symbol=(primitive.symbol or primitive.name) if primitive else kind,
                 name=name,
-                label=number(data) if is_number and not name else "",
+                label=written(data) if is_number and not name else "",
                 device="" if data is None or is_number else owner(data).name,
                 value=values(data),
                 **fields,

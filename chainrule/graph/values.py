@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -48,20 +49,25 @@ class Values:
             return not self.shape
         return math.prod(self.shape[:-1]) <= ROWS and 0 < self.shape[-1] <= COLUMNS
 
-    def rows(self):
-        """Rows of cells of text: the elements of a small array, else one cell that sums it up."""
+    def rows(self, digits=4):
+        """Rows of cells of text: the elements of a small array in so many digits, else one cell that sums it up."""
         if not self.shape:
-            return [[number(self.items)]]
+            return [[number(self.items, self.dtype, digits)]]
         if self.listed:
-            return [[number(v) for v in row] for row in (self.items if len(self.shape) == 2 else [self.items])]
+            rows = self.items if len(self.shape) == 2 else [self.items]
+            return [[number(v, self.dtype, digits) for v in row] for row in rows]
         return [[_in_words(self.shape, self.dtype, self.summary or summary(self.array()))]]
 
-    def __str__(self):
-        rows = self.rows()
+    def line(self, digits=4):
+        """The same on one line, as `[[1, 2], [3, 4]]`."""
+        rows = self.rows(digits)
         if not self.shape or not self.listed:
             return rows[0][0]
         lines = ["[" + ", ".join(row) + "]" for row in rows]
         return "[" + ", ".join(lines) + "]" if len(self.shape) == 2 else lines[0]
+
+    def __str__(self):
+        return self.line()
 
 
 def values(data):
@@ -107,18 +113,50 @@ def summary(data):
     return {**numbers, "nan": int(nan), "inf": int(inf), "zero": int(zero)}
 
 
-def number(value, digits=4):
+def number(value, dtype="", digits=4):
     """A number in `digits` significant digits, below a million with all before the point. It has a true minus sign.
+
+    Zeros at its end say that it is rounded; without them it is exact, but for the noise of its dtype.
 
     Example:
         >>> number(-3.14159), number(12345.0), number(1e-7), number(-0.0)
         ('−3.142', '12345', '1e−07', '0')
+        >>> number(0.5), number(0.50001), number(0.1 + 0.2)
+        ('0.5', '0.5000', '0.3')
     """
     if isinstance(value, bool):
         return str(value)
-    large = abs(value) < 10**6 and (abs(value) >= 10 ** (digits - 1) or value == int(value))
-    text = f"{value:.0f}" if large else f"{value:.{digits}g}"
+    if abs(value) < 10**6 and (abs(value) >= 10 ** (digits - 1) or value == int(value)):
+        text = f"{value:.0f}"
+    else:
+        text = f"{value:.{digits}g}"
+        if abs(float(text) - value) > noise(dtype) * abs(value):
+            text = f"{value:#.{digits}g}".removesuffix(".")
     return "0" if text == "-0" else text.replace("-", "−")
+
+
+def written(value, most=10):
+    """A number as it is written in a program, if that takes at most so many digits; else rounded.
+
+    Example:
+        >>> written(1.0001), written(0.1), written(2 / 3)
+        ('1.0001', '0.1', '0.6667')
+    """
+    return number(value, digits=in_full(value, most))
+
+
+def in_full(value, most=10):
+    """`most` if so many digits show a number in full, else the 4 in which others are shown."""
+    text = number(value, digits=most)
+    if isinstance(value, bool):
+        return 4
+    return most if abs(float(text.replace("−", "-")) - value) <= noise("") * abs(value) else 4
+
+
+@lru_cache
+def noise(dtype):
+    """How far numbers of a dtype may be apart, in proportion, and still be the same but for rounding."""
+    return 64 * float(np.finfo(dtype if dtype.startswith("float") else "float64").eps)
 
 
 def _in_words(shape, dtype, facts):
@@ -130,7 +168,7 @@ def _in_words(shape, dtype, facts):
         return f"{size - facts['zero']} of {size} true"
     parts = []
     if facts["min"] is not None:
-        low, high, mean = (number(facts[key], 3) for key in ("min", "max", "mean"))
+        low, high, mean = (number(facts[key], digits=3) for key in ("min", "max", "mean"))
         parts = [f"all {low}"] if low == high else [f"{low} … {high}", f"mean {mean}"]
     parts += [f"{facts[word]} {word}" for word in ("nan", "inf") if facts[word]]
     return ", ".join(parts)

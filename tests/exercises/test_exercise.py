@@ -658,7 +658,7 @@ def test_the_report_shows_inputs_expected_and_got():
         "expected dx −9.6",
         "got dx −4.8",
         "^^^^",
-        "measured −9.6",
+        "measured −9.60",
     ]
 
 

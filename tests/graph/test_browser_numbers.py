@@ -144,7 +144,11 @@ def assorted():
     rng = np.random.default_rng(0)
     sizes = rng.normal(size=2000) * 10.0 ** rng.integers(-12, 14, 2000)
     ties = np.arange(-4000, 4000, 7) / 2**13
-    edges = [10.0**k * f for k in range(-6, 8) for f in (1, 0.99994, 0.99995, 0.99996, 9.9995, 0.5, 0.12345)]
+    edges = [
+        10.0**k * f
+        for k in range(-6, 8)
+        for f in (1, 1.00001, 1 + 1e-14, 1 + 2e-14, 0.99994, 0.99995, 0.99996, 9.9995, 0.5, 0.12345)
+    ]
     whole = [0, 1, -1, 999, 1000, 9999.5, 12345, 999_999, 1e6, -1e6, 123456.5, 1e20, -0.0, 1e300, 5e-324]
     return [*sizes.tolist(), *ties.tolist(), *edges, *(-x for x in edges), *whole, math.inf, -math.inf, math.nan]
 
@@ -154,12 +158,12 @@ def numbers():
     return assorted()
 
 
-@pytest.mark.parametrize("digits", [4, 3])
+@pytest.mark.parametrize("digits", [4, 3, 10])
 def test_numbers_are_written_as_in_python(browse, numbers, digits):
     written = browse(page_of(square)).evaluate(
         "([all, digits]) => all.map((x) => number(x, '', digits))", [numbers, digits]
     )
-    differ = [(x, text) for x, text in zip(numbers, written, strict=True) if text != number(x, digits)]
+    differ = [(x, text) for x, text in zip(numbers, written, strict=True) if text != number(x, digits=digits)]
     assert differ == []
 
 

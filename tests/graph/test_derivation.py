@@ -204,9 +204,14 @@ def test_nan_is_shown_where_it_spreads():
 # ---- what would be false is not written
 
 
-def test_rounded_numbers_that_do_not_give_the_result_are_said_to_be_about_it():
+def test_numbers_have_the_digits_that_make_a_sum_true():
     a = cr.Value(1.00001, "a")
-    assert text(2 * a - 2.00001 * a, "a").endswith("= 2 + (−2)\n      ≈ −1e−05")
+    assert text(2 * a - 2.00001 * a, "a").endswith("= 2 + (−2.00001)\n      = −1.00000e−05")  # which has noise
+
+
+def test_rounding_in_the_last_digit_is_said_to_be_about_the_result():
+    x = cr.Value(0.123456, "x")
+    assert text(x * 0.1234567 * 0.7654321, "x").endswith("= 0.7654 · 0.1235\n      ≈ 0.09450")
 
 
 def test_rounded_numbers_that_give_the_result_as_shown_are_equal_to_it():
@@ -214,9 +219,16 @@ def test_rounded_numbers_that_give_the_result_as_shown_are_equal_to_it():
     assert text(x * 0.5, "x").splitlines() == ["∂y/∂x = 0.5"]
 
 
-def test_a_rounded_number_in_a_formula_is_said_to_be_about_it():
+def test_a_number_is_put_into_a_formula_in_full():
     x = cr.Value(1.00001, "x")
-    assert text(cr.arccosh(x), "x").splitlines()[1:] == ["      = 1 / √(1 − 1) / √(1 + 1)", "      ≈ 223.6"]
+    put_in = ["      = 1 / √(1.00001 − 1) / √(1.00001 + 1)", "      = 223.6"]
+    assert text(cr.arccosh(x), "x").splitlines()[1:] == put_in
+
+
+def test_a_rounded_number_in_a_formula_is_said_to_be_about_it():
+    x = cr.Value(1 + 1e-10 / 3, "x")
+    assert text(cr.arccosh(x), "x").splitlines()[1] == "      = 1 / √(1.000 − 1) / √(1.000 + 1)"
+    assert text(cr.arccosh(x), "x").splitlines()[2].startswith("      ≈ ")
 
 
 @pytest.mark.parametrize(

@@ -181,14 +181,38 @@ def test_a_product_that_is_not_the_contribution_is_not_written_as_one(f, at, wor
     assert words in backward(f(x), x=x)[-1]
 
 
-def test_rounded_numbers_that_do_not_give_the_result_are_said_to_be_about_it():
-    a, b = cr.Value(1.00001, "a"), cr.Value(1.0, "b")
-    assert "= a − b = 1 − 1 ≈ 1e−05" in cr.trace(a - b).explain()
+@pytest.mark.parametrize(
+    ("f", "at", "words"),
+    [
+        (lambda x: x - 1.0, 1.00001, "= x − 1 = 1.00001 − 1 = 1.00000e−05"),
+        (lambda x: (x + 1) - 1e6, 1e6, "= 1000000 + 1 = 1000001 "),
+        (lambda x: (x + 1) - 1e6, 1e6, "= 1000001 − 1000000 = 1 "),
+        (lambda x: x * 1.0, 1.00004, "= x * 1 = 1.00004 * 1 = 1.00004 "),
+        (lambda x: x * 1.0001, 1.0, "= x * 1.0001 = 1 * 1.0001 = 1.0001 "),
+        (lambda x: x * 0.0001, 1.0, "x: 1 − 0.1 × 0.0001 = 0.99999"),
+        (lambda x: x * (1 / 3), 2 / 3, "= 0.6667 * 0.3333 = 0.2222 "),
+        (lambda x: x * 12345.67 + 0.2, 1.0, "= 12345.7 + 0.2 = 12345.9 "),
+        (lambda x: x * 0.1234567, 0.7654321, "= 0.7654 * 0.1234567 ≈ 0.09450"),
+    ],
+)
+def test_a_line_has_the_digits_that_make_it_true(f, at, words):
+    assert words in " ".join(cr.trace(f(cr.Value(at, "x"))).explain().split())
 
 
-def test_a_sum_of_gradients_that_rounding_hides_is_said_to_be_about_it():
+def test_the_rows_of_an_array_have_the_digits_that_make_the_line_true():
+    w = cr.tensor([1.0, 2.0], requires_grad=True)
+    text = cr.trace((w * cr.tensor([0.0001, 1.0])).sum(), {"w": w}).explain()
+    assert "w: [1, 2] − 0.1 × [0.0001, 1] = [0.99999, 1.9]" in text
+
+
+def test_numbers_that_no_digits_make_true_are_about_the_result():
+    a = cr.Value(0.1, "a")
+    assert "= 0.3 − 0.3 ≈ 5.551e−17" in cr.trace((a + 0.2) - 0.3).explain()
+
+
+def test_a_sum_of_gradients_has_the_digits_that_make_it_true():
     a = cr.Value(1.00001, "a")
-    assert "grad = 2 + (−2) ≈ −1e−05" in backward(2 * a - 2.00001 * a, a=a)[-1]
+    assert "grad = 2 + (−2.00001) = −1.00000e−05" in backward(2 * a - 2.00001 * a, a=a)[-1]
 
 
 def test_the_noise_of_floating_point_is_not_rounding():

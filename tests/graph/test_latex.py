@@ -85,8 +85,8 @@ def test_a_root_spans_a_decimal():
 
 
 def test_about_is_written_as_such():
-    a = cr.Value(1.00001, "a")
-    assert r"&\approx -1 \cdot 10^{-5}" in latex(2 * a - 2.00001 * a, "a")
+    x = cr.Value(0.123456, "x")
+    assert r"&\approx 0.09450" in latex(x * 0.1234567 * 0.7654321, "x")
 
 
 def test_an_outer_product_has_its_sign():

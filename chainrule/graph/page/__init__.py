@@ -132,17 +132,13 @@ def _rules(graph):
 def _told(story, step):
     """A step as a dict. What it writes is left out, since it stands in the graph, at its node or edge.
 
-    Only an update is not there: it is by the gradient "left" after the pass, and "parts" are its text before and after
-    the learning rate, without the result.
+    Only an update is not there: it is by the gradient "left" after the pass, and the page writes it at the learner's rate.
     """
     told = {name: getattr(step, name) for name in ("phase", "node", "edge", "arrived", "expected")}
-    name, words, *rest = filter(None, story.cells(step))
-    told["text"] = " ".join([name, words, *rest])
+    told["text"] = " ".join(filter(None, story.cells(step)))
     if step.phase == "update" and step.result:
         left = story.left(story.graph.nodes[step.node])
         told["left"] = {"shape": left.shape, "dtype": left.dtype, "items": left.items}
-        before, _, after = words.partition(f" − {story.rate} × ")
-        told["parts"] = [f"{name} {before} − ", f" × {after}"]
     return told
 
 

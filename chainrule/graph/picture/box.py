@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from html import escape
 
 from ..lettering import readable, width
-from ..values import NOT_COMPUTED
+from ..values import NOT_COMPUTED, written
 from .geometry import entry
 
 ROUND = 7.0  # the corners
@@ -39,7 +39,9 @@ def node_picture(node, edges):
     name = readable(node.name or node.label, 32)
     facts = [f"{node.shape} {node.dtype}"] if node.dtype else []
     facts += [readable(option, 28) for option in node.options]
-    grids = [("value", node.value.rows() if node.value else [["not kept"]], [])]
+    in_words = operation or node.shape or not node.value
+    rows = [[written(node.value.items)]] if not in_words else node.value.rows() if node.value else [["not kept"]]
+    grids = [("value", rows, [])]
     if node.kind != "constant":
         later = node.total.rows() if node.total else [[NOT_COMPUTED]]  # a page writes it there when backward comes by
         unknown = [[NOT_COMPUTED] * len(row) for row in later]

@@ -8,7 +8,7 @@ from math import dist
 
 from ...pages.palette import COLOURS, custom_properties
 from ..lettering import readable, width
-from ..values import number
+from ..values import written
 from .box import BOLDER, group_picture, is_broken, node_picture, safe, tag_picture
 from .geometry import TITLE, Frame, Link
 from .layout import lay_out
@@ -288,7 +288,7 @@ def _edge_tooltip(graph, edges):
     source, target = (safe(graph.nodes[i].name or graph.nodes[i].label) for i in (edge.source, edge.target))
     parts = [f"{source} is {safe(edge.input)} of {target}"]
     if edge.local is not None and edge.local.shape == ():
-        parts.append(f"local derivative {number(edge.local.items)}")
+        parts.append(f"local derivative {written(edge.local.items)}")
     parts += [safe(part, 300) for part in (edge.rule, edge.summed, edge.why, edge.note) if part]
     return ", ".join(parts) + ("" if edge.flows else ", no gradient flows back")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ...autograd.arguments import whole
 from ...autograd.errors import ArgumentError
-from ..values import number
+from ..values import written
 from .calls import adopted, called, module_calls
 
 LIMIT = 300  # boxes; larger graphs collapse by themselves
@@ -290,5 +290,5 @@ def _arrows(graph, boxes, places):
         if len(arrow.edges) > 1:
             arrow.label = f"{len(arrow.edges):,} edges"
         elif local is not None and local.shape == ():
-            arrow.label = f"×\u202f{number(local.items)}"
+            arrow.label = f"×\u202f{written(local.items, most=6)}"
     return arrows

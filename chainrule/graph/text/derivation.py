@@ -9,9 +9,9 @@ from ...autograd.formula import leaves, put
 from ...autograd.formula_text import CALL, Written, words, write
 from ...backends.program import Call
 from ..recover import NO_GRADIENT
-from ..values import Values
+from ..values import Values, in_full
 from .notation import named, numbers
-from .phrases import as_used, few, holds, rounded, sign
+from .phrases import agreed, as_used, few, holds, rounded
 from .rules import letters, slope, stated
 
 FEW = 20  # so many paths, factors and lines are written out
@@ -159,8 +159,9 @@ class _Work:
             lines.append(_says("{0}: {1}", name, self._route(path)))
             lines.append((name, self._product(path, Values((), "", path.value))))
         found = [Values((), "", path.value) for path in self.paths]
-        result = _related(lambda *terms: sum(terms), found, node.total)
-        return [*lines, (self._by(node), [_Is(_sum(names)), _Is(_sum(map(numbers, found))), result])]
+        digits, result = _related(lambda *terms: sum(terms), found, node.total)
+        terms = _sum([numbers(one, digits) for one in found])
+        return [*lines, (self._by(node), [_Is(_sum(names)), _Is(terms), result])]
 
     def _add_up(self):
         """Whether the numbers along the paths are known, few, and add up to the gradient that the rules bring."""
@@ -196,12 +197,14 @@ class _Work:
         if not edges:
             return [_Is(numbers(result))]
         symbol = lambda edge: self._formula(edge) if self._twice(edge) else self._symbol(edge)
-        ways = symbol, self._formula, self._substituted, lambda edge: numbers(edge.local)
-        rights = [_Is(_times([way(edge) if edge else _DOTS for edge in few(edges, FEW)])) for way in ways]
-        if any(rounded(node.value) for edge in filter(None, few(edges, FEW)) for node in self._put_in(edge).values()):
-            rights[-1] = _Is(rights[-1].formula, "≈")
         locals_ = [edge.local for edge in edges]
-        return [*rights, _related(lambda *factors: math.prod(factors), locals_, result)]
+        digits, product = _related(lambda *factors: math.prod(factors), locals_, result)
+        ways = symbol, self._formula, self._substituted, lambda edge: numbers(edge.local, digits)
+        rights = [_Is(_times([way(edge) if edge else _DOTS for edge in few(edges, FEW)])) for way in ways]
+        put_in = [node.value for edge in filter(None, few(edges, FEW)) for node in self._put_in(edge).values()]
+        if any(rounded(value, _full(value)) for value in put_in):
+            rights[-1] = _Is(rights[-1].formula, "≈")
+        return [*rights, product]
 
     def _symbol(self, edge):
         return self._by(self.graph.nodes[edge.source], self.graph.nodes[edge.target])
@@ -217,7 +220,7 @@ class _Work:
         return letters(self.graph, edge, self.operands[edge.target])
 
     def _substituted(self, edge):
-        given = {x: numbers(node.value) for x, node in self._put_in(edge).items()}
+        given = {x: numbers(node.value, _full(node.value)) for x, node in self._put_in(edge).items()}
         return put(self._slope(edge), given) if given else numbers(edge.local)
 
     def _put_in(self, edge):
@@ -244,8 +247,9 @@ class _Work:
                 factors = [(self.graph.nodes[e.target].total, e.local) for e in edges]
                 terms = [g.items * local.items for g, local in factors]
                 if holds(sum(terms), node.total, scale=max(map(abs, terms))):
-                    rights.append(_Is(_sum([_times([numbers(g), numbers(local)]) for g, local in factors])))
-                    result = _related(_sum_of_products, [v for pair in factors for v in pair], node.total)
+                    digits, result = _related(_sum_of_products, [v for pair in factors for v in pair], node.total)
+                    products = [_times([numbers(v, digits) for v in pair]) for pair in factors]
+                    rights.append(_Is(_sum(products)))
                 else:
                     would = "{0} by the rules; multiplied out, it would be {1}"
                     result = _Is(Call(would, (result.formula, numbers(Values((), "", sum(terms))))))
@@ -266,6 +270,11 @@ class _Work:
         return Call("{0}, " + edge.summed.partition(":")[0], (part,)) if edge.summed else part
 
 
+def _full(values):
+    """In how many digits Values are put into a formula: a number in full, where that is possible."""
+    return 4 if values.shape else in_full(values.items)
+
+
 _DOTS = Written("…", r"\dots")
 
 
@@ -278,8 +287,9 @@ def _sum(terms):
 
 
 def _related(function, given, result):
-    """The result as a right side after that of the numbers which `function` makes it from."""
-    return _Is(numbers(result), sign(function, given, result))
+    """(digits, the result as a right side after that of the numbers, in so many digits, which `function` makes it from)."""
+    digits, sign = agreed(function, given, result)
+    return digits, _Is(numbers(result, digits), sign)
 
 
 def _sum_of_products(*factors):

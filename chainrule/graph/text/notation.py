@@ -4,9 +4,9 @@ from ...autograd.formula_text import CALL, POWER, SIGN, Written, name
 from ..lettering import readable
 
 
-def shown(values):
+def shown(values, digits=4):
     """Values in one line: the number, the elements of a small array, or the shape and a summary of a larger one."""
-    content = str(values)
+    content = values.line(digits)
     return content if not values.shape or content[0] == "[" else f"[{values.shape}: {content}]"
 
 
@@ -37,14 +37,15 @@ def named(node):
     return Written(f"({content})" if " " in content else content, name(content))
 
 
-def numbers(values):
+def numbers(values, digits=4):
     """Values in a formula: a number, a matrix, or a summary of a larger array."""
+    text = shown(values, digits)
     if not values.shape:
-        return _number(shown(values))
+        return _number(text)
     if not values.listed:
-        return Written(shown(values), rf"\text{{{shown(values)}}}")
-    rows = [" & ".join(_number(cell).latex for cell in row) for row in values.rows()]
-    return Written(shown(values), r"\begin{bmatrix}" + r" \\ ".join(rows) + r"\end{bmatrix}")
+        return Written(text, rf"\text{{{text}}}")
+    rows = [" & ".join(_number(cell).latex for cell in row) for row in values.rows(digits)]
+    return Written(text, r"\begin{bmatrix}" + r" \\ ".join(rows) + r"\end{bmatrix}")
 
 
 def _number(content):

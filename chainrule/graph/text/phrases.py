@@ -7,7 +7,7 @@ import numpy as np
 
 from ..graph import CHANGED, OUTDATED, PERHAPS_CHANGED
 from ..lettering import readable
-from ..values import values
+from ..values import Values, noise
 from .notation import bracketed
 
 _OPERATORS = {"+", "-", "*", "/", "**", "//", "%", "@", "==", "!=", "<", "<=", ">", ">=", "&", "|", "~"}
@@ -77,29 +77,51 @@ def as_used(target, operands):
 # ---- rounded numbers
 
 
-def sign(function, given, result):
-    """What stands between numbers and a result: "=", or "≈" if `function` of the numbers as shown gives another one.
+PLAIN, MOST, MOST_OF_ARRAY = 4, 15, 7  # digits: where they are enough, and the most of a number and of an array
+EXACT, FINE = 6, 1e-9  # numbers of a fine dtype that all need no more digits are shown in full
+NEAR = 1e-3  # how far from a result, in proportion, what the shown numbers give may be, behind "≈"
 
-    Without a function, "≈" if one of them is shown rounded.
+
+def agreed(function, given, result):
+    """(digits, sign): how many digits make an equation true, and "=", or "≈" if rounding shows in its last digit.
+
+    It is true if `function` of the numbers as they are shown gives the result as it is shown, and no number that
+    differs from the result looks like it. Without a function, "≈" if one of the numbers is shown rounded.
 
     Example:
-        >>> sign(np.subtract, [values(1.00001), values(1.0)], values(1.00001 - 1))
-        '≈'
-        >>> sign(np.subtract, [values(0.3), values(0.1)], values(0.3 - 0.1))
-        '='
+        >>> from chainrule.graph.values import values
+        >>> agreed(lambda w, g: w - 0.1 * g, [values(1.0), values(0.0001)], values(0.99999))
+        (6, '=')
+        >>> agreed(np.multiply, [values(1 / 3), values(2 / 3)], values(2 / 9))
+        (4, '=')
     """
     if not all(v.listed for v in (*given, result)):
-        return "="
-    if all(map(_in_full, given)):
-        return "="
+        return PLAIN, "="
+    if all(_in_full(v) for v in (*given, result)):
+        return PLAIN, "="
+    if not result.shape and not any(rounded(v, EXACT) or noise(v.dtype) > FINE for v in (*given, result)):
+        return EXACT, "="
     if function is None:
-        return "≈" if any(map(rounded, given)) else "="
-    try:
-        with np.errstate(all="ignore"):
-            again = values(np.asarray(function(*map(_printed, given))))
-    except (TypeError, ValueError):  # the elements of an opened product are no matrices
-        return "≈"
-    return "=" if again.rows() == result.rows() else "≈"
+        return PLAIN, "≈" if any(map(rounded, given)) else "="
+    exact = _exact(result)
+    others = [_exact(v) for v in given if v.shape == result.shape]
+    distinct = [np.abs(other - exact) > noise(result.dtype) * np.abs(exact) for other in others]
+    for digits in range(PLAIN, 1 + (MOST_OF_ARRAY if result.shape else MOST)):
+        shown, seen = [_printed(v, digits) for v in given], _printed(result, digits)
+        try:
+            with np.errstate(all="ignore"):
+                again = np.asarray(function(*shown), "float64")
+        except (TypeError, ValueError):  # the elements of an opened product are no matrices
+            return PLAIN, "≈"
+        looks = [v for v in shown if v.shape == result.shape]
+        if any((differ & (look == seen)).any() for differ, look in zip(distinct, looks, strict=True)):
+            continue
+        as_shown = _printed(Values(result.shape, result.dtype, again.tolist()), digits)
+        if np.array_equal(as_shown, seen, equal_nan=True):
+            return digits, "="
+        if (np.abs(again - exact) <= NEAR * (np.abs(exact) + 0.01 * np.abs(exact).max(initial=0))).all():
+            return digits, "≈"
+    return PLAIN, "≈"
 
 
 def holds(product, result, scale=0.0):
@@ -107,19 +129,17 @@ def holds(product, result, scale=0.0):
     if not result.shape and product == result.items:
         return True
     exact = result.array()
-    noise = math.sqrt(np.finfo(exact.dtype if exact.dtype.kind == "f" else "float64").eps)
-    slack = noise * scale if math.isfinite(scale) else 0.0
+    room = math.sqrt(np.finfo(exact.dtype if exact.dtype.kind == "f" else "float64").eps)
+    slack = room * scale if math.isfinite(scale) else 0.0
     given = np.asarray(product, "float64"), exact.astype("float64")  # float16 would overflow in the comparison
-    return np.allclose(*given, rtol=noise, atol=slack, equal_nan=True)
+    return np.allclose(*given, rtol=room, atol=slack, equal_nan=True)
 
 
-def rounded(given):
+def rounded(given, digits=PLAIN):
     """Whether Values are shown rounded by more than the noise of floating point."""
     if not given.listed:
         return False
-    exact, printed = given.array(), _printed(given)
-    noise = 64 * np.finfo(exact.dtype).eps if exact.dtype.kind == "f" else 0
-    return not np.allclose(printed, exact, rtol=noise, atol=0, equal_nan=True)
+    return not np.allclose(_printed(given, digits), _exact(given), rtol=noise(given.dtype), atol=0, equal_nan=True)
 
 
 def operation(node):
@@ -130,16 +150,18 @@ def operation(node):
 
 def _in_full(given):
     """Whether the numbers that Values show are the numbers, to the last bit."""
-    if not given.dtype:
-        read = _read(str(given))
-        return read == given.items or read != read
-    return np.array_equal(_printed(given), given.array(), equal_nan=True)
+    return np.array_equal(_printed(given), _exact(given), equal_nan=True)
 
 
-def _printed(given):
-    """The numbers that Values show, in their own dtype."""
-    return np.asarray([[_read(cell) for cell in row] for row in given.rows()], given.dtype or None).reshape(given.shape)
+def _exact(given):
+    return given.array().astype("float64")
+
+
+def _printed(given, digits=PLAIN):
+    """The numbers that Values show."""
+    cells = [[_read(cell) for cell in row] for row in given.rows(digits)]
+    return np.asarray(cells, "float64").reshape(given.shape)
 
 
 def _read(cell):
-    return cell == "True" if cell in ("True", "False") else float(cell.replace("−", "-"))
+    return float(cell == "True") if cell in ("True", "False") else float(cell.replace("−", "-"))

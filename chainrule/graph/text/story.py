@@ -9,9 +9,9 @@ from ...autograd.formula import put
 from ...autograd.formula_text import Written, write
 from ...backends.program import Call, Symbol
 from ..graph import Step
-from ..values import Values, values
+from ..values import Values, in_full, values
 from .notation import bracketed, shown, total
-from .phrases import Note, as_used, call, change, form, holds, label, notes, operation, sign
+from .phrases import PLAIN, Note, agreed, as_used, call, change, form, holds, label, notes, operation
 from .rules import letters, stated
 
 _MARK = "\uf8ff"  # stands for the upstream gradient while a rule is written out; no name has it
@@ -63,19 +63,22 @@ class Story:
 
     def start(self, node):
         """The words for a node that is there from the start."""
-        return label(node), _result(node), form(node), *notes(node)
+        digits = PLAIN if node.value is None or node.shape else in_full(node.value.items)
+        return label(node), _result(node, digits=digits), form(node), *notes(node)
 
     # ---- the phases
 
     def _forward(self, step):
         node = self.graph.nodes[step.node]
         sources = [self.graph.nodes[e.source] for e in self.operands[node.id]]
-        calls = [f"= {self._call(node)}"]
+        words, put_in, digits, equals = f"= {self._call(node)}", "", PLAIN, "="
         if as_used(node, sources) and all(n.value is not None and not n.shape for n in (node, *sources)):
-            calls.append(f"= {call(node, [shown(n.value) for n in sources])}")
-        is_new = calls[-1] != calls[0]
-        equals = sign(operation(node), [n.value for n in sources], node.value) if is_new else "="
-        return label(node), calls[0], calls[-1] if is_new else "", _result(node, equals), form(node), *notes(node)
+            digits, equals = agreed(operation(node), [n.value for n in sources], node.value)
+            given = [label(n) if n.is_number else shown(n.value, digits) for n in sources]
+            put_in = f"= {call(node, given)}"
+        if put_in == words:
+            put_in, equals = "", "="
+        return label(node), words, put_in, _result(node, equals, digits), form(node), *notes(node)
 
     def _seed(self, step):
         root = self.graph.root
@@ -94,7 +97,8 @@ class Story:
         if edge.contribution is None:
             return label(node), f"-> unknown: {edge.note}", "", count, use
         held = self.held(node) if step.arrived == step.expected else ""
-        words, sum_ = self._contribution(edge, target), self._sum(edge)
+        words, digits = self._contribution(edge, target)
+        sum_ = self._sum(edge, digits)
         return label(node), f"-> {words};" if sum_ else f"-> {words}", sum_, count, use, *_noted(edge.why, held)
 
     def _update(self, step):
@@ -107,11 +111,10 @@ class Story:
         grads = [left] if left else self._grads(node)
         if node.value is None or not grads:
             return f"{label(node)}:", "unknown, because its value or its gradient is unknown"
-        words = f"{shown(node.value)} − {self.rate} × {bracketed(total([shown(g) for g in grads]))}"
-        if not step.result:
-            return f"{label(node)}:", words
-        equals = sign(self._descended, [node.value, left], step.result)
-        return f"{label(node)}:", words, f"{equals} {shown(step.result)}"
+        digits, equals = agreed(self._descended, [node.value, left], step.result) if step.result else (PLAIN, "")
+        by = bracketed(total([shown(g, digits) for g in grads]))
+        words = f"{shown(node.value, digits)} − {self.rate} × {by}"
+        return f"{label(node)}:", words, f"{equals} {shown(step.result, digits)}" if step.result else ""
 
     # ---- their parts
 
@@ -122,19 +125,20 @@ class Story:
         return self.calls[node.id]
 
     def _contribution(self, edge, target):
-        """How a contribution comes about: `upstream 5 × local −2 = −10`, or by the rule, with its shapes."""
+        """How a contribution comes about: `upstream 5 × local −2 = −10`, or by the rule, with its shapes; and in how many digits."""
         g, local, part = target.total, edge.local, edge.contribution
         if local is None:
-            return f"{self._ruled(edge, target)}: {self._shapes(edge, target)} = {shown(part)}"
+            return f"{self._ruled(edge, target)}: {self._shapes(edge, target)} = {shown(part)}", PLAIN
         summed = f", {edge.summed}" if edge.summed else ""
         terms = _computed(np.multiply, g, local)
         if terms and part.items is not None:
             product = _summed(terms.array(), part.shape)
             if not holds(product, part, scale=np.abs(terms.array()).max(initial=0)):
                 factors = f"upstream {shown(g)} × local {shown(local)}"
-                return f"the rule gives {shown(part)} ({factors}{summed} would be {shown(values(product))})"
-        equals = sign(lambda *factors: _summed(np.multiply(*factors), part.shape), [g, local], part)
-        return f"upstream {shown(g)} × local {shown(local)}{summed} {equals} {shown(part)}"
+                return f"the rule gives {shown(part)} ({factors}{summed} would be {shown(values(product))})", PLAIN
+        digits, equals = agreed(lambda *factors: _summed(np.multiply(*factors), part.shape), [g, local], part)
+        factors = f"upstream {shown(g, digits)} × local {shown(local, digits)}"
+        return f"{factors}{summed} {equals} {shown(part, digits)}", digits
 
     def _ruled(self, edge, target):
         """The rule of an operation, written with the upstream gradient and the names of the operands: `xᵀ @ upstream 2`."""
@@ -160,13 +164,13 @@ class Story:
                 start = f"{one} @ {other}"
         return f"{start} → {self.graph.nodes[edge.source].shape}"
 
-    def _sum(self, edge):
-        """The gradient after a contribution: `grad = 4 + (−10) = −6`. The first array stands there already."""
+    def _sum(self, edge, digits):
+        """The gradient after a contribution: `grad = 4 + (−10) = −6`; the first in so many digits, an array stands there already."""
         before, part = self.before[edge.id], edge.contribution
         if edge.running is None:
             return "grad is unknown"
         if before is None:
-            return "" if edge.running.shape else f"grad = {shown(edge.running)}"
+            return "" if edge.running.shape else f"grad = {shown(edge.running, digits)}"
         return f"grad = {_added(before, part, edge.running)}"
 
     def held(self, node):
@@ -216,13 +220,14 @@ def _summed(array, shape):
     return array.sum(axis=tuple(i for i, size in enumerate(shape) if array.shape[i] != size), keepdims=True)
 
 
-def _result(node, equals="="):
-    return f"{equals} {node.value}" if node.value else "= unknown: the array was not kept"
+def _result(node, equals="=", digits=PLAIN):
+    return f"{equals} {node.value.line(digits)}" if node.value else "= unknown: the array was not kept"
 
 
 def _added(one, other, both):
     """`4 + (−10) = −6`"""
-    return f"{total([shown(one), shown(other)])} {sign(np.add, [one, other], both)} {shown(both)}"
+    digits, equals = agreed(np.add, [one, other], both)
+    return f"{total([shown(one, digits), shown(other, digits)])} {equals} {shown(both, digits)}"
 
 
 def _same(one, other):

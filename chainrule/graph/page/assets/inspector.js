@@ -108,15 +108,19 @@ function sum(arrived, gradient) {
   if (!gradient) return [say("grad = unknown")];
   const table = size(gradient.shape) > 1 ? [shown(gradient)] : [];
   if (table.length && arrived.length === 1) return table;
-  const terms = arrived.map((edge) => (isScalar(edge) ? product(edge) : inline(edge.contribution)));
+  const factors = arrived.map((edge) => (isScalar(edge) ? [upstream(edge), edge.local] : [edge.contribution]));
+  const added = (...shown) => {
+    const parts = factors.map((some) => shown.splice(0, some.length).reduce((a, b) => a.map((x, i) => x * b[i])));
+    return parts.reduce((sums, part) => sums.map((x, i) => x + part[i]));
+  };
+  const { digits, sign } = agreed(added, factors.flat(), gradient);
+  const terms = arrived.map((edge) => (isScalar(edge) ? product(edge, digits) : inline(edge.contribution, digits)));
   const all = terms.map((text, i) => (i ? bracketed(text) : text)).join(" + ");
-  const total = inline(gradient);
+  const total = inline(gradient, digits);
   if (all === total) return [say(`grad = ${total}`)];
-  const parts = arrived.map((edge) => (isScalar(edge) ? multiplied(edge) : asShown(edge.contribution)));
-  const again = parts.reduce((sums, part) => sums.map((x, i) => x + part[i]));
   const few = all.length + total.length < 200;
   const words = few ? all : `the sum of ${arrived.length} contributions`;
-  return [say(`grad = ${words} ${sign(again, gradient)} ${total}`), ...table];
+  return [say(`grad = ${words} ${sign} ${total}`), ...table];
 }
 
 function updateSection(step) {

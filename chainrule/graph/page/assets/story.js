@@ -88,11 +88,12 @@ function zip(a, b, f) {
 /** The step in one line. In that of an update stand the learner's rate and what comes of it. */
 function stepText(step) {
   if (step === null) return "Nothing is computed yet. Press Next or → to compute the first value.";
-  if (!step.parts) return step.text.replace("->", "→");
-  const [before, after] = step.parts;
-  const [result, by] = [updated(step), asShown(step.left)];
-  const again = asShown(nodes[step.node].value).map((w, i) => w - story.lr * by[i]);
-  return `${before}${bracketed(minus(String(story.lr)))}${after} ${sign(again, result)} ${line(result)}`;
+  if (!step.left) return step.text.replace("->", "→");
+  const { label, value } = nodes[step.node];
+  const result = updated(step);
+  const { digits, sign } = agreed((all, by) => all.map((w, i) => w - story.lr * by[i]), [value, step.left], result);
+  const [w, g, after] = [value, step.left, result].map((values) => line(values, digits));
+  return `${label}: ${w} − ${bracketed(minus(String(story.lr)))} × ${bracketed(g)} ${sign} ${after}`;
 }
 
 /** The gradient that an edge passes on: complete when the edge is visited, because nodes wait for all contributions. */
@@ -106,25 +107,22 @@ function isScalar(edge) {
 }
 
 /** `upstream × local`: in numbers where they are one each or fit on a line, else as the rule and shapes. */
-function product(edge) {
+function product(edge, digits = PLAIN) {
   const g = upstream(edge);
   if (!edge.local) return `${edge.short || "its rule"}: ${shapeText(g.shape)} → ${shapeText(nodes[edge.source].shape)}`;
   const sum = edge.summed ? "sum of " : "";
-  const numbers = `${sum}${inline(g)} × ${bracketed(inline(edge.local))}`;
+  const numbers = `${sum}${inline(g, digits)} × ${bracketed(inline(edge.local, digits))}`;
   return numbers.length <= LINE || isScalar(edge) ? numbers : `${sum}upstream × local`;
-}
-
-/** The product of upstream and local derivative as they are shown, of one number each. */
-function multiplied(edge) {
-  const [[g], [local]] = [asShown(upstream(edge)), asShown(edge.local)];
-  return [g * local];
 }
 
 /** `upstream × local = contribution`, on one line. */
 function formula(edge) {
   if (!edge.contribution) return `unknown: ${edge.note}`;
+  if (isScalar(edge)) {
+    const { digits, sign } = agreed(([g], [local]) => [g * local], [upstream(edge), edge.local], edge.contribution);
+    return `${product(edge, digits)} ${sign} ${inline(edge.contribution, digits)}`;
+  }
   const [left, right] = [product(edge), inline(edge.contribution)];
-  if (isScalar(edge)) return `${left} ${sign(multiplied(edge), edge.contribution)} ${right}`;
   if (left.length + right.length <= LINE) return `${left} = ${right}`;
   return edge.local ? `${left} → ${shapeText(edge.contribution.shape)}` : left;
 }
