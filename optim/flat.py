@@ -13,10 +13,13 @@ from ..autograd.callsite import user_line
 from ..autograd.errors import GraphError
 from ..autograd.ops.choose import where
 from ..autograd.tensor import Tensor, raw
+from ..autograd.watch import OBSERVERS
 from ..backends import owner
 from ..backends.record import ONE_AT_A_TIME
 
 CHUNK = 32768  # elements: a chunk of values, gradient and state stays in a core's second-level cache
+SHORT = 32768  # elements: fewer are updated by NumPy as fast as by C
+WORTH = 1 << 22  # elements that a buffer updates before a compiler is called, which few rules need more than once
 
 
 class FlatBuffer:
@@ -44,6 +47,7 @@ class FlatBuffer:
         self.values = self.xp.concatenate([self.xp.asarray(raw(p)).reshape(-1) for p in params])
         self.state = {kind: self.xp.full_like(_wide(self.values), start) for kind, start in state.items()}
         self.gradient, self.due, self.updates = None, [], [0] * len(params)
+        self._worked = 0  # elements that were updated
         self._places, self._spread = self._parts(self.values), None
         if not self.scalar:
             for p, place in zip(params, self._places, strict=True):
@@ -121,21 +125,40 @@ class FlatBuffer:
 
     # ---- new values out
 
-    def results(self, options, rule, counted):
+    def results(self, options, rule, counted, in_place=False):
         """What an update rule makes of all that is due, chunk by chunk: (first, last, new values, *new state), in their dtypes.
 
-        Its options have the count `t` if `counted`. Nothing is written.
+        Its options have the count `t` if `counted`. Nothing is written, unless it may be `in_place`, where C works: what that has
+        written does not come here.
         """
         for t, i, j in self.due:
             first, last = self.spans[i][0], self.spans[j - 1][1]
             if counted:
                 options["t"] = t
-            for a in range(first, last, CHUNK):
-                b = min(a + CHUNK, last)
-                state = [s[a:b] for s in self.state.values()]
-                given = [_wide(self.values[a:b]), *state]
-                found = rule(given[0], _wide(self.gradient[a:b]), *state, **options)
-                yield a, b, *self._fitted(*[_apart(x, own) for x, own in zip(found, given, strict=True)])
+            run = self._native(rule, options)
+            size = last - first if run and in_place else CHUNK
+            for a in range(first, last, size):
+                b = min(a + size, last)
+                g, own, *state = (whole[a:b] for whole in (self.gradient, self.values, *self.state.values()))
+                if run:
+                    out = [own, *state] if in_place else [*map(np.empty_like, (own, *state))]
+                    run([own, g, *state], out)
+                    if not in_place:
+                        yield a, b, *out
+                else:
+                    given = [_wide(own), *state]
+                    found = rule(given[0], _wide(g), *state, **options)
+                    yield a, b, *self._fitted(*[_apart(x, own) for x, own in zip(found, given, strict=True)])
+
+    def _native(self, rule, options):
+        """The rule in C, where it is worth a compiler's time and there is such."""
+        values, g = self.values, self.gradient
+        self._worked += values.size
+        if self._worked < WORTH or values.size < SHORT or OBSERVERS or not type(values) is type(g) is np.ndarray:
+            return None
+        from ..backends.c_rule import native  # which few need, and which takes long to import
+
+        return native(rule, options, [values, g, *self.state.values()])
 
     def _fitted(self, values, *state):
         """New values in the dtype of the parameters, and the state as it is."""

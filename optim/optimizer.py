@@ -246,7 +246,10 @@ class Optimizer:
             work, options, squares = self._update_devices(work, options, squares)
         rule, counted, unchanged = self.update, self._counted, self._few
         try:
-            results = [flat.results(given, rule, counted) for (_, flat), given in zip(work, options, strict=True)]
+            results = [
+                flat.results(given, rule, counted, in_place=not unchanged)
+                for (_, flat), given in zip(work, options, strict=True)
+            ]
             if unchanged:
                 results = [*map(list, results)]
             elif unchanged := any(map(_rash, work, options, squares)):

@@ -1,0 +1,132 @@
+"""Update rules in C, on the host: code that works on each element in one pass over memory, where NumPy takes one for each call.
+
+Only arithmetic that has NumPy's bits, so that nobody can tell which of them computed a number. A compiler works in the background,
+for as long as it takes; where there is none, or a bit is different, NumPy goes on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from struct import Struct
+from threading import Thread
+from typing import Any
+
+import numpy as np
+
+from .compiler import NoCompiler, load
+from .kernel import C_TYPES, Kernel, trace, write
+
+# calls of which IEEE arithmetic leaves nothing open; of others, such as exp, NumPy's digits are its own
+EXACT = frozenset(
+    "add subtract multiply divide negative positive square sqrt absolute maximum minimum sign where astype equal not_equal less"
+    " less_equal greater greater_equal logical_and logical_or logical_not isnan isinf isfinite".split()
+)
+ROOM = 256  # so many rules are remembered
+TRIED = 4099  # elements on which a rule is tried: whole vectors, and some that are left over
+
+Run = Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], None]
+_made: dict[Any, Callable[..., None]] = {}  # by what they compute
+_by_numpy: set[Any] = set()  # the code of rules that NumPy runs: while a compiler works, or for good
+
+
+def native(rule: Callable[..., Any], options: dict[str, Any], like: Sequence[np.ndarray]) -> Run | None:
+    """rule(*arrays, **options) for flat arrays of the dtypes of `like`, as a call(arrays, out) that writes the results into `out`;
+    these may be the arrays themselves. None where there is no C of it, or none yet.
+
+    The results have the dtypes of the arrays without the second, the gradient. The call raises a FloatingPointError after an
+    overflow, as NumPy does where it is told to.
+    """
+    code = rule.__code__
+    if code in _by_numpy or not all(a.flags.c_contiguous and a.flags.aligned for a in like):
+        return None
+    dtypes = tuple([a.dtype for a in like])
+    try:
+        found, results = trace(lambda *lanes: rule(*lanes, **options), dtypes)
+    except Exception:  # NumPy will say what is wrong, if anything is
+        _by_numpy.add(code)
+        return None
+    key = dtypes, tuple(found.steps), results
+    if key in _made:
+        return partial(_made[key], found.scalars)
+    _by_numpy.add(code)
+    if exact(key[1]) and all(dtype.char in "fd" and dtype.isnative for dtype in dtypes):
+        kernel = write(found, results, (dtypes[0], *dtypes[2:]), False, rule.__name__)
+        Thread(target=_make, args=(code, key, kernel, found.scalars), daemon=True).start()
+    return None
+
+
+def exact(steps: Sequence[tuple]) -> bool:
+    """Whether C has NumPy's bits for all that was traced."""
+    return all(name in EXACT and dtype in "fd?" for name, _, dtype in steps)
+
+
+def _make(code, key, kernel, numbers):
+    """Compile a kernel, and let it be used if it does what it should."""
+    dtypes = key[0]
+    try:
+        run = bound(load(text(kernel, dtypes)).run, dtypes, len(numbers))
+    except NoCompiler:
+        return
+    if same_bits(kernel, run, dtypes, numbers):
+        if len(_made) >= ROOM:
+            _made.clear()
+        _made[key] = run
+        _by_numpy.discard(code)
+
+
+def text(kernel: Kernel, dtypes: Sequence[np.dtype]) -> str:
+    """The C text of a kernel: a function of the number of elements, the places of the arrays, and the numbers; it returns whether
+    there was an overflow."""
+    given = [C_TYPES[d.char] for d in dtypes]
+    taken = [given[0], *given[2:]]
+    lines = [f"#include <{name}.h>" for name in ("fenv", "stdbool", "stdint", "tgmath")]
+    lines += ["int run(int64_t n, void* const* a, const double* s) {"]
+    lines += [f"  const {kind}* X{i} = a[{i}];" for i, kind in enumerate(given)]
+    lines += [f"  {kind}* Y{i} = a[{len(given) + i}];" for i, kind in enumerate(taken)]
+    lines += [f"  const double s{i} = s[{i}];" for i in range(kernel.inputs.count("float64 s"))]
+    lines += ["  feclearexcept(FE_OVERFLOW);", "  #pragma omp simd", "  for (int64_t i = 0; i < n; i++) {"]
+    lines += [f"    const {kind} x{i} = X{i}[i];" for i, kind in enumerate(given)]
+    lines += [f"    {kind} y{i};" for i, kind in enumerate(taken)]
+    lines += [f"    {line}" for line in kernel.body.splitlines()]
+    lines += [f"    Y{i}[i] = y{i};" for i in range(len(taken))]
+    lines += ["  }", "  const int over = fetestexcept(FE_OVERFLOW);", "  feclearexcept(FE_OVERFLOW);"]
+    return "\n".join([*lines, "  return over != 0;", "}", ""])
+
+
+def bound(function: Any, dtypes: Sequence[np.dtype], count: int) -> Callable[..., None]:
+    """The C function as a call(numbers, arrays, out), of so many numbers."""
+    function.argtypes = [ctypes.c_int64, ctypes.c_char_p, ctypes.c_char_p]
+    places, values = Struct(f"{2 * len(dtypes) - 1}P").pack, Struct(f"{count}d").pack
+
+    def run(numbers, arrays, out):
+        if function(arrays[0].size, places(*map(_address, arrays), *map(_address, out)), values(*numbers)):
+            raise FloatingPointError("overflow encountered in an update rule")
+
+    return run
+
+
+def _address(array):
+    if array.flags.writeable:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # a fifth of the time
+    return array.__array_interface__["data"][0]
+
+
+def same_bits(kernel: Kernel, run: Callable[..., None], dtypes: Sequence[np.dtype], numbers: Sequence[float]) -> bool:
+    """Whether the C gives NumPy's bits for numbers of all sizes, zeros, infinities, denormals and nan."""
+    rng, arrays = np.random.default_rng(0), []
+    for dtype in dtypes:
+        info = np.finfo(dtype)
+        ends = [0.0, -0.0, np.inf, -np.inf, np.nan, info.smallest_subnormal, -info.tiny, info.max, 1.0, -1.0]
+        some = rng.standard_normal(TRIED) * 10.0 ** rng.integers(-3 * info.precision, 8, TRIED)
+        arrays.append(np.where(rng.random(TRIED) < 0.2, rng.choice(ends, TRIED), some).astype(dtype))
+    outputs = [dtypes[0], *dtypes[2:]]
+    with np.errstate(all="ignore"):
+        wanted = [x.astype(dtype) for x, dtype in zip(kernel.run(*arrays, *numbers), outputs, strict=True)]
+    out = [np.empty(TRIED, dtype) for dtype in outputs]
+    with suppress(FloatingPointError):  # of such numbers
+        run(numbers, arrays, out)
+    alike = lambda x, y: (x.view(f"u{x.itemsize}") == y.view(f"u{y.itemsize}")) | ((x != x) & (y != y))
+    return all(alike(x, y).all() for x, y in zip(wanted, out, strict=True))
