@@ -1,60 +1,125 @@
-"""Names that other libraries have: what to write here instead, for the error where one is asked for."""
+"""Names and arguments that other libraries have: the error for one that does not exist here says what it is called.
+
+Nothing of this runs where a name exists, and the tables (elsewhere/) are read at the first that does not.
+"""
+
+import inspect
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .arguments import meant
-from .tensor import Tensor
+from .elsewhere.names import NAMES
 
-# by where it is asked for; what needs more than a name is said as code. (Not x.float(): it would hide the type of that name
-# from whoever reads the annotations of Tensor)
-ELSEWHERE = {
-    "chainrule": {
-        "cat": "concatenate", "concat": "concatenate", "mm": "matmul", "bmm": "matmul", "unsqueeze": "expand_dims", "permute": "transpose",
-        "from_numpy": "tensor", "as_tensor": "asarray", "array": "tensor", "Variable": "tensor", "clamp": "clip", "pow": "power",
-        "mul": "multiply", "sub": "subtract", "div": "divide", "neg": "negative", "rand": "random.uniform", "randn": "random.normal",
-        "randint": "random.integers", "randperm": "random.permutation", "manual_seed": "random.seed", "PRNGKey": "random.seed",
-        "inference_mode": "no_grad", "stop_gradient": "Tensor.detach", "DataLoader": "data.Batches", "train_test_split": "data.split",
-        "StandardScaler": "data.Standardizer", "Linear": "nn.Linear", "MLP": "nn.MLP", "Adam": "optim.Adam", "SGD": "optim.SGD",
-    },
-    "chainrule.nn": {
-        "ReLU": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "GELU": "gelu", "ELU": "elu", "SiLU": "silu", "Softplus": "softplus",
-        "LeakyReLU": "leaky_relu", "Softmax": "softmax", "LogSoftmax": "chainrule.log_softmax", "Identity": "identity", "Dense": "Linear",
-        "MSELoss": "mse", "L1Loss": "l1", "HuberLoss": "huber", "SmoothL1Loss": "huber", "BCELoss": "bce", "NLLLoss": "cross_entropy",
-        "BCEWithLogitsLoss": "bce_with_logits", "CrossEntropyLoss": "cross_entropy", "BatchNorm1d": "BatchNorm",
-        "SyncBatchNorm": "BatchNorm(..., sync=True)",
-        "ModuleList": "a list of modules, as an attribute", "functional": "the functions in chainrule.nn", "utils": "chainrule.optim.clip_grad_norm",
-    },
-    "chainrule.optim": {
-        "lr_scheduler": "schedule", "CosineAnnealingLR": "schedule.cosine", "StepLR": "schedule.step_decay", "MultiStepLR": "schedule.multi_step", "ExponentialLR": "schedule.exponential", "OneCycleLR": "schedule.one_cycle", "ReduceLROnPlateau": "schedule.ReduceOnPlateau",
-        "clip_grad_norm_": "clip_grad_norm", "clip_grad_value_": "clip_grad_value", "fit": "chainrule.fit",
-    },
-    "Tensor": {
-        "view": "x.reshape(...)", "permute": "x.transpose(...)", "unsqueeze": "x[:, None]", "expand": "x.broadcast_to(shape=...)", "cpu": 'x.to("cpu")',
-        "cuda": 'x.to("cuda")', "double": 'x.to("float64")', "half": 'x.to("float16")', "long": 'x.to("int64")',
-        "clone": "x.detach(), or x itself: results never change", "clamp": "x.clip(...)",
-        "pow": "x ** y", "mul": "x * y", "add_": "x.assign(x + y)", "sub_": "x.assign(x - y)", "mul_": "x.assign(x * y)", "copy_": "x.assign(y)",
-        "zero_": "x.assign(0)", "fill_": "x.assign(value)", "requires_grad_": "x.requires_grad = True", "detach_": "x.detach()",
-        "is_cuda": "x.device", "numel": "x.size", "mm": "x @ y", "at": "chainrule.where, or x[index]", "block_until_ready": "x.numpy()",
-    },
-}  # fmt: skip
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PLACES: dict[str, Any] = {}  # the public modules, by the name that users write
 
 
-def no_such(place, name, known):
-    """The AttributeError for a name that `place` does not have: what it is called here, or what may have been meant."""
-    other = ELSEWHERE[place].get(name)
-    advice = f"use {other}" if other else meant(name, [k for k in known if not k.startswith("_")])
-    owner = "a Tensor" if place == "Tensor" else f"module {place!r}"
-    return AttributeError(f"{owner} has no attribute {name!r}" + (f"; {advice}" if advice else ""))
+def _said_of(what, *asked):
+    """What the tables say of an attribute or an argument; they are read now."""
+    from .elsewhere import rows
+
+    return getattr(rows, what)(*asked)
 
 
-class _Elsewhere:
-    """Stands in Tensor for a method of another library's. (A __getattr__ would slow down every other attribute.)"""
+def no_such(place, name):
+    """The AttributeError for a name that a public module does not have."""
+    module = PLACES[place]
+    message = f"module {module.__name__!r} has no attribute {name!r}"
+    if not name.startswith("_"):  # Python itself asks for those
+        ours = next((f"it is {other}.{name}" for other, m in PLACES.items() if name in _public(m) and m is not module), "")
+        advice = ours or _said_of("attribute", "", name) or meant(name, _public(module))
+        message += f"; {advice}" if advice else ""
+    return AttributeError(message)
 
-    def __init__(self, name):
-        self.name = name
 
-    def __get__(self, tensor, owner):
-        raise no_such("Tensor", self.name, ())
+def _public(module):
+    """The names that a module offers."""
+    own = [name for name, x in vars(module).items() if getattr(x, "__module__", None) == module.__name__ and name[0] != "_"]
+    return getattr(module, "__all__", own)
 
 
-for _name in ELSEWHERE["Tensor"]:
-    setattr(Tensor, _name, _Elsewhere(_name))
-Tensor.__dir__ = lambda self: [name for name in object.__dir__(self) if name not in ELSEWHERE["Tensor"]]
+def answering(place, module):
+    """Let a public module say what a name of another library is called here."""
+    PLACES[place] = module
+    if not hasattr(module, "__getattr__"):
+        module.__getattr__ = partial(_refuse, place)
+
+
+def _refuse(place, name):
+    raise no_such(place, name)
+
+
+class Elsewhere:
+    """Stands in a class for a method or attribute of another library's. (A __getattr__ would slow down all others.)"""
+
+    def __init__(self, instance, name):
+        self.instance, self.name = instance, name
+
+    def __get__(self, owner, kind):
+        advice = _said_of("attribute", self.instance, self.name)
+        raise AttributeError(f"{kind.__name__!r} object has no attribute {self.name!r}; {advice}")
+
+
+def answering_instances(kind, instance):
+    """Let the instances of a class, which the tables call `instance`, say what an attribute is called here."""
+    names = {name for name in NAMES[instance] if not hasattr(kind, name)}
+    for name in names:
+        setattr(kind, name, Elsewhere(instance, name))
+    listed = kind.__dir__
+    kind.__dir__ = lambda self: [name for name in listed(self) if name not in names]
+
+
+# ---- arguments
+
+
+def unknown_argument(function, unknown, known):
+    """The TypeError for arguments that a function does not have, the first of which the message explains."""
+    name = next(iter(unknown))
+    advice = _said_of("argument", function, name, known) or meant(name, known)
+    advice += " " * advice.endswith("?") or ". " * bool(advice)
+    return TypeError(f"{function}: has no argument {name!r}; {advice}it takes {', '.join(known) or 'none'}")
+
+
+def explain_arguments(function, given):
+    """After a TypeError: raise a better one, if one of the arguments given by name is none of the function's."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # made in C
+        return
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    known = [p.name for p in parameters if p.kind in named and p.name != "self"]
+    unknown = [name for name in given if name not in known]
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        raise unknown_argument(function.__name__, unknown, known) from None
+
+
+def explaining(function: Function) -> Function:
+    """Let a function answer an argument that it does not have with what it is called here."""
+
+    @wraps(function)
+    def call(*args, **options):
+        try:
+            return function(*args, **options)
+        except TypeError:
+            explain_arguments(function, options)
+            raise
+
+    return call  # type: ignore[return-value]
+
+
+class Explaining:
+    """The base of classes that answer an argument that they do not have with what it is called here."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # which would then no longer look at __init__
+
+        def __new__(cls, *args, **options):
+            if options:
+                code = getattr(cls.__init__, "__code__", None)
+                if code and not options.keys() <= {*code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]}:
+                    explain_arguments(cls, options)
+            new = super().__new__
+            return new(cls) if new is object.__new__ else new(cls, *args, **options)

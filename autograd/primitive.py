@@ -19,6 +19,7 @@ from .call import public
 from .call_errors import array_of
 from .dtypes import settling
 from .errors import RuleError, ShapeError
+from .foreign import explain_arguments, explaining, unknown_argument
 from .plan import Plan, asked
 from .tensor import Tensor, refuse_masked
 
@@ -148,6 +149,9 @@ class Primitive:
 
     def bind(self, args, options):
         """Positional extras become options in their order, as NumPy's callers expect: cr.sum(x, 0)."""
+        unknown = [name for name in options if name not in self.options and name not in self.inputs[len(args) :]]
+        if unknown:
+            raise unknown_argument(self.name, unknown, [*self.inputs, *self.options])
         if self.variadic:
             if args and isinstance(args[0], (list, tuple)):
                 options = {**dict(zip(self.options, args[1:], strict=False)), **options}
@@ -165,9 +169,6 @@ class Primitive:
             if len(extra) > len(self.options):
                 raise TypeError(f"{self.name}() takes {', '.join([*self.inputs, *self.options])}; too many were given")
             options = {**dict(zip(self.options, extra, strict=False)), **options}
-        if options.keys() - self.options.keys():
-            unknown = ", ".join(options.keys() - self.options.keys())
-            raise TypeError(f"{self.name}() has no option {unknown}; it takes {', '.join(self.options) or 'none'}")
         missing = self.options.keys() - self.defaults.keys() - options.keys()
         if missing:
             raise TypeError(f"{self.name}() needs {', '.join(sorted(missing))}")
@@ -257,7 +258,11 @@ def composed(fn=None, *, numbers=False, floats=False, accumulates=False):
         if len(args) == 1 and not kwargs and isinstance(args[0], Tensor):  # there is nothing to prepare
             return body(args[0])
         given = [prepare(a) for prepare, a in zip(in_order, args, strict=False)]
-        return body(*given, *args[len(given) :], **{k: prepared.get(k, _as_it_is)(a) for k, a in kwargs.items()})
+        try:
+            return body(*given, *args[len(given) :], **{k: prepared.get(k, _as_it_is)(a) for k, a in kwargs.items()})
+        except TypeError:
+            explain_arguments(fn, kwargs)
+            raise
 
-    COMPOSED[name] = call = call if prepared else fn
+    COMPOSED[name] = call = call if prepared else explaining(fn)
     return call

@@ -18,6 +18,7 @@ from ..backends import default, get, owner
 from .arguments import probability, whole, whole_number
 from .cast import cast
 from .errors import ArgumentError, DeviceError, DtypeError, ShapeError
+from .foreign import explaining
 from .ops.creation import default_dtype, dtype_of
 from .ops.special import normal_quantile
 from .shard import current_shard
@@ -102,6 +103,7 @@ class Generator:
         result.requires_grad = requires_grad
         return result
 
+    @explaining
     def uniform(
         self,
         low: float = 0.0,
@@ -125,6 +127,7 @@ class Generator:
         make = lambda unit: owner(unit).xp.minimum(unit * (high - low) + low, last)
         return self._draw(size, backend, bits, make, dtype, requires_grad)
 
+    @explaining
     def normal(
         self,
         loc: float = 0.0,
@@ -148,6 +151,7 @@ class Generator:
         make = lambda unit: quantile(unit + 2.0**-53)  # the middle of a cell: never 0 or 1
         return self._draw(size, backend, 52, make, dtype, requires_grad)
 
+    @explaining
     def bernoulli(
         self, p: float, size: Shape | None = None, dtype: DType | None = None, device: str | None = None
     ) -> Tensor:
@@ -164,6 +168,7 @@ class Generator:
         make = lambda unit: (unit < p).astype(like.dtype) / p
         return self._draw(like.shape, get(like.device), 53, make, like.dtype)
 
+    @explaining
     def integers(
         self, low: int, high: int | None = None, size: Shape | None = None, device: str | None = None
     ) -> Tensor:

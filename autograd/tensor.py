@@ -453,7 +453,8 @@ class Value(Tensor, ValueMethods):
             plan = self._plan
             return plan is None or plan and self._grad is None and (plan is LEAF or self._kept is not None)
 
-    def __init__(self, data: SupportsFloat, name: str | None = None):
+    def __init__(self, data: SupportsFloat, name: str | None = None, *, label: str | None = None):
+        name = label if name is None else name  # micrograd's word for it
         if data.__class__ not in SINGLES:
             refuse_leaving("Value", data)
             refuse_masked("Value", data)

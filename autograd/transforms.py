@@ -13,6 +13,7 @@ from .arguments import whole, whole_number
 from .backward import backward
 from .deliver import seed_for
 from .errors import ArgumentError, GraphError
+from .foreign import explaining
 from .forward import pushforward
 from .grad_mode import enable_grad, no_grad, recording
 from .node import Node
@@ -114,6 +115,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int = 0) -> Callable[..., tup
 def value_and_grad(
     f: Callable[..., Any], argnums: tuple[int, ...]
 ) -> Callable[..., tuple[Tensor, tuple[Tensor, ...]]]: ...
+@explaining
 def value_and_grad(f, argnums=0):
     """The function that returns f's value and its gradient with respect to argument(s) `argnums`.
 
@@ -150,6 +152,7 @@ def _with_value(name, f, argnums):
 def grad(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Tensor]: ...
 @overload
 def grad(f: Callable[..., Any], argnums: tuple[int, ...]) -> Callable[..., tuple[Tensor, ...]]: ...
+@explaining
 def grad(f, argnums=0):
     """The function that returns the gradient of f with respect to argument(s) `argnums`: see value_and_grad.
 
@@ -191,6 +194,7 @@ def vjp(f: Callable[..., Any], *inputs: ArrayLike) -> tuple[Tensor, Callable[[Ar
     return _value(y, again), pull
 
 
+@explaining
 def jvp(f: Callable[..., Any], inputs: Sequence[ArrayLike], tangents: Sequence[ArrayLike]) -> tuple[Tensor, Tensor]:
     """f(*inputs) and its directional derivative along `tangents`, in forward mode: one sweep along the graph.
 
@@ -234,6 +238,7 @@ def hvp(f: Callable[..., Any], inputs: ArrayLike, tangents: ArrayLike) -> Any:
     return products[0] if len(products) == 1 else tuple(products)
 
 
+@explaining
 def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Tensor]:
     """The function that returns all derivatives of f's elements by those of argument `argnums`.
 
@@ -269,6 +274,7 @@ def _jacobian(name, f, argnums):
     return call
 
 
+@explaining
 def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Tensor]:
     """The function that returns all second derivatives of the scalar function f by argument `argnums`.
 

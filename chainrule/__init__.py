@@ -7,6 +7,7 @@
 tensor([2., 4., 6.], dtype=float32)
 """
 
+from sys import modules as _modules
 from typing import TYPE_CHECKING
 
 from . import backends, data, metrics, nn, optim, parallel
@@ -26,6 +27,8 @@ from .autograd.errors import (
     ShapeError,
     WorkerError,
 )
+from .autograd.foreign import answering as _answering
+from .autograd.foreign import answering_instances as _answering_instances
 from .autograd.foreign import no_such as _no_such
 from .autograd.grad_mode import enable_grad, no_grad
 from .autograd.gradcheck import gradcheck
@@ -77,7 +80,7 @@ else:
             return import_module(f"{__name__}.{name}")
         if name in _LATER:
             return getattr(import_module(_LATER[name], __name__), name)
-        raise _no_such(__name__, name, __all__)
+        raise _no_such("cr", name)
 
     def __dir__():
         from importlib.util import find_spec  # help() reads every name, and sklearn cannot be read where it is missing
@@ -92,6 +95,21 @@ _bind()  # operators and methods of Tensor, from the declarations
 _operations = {name: function for name, function in _functions().items() if name != "trace"}
 globals().update(_operations)
 abs = absolute
+
+# names of other libraries, asked of modules and of instances, are answered with ours
+_places = {"cr.nn": nn, "cr.nn.init": nn.init, "cr.optim": optim, "cr.optim.schedule": optim.schedule, "cr.data": data}
+_places |= {"cr.metrics": metrics, "cr.random": random, "cr.parallel": parallel, "cr.backends": backends}
+for _place, _module in {"cr": _modules[__name__], **_places}.items():
+    _answering(_place, _module)
+for _kind, _called in {
+    Tensor: "x",
+    nn.Module: "model",
+    optim.Optimizer: "optimizer",
+    optim.schedule.Schedule: "scheduler",
+    optim.schedule.ReduceOnPlateau: "scheduler",
+    History: "history",
+}.items():
+    _answering_instances(_kind, _called)
 
 
 # ---- methods whose code stands above their classes

@@ -1,8 +1,5 @@
 """Layers, activations, initialisers and losses: thin, each a few lines on top of the engine."""
 
-from typing import TYPE_CHECKING
-
-from ..autograd.foreign import no_such as _no_such
 from .activations import (
     ACTIVATIONS,
     activation,
@@ -64,8 +61,3 @@ __all__ = [
     "summary",
     "tanh",
 ]
-
-if not TYPE_CHECKING:
-
-    def __getattr__(name):
-        raise _no_such("chainrule.nn", name, __all__)

@@ -12,6 +12,7 @@ import numpy as np
 from ..autograd.arguments import choose, fraction
 from ..autograd.dtypes import floating, settled, unsettled
 from ..autograd.errors import ArgumentError, DtypeError, ShapeError
+from ..autograd.foreign import explaining
 from ..autograd.ops import special
 from ..autograd.ops.arithmetic import square
 from ..autograd.ops.choose import clip, maximum, where
@@ -54,6 +55,7 @@ def _reduced(values, reduction):
     return values if isinstance(raw(values), (int, *SINGLES)) else reduce(values)
 
 
+@explaining
 def mse(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
     """Mean squared error: mean of (prediction - target)².
 
@@ -71,6 +73,7 @@ def mse(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Te
     return _reduced(square(error), reduction)
 
 
+@explaining
 def l1(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
     """Mean absolute error: mean of |prediction - target|.
 
@@ -81,6 +84,7 @@ def l1(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Ten
     return _reduced(absolute(prediction - target), reduction)
 
 
+@explaining
 def huber(prediction: ArrayLike, target: ArrayLike, delta: float = 1.0, reduction: str = "mean") -> Tensor:
     """Squared error / 2 up to a distance of delta, linear beyond: outliers count less.
 
@@ -133,6 +137,7 @@ def _log_odds(p):
     return no - yes
 
 
+@explaining
 def bce(probability: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
     """Binary cross-entropy: mean of -(y log p + (1 - y) log(1 - p)).
 
@@ -166,6 +171,7 @@ def logit_entropy(xp, x, y):
     return y * xp.where(xp.asarray(y == 0), 0, if_one) + (1 - y) * xp.where(xp.asarray(y == 1), 0, if_zero)
 
 
+@explaining
 def bce_with_logits(
     logit: ArrayLike, target: ArrayLike, reduction: str = "mean", label_smoothing: float = 0.0
 ) -> Tensor:
@@ -198,6 +204,7 @@ def _check_in_unit(what, values, advice):
     check((low >= 0) & (high <= 1) | (low != low), error, lambda: f", given {low:.6g} to {high:.6g}")
 
 
+@explaining
 def cross_entropy(
     logits: ArrayLike, target: ArrayLike, reduction: str = "mean", label_smoothing: float = 0.0
 ) -> Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..autograd.doors import refuse_leaving
 from ..autograd.errors import CheckpointError, DtypeError, GraphError
+from ..autograd.foreign import Explaining
 from ..autograd.grad_mode import call_number, enter, leave, no_grad, scope
 from ..autograd.ops.creation import tensor
 from ..autograd.serialize import fitted
@@ -28,7 +29,7 @@ class Parameter(Tensor):
         self.requires_grad = True
 
 
-class Module:
+class Module(Explaining):
     """The base of layers and models. Assign parameters, tensors and modules as attributes, and define `forward`.
 
     Fields:

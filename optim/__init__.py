@@ -6,10 +6,9 @@ A learning rate is a number or a function of the step; the module schedule has t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..autograd.arguments import choose
-from ..autograd.foreign import no_such as _no_such
 from . import schedule
 from .adagrad import Adadelta, Adagrad, RMSprop
 from .adam import Adam, Adamax, AdamW, Lion, NAdam, RAdam
@@ -59,9 +58,3 @@ def optimizer(name: str | Callable[..., Any]) -> Callable[..., Any]:
         'AdamW'
     """
     return name if callable(name) else choose("optimiser", name, OPTIMIZERS)
-
-
-if not TYPE_CHECKING:
-
-    def __getattr__(name):
-        raise _no_such("chainrule.optim", name, __all__)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..autograd.arguments import positive
 from ..autograd.errors import ArgumentError, DeviceError, GraphError
+from ..autograd.foreign import explaining
 from ..autograd.ops.choose import maximum, minimum
 from ..autograd.ops.reduce import scale
 from ..autograd.tensor import Tensor
@@ -33,6 +34,7 @@ def grad_norm(params: Parameters) -> Tensor:
     return Tensor._wrap(backend.asarray(_norm(found)))
 
 
+@explaining
 def clip_grad_norm(params: Parameters, max_norm: float) -> Tensor:
     """Scale all gradients by min(1, max_norm / norm), where norm is that of all of them together; returns norm.
 
@@ -70,6 +72,7 @@ def clip_grad_norm(params: Parameters, max_norm: float) -> Tensor:
     return Tensor._wrap(backend.asarray(norm))
 
 
+@explaining
 def clip_grad_value(params: Parameters, limit: float) -> Tensor:
     """Bound each element of the gradients to [-limit, limit]; returns the norm that they had.
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.errors import ArgumentError, ChainruleError, CheckpointError, GraphError
+from ..autograd.foreign import Explaining
 from ..autograd.grad_mode import enable_grad
 from ..autograd.ops.choose import where
 from ..autograd.tensor import Tensor
@@ -24,7 +25,7 @@ from .options import LARGEST, Parameters, Rate
 from .state import load, misfits, saved
 
 
-class Optimizer:
+class Optimizer(Explaining):
     """Changes parameters by their gradients. A subclass defines `update`, and `state` if its rule has any.
 
     Parameters are given as a list, as (name, parameter) pairs, or as groups: dicts with "params" and the options

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..autograd.arguments import choose, finite, not_negative, number, positive, whole
 from ..autograd.errors import ArgumentError, CheckpointError
+from ..autograd.foreign import Explaining
 
 # the metrics of chainrule.metrics, which we cannot import; a test checks that the names agree
 HIGHER_IS_BETTER = set("accuracy top_k precision recall f1 roc_auc r2".split())
@@ -32,7 +33,7 @@ def direction(owner: str, monitor: str, mode: str = "auto") -> int:
     )
 
 
-class ReduceOnPlateau:
+class ReduceOnPlateau(Explaining):
     """A learning rate that is multiplied by `factor` once more than `patience` epochs in a row brought nothing better.
 
     lr ← max(factor · lr, min_lr), and the next `cooldown` epochs do not count. It is called like the other schedules;

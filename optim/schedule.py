@@ -17,6 +17,7 @@ import numpy as np
 
 from ..autograd.arguments import choose, not_negative, number, positive, whole
 from ..autograd.errors import ArgumentError, CheckpointError
+from ..autograd.foreign import explain_arguments
 from .options import Rate
 from .plateau import ReduceOnPlateau
 
@@ -183,6 +184,7 @@ def _constructor(function: Callable[Arguments, RateFunction]) -> Callable[Argume
         try:
             given = signature.bind(*args, **options)
         except TypeError as error:
+            explain_arguments(function, options)
             raise TypeError(f"{name}: {error}") from None
         given.apply_defaults()
         for argument, value in given.arguments.items():

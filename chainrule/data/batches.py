@@ -8,6 +8,7 @@ from copy import copy
 from ..autograd import random
 from ..autograd.arguments import whole
 from ..autograd.errors import ArgumentError, DeviceError, ShapeError
+from ..autograd.foreign import Explaining
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.index import getitem
 from ..autograd.shard import cut
@@ -15,7 +16,7 @@ from ..autograd.tensor import Tensor, raw
 from ..autograd.typing import ArrayLike
 
 
-class Batches:
+class Batches(Explaining):
     """Mini-batches of arrays that belong together: each pass over it visits every example once, in a new random order.
 
     batch_size=None gives all examples in one batch, batch_size=1 one after the other. The order comes from `seed`, or

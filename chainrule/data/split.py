@@ -11,6 +11,7 @@ import numpy as np
 from ..autograd import random
 from ..autograd.arguments import whole_number
 from ..autograd.errors import ArgumentError, ShapeError
+from ..autograd.foreign import explaining
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.index import getitem
 from ..autograd.tensor import Tensor, owner_or_none, raw
@@ -18,6 +19,7 @@ from ..backends import owner
 from .batches import common_length
 
 
+@explaining
 def split(
     *arrays: Any, parts: Iterable[float] = (0.8, 0.2), stratify: Any = None, seed: int | None = None
 ) -> tuple[tuple[Any, ...], ...]:

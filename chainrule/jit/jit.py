@@ -14,6 +14,7 @@ import numpy as np
 from ..autograd.callsite import warn_once
 from ..autograd.dtypes import DEFAULT
 from ..autograd.errors import ArgumentError, GraphError
+from ..autograd.foreign import explaining
 from ..autograd.grad_mode import recording
 from ..autograd.shard import current_shard
 from ..autograd.tensor import Tensor
@@ -328,6 +329,7 @@ class Jit:
         return Jit(function, self.verify, self._lowering, refused=self.refused, whole=self.whole)
 
 
+@explaining
 def jit(function: Callable[..., Any] | None = None, *, verify: bool | int = False, lowering: str | None = None) -> Any:
     """The function, recorded as a program at its first two calls, and run as one from then on, without Python between
     the operations.

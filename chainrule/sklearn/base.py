@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .. import nn, optim
 from ..autograd.arguments import choose, number
 from ..autograd.errors import ArgumentError
+from ..autograd.foreign import Explaining, answering_instances
 from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import asarray
 from ..autograd.random import Generator
@@ -33,7 +34,7 @@ DECIDED = ("model", "loss", "optimizer", "data", "epochs", "validation", "batch_
 PART = 4096  # examples that pass through the model at once in a prediction
 
 
-class BaseMLP(BaseEstimator):
+class BaseMLP(Explaining, BaseEstimator):
     """A multi-layer perceptron as an estimator. A subclass defines `predict`, the attributes below, and two methods.
 
     _read_targets(y) learns what there is to predict, n_outputs_ included; _encode(y, dtype) gives y as the loss compares
@@ -275,3 +276,6 @@ class BaseMLP(BaseEstimator):
         parts = (asarray(X[i : i + PART], device=like.device) for i in range(0, len(X), PART))
         with no_grad():
             return np.concatenate([function(self.model_(part)).numpy() for part in parts])
+
+
+answering_instances(BaseMLP, "clf")

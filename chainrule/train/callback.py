@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from ..autograd.foreign import Explaining
 
 if TYPE_CHECKING:
     from .run import Run
 
 
-class Callback:
+class Callback(Explaining):
     """Called by fit at four points of a run; define the methods that you need. `run` is the training run, see cr.Run.
 
     Set run.stop_reason to a reason, in words, to end the training after the current step.

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..autograd.arguments import whole
 from ..autograd.errors import ArgumentError
+from ..autograd.foreign import explaining
 from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.shape import concatenate
@@ -46,6 +47,7 @@ def on_device_of(model, arrays):
 
 
 @no_grad()
+@explaining
 def predict(model: Module, x: Any, batch_size: int = 4096) -> Tensor:
     """The output of `model` for x, in eval mode, without a graph, in parts of at most `batch_size` examples.
 
@@ -69,6 +71,7 @@ def predict(model: Module, x: Any, batch_size: int = 4096) -> Tensor:
 
 
 @no_grad()
+@explaining
 def evaluate(
     model: Module,
     loss: Callable[..., Any],

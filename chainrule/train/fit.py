@@ -11,6 +11,7 @@ import numpy as np
 from .. import backends
 from ..autograd.arguments import whole
 from ..autograd.errors import ArgumentError
+from ..autograd.foreign import explaining
 from ..autograd.typing import FilePath
 from ..metrics import Metric
 from ..nn.module import Module
@@ -36,6 +37,7 @@ from .step import Step
 from .together import Together
 
 
+@explaining
 def fit(
     model: Module,
     loss: Callable[..., Any],

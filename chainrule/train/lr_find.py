@@ -11,6 +11,7 @@ import numpy as np
 
 from ..autograd.arguments import positive, whole
 from ..autograd.errors import ArgumentError, GraphError
+from ..autograd.foreign import explaining
 from ..autograd.grad_mode import no_grad
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
@@ -42,6 +43,7 @@ class LRFind:
         return f"LRFind(suggestion={self.suggestion:.3g}, {len(self.lrs)} rates from {self.lrs[0]:.3g} to {self.lrs[-1]:.3g})"
 
 
+@explaining
 def lr_find(
     model: Module,
     loss: Callable[..., Any],
