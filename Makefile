@@ -50,8 +50,9 @@ check: $(VENV)/.with-dev  ## check format, lint and types
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 
-types: $(VENV)/.with-dev  ## write autograd/operations.pyi anew, after a declaration was changed
+types: $(VENV)/.with-dev  ## write what is made of the code anew: autograd/operations.pyi, tables in docs/from-*.md
 	@PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(PY) docs/operations.py
+	@PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(PY) docs/porting.py
 
 docs: $(VENV)/.with-docs  ## build the documentation site into docs/_build; a warning is an error
 	@$(PY) -m sphinx -E -a -q -W --keep-going -b html docs docs/_build $(ARGS)

@@ -28,7 +28,9 @@ def no_such(place, name):
     module = PLACES[place]
     message = f"module {module.__name__!r} has no attribute {name!r}"
     if not name.startswith("_"):  # Python itself asks for those
-        ours = next((f"it is {other}.{name}" for other, m in PLACES.items() if name in _public(m) and m is not module), "")
+        ours = next(
+            (f"it is {other}.{name}" for other, m in PLACES.items() if name in _public(m) and m is not module), ""
+        )
         advice = ours or _said_of("attribute", "", name) or meant(name, _public(module))
         message += f"; {advice}" if advice else ""
     return AttributeError(message)
@@ -36,7 +38,9 @@ def no_such(place, name):
 
 def _public(module):
     """The names that a module offers."""
-    own = [name for name, x in vars(module).items() if getattr(x, "__module__", None) == module.__name__ and name[0] != "_"]
+    own = [
+        name for name, x in vars(module).items() if getattr(x, "__module__", None) == module.__name__ and name[0] != "_"
+    ]
     return getattr(module, "__all__", own)
 
 

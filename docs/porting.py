@@ -42,7 +42,13 @@ def table(library):
         if row.library == library:
             if row.section != section:
                 section = row.section
-                found += ["", f"## {section}", "", f"| {library} | {'write here' if section == ALIKE else 'here'} |", "|---|---|"]
+                found += [
+                    "",
+                    f"## {section}",
+                    "",
+                    f"| {library} | {'write here' if section == ALIKE else 'here'} |",
+                    "|---|---|",
+                ]
             found += lines(row)
     return "\n".join(found[1:]) + "\n\n"
 

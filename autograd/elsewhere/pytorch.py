@@ -3,7 +3,7 @@
 TABLE = """
 ## The same spelling means something else
 x.repeat(2, 1) | x.tile((2, 1)) | there the whole tensor is repeated, here each element, as in NumPy
-x.split(2, axis) | x.split([2], axis) | there the length of each part, here their number, or a list of the places to cut, as in NumPy
+x.split(2, 1) | x.split([2], 1) | there the length of each part, here their number, or a list of the places to cut, as in NumPy
 torch.split(x, 1) | cr.split(x, 2) | the length of a part, or the number of parts
 x.std(), x.var() | x.std(ddof=1), x.var(ddof=1) | there divided by n - 1, here by n, as in NumPy
 x.max(1), x.min(1) | (x.max(1), x.argmax(1)), (x.min(1), x.argmin(1)) | there a pair of values and positions, here the values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
 from ..autograd.foreign import Explaining
 
 if TYPE_CHECKING:

@@ -16,6 +16,10 @@ PAGES = [
     "docs/training.md",
     "docs/jit.md",
     "docs/from-pytorch.md",
+    "docs/from-jax.md",
+    "docs/from-keras.md",
+    "docs/from-scikit-learn.md",
+    "docs/from-micrograd.md",
     "docs/plots.md",
     "docs/gpu.md",
     "docs/parallel.md",
@@ -42,8 +46,7 @@ def forget_new_operations():
 @pytest.mark.parametrize("page", [p for p in PAGES if "architecture" not in p])
 @pytest.mark.usefixtures("forget_new_operations")
 def test_the_code_on_the_page_runs(page, tmp_path, monkeypatch):
-    if page == "docs/plots.md":
-        pytest.importorskip("matplotlib")
+    pytest.importorskip({"docs/plots.md": "matplotlib", "docs/from-scikit-learn.md": "sklearn"}.get(page, "numpy"))
     monkeypatch.chdir(tmp_path)
     blocks = BLOCK.findall((ROOT / page).read_text())
     assert blocks
@@ -67,3 +70,17 @@ def test_the_reference_lists_each_public_name_once():
     assert sorted(name for name in listed if name not in {*modules, "plot", "sklearn"}) == sorted(
         {*cr.__all__} - modules
     )
+
+
+PORTING = runpy.run_path(str(ROOT / "docs" / "porting.py"))
+
+
+@pytest.mark.parametrize("library", PORTING["TABLES"])
+def test_the_table_of_the_page_is_the_one_that_errors_read(library):
+    page = PORTING["page"](library).read_text()
+    assert "| here |" in page
+    assert PORTING["with_table"](page, library) == page, "run `make types`"
+
+
+def test_the_attributes_that_are_answered_are_those_of_the_tables():
+    assert PORTING["NAMES"].read_text() == PORTING["names_text"](), "run `make types`"
