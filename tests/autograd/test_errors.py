@@ -293,7 +293,11 @@ ARGUMENTS = {
     "floating seed": (lambda: cr.random.seed(1.5), cr.ArgumentError, r"seed.*1\.5"),
     "empty range": (lambda: cr.random.integers(3, 3), cr.ArgumentError, r"\[3, 3\)"),
     "probability": (lambda: cr.random.bernoulli(1.5), cr.ArgumentError, r"\[0, 1\].*1\.5"),
-    "unknown option": (lambda: cr.sum(t(2), axes=0), TypeError, r"sum: has no argument 'axes'; did you mean 'axis'\? it takes x, axis, keepdims"),
+    "unknown option": (
+        lambda: cr.sum(t(2), axes=0),
+        TypeError,
+        r"sum: has no argument 'axes'; did you mean 'axis'\? it takes x, axis, keepdims",
+    ),
     "missing option": (lambda: cr.reshape(t(2)), TypeError, r"reshape.*needs shape"),
     "missing input": (lambda: cr.add(t(2)), TypeError, r"add.*\by\b"),
     "too many": (lambda: cr.sin(t(2), 1, 2), TypeError, r"sin.*(too many|takes 1)"),
