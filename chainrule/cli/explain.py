@@ -32,7 +32,9 @@ def run(argv):
     usage = '%(prog)s "FORMULA" [NAME=NUMBER ...] [-o FILE] [--lr RATE] [--derivation NAME]'
     parser = Parser("explain", _DESCRIPTION, usage)
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
-    parser.add_argument("-o", "--output", metavar="FILE", help="save it as .html, .svg, .png, .pdf, .json or .dot")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="save it as .html, .svg, .png, .pdf, .gif, .json or .dot"
+    )
     parser.add_argument("--lr", metavar="RATE", type=float, default=0.1, help="learning rate of the update (0.1)")
     parser.add_argument("--derivation", metavar="NAME", action="append", help="work out the chain rule for NAME")
     options = parser.parse_intermixed_args(_shielded(argv))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .page import Shown
     from .text.derivation import Derivation
 
-FORMS = ("svg", "png", "pdf", "html", "json", "dot")
+FORMS = ("svg", "png", "pdf", "gif", "html", "json", "dot")
 
 
 class Graph(GraphData):
@@ -123,9 +123,10 @@ class Graph(GraphData):
         return to_svg(self, depth, engine)
 
     def save(self, path: str | PathLike[str], depth: int | None = None, lr: float = 0.1) -> Path:
-        """Write the graph to `path`, whose suffix says how: .svg, .png, .pdf, .html, .json or .dot. Returns the path.
+        """Write the graph to `path`, whose suffix says how: .svg, .png, .pdf, .gif, .html, .json or .dot. Returns the path.
 
-        .png and .pdf need `pip install 'chainrule[pictures]'`; .html is the page that show() opens, with learning rate `lr`.
+        .png, .pdf and .gif, a film of the steps, need `pip install 'chainrule[pictures]'`; .html is the page that show()
+        opens, with learning rate `lr`.
 
         Raises: ArgumentError if the suffix is another; GraphError if a package is missing. Nothing is written then.
         """
@@ -146,6 +147,10 @@ class Graph(GraphData):
             from .picture.raster import render
 
             return render(self.to_svg(depth), form)
+        if form == "gif":
+            from .walk import film
+
+            return film(self, depth, _rate(lr))
         if form == "html":
             from .page import page
 

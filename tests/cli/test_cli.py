@@ -173,7 +173,7 @@ def test_a_mistake_is_told_in_a_line_and_pointed_at(words, message, capsys):
         (["a*2", "a=1", "--derivtion", "a"], "there is no option --derivtion"),
         (["a*2", "a=1", "--speed=3"], "there is no option --speed"),
         (["a*2", "a=1", "--derivation", "q"], "'q'"),
-        (["a*2", "a=1", "-o", "graph.bmp"], ".svg, .png, .pdf, .html, .json, .dot"),
+        (["a*2", "a=1", "-o", "graph.bmp"], ".svg, .png, .pdf, .gif, .html, .json, .dot"),
         (["a*2", "a=1", "-o", "/no/such/folder/graph.json"], "cannot write /no/such/folder/graph.json: No such file"),
     ],
 )

@@ -330,7 +330,7 @@ def test_badges_are_shown():
 @pytest.mark.parametrize("name", ["graph.txt", "graph", "graph.jpeg"])
 def test_an_unknown_suffix_is_refused_naming_those_that_exist(name, square, tmp_path):
     _, y = square
-    with pytest.raises(cr.ArgumentError, match=r"\.svg, \.png, \.pdf, \.html, \.json, \.dot"):
+    with pytest.raises(cr.ArgumentError, match=r"\.svg, \.png, \.pdf, \.gif, \.html, \.json, \.dot"):
         cr.draw(y).save(tmp_path / name)
 
 

@@ -1,0 +1,73 @@
+"""The film of a graph's steps: what each frame shows, and what cannot be filmed."""
+
+import io
+import sys
+
+import pytest
+from PIL import Image
+
+import chainrule as cr
+from chainrule.graph import walk
+from chainrule.graph.text.story import steps
+
+
+@pytest.fixture(scope="module")
+def graph():
+    a, b = cr.Value(2.0, "a"), cr.Value(-3.0, "b")
+    return cr.trace(a * b + a, names={"a": a, "b": b})
+
+
+def hidden(svg):
+    """The selectors that a frame hides."""
+    rule = svg.partition("</style>")[0].rpartition("{visibility:hidden}")[0].rpartition("}")[2]
+    return set(filter(None, rule.split(",")))
+
+
+def test_there_is_a_frame_for_each_step(graph, tmp_path):
+    film = Image.open(io.BytesIO(graph.save(tmp_path / "walk.gif").read_bytes()))
+    assert (film.format, film.n_frames) == ("GIF", len(steps(graph)))
+    assert film.info["loop"] == 0
+
+
+def test_frames_differ(graph, tmp_path):
+    film = Image.open(graph.save(tmp_path / "walk.gif"))
+    seen = set()
+    for i in range(film.n_frames):
+        film.seek(i)
+        seen.add(film.convert("RGB").tobytes())
+    assert len(seen) == film.n_frames
+
+
+def test_a_value_is_hidden_until_it_is_computed_and_a_gradient_until_all_of_it_has_arrived(graph):
+    told = steps(graph)
+    frames = list(walk.frames_of(graph, told))
+    for i in range(len(told)):
+        later = {f"#n{s.node} .value" for s in told[i + 1 :] if s.phase == "forward"}
+        assert {h for h in hidden(frames[i]) if h.endswith(".value")} == later
+        whole = {
+            s.node for s in told[: i + 1] if s.phase == "seed" or (s.phase == "backward" and s.arrived == s.expected)
+        }
+        assert {h for h in hidden(frames[i]) if h.endswith(".grad")} == {
+            f"#n{n.id} .grad" for n in graph.nodes if n.id not in whole
+        }
+
+
+def test_the_text_of_the_step_is_below(graph):
+    told = steps(graph)
+    assert all(
+        step.text.partition(" [")[0].replace("<", "&lt;") in f
+        for step, f in zip(told, walk.frames_of(graph, told), strict=True)
+    )
+
+
+def test_too_many_steps_are_refused_and_no_file_is_left(graph, tmp_path, monkeypatch):
+    monkeypatch.setattr(walk, "MOST", 3)
+    with pytest.raises(cr.ArgumentError, match=r"too many frames, at most 3: save as \.html"):
+        graph.save(tmp_path / "walk.gif")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_pillow_the_error_says_what_to_install(graph, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(cr.GraphError, match=r"needs the package Pillow.*chainrule\[pictures\]"):
+        graph.save(tmp_path / "walk.gif")
