@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .c_graph import BOOL, LEAVES, NoC
-from .c_library import STRUCT, library, panel
+from .c_library import STRUCT, library
 from .c_math import HEAD
 from .c_schedule import Schedule, ordered
 from .c_text import Nest, Places, call, memory, numbers
@@ -54,8 +54,8 @@ class Lowered:
         self._arrays(program, state, plan, stores)
         inputs = list(dict.fromkeys([*(x.opt for x in plan.order if x.op == "input"), *stores]))
         self.text, work = self._written(plan, inputs, checks)
-        self.peak = plan.size
-        memory = np.zeros(plan.size + work + 2 * ALIGNED, np.uint8)
+        self.peak = plan.size + work
+        memory = np.zeros(self.peak + 2 * ALIGNED, np.uint8)
         self._memory = memory[-memory.ctypes.data % ALIGNED :]
         pointers = [self.arrays[made].ctypes.data for made in inputs]
         self._pointers = (ctypes.c_void_p * max(len(pointers), 1))(*pointers)
@@ -101,26 +101,22 @@ class Lowered:
             said = [f"{x.opt if x.op == 'each' else x.op} {x.dtype}{list(x.shape)}" for x in step.nodes[:4]]
             text.append(f"// {', '.join(said)}{' …' * (len(step.nodes) > 4)}")
             if step.call:
-                text.append(call(step.nodes[0], places, plan.size))
+                text.append(call(step.nodes[0], places))
             else:
                 nest = Nest(step, places)
-                body = "\n".join(f"  {line}" for line in nest.text())
-                taken = ", ".join(f"{kind} {name}" for (kind, _), name in nest.given.items())
-                name = functions.setdefault(f"({taken}) {{\n{body}\n}}", f"nest{len(functions)}")
-                text.append(f"{name}({', '.join(where for _, where in nest.given)});")
+                text.append(nest.call(functions.setdefault(nest.text(), f"nest{len(functions)}")))
         if plan.before >= len(plan.steps):
             text += self._checked(checks, places, again)
         text += [f"memcpy({names[given]}, {places.first(x)}, {given.nbytes});" for given, x in plan.copies]
         if len(plan.steps) > LONGEST:
             raise NoC(f"{len(plan.steps)} steps, which take a compiler long")
-        lines = [f"NOINLINE static void {name}{function}" for function, name in functions.items()]
+        lines = [function.replace("@", name) for function, name in functions.items()]
         lines.append("QUICKLY int run(void* const* with) {")  # one pointer, as each costs a tenth of a microsecond
         lines.append(
             " void** b = with[0]; char* arena = with[1]; const double* numbers = with[2]; const library* cr = with[3];"
         )
         lines += [f" {line}" for line in [*text, "return -1;"]]
-        widest = max([x.args[0].shape[-1] for x in plan.order if x.op == "product"], default=0)
-        return "\n".join([*lines, "}", ""]), panel(widest)
+        return "\n".join([*lines, "}", ""]), places.room
 
     @staticmethod
     def _overflow(graph, order):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
-from math import inf
+from math import inf, prod
 
 import numpy as np
 
 from .c_graph import BOOL, C, NoC, Value
 from .c_library import large
+from .c_products import room
 from .c_schedule import Schedule, Step, affine, base, below, contiguous, linear, own
 
 BLOCK = 2048  # elements that are added up in one float32 before that is added to others
+# a nest is cut into at most so many parts, each of which does so many statements: one or two microseconds
+PARTS, WORTH = 64, 1 << 17
 NUMBERS = {
     "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "divide": "{0} / {1}", "negative": "-{0}", "absolute": "fabs({0})",
     "power": "pow({0}, {1})", "floor_divide": "cr_floor_divide({0}, {1})", "remainder": "cr_remainder({0}, {1})",
@@ -59,10 +62,15 @@ def written(index) -> str:
 
 
 class Places:
-    """How C names the memory of stored values. `steps` says how arrays of the outside lie, `names` how they are called."""
+    """How C names the memory of stored values. `steps` says how arrays of the outside lie, `names` how they are called.
+
+    Fields:
+        room: bytes that the calls written so far need behind the arena.
+    """
 
     def __init__(self, schedule: Schedule, steps, names):
         self.schedule, self.stored, self._steps, self._names = schedule, schedule.stored, steps, names
+        self.room = 0
 
     def first(self, x: Value) -> str:
         """The first element."""
@@ -87,6 +95,9 @@ class Places:
 class Nest:
     """The text of one loop nest: each value is computed once for an index, in the outermost loop that its index allows.
 
+    One that does much is cut into parts along a loop, for threads. How it is cut, and so how its sums add up, does not depend on how
+    many threads there are.
+
     Fields:
         given: {(type, where): the name of this argument of the nest}: the arrays and numbers that it takes.
     """
@@ -103,9 +114,14 @@ class Nest:
         self.sums: list[str] = []  # variables whose sums are taken in pieces, in float, and added up in double
         self.given: dict[tuple[str, str], str] = {}
         self.simd, self.double = True, False
+        self.totals: list[
+            tuple[str, str, str, str]
+        ] = []  # of all elements: type, variable, what it starts from, how a part joins it
+        self.gone: list[set[int]] = []  # the loops over which a reduction into memory goes
+        self.cut: tuple[int, int, int] | None = None  # the loop that is cut, how long each part is, how many there are
 
-    def text(self) -> list[str]:
-        """The statements; `given` is known after it."""
+    def text(self) -> str:
+        """A function of what is `given`, and what it calls; "@" stands for its name."""
         for x in self.step.nodes:
             if x.op == "reduce":
                 self._reduction(x)
@@ -115,7 +131,48 @@ class Nest:
                 v = self._value(x, own(x.shape), True)
                 if x in self.places.schedule.home:
                     self.after[-1].append(f"{self._element(x, own(x.shape))} = {v};")
-        return self._loops(0)
+        self.cut = self._cut()
+        taken = ", ".join(f"{kind} {name}" for (kind, _), name in self.given.items())
+        if self.cut is None:
+            return "\n".join([f"NOINLINE static void @({taken}) {{", *self.start, *self._loops(0), *self.after[0], "}"])
+        (loop, size, parts), names = self.cut, ", ".join(self.given.values())
+        return "\n".join([
+            f"typedef struct {{ {'; '.join(f'{kind} {name}' for (kind, _), name in self.given.items())};",
+            *(f"{kind} {name}[{parts}];" for kind, name, _, _ in self.totals),
+            "} @_with;",
+            "NOINLINE static void @_part(void* with, int64_t number, char* room) {",
+            "@_with* const w = with;",
+            *(f"{kind} const {name} = w->{name};" for (kind, _), name in self.given.items()),
+            f"const int64_t first = number * {size}, last = first + {size} < {self.step.domain[loop]} ? first + {size} : {self.step.domain[loop]};",
+            *self._loops(0),
+            *(f"w->{name}[number] = {name};" for _, name, _, _ in self.totals),
+            "}",
+            f"NOINLINE static void @(const library* cr, {taken}) {{",
+            f"@_with w = {{{names}}};",
+            *self.start,
+            f"cr->parallel(@_part, &w, {parts}, 0);",
+            *(f"{kind} {name} = {start};" for kind, name, start, _ in self.totals),
+            *(f"for (int z = 0; z < {parts}; z++) {name} = {join.format(name, f'w.{name}[z]')};" for _, name, _, join in self.totals),
+            *self.after[0],
+            "}",
+        ])  # fmt: skip
+
+    def call(self, name) -> str:
+        """The statement that calls it, once `text` is known."""
+        return f"{name}({', '.join([*(['cr'] if self.cut else []), *(where for _, where in self.given)])});"
+
+    def _cut(self):
+        """The outermost loop of which no part needs another, and parts in it that are worth a thread's while."""
+        work = prod(self.step.domain) * (len(self.body[-1]) + len(self.after[-1])) if self.step.domain else 0
+        most = min(PARTS, work // WORTH)
+        for loop, n in enumerate(self.step.domain if self.simd and most > 1 else ()):
+            if any(loop in gone for gone in self.gone) or loop and self.totals:
+                continue
+            lines = 64 if loop == len(self.step.domain) - 1 else 1  # elements that should stay together
+            size = -(-n // (lines << most.bit_length() - 1)) * lines
+            if size < n:
+                return loop, size, -(-n // size)
+        return None
 
     def _first(self, x, offset=0):
         """The name of the argument that points to an element."""
@@ -213,11 +270,16 @@ class Nest:
             start = self._bound(x.dtype, name)
         outer = any(int(v_[1:]) < depth for i in gone for v_, _ in i)
         within = depth < inner
+        if depth:
+            self.gone.append({int(v_[1:]) for i in gone for v_, _ in i})
         if within:
             r, wide = f"r{len(self.reductions)}", name == "sum" and ctype == "float"
-            self.body[depth].append(
-                f"{'double' if wide else ctype} {r} = {start};" + (f" int {r}n = 0;" if nan else "")
-            )
+            found = [
+                ("double" if wide else ctype, r, start, join),
+                *([("int", f"{r}n", "0", "{0} | {1}")] if nan else []),
+            ]
+            self.body[depth] += [f"{kind} {name} = {begin};" for kind, name, begin, _ in found]
+            self.totals += found if depth == 0 else []
             if wide:
                 self.sums.append(r)
             into = f"{r}s" if wide else r
@@ -268,12 +330,20 @@ class Nest:
         self.after[-1].append(f"{self._element(x, at)} {sign} ({ctype}){v};")
 
     def _loops(self, d):
-        lines = [*(self.start if d == 0 else []), *self.body[d]]
+        lines = self.body[d][:]
         if d < len(self.step.domain):
             n, last = self.step.domain[d], d + 1 == len(self.step.domain)
-            loop = [f"for (int64_t i{d} = 0; i{d} < {n}; i{d}++) {{", *self._loops(d + 1), "}"]
-            if last and self.sums and n > BLOCK:
-                loop[0] = f"for (int64_t i{d} = k; i{d} < (k + {BLOCK} < {n} ? k + {BLOCK} : {n}); i{d}++) {{"
+            cut = self.cut and self.cut[0] == d
+            start, end = ("first", "last") if cut else ("0", n)
+            loop = [
+                f"for (int64_t i{d} = {start}; i{d} < {end}; i{d}++) {{",
+                *self._loops(d + 1),
+                *self.after[d + 1],
+                "}",
+            ]
+            long = last and self.sums and (self.cut[1] if cut else n) > BLOCK
+            if long:
+                loop[0] = f"for (int64_t i{d} = k; i{d} < (k + {BLOCK} < {end} ? k + {BLOCK} : {end}); i{d}++) {{"
             if last and self.simd:
                 # twice as many as there are doubles in the widest vector, which hides latencies, where few are left over
                 lanes = f" simdlen({16 if n % 16 == 0 or n > 160 else 8})" if self.double else ""
@@ -281,10 +351,10 @@ class Nest:
                 loop.insert(0, f"#pragma omp simd{lanes}{joined}")
             if last and self.sums:
                 loop = [*(f"float {r}s = 0;" for r in self.sums), *loop, *(f"{r} += {r}s;" for r in self.sums)]
-                if n > BLOCK:
-                    loop = [f"for (int64_t k = 0; k < {n}; k += {BLOCK}) {{", *loop, "}"]
+                if long:
+                    loop = [f"for (int64_t k = {start}; k < {end}; k += {BLOCK}) {{", *loop, "}"]
             lines += loop
-        return lines + self.after[d]
+        return lines
 
 
 def numbers(order, given) -> list[str]:
@@ -303,8 +373,8 @@ def numbers(order, given) -> list[str]:
     return lines
 
 
-def call(x: Value, places: Places, work: int) -> str:
-    """A product, or random words, as a call of the library; `work` bytes into the arena is room for it."""
+def call(x: Value, places: Places) -> str:
+    """A product, or random words, as a call of the library."""
     to = places.first(x)
     if x.op == "philox":
         (counter,), (key, n) = x.args, x.opt
@@ -336,5 +406,7 @@ def call(x: Value, places: Places, work: int) -> str:
         (ta, lda), (tb, ldb) = turned(ar, ac), turned(br, bc)
         text = f"cr->{'d' if double else 's'}gemm(101, {ta}, {tb}, {m}, {n}, {k}, 1, {a}, {lda}, {b}, {ldb}, 0, {to} + {at}, {n});"
     else:
-        text = f"cr->product{'_double' if double else ''}({m}, {n}, {k}, {a}, {ar}, {ac}, {b}, {br}, {bc}, {to} + {at}, {n}, arena + {work});"
+        nbytes, apart = room(m, n, k, x.dtype.itemsize, ac == 1)
+        places.room = max(places.room, nbytes)
+        text = f"cr->product{'_double' if double else ''}({m}, {n}, {k}, {a}, {ar}, {ac}, {b}, {br}, {bc}, {to} + {at}, {n}, arena + {places.schedule.size}, {apart});"
     return " ".join(f"for (int64_t {v} = 0; {v} < {n}; {v}++)" for v, n in stack) + " " + text

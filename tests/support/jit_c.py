@@ -1,5 +1,7 @@
 """What the tests of `cr.jit`'s C share: many programs compiled at once, run beside NumPy, and how far apart they come out."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ def compiled(programs, *flags):
     for i, (program, state) in enumerate(programs):
         try:
             found.append(Waiting(program, state))
-            text.append(found[-1].text.replace("int run(", f"int run{i}(").replace(" nest", f" nest{i}_"))
+            text.append(re.sub(r"\bnest(?=\d)", f"nest{i}_", found[-1].text.replace("int run(", f"int run{i}(")))
         except NoC as reason:
             found.append(reason)
     made = load("".join(text), flags)
