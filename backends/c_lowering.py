@@ -7,11 +7,13 @@ in which sums and products of matrices add up, and fused multiply-adds in those 
 from __future__ import annotations
 
 import ctypes
+from math import inf
 from struct import Struct
 from typing import Any
 
 import numpy as np
 
+from . import c_call
 from .c_graph import BOOL, LEAVES, NoC
 from .c_library import STRUCT, library
 from .c_math import HEAD
@@ -20,7 +22,7 @@ from .c_text import Nest, Places, call, memory, numbers
 from .c_translate import translated
 from .compiler import load
 from .memory import ALIGNED
-from .program import Instruction, Program
+from .program import Instruction, Program, flops
 from .trace import GUARDS
 
 # which pass an overflow on
@@ -28,13 +30,16 @@ PASSED_ON = frozenset("add subtract multiply negative positive sqrt square absol
 # elements of what an optimiser's step makes, above which they are computed twice, first to look for an overflow; below, they are
 # kept aside and copied to their places after that
 TWICE = 1 << 17
+LONG = 1 << 19  # operations of arithmetic, from which on other threads run meanwhile
 LONGEST = 20_000  # steps: a compiler takes some ms for each
 EXACT = 2**53  # above it, a count of random words may be no double
 BEFORE = HEAD + STRUCT  # the text of a program comes after it
 
 
 class Lowered:
-    """A program made ready to run as C. The fields are those of `numpy_lowering.Lowered`; `arrays` has inputs and outputs only.
+    """A program made ready to run as C. The fields are those of `numpy_lowering.Lowered`; `arrays` has inputs and outputs only, and `native` is
+    as `run`, but takes, after the numbers, the arrays that are no state, in the order of the program's inputs, where these are not
+    read from `arrays`; None where Python cannot call C so.
 
     `run` may also return the number of guards: something happened for which NumPy would raise, such as an index out of range or
     an overflow in an optimiser's step. Then nothing of the outside was changed, and eager execution says what it is.
@@ -59,10 +64,18 @@ class Lowered:
         self._memory = memory[-memory.ctypes.data % ALIGNED :]
         pointers = [self.arrays[made].ctypes.data for made in inputs]
         self._pointers = (ctypes.c_void_p * max(len(pointers), 1))(*pointers)
+        kept = {
+            *program.results,
+            *program.kept.values(),
+        }  # what is given there must be in an array of the program's own
+        taken = [made for made in program.inputs if made.dtype is not None and made not in state]
+        self._taken = [(inputs.index(x) if x in inputs else None, self.arrays[x], x in kept) for x in taken]
+        self._written_to = [self.arrays[made] for made in stores]
         for made, x in results.items():
             _, at = plan.home[x]
             self.arrays[made] = self._memory[at : at + made.nbytes].view(made.dtype).reshape(made.shape)
         self._count = len(found.numbers)
+        self._long = sum(map(flops, program.instructions)) > LONG
         self._draws = any(x.op == "philox" for x in plan.order)
         self._compile()
 
@@ -167,25 +180,35 @@ class Lowered:
                 if other is not given and np.may_share_memory(array, self.arrays[given]):
                     raise NoC("state that lies in the memory of another array")
 
+    def wrote(self, error: BaseException) -> bool:
+        return False  # it raises but for numbers that are too large
+
     def _compile(self):
         self._held = load(BEFORE + self.text)
         self.bind(self._held.run)
 
     def bind(self, function: Any) -> None:
-        """Let `run` call this C function, which `text` describes."""
-        values = bytearray(8 * max(self._count, 1))
+        """Let `run` and `native` call this C function, which `text` describes."""
+        function.restype, again, most = ctypes.c_int, len(self.guards), EXACT if self._draws else inf
+        values, write = bytearray(8 * max(self._count, 1)), Struct(f"{self._count}d").pack_into
         place = ctypes.addressof(ctypes.c_char.from_buffer(values))
-        function.restype, again = ctypes.c_int, len(self.guards)
-        where = ctypes.addressof(self._pointers), self._memory.ctypes.data, place, library()
-        self._where = (ctypes.c_void_p * 4)(*where)
+        others = self._memory.ctypes.data, place, library()
+        self._where = (ctypes.c_void_p * 4)(ctypes.addressof(self._pointers), *others)
         given = ctypes.c_void_p(ctypes.addressof(self._where))
-        write, draws = Struct(f"{self._count}d").pack_into, self._draws
 
         def run(*numbers):
-            if draws and max(numbers) > EXACT:
+            if any(x > most for x in numbers):
                 return again
             write(values, 0, *numbers)
             failed = function(given)
             return None if failed < 0 else failed
 
-        self.run = run
+        self.run, self.native = run, None
+        if c_call.available():
+            pointers = type(self._pointers)(*self._pointers)  # some of arrays that are read where they lie
+            first = ctypes.addressof(pointers)
+            taken = [(0 if i is None else first + 8 * i, own, kept) for i, own, kept in self._taken]
+            where, release = (first, *others), self._long
+            self.native = c_call.running(
+                function, where, self._count, taken, self._written_to, release, again, most, (pointers, values, self)
+            )

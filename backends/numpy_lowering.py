@@ -35,10 +35,11 @@ class Lowered:
         arrays: {instruction: the array that holds its result, after a run or, for an input, before it}.
         peak: bytes of the arena.
         guards: the guards in the order of `run`.
+        native: None; see c_lowering.py.
         ulps: by how many units in the last place of its largest element an array may differ from the eager one.
     """
 
-    name, ulps = "numpy", 0
+    name, ulps, native = "numpy", 0, None
 
     def __init__(self, program: Program, state: dict[Instruction, np.ndarray]):
         self.program = program

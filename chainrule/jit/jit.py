@@ -25,14 +25,15 @@ from ..backends.program import Program
 from ..backends.record import ONE_AT_A_TIME, RecordingError
 from ..backends.trace import current
 from . import scalars
+from .holds import holds
 from .reach import Reach
 from .record import Recorded, Unmet, record
 from .replay import Replay
 from .signature import crowded, objects, signature
-from .unrolled import fits
 from .verify import verified
 
 SIGNATURES = 16  # of which programs are kept; the one that was made first goes first
+LOOKS = 16  # how often `holds` is made for a program
 RECORDINGS = 16  # of one signature: what still changes then runs eagerly
 _LOCKS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # {optimizer: what is held while one of its programs runs}
 
@@ -154,24 +155,25 @@ class Jit:
         self.function, self.verify, self.refused, self.whole = function, verify, refused, whole
         self._entries: dict[Any, _Entry] = {}
         self._last: Replay | None = None
-        self._recorded = self._replayed = self._eager = 0
+        self._recorded = self._eager = self._forgotten = 0
         self._reasons: dict[str, int] = {}
         self._crowded = False  # whether it was said that there are more signatures than are kept
         self._lock = RLock()
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        last = self._last
+        # while this thread records, it waits for no other that may wait for its arrays
+        if last is not None and last.fits and current() is None and not self.verify:
+            with last.lock:
+                if (fits := last.fits) and fits(args, options):
+                    done, value = last.run(args, options)
+                    if done:
+                        last.times += 1
+                        return value
         # recorded by another, watched, or one of many workers
         if not (current() is current_watch() is current_shard() is None):
             return self.function(*args, **options)
         with self._lock:
-            last, done = self._last, False
-            if last is not None and last.fits and not self.verify:
-                with last.lock:
-                    if last.fits(args, options):
-                        done, value = last.run(args, options)
-                if done:
-                    self._replayed += 1
-                    return value
             done, value = self._attempt(args, options)
             if done:
                 return value
@@ -203,13 +205,15 @@ class Jit:
                     done, value = check(replay, self.function, args, options)
                 else:
                     done, value = replay.run(args, options)
+                replay.times += done
             if done:
                 if i:
                     entry.replays.insert(0, entry.replays.pop(i))
-                if replay.fits is None and isinstance(replay, Replay):
-                    replay.fits = fits(replay, args, options, signature, entry.shared.get(replay))
+                new = replay.fits is None or self._last is replay and replay.looks < LOOKS
+                if new and isinstance(replay, Replay):
+                    replay.looks += 1
+                    replay.fits = holds(replay, args, options, entry.shared.get(replay))
                 self._last = replay
-                self._replayed += 1
                 return True, value
             if value is None:
                 return False, "something that NumPy raises for, such as an overflow"
@@ -246,7 +250,8 @@ class Jit:
                 self.refused(error)
                 return False, "it could not be recorded"
         if key not in self._entries and len(self._entries) >= SIGNATURES:
-            del self._entries[next(iter(self._entries))]
+            gone = self._entries.pop(next(iter(self._entries)))
+            self._forgotten += sum(replay.times for replay in gone.replays)
             if self.refused is None and not self._crowded:
                 self._crowded = True
                 warn_once(lambda: crowded(self.function, key, [*self._entries][-1]), RuntimeWarning)
@@ -258,7 +263,8 @@ class Jit:
             self._recorded += 1
             if same:
                 self._last = same[0]
-                self._last.confirm(recorded)
+                with self._last.lock:  # it may be running
+                    self._last.confirm(recorded)
             else:
                 if single:
                     self._last = scalars.Replay(recorded, reach, lock, self._lowering)
@@ -293,6 +299,10 @@ class Jit:
 
     def _count(self, reason):
         self._reasons[reason] = self._reasons.get(reason, 0) + 1
+
+    @property
+    def _replayed(self):
+        return self._forgotten + sum(replay.times for entry in self._entries.values() for replay in entry.replays)
 
     @property
     def cache(self) -> Cache:

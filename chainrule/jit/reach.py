@@ -39,6 +39,7 @@ LEAVES = (
 PLAIN = (type(None), bool, int, float, complex, str, bytes)
 CODE = FunctionType, staticmethod, classmethod, property
 REPLACED = Tensor, Module, Optimizer, FunctionType  # in an object of the user's
+UNCHANGING = 1 << 8  # the flag of a type whose attributes cannot be set
 MANY = 256  # entries: a larger dict is data, and not watched
 
 
@@ -47,7 +48,7 @@ class Reach:
 
     Fields:
         tensors: leaf Tensors, in the order in which they were met; flats, optimizers, modules: likewise.
-        cells: [(cell, what it holds)] of the function and of those that it calls.
+        cells: [(cell, what it holds)] of the function and of those that it calls, chainrule's own apart.
         entries: [(dict, keys, what stands there)]: the variables outside that code names, all attributes of modules, and the
             plain values among the attributes of the user's objects and in dicts.
         lists: [(list that is an attribute of a module, what it holds)].
@@ -99,7 +100,8 @@ class Reach:
             if isinstance(x, Module):
                 self._watch_all(vars(x))
                 self._note(vars(x), {"forward": vars(x).get("forward")})
-            kinds = [kind for kind in type(x).__mro__ if not _ours(kind.__module__)]  # the user's, with their methods
+            # the user's, with their methods
+            kinds = [k for k in type(x).__mro__ if not _ours(k.__module__) and not k.__flags__ & UNCHANGING]
             for kind in kinds:
                 own = {name: value for name, value in vars(kind).items() if isinstance(value, (*CODE, *PLAIN))}
                 self._watched.setdefault(id(kind), (vars(kind), own))
@@ -127,13 +129,16 @@ class Reach:
         """The variables outside a function that its code names."""
         self._watch(function.__dict__)
         behind = [function.__defaults__, function.__kwdefaults__, getattr(function, "__wrapped__", None)]
+        inside = function.__code__.co_filename in INSIDE  # where no variable of an outer function changes
         for cell in function.__closure__ or ():
             try:
-                self.cells.append((cell, cell.cell_contents))
+                value = cell.cell_contents
             except ValueError:  # it is not set yet
                 continue
-            behind.append(cell.cell_contents)
-        if function.__code__.co_filename in INSIDE:
+            behind.append(value)
+            if not inside:
+                self.cells.append((cell, value))
+        if inside:
             return behind
         names, variables = _names(function.__code__), function.__globals__
         for name in names & variables.keys():

@@ -25,15 +25,17 @@ class Replay:
         program: after all passes; recorded: as it was recorded.
         lowered: what runs it, once it is confirmed; by: "c", "numpy", or "numpy: " and why it is not C.
         lock: what to hold meanwhile.
-        fits: tells quickly whether it fits a call, once it ran; False where that would be long. run: see `unrolled.call`.
-        confirmed: whether it was recorded twice, so that it can be trusted.
+        fits: tells quickly whether it fits a call (see `holds`), once it ran; False where that would take long. run: see `unrolled.call`.
+        numbers: how each of Python's numbers that it takes is found; taken: (how it is found, a place for it) of arrays: see `Recorded.sources`.
+        confirmed: whether it was recorded twice, so that it can be trusted; times: how often it ran since;
+            looks: how often `fits` was made.
         disturbed: whether a gradient that the last run left was read, changed or replaced since.
     """
 
     def __init__(self, recorded: Recorded, reach: Reach, lock: Any, lowering: str | None = None):
         self.recorded, self.reach, self.lock, self._lowering, self.by = recorded, reach, lock, lowering, None
         self.program: Program = planned(recorded.program)
-        self.confirmed = False
+        self.confirmed, self.times, self.looks = False, 0, 0
         self.fits: Any = None
         self.run: Any = None
         self.before: dict[Node, bool] | None = recorded.effects.before
@@ -45,7 +47,8 @@ class Replay:
         self.lowered, self.by = lowered(self.program, recorded.state, self._lowering)
         self.program = self.program._replace(peak=self.lowered.peak)
         arrays, effects = self.lowered.arrays, recorded.effects
-        self.copied, self.numbers, self.before_it = [], [], []
+        self.numbers: list[tuple] = []
+        self.taken: list[tuple[tuple, np.ndarray]] = []
         draws = {generator: count for generator, _, _, count in effects.draws}
         self._drawn: list[tuple[int, Any, int]] = []
         for given in self.program.inputs:
@@ -55,10 +58,8 @@ class Replay:
                     self._drawn.append((len(self.numbers), source[1], draws[source[1]]))
                     source = *source, draws[source[1]]
                 self.numbers.append(source)
-            elif source is not None and source[0] == "argument":
-                self.copied.append((*source[1:], arrays[given]))
             elif source is not None:
-                self.before_it.append((source[1], arrays[given]))
+                self.taken.append((source, arrays[given]))
         self.results = [arrays[made] for made in self.program.results]
         kept = {key: arrays[made] for key, made in self.program.kept.items()}
         self.steps = [

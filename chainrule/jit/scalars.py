@@ -271,7 +271,7 @@ class Replay:
 
     def __init__(self, recorded: Recorded, reach: Reach, lock: Any, lowering: str | None = None):
         self.recorded, self.reach, self.lock, self._lowering, self.by = recorded, reach, lock, lowering, None
-        self.confirmed, self.fits = False, None
+        self.confirmed, self.fits, self.times, self.looks = False, None, 0, 0
         self._before: dict[Any, bool] | None = recorded.before
         self._leaves: list[tuple[Value, Any]] = [(t, t._held) for t in recorded.leaves]
         self._modes = [(m, m.training) for m in reach.modules]

@@ -9,10 +9,10 @@ from jit_steps import SGD, data, model_of, training_step
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.backends import c_library, compiler
+from chainrule.backends import c_call, c_library, compiler
 
 X, Y, _ = data(5, 3)
-CACHED = compiler.compilers, compiler.version, compiler.folder, c_library.library
+CACHED = compiler.compilers, compiler.version, compiler.folder, c_library.library, c_call._library
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def script(path, text):
 def test_a_cache_of_ones_own(fresh):
     assert ran() == "c"
     assert stat.S_IMODE(fresh.stat().st_mode) == 0o700
-    assert len(list(fresh.glob("*.so"))) == 2, "the library and the program"
+    assert len(list(fresh.glob("*.so"))) == 3, "the library, the calls of Python, and the program"
     assert not list(fresh.glob("*.part"))
 
 

@@ -4,13 +4,20 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from jit_c import needs_compiler
 
 import chainrule as cr
 
 scale = 2.0
 
 
-def made():
+@pytest.fixture(params=["numpy", pytest.param("c", marks=needs_compiler)])
+def lowering(request):
+    """What runs the program says who looks: Python or C."""
+    return request.param
+
+
+def made(lowering):
     """A step that ran as a program, and what it uses."""
     cr.random.seed(0)
     model = cr.nn.Sequential(cr.nn.Linear(3, 4), cr.nn.Dropout(0.5), cr.nn.Linear(4, 2))
@@ -19,7 +26,7 @@ def made():
     x, y = cr.ones((5, 3)), cr.ones((5, 2))
     power = 2
 
-    @cr.jit
+    @cr.jit(lowering=lowering)
     def step(x, y):
         optimizer.zero_grad()
         loss = cr.nn.mse(scale * model(x) ** power + use.plain["shift"], y)
@@ -65,15 +72,15 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_outside(change):
-    use = made()
+def test_a_change_outside(change, lowering):
+    use = made(lowering)
     assert fits(use)
     CHANGES[change](use)
     assert not fits(use)
 
 
-def test_a_global(monkeypatch):
-    use = made()
+def test_a_global(monkeypatch, lowering):
+    use = made(lowering)
     monkeypatch.setitem(globals(), "scale", 3.0)
     assert not fits(use)
 
@@ -92,28 +99,28 @@ def test_a_global(monkeypatch):
     ],
     ids=["shape", "dtype", "copied", "strides", "requires_grad", "kind", "no tensor", "number"],
 )
-def test_another_argument(x, request):
-    use = made()
+def test_another_argument(x, request, lowering):
+    use = made(lowering)
     assert fits(use, x(), use.args[1]) == ("copied" in request.node.name)
 
 
-def test_other_arguments_in_number():
-    use = made()
+def test_other_arguments_in_number(lowering):
+    use = made(lowering)
     assert not fits(use, *use.args, use.args[0])
     assert not fits(use, use.args[0])
     assert not fits(use, y=use.args[1])
 
 
 @pytest.mark.parametrize("kind", [cr.no_grad, cr.deterministic, lambda: cr.backends.use("scalar")])
-def test_another_mode(kind):
-    use = made()
+def test_another_mode(kind, lowering):
+    use = made(lowering)
     with kind():
         assert not fits(use)
     assert fits(use)
 
 
-def test_another_default_dtype():
-    use = made()
+def test_another_default_dtype(lowering):
+    use = made(lowering)
     cr.set_default_dtype("float64")
     try:
         assert not fits(use)
@@ -121,18 +128,19 @@ def test_another_default_dtype():
         cr.set_default_dtype("float32")
 
 
-def test_a_value_that_is_equal_but_another_object_fits_after_a_second_look():
-    use = made()
+def test_a_value_that_is_equal_but_another_object_fits_after_a_second_look(lowering):
+    use = made(lowering)
     use.plain["shift"] = float("1.0")
     assert not fits(use)
     use.step(*use.args)
     assert use.step.cache.recorded == 2
+    assert fits(use)
 
 
-def test_arguments_that_become_one_tensor():
+def test_arguments_that_become_one_tensor(lowering):
     w = cr.ones(3, requires_grad=True)
 
-    @cr.jit
+    @cr.jit(lowering=lowering)
     def dot(a, b):
         return (w * a * b).sum()
 
@@ -144,9 +152,9 @@ def test_arguments_that_become_one_tensor():
         assert not dot._last.fits((x, y), {})
 
 
-def test_arguments_apart_of_which_one_becomes_another_or_is_reached_besides():
+def test_arguments_apart_of_which_one_becomes_another_or_is_reached_besides(lowering):
     w, x, y = (cr.ones(3, requires_grad=True) for _ in range(3))
-    dot = cr.jit(lambda a, b: (w * a * b).sum().backward())
+    dot = cr.jit(lambda a, b: (w * a * b).sum().backward(), lowering=lowering)
     for _ in range(4):
         w.grad = x.grad = y.grad = None
         dot(x, y)
@@ -156,10 +164,10 @@ def test_arguments_apart_of_which_one_becomes_another_or_is_reached_besides():
     assert not dot._last.fits((x, w), {})
 
 
-def test_gradients_that_are_there_before_it():
+def test_gradients_that_are_there_before_it(lowering):
     w = cr.ones(3, requires_grad=True)
 
-    @cr.jit
+    @cr.jit(lowering=lowering)
     def add(x):
         (w * x).sum().backward()
 

@@ -10,8 +10,9 @@ from chainrule.backends.c_library import library
 from chainrule.backends.c_lowering import BEFORE, Lowered
 from chainrule.backends.compiler import NoCompiler, load
 from chainrule.backends.numpy_lowering import Lowered as Plain
+from chainrule.jit.names import Names
 from chainrule.jit.record import at
-from chainrule.jit.unrolled import Names, number
+from chainrule.jit.unrolled import number
 
 
 def _has_compiler():
