@@ -76,7 +76,8 @@ class Generator:
     def _reserve(self, n, backend):
         """(key, counter) of the next n words, which nobody else will get, as `backend` takes them."""
         if (shard := current_shard()) is not None:
-            return shard.reserve(self, n)
+            key, counter, offset = shard.reserve(self, n)
+            return key, backend.counter(self, counter, 0) + offset
         with self._lock:
             key, counter = self.key, self.counter
             self.counter += n

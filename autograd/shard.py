@@ -16,16 +16,17 @@ class Shard:
     """Inside its with-block this thread works on examples [first, last) of a batch of `total`.
 
     Fields:
+        share: the part of it in what is added to the loss but is no sum over examples, such as a penalty.
         words: {generator: the words that all shards together have drawn from it}.
         meeting: a function of an array that returns its sum over all shards; None where they are computed one after the other.
     """
 
-    def __init__(self, first, last, total, meeting=None):
-        self.first, self.last, self.total, self.meeting = first, last, total, meeting
+    def __init__(self, first, last, total, meeting=None, share=1.0):
+        self.first, self.last, self.total, self.meeting, self.share = first, last, total, meeting, share
         self.words = {}
 
     def reserve(self, generator, n):
-        """(key, counter) of the n words that these examples have among those that the whole batch draws.
+        """(key, counter, offset): of the n words that these examples have among those that the whole batch draws.
 
         The generator does not move, for other shards draw at the same time: who gave out the shards moves it.
         """
@@ -33,7 +34,7 @@ class Shard:
         before = self.words.get(generator, 0)
         self.words[generator] = before + each * self.total
         key, counter = generator.get_state()
-        return key, counter + before + each * self.first
+        return key, counter, before + each * self.first
 
     def __enter__(self):
         self._token = _current.set(self)

@@ -85,6 +85,11 @@ class _Entry:
         self.given: Any = None  # what its signature names by id must stay
         self.shared: dict[Any, Shared] = {}
 
+    def unchanged(self, args, options):
+        """The programs to which nothing outside has changed."""
+        same = lambda replay: replay not in self.shared or self.shared[replay].same(args, options)
+        return [replay for replay in self.replays if replay.changed() is None and same(replay)]
+
 
 class Shared:
     """Which arguments of a call are one tensor, or one that the function reaches by itself: with others, it is another program.
@@ -234,6 +239,8 @@ class Jit:
             self.refused("most steps need a program of their own")
             return False, reason
         with ONE_AT_A_TIME:
+            if (entry := self._entries.get(key)) is not None and len(entry.unchanged(args, options)) > len(holding):
+                return self._attempt(args, options)  # they were looked at while another thread recorded
             reach = Reach(self.function, args, options)
             lock = _lock(reach)
             try:

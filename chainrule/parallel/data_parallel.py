@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from contextlib import contextmanager
 from itertools import pairwise
 from time import perf_counter
 from typing import Any
 from zlib import crc32
 
+import numpy as np
+
 from ..autograd import random
 from ..autograd.arguments import choose, whole, whole_number
-from ..autograd.deliver import delivering
 from ..autograd.errors import ArgumentError, DeviceError, ShapeError, WorkerError
 from ..autograd.ops.shape import concatenate
 from ..autograd.random import Generator
 from ..autograd.shard import Shard, cut
 from ..autograd.tensor import Tensor, raw
-from ..backends import deterministic as same_bits
 from ..backends import is_deterministic, owner
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
 from .agreement import Agreement
-from .layout import Layout, kept
+from .layout import Layout, Sums, kept
 from .meeting import Meeting
 from .replica import Replica
+from .shard_gradient import shard_gradient
 from .timeline import on_one_clock
 from .workers import Threads, Workers, halved, share
 
@@ -48,6 +48,8 @@ class DataParallel:
             tree, each worker computing some of `shards`. Else each worker computes one, and the sum is the library's own.
         first, last: which shards this process computes: [first, last).
         shards: in how many parts a batch is cut, 8 in a deterministic run unless said; else as many as there are workers.
+        program_of: what makes a program of a function that computes a shard; None: it is called as it is.
+        programs: {(number of a shard, objective, reduction): what was made}.
         events: what this process did lately: (thread, what, start, end), in seconds of perf_counter. It computed "shard 0", "shard 1" …,
             had to "wait" for the other workers, and took part in the "sum" over all.
 
@@ -99,11 +101,18 @@ class DataParallel:
         if any(getattr(module, "sync", False) for _, module in model.named_modules()):
             xp = self.layout.flats[0].backend.xp
             self._meeting = Meeting(self.last - self.first, self.agreement, self._add, xp)
+        self.program_of: Callable[[Callable[..., Any]], Any] | None = None
+        self.programs: dict[Any, Any] = {}
         self.events: deque[tuple[int, str, float, float]] = deque(maxlen=EVENTS)
         self._generators = [random._generator, *(g for _, g in generators(model))]
         how = {"shards": self.shards, "deterministic": deterministic, "optimiser": type(optimizer).__name__}
         self.agreement.same("model, optimiser and options", [*how.items(), *self.layout.description()])
         self._start_alike()
+
+    @property
+    def at_once(self) -> bool:
+        """Whether shards are computed at the same time, because layers look at all examples of a batch."""
+        return self._meeting is not None
 
     # ---- what users call
 
@@ -235,7 +244,7 @@ class DataParallel:
             if a == b:
                 return None  # fewer examples than shards
             parts = [_part(x, a - begin, b - begin) for x in arrays]
-            return self._shard(i, thread, objective, parts, Shard(a, b, n, meeting), reduction)
+            return self._shard(i, thread, objective, parts, (a, b, n, meeting), reduction)
 
         if self._meeting is None:
             work = lambda t: (_tree(lambda i: shard(i, t), *self._by_thread[t]), perf_counter())
@@ -247,29 +256,19 @@ class DataParallel:
         sums, ends = zip(*found, strict=True)
         return n, halved(list(sums), _joined) or self.layout.empty(), ends
 
-    def _shard(self, i, thread, objective, arrays, shard, reduction):
-        """The sums over shard number i, which are those of its examples."""
-        started, found = perf_counter(), {}
-        replica = Replica(self.model)
-        weight = (shard.last - shard.first) / shard.total
-        factor = weight if reduction == "mean" else 1.0
-
-        def add(gradients, seed):
-            for leaf, g in gradients.items():
-                found[leaf] = found[leaf] + g if leaf in found else g
-
-        with shard, delivering(add), _hint(), same_bits(self.deterministic or is_deterministic()):
-            value = objective(replica.model, *arrays)
-            if not isinstance(value, Tensor):
-                raise ArgumentError(f"DataParallel: the objective must return a Tensor, not {type(value).__name__}")
-            if raw(value).size != 1:
-                raise ShapeError(
-                    f"DataParallel: the objective must return one number, the mean or the sum over its examples, not shape {value.shape}"
-                )
-            value.backward(owner(raw(value)).xp.full_like(raw(value), factor))
-        sums = self.layout.sums(found, raw(value) * factor, replica, self.model, weight, shard.words)
+    def _shard(self, i, thread, objective, arrays, place, reduction):
+        """The sums over shard number i, which are those of its examples; place: (first, last, total, meeting)."""
+        started, make, key = perf_counter(), self.program_of, (i, objective, reduction)
+        if make is None or key not in self.programs:
+            same = self.deterministic or is_deterministic()
+            gradient = shard_gradient(self.model, objective, self.layout, reduction == "mean", same)
+            if make is not None:
+                gradient = self.programs.setdefault(key, make(gradient))
+        else:
+            gradient = self.programs[key]
+        rows, reached, *others = gradient(*place, *arrays)
         self.note(thread, f"shard {i}", started)
-        return sums
+        return Sums(rows, np.array(reached, bool), *others)
 
     def _check_untouched(self, before):
         """Raise if a tensor of the model itself has changed, and not one of a replica."""
@@ -333,19 +332,6 @@ def generators(model):
         for name, value in vars(module).items():
             if isinstance(value, Generator):
                 yield f"{path}.{name}", value
-
-
-@contextmanager
-def _hint():
-    """Where forward writes to an array of NumPy, say what would work."""
-    try:
-        yield
-    except ValueError as error:
-        if "read-only" in str(error):
-            error.add_note(
-                "in a shard: arrays of NumPy that a model holds are read-only; keep what forward changes as tensors"
-            )
-        raise
 
 
 def _tree(sums, first, last):

@@ -95,7 +95,9 @@ class Layout:
         rows, known = [], set()
         for flat, dtype in zip(self.flats, self.dtypes, strict=True):
             parts = [
-                flat.xp.zeros(p.shape, dtype) if (g := found.get(p._node)) is None else g.astype(dtype, copy=False)
+                flat.xp.zeros_like(raw(p), dtype=dtype)
+                if (g := found.get(p._node)) is None
+                else g.astype(dtype, copy=False)
                 for p in flat.params
             ]
             if flat is self.flats[-1]:

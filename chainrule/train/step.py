@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd.errors import ArgumentError
+from ..autograd.shard import current_shard
 from ..autograd.tensor import Tensor, raw
 from ..autograd.watch import current_watch
 from ..backends import owner
@@ -20,13 +21,10 @@ WORTH = 200  # steps: recording takes as long as it saves in about 120
 def computed(model, loss, optimizer, penalty, clip, together):
     """A function of a batch: it takes a step, and returns the loss and, if they are clipped, the norm of the gradients before."""
 
-    def objective(model, x, y, n):
+    def objective(model, x, y):
         value = one_to_minimise("fit", loss(model(x), y))
-        if penalty is None:
-            return value
-        # shards are added up; of a mean, in proportion to their examples
-        share = len(x) / n if together.reduction == "sum" else 1
-        return value + penalty(model) * share
+        shard = current_shard()
+        return value if penalty is None else value + penalty(model) * (1.0 if shard is None else shard.share)
 
     def step(x, y):
         n, norms = together.examples(x), []
@@ -62,6 +60,7 @@ class Step:
         self.run, self._asked, self.must, self._steps = run, jit, jit in (True, "c"), steps
         self._eager = computed(run.model, run.loss, run.optimizer, penalty, clip, run.together)
         self._jit, self._quiet, self._choice, self._said = None, True, None, {"c", "numpy"}
+        self._parallel = run.together.parallel
         self.lowering, self.reason = EAGER, "jit=False"
         if jit is None and steps is not None and steps < WORTH and resumed != "c":
             self.reason = f"fewer than {WORTH} steps"
@@ -74,22 +73,34 @@ class Step:
             self.lowering, self.reason = lowering or "numpy", None
             refused = None if self.must else self._refused
             # in C all steps, so that a run that is taken up again gives the bits of one that was not broken off
-            self._jit = Jit(self._eager, lowering=lowering or self._chosen, refused=refused, whole=lowering != "numpy")
+            self._make = lambda f: Jit(f, lowering=lowering or self._chosen, refused=refused, whole=lowering != "numpy")
+            if self._parallel is None:
+                self._jit = self._make(self._eager)
+            else:
+                self._parallel.program_of = self._make
         self._note()
 
+    @property
+    def _jits(self):
+        """What was made of the step, or of the gradients of shards."""
+        if self._parallel is None:
+            return [] if self._jit is None else [self._jit]
+        return [] if self._parallel.program_of is None else [*self._parallel.programs.values()]
+
     def __call__(self, x, y):
-        if self._jit is not None and not (_fits(x) and _fits(y)):
+        if self.lowering != EAGER and not (_fits(x) and _fits(y)):
             self._refused("the batches are no pairs of arrays on the host")
         if self._jit is None:
-            return self._eager(x, y)
-        # Tensors that no other thread shares
-        value = self._jit(*[Tensor._wrap(raw(a)) if isinstance(a, Tensor) else a for a in (x, y)])
-        if self._jit is not None and (ran := self._jit.lowering) is not None and ran != self.lowering:
-            self.lowering = ran
-            self._note()
-            if ran not in self._said:
-                self._said.add(ran)
-                self.run.say(f"steps run on {ran}")
+            value = self._eager(x, y)
+        else:  # Tensors that no other thread shares
+            value = self._jit(*[Tensor._wrap(raw(a)) if isinstance(a, Tensor) else a for a in (x, y)])
+        for jit in self._jits:
+            if (ran := jit.lowering) is not None and ran != self.lowering:
+                self.lowering = ran
+                self._note()
+                if ran not in self._said:
+                    self._said.add(ran)
+                    self.run.say(f"steps run on {ran}")
         return value
 
     def _chosen(self, program):
@@ -102,8 +113,8 @@ class Step:
         """Why the steps of a run cannot be recorded, or are not unless that is asked for."""
         run = self.run
         arrays = [raw(t) for _, t in run.model.named_tensors()] + [raw(p) for p in run.optimizer.params]
-        if run.together.parallel is not None:
-            return "workers share the work"
+        if self._parallel is not None and self._parallel.at_once:
+            return "a layer looks at all examples that workers share"
         if run.optimizer.whole_batch:
             return f"{type(run.optimizer).__name__} reads the loss"
         if current_watch() is not None:
@@ -138,9 +149,12 @@ class Step:
 
     def close(self):
         """Forget the programs."""
-        jit, self._jit = self._jit, None
-        if jit is not None:
+        for jit in self._jits:
             jit.settle()
+        self._jit = None
+        if self._parallel is not None:
+            self._parallel.program_of = None
+            self._parallel.programs.clear()
 
 
 def _fits(x):

@@ -28,8 +28,8 @@ class Single:
     reduction: str | None = None  # of the loss over the examples, once it is known
 
     def backward(self, model, objective, x, y, n):
-        """The value of objective(model, x, y, n), n being all examples of the batch, after its backward pass."""
-        value = objective(model, x, y, n)
+        """The value of objective(model, x, y) after its backward pass; n is the number of all examples of the batch."""
+        value = objective(model, x, y)
         value.backward()
         return value
 
@@ -87,9 +87,7 @@ class Together(Single):
             self.agreement.agree("the first loss")
             self.reduction = next(filter(None, self.workers.gather(mine)), None)
         total = n if self.in_parts else None
-        return self.parallel.backward(
-            lambda model, x, y: objective(model, x, y, n), x, y, reduction=self.reduction or "mean", total=total
-        )
+        return self.parallel.backward(objective, x, y, reduction=self.reduction or "mean", total=total)
 
     def examples(self, x):
         return self.run.batches.examples(self.run.step) if self.in_parts else len(x)

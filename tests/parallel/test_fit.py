@@ -4,6 +4,7 @@ from copy import deepcopy
 
 import numpy as np
 import pytest
+from jit_c import needs_compiler
 from local_workers import together
 
 import chainrule as cr
@@ -385,3 +386,57 @@ def test_parameters_that_only_the_optimiser_has_start_as_those_of_worker_0():
         return extra.item()
 
     assert together(2, program) == [1.0, 1.0]
+
+
+# ---- as programs
+
+
+NETS = {
+    "dropout and a penalty": (lambda: nn.MLP([8, 16, 3], dropout=0.2), {"penalty": penalty, "clip_norm": 0.5}),
+    "BatchNorm": (lambda: nn.MLP([8, 16, 3], norm="batch"), {}),
+    "a sum, a generator of its own": (
+        alone,
+        {"loss": lambda p, y: nn.cross_entropy(p, y) * len(p), "penalty": penalty},
+    ),
+}
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+@pytest.mark.parametrize("net", NETS)
+def test_shards_that_are_recorded_have_the_bits_of_eager_ones(net, deterministic):
+    make, options = NETS[net]
+    model, options = make(), options | {"epochs": 4, "deterministic": deterministic}
+    runs = [trained(2, model, jit=jit, data=seeded(drop_last=True), **options) for jit in (False, True)]
+    assert [history.lowering for history, _ in runs] == ["eager", "numpy"]
+    assert runs[0][1] == runs[1][1]
+    assert without_seconds(runs[0][0]) == without_seconds(runs[1][0])
+
+
+def test_processes_record_their_shards():
+    model = alone()
+    run = lambda workers, jit=True: trained(workers, model, data=seeded(), deterministic=True, jit=jit)
+    _, bits = run(2, False)
+    assert [(history.lowering, same == bits) for history, same in together(2, run)] == [("numpy", True)] * 2
+
+
+@needs_compiler
+def test_shards_in_c_are_close_to_eager_ones():
+    (eager, _), (fast, _) = (trained(2, jit=jit) for jit in (False, "c"))
+    assert fast.lowering == "c"
+    assert fast["loss"] == pytest.approx(eager["loss"], rel=1e-4)
+
+
+def test_a_recording_of_a_shard_that_fails_falls_back(capsys):
+    def loss(p, y):
+        return nn.cross_entropy(p, y) * (1 if nn.cross_entropy(p, y).item() > 0 else 2)
+
+    runs = [trained(2, loss=loss, epochs=60, jit=jit, verbose=1) for jit in (None, False)]
+    assert "the code reads a value" in runs[0][0].why_eager
+    assert capsys.readouterr().out.count("steps run eagerly: recording: the code reads a value") == 1
+    assert runs[0][1] == runs[1][1]
+
+
+def test_layers_that_look_at_all_examples_are_not_recorded():
+    model = nn.Sequential(nn.Linear(8, 3), nn.BatchNorm(3, sync=True))
+    with pytest.raises(cr.ArgumentError, match="jit=True, but a layer looks at all examples that workers share"):
+        trained(2, model, jit=True)
