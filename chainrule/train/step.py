@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 import numpy as np
 
 from ..autograd.errors import ArgumentError
@@ -60,7 +62,7 @@ class Step:
         self.run, self._asked, self.must, self._steps = run, jit, jit in (True, "c"), steps
         self._eager = computed(run.model, run.loss, run.optimizer, penalty, clip, run.together)
         self._jit, self._quiet, self._choice, self._said = None, True, None, {"c", "numpy"}
-        self._parallel = run.together.parallel
+        self._parallel, self._falling = run.together.parallel, Lock()
         self.lowering, self.reason = EAGER, "jit=False"
         if jit is None and steps is not None and steps < WORTH and resumed != "c":
             self.reason = f"fewer than {WORTH} steps"
@@ -132,6 +134,8 @@ class Step:
         """Run eagerly from now on."""
         if self.must:
             raise ArgumentError(f"fit: jit={self._asked!r}, but {why}")
+        if not self._falling.acquire(blocking=False):  # another shard has said so
+            return
         self.close()
         self.lowering, self.reason, self._quiet = EAGER, str(why).removeprefix("jit: "), False
         self._note()
