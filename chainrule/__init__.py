@@ -61,6 +61,7 @@ if TYPE_CHECKING:  # what __getattr__ finds, and the operations
     from .autograd.operations import *
     from .exercises import exercise
     from .graph.views import Graph
+    from .mistakes.lint import lint
     from .nonfinite.debug import debug
     from .replay.recorder import Replay
 else:
@@ -70,6 +71,7 @@ else:
         "debug": ".nonfinite.debug",
         "exercise": ".exercises",
         "formula": ".autograd.formula",
+        "lint": ".mistakes.lint",
     }
 
     def __getattr__(name):
@@ -177,6 +179,7 @@ __all__ = [
     "jacobian",
     "jit",
     "jvp",
+    "lint",
     "load",
     "lr_find",
     "metrics",

@@ -15,7 +15,7 @@ SECTION = re.compile(r"^(Shape|Domain|Unit|Gradient|Raises|Returns|Example|Field
 ROOMS = [
     ("tensors", "Tensors", "autograd.tensor autograd.ops.creation autograd.grad_mode autograd.serialize"),
     ("derivatives", "Derivatives", "autograd.transforms autograd.gradcheck autograd.formula autograd.primitive"),
-    ("training", "Training", "train"),
+    ("training", "Training", "train mistakes"),
     ("jit", "Recorded steps", "jit"),
     ("pictures", "Graphs and lessons", "graph replay exercises"),
     ("errors", "Errors and debugging", "autograd.errors nonfinite backends"),

@@ -34,7 +34,6 @@ LEAVES = (
     np.dtype,
     Node,
     Backend,
-    Generator,
 )
 PLAIN = (type(None), bool, int, float, complex, str, bytes)
 CODE = FunctionType, staticmethod, classmethod, property
@@ -47,7 +46,7 @@ class Reach:
     """What was found behind a function and its arguments.
 
     Fields:
-        tensors: leaf Tensors, in the order in which they were met; flats, optimizers, modules: likewise.
+        tensors: leaf Tensors, in the order in which they were met; flats, optimizers, modules, generators: likewise.
         cells: [(cell, what it holds)] of the function and of those that it calls, chainrule's own apart.
         entries: [(dict, keys, what stands there)]: the variables outside that code names, all attributes of modules, and the
             plain values among the attributes of the user's objects and in dicts.
@@ -59,6 +58,7 @@ class Reach:
         self.flats: list[FlatBuffer] = []
         self.optimizers: list[Optimizer] = []
         self.modules: list[Module] = []
+        self.generators: list[Generator] = []
         self.cells: list[tuple[CellType, Any]] = []
         self._watched: dict[int, tuple[dict[Any, Any], dict[Any, Any]]] = {}
         self.lists: list[tuple[list[Any], list[Any]]] = []
@@ -68,6 +68,9 @@ class Reach:
             if id(x) in seen or isinstance(x, LEAVES):
                 continue
             seen.add(id(x))
+            if isinstance(x, Generator):
+                self.generators.append(x)
+                continue
             waiting += reversed(self._behind(x))
         self.entries = [(values, [*then], [*then.values()]) for values, then in self._watched.values()]
 

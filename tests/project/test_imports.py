@@ -27,6 +27,7 @@ LAYERS = {
     "parallel": {"numpy", "mpi4py"},
     "jit": {"numpy"},
     "train": {"numpy", "tqdm"},
+    "mistakes": {"numpy"},
     "plot": {"numpy", "matplotlib"},
     "replay": {"numpy"},
     "exercises": {"numpy"},
