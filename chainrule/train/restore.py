@@ -2,8 +2,7 @@
 
 from contextlib import ExitStack, contextmanager
 
-from ..autograd.tensor import Tensor, raw
-from ..backends import owner
+from ..autograd.tensor import raw
 
 
 @contextmanager
@@ -49,7 +48,7 @@ def restored(tensors, optimizers, modules, generators=()):
     items |= {id(item): item for module in modules for _, item in module.named_tensors()}
     items |= {id(p): p for optimizer in optimizers for p in optimizer.params}
     arrays = [(item, raw(item), item.detach(), item._version) for item in items.values()]
-    gradients = [(p, p._node, _copied(p._node.grad)) for p in items.values() if p.requires_grad]
+    gradients = [(p, p._node, None if p._node.grad is None else p.grad) for p in items.values() if p.requires_grad]
     states = [(o, o.state_dict(), [group.options for group in o.groups], o._warned) for o in optimizers]
     random_states = [(generator, generator.get_state()) for generator in generators]
     with ExitStack() as ends:
@@ -73,10 +72,3 @@ def restored(tensors, optimizers, modules, generators=()):
                 optimizer._warned = warned
             for generator, state in random_states:
                 generator.set_state(state)
-
-
-def _copied(g):
-    """A gradient that nobody writes to: an optimiser's may be a part of its flat buffer."""
-    if isinstance(g, Tensor):
-        return g if g.requires_grad else g.detach()
-    return owner(g).copy(g) if hasattr(g, "shape") else g
