@@ -65,15 +65,18 @@ def lint(step: Callable[..., Any], *args: Any, **options: Any) -> Lint:
 @contextmanager
 def _variables(reach):
     """The outer and global variables, and attributes, that the step reaches are as before after the with-block."""
+    there = [(values, [key for key in keys if key in values]) for values, keys, _ in reach.entries]
     try:
         yield
     finally:
         for cell, value in reach.cells:
             cell.cell_contents = value
-        for values, keys, then in reach.entries:
+        for (values, keys, then), (_, present) in zip(reach.entries, there, strict=True):
             for key, value in zip(keys, then, strict=True):
-                if values.get(key) is not value and isinstance(values, dict):
+                if values.get(key) is not value and isinstance(values, dict):  # the attributes of classes are none
                     values[key] = value
+                    if key not in present:
+                        del values[key]
         for items, values in reach.lists:
             items[:] = values
 
