@@ -32,6 +32,7 @@ class Name(NamedTuple):
         arity: how many arrays it takes; None: any number, together with other arguments.
         text, latex: how a call is written: {0}, {1} … are its arguments in order, {all} the whole list of them.
         c: how it is written in C and CUDA, of numbers of one floating type; None where it is no arithmetic on each element.
+        js: how it is written in JavaScript, where that is not as in C.
         truth: whether the result holds truth values.
         binds: CHOICE to CALL; an operand that binds less closely is written in brackets.
     """
@@ -42,15 +43,16 @@ class Name(NamedTuple):
     binds: int = CALL
     truth: bool = False
     c: str | None = None
+    js: str | None = None
 
 
-def _function(arity, text, latex=None, truth=False, c=None):
+def _function(arity, text, latex=None, truth=False, c=None, js=None):
     latex = latex or rf"\operatorname{{{{{text}}}}}".replace("_", r"\_")
-    return Name(arity, text + "({all})", latex + "({all})", truth=truth, c=c)
+    return Name(arity, text + "({all})", latex + "({all})", truth=truth, c=c, js=js)
 
 
-def _between(text, latex, binds, truth=False, c=None):
-    return Name(2, f"{{0}} {text} {{1}}", f"{{0}} {latex} {{1}}", binds, truth, c and f"{{0}} {c} {{1}}")
+def _between(text, latex, binds, truth=False, c=None, js=None):
+    return Name(2, f"{{0}} {text} {{1}}", f"{{0}} {latex} {{1}}", binds, truth, c and f"{{0}} {c} {{1}}", js)
 
 
 NAMES = {
@@ -59,8 +61,10 @@ NAMES = {
     "subtract": _between("−", "-", SUM, c="-"),
     "multiply": _between("·", r"\cdot", PRODUCT, c="*"),
     "divide": Name(2, "{0} / {1}", r"\frac{{{0}}}{{{1}}}", PRODUCT, c="{0} / {1}"),
-    "remainder": _between("mod", r"\bmod", PRODUCT),
-    "floor_divide": Name(2, "⌊{0} / {1}⌋", r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor"),
+    "remainder": _between("mod", r"\bmod", PRODUCT, js="remains({0}, {1})"),
+    "floor_divide": Name(
+        2, "⌊{0} / {1}⌋", r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor", js="divided({0}, {1})"
+    ),
     "negative": Name(1, "−{0}", "-{0}", SIGN, c="-{0}"),
     "positive": Name(1, "{0}", "{0}", SIGN, c="{0}"),
     "power": Name(2, "{0}^{1}", "{0}^{{{1}}}", POWER, c="pow({0}, {1})"),
@@ -75,7 +79,7 @@ NAMES = {
     "sign": _function(1, "sign", c="({0} > 0 ? 1 : {0} < 0 ? -1 : {0} == 0 ? 0 : {0})"),
     "trunc": _function(1, "trunc", c="trunc({0})"),
     "frexp": _function(1, "frexp"),
-    "ldexp": _function(2, "ldexp"),
+    "ldexp": _function(2, "ldexp", js="{0} * pow(2, {1})"),
     **{name: _function(1, name, c=f"{name}({{0}})") for name in ("expm1", "log1p", "log2", "log10")},
     **{
         name: _function(1, name, "\\" + name, c=f"{name}({{0}})")
@@ -112,7 +116,7 @@ NAMES = {
     "right_shift": _between(">>", r"\gg", SUM, c=">>"),
     "bitwise_and": _between("&", r"\mathbin{{\&}}", LOGIC, c="&"),
     "bitwise_or": _between("|", r"\mid", LOGIC, c="|"),
-    "invert": Name(1, "~{0}", r"{{\sim}}{0}", SIGN),
+    "invert": Name(1, "~{0}", r"{{\sim}}{0}", SIGN, js="!{0}"),
     "isnan": _function(1, "isnan", truth=True, c="({0} != {0})"),
     "isinf": _function(1, "isinf", truth=True, c="({0} == {0} && {0} - {0} != 0)"),
     "isfinite": _function(1, "isfinite", truth=True, c="({0} - {0} == 0)"),

@@ -27,9 +27,10 @@ from ..picture.view import view
 from ..text.phrases import call, label
 from ..text.rules import letters, stated
 from ..text.story import Story
+from .live import functions, live
 
 # they share one scope; the last puts everything to work
-SCRIPTS = "story.js", "picture.js", "inspector.js", "predict.js", "page.js"
+SCRIPTS = "arrays.js", "replay.js", "story.js", "picture.js", "inspector.js", "predict.js", "page.js"
 INSIDES = 2_000_000  # characters that the pictures of what is inside groups may take
 NUMBERS = 40_000  # and those of small arrays, number by number
 FEW = 24  # an operation and its operands of at most so many elements get a picture of their own
@@ -53,11 +54,12 @@ def page(graph, lr=0.1, predict=False):
         "steps": [_told(story, step) for step in story.steps],
         "lr": lr,
         "predict": predict,
+        "live": live(graph),
     }
     return assembled(
         asset(__package__, "page.html"),
         style=asset(__package__, "page.css"),
-        script=asset(__package__, *SCRIPTS),
+        script=functions() + asset(__package__, *SCRIPTS),
         data=data,
         title=html.escape(_title(graph)),
         views="\n".join(_figures(graph)),

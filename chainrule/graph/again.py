@@ -1,0 +1,128 @@
+"""The calls of a graph made again and recorded: a program in which the values, contributions and gradients of the graph are known."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..autograd.errors import ChainruleError, GraphError
+from ..autograd.grad_mode import enable_grad
+from ..autograd.tensor import Tensor
+from ..backends import owner
+from ..backends.passes import planned
+from ..backends.program import Instruction, Program
+from ..backends.trace import Recording, Traced, recording_into
+from .calls import Given, Place
+from .graph import GraphData
+from .recover import contributions
+from .values import Values, values
+
+
+class Again(NamedTuple):
+    """A graph as a program, which computes all that the graph shows.
+
+    Fields:
+        program: its kept values are named ("value", id of a node), ("total", id), ("local", id of an edge), ("contribution", id)
+            and ("running", id), where they are known.
+        given: [(id of a node, Instruction of the input, its array)]: what the graph begins with; a constant may be there twice.
+    """
+
+    program: Program
+    given: list[tuple[int, Instruction, np.ndarray]]
+
+
+def again(graph: GraphData) -> Again:
+    """The Again of a graph that `trace` gave.
+
+    Raises: GraphError, saying why, if it cannot be computed again, or does not come to the numbers that the graph shows.
+    """
+    calls = getattr(graph, "calls", None)
+    if calls is None:
+        raise GraphError("this graph was read or opened, so its calls are not known")
+    recording = Recording()
+    with np.errstate(all="ignore"), recording_into(recording), enable_grad():
+        try:
+            given, kept = _recorded(graph, calls, recording)
+        except GraphError:
+            raise
+        except (ChainruleError, AttributeError, TypeError, ValueError) as error:  # a user's primitive may do anything
+            raise GraphError(str(error) or type(error).__name__) from error
+        program = planned(recording.program([], [], kept))
+    return Again(program, [entry for entry in given if entry[1] in set(program.inputs)])
+
+
+def _recorded(graph, calls, recording):
+    """(given as in Again, {name: Traced array}), with the calls noted in `recording`."""
+    operands, made = graph.operands(), iter([n for n in graph.nodes if n.kind == "operation"])
+    sources = _sources(calls, operands)
+    results: list[Tensor] = []
+    nodes: dict[Any, int] = {}  # {a node on the new tape: the id of a node of the graph}
+    given = []
+    for place, entry in enumerate(calls):
+        if isinstance(entry, Given):
+            node = graph.nodes[sources[place]]
+            array = _array(node, entry)
+            traced = recording.array(node.label, array)
+            given.append((node.id, traced.made, array))
+            results.append(Tensor._wrap(traced))
+            results[-1].requires_grad = entry.flows
+        else:
+            node = next(made)
+            inputs = [results[x] if isinstance(x, Place) else x for x in entry.operands]
+            results.append(entry.primitive.call(*inputs, **entry.options))
+        if results[-1]._node is not None:
+            nodes[results[-1]._node] = node.id
+        _compare(node, results[-1]._data)
+    root = results[-1]._data
+    known = {x._node: x._data for x in results if x._node is not None}
+    totals, found = contributions(results[-1]._node, owner(root).xp.ones_like(root), known)
+    kept = {("value", nodes[node]): array for node, array in known.items()}
+    kept |= {("total", nodes[node]): array for node, array in totals.items()}
+    slots = {(edge.target, edge.slot): edge.id for edge in graph.edges}
+    for c in found:
+        edge = slots[nodes[c.node], c.slot]
+        parts = {"local": c.local, "contribution": c.part, "running": c.running}
+        kept |= {(name, edge): array for name, array in parts.items() if isinstance(array, Traced)}
+    return given, kept
+
+
+def _sources(calls, operands):
+    """{place of a Given among the calls: the id of its node}."""
+    found, called = {}, iter([edges for edges in operands if edges])
+    for entry in calls:
+        if not isinstance(entry, Given):
+            for x, edge in zip(entry.operands, next(called), strict=True):
+                if isinstance(x, Place):
+                    found.setdefault(x, edge.source)
+    return found
+
+
+def _array(node, entry):
+    """The array of a Given on the host, as the graph shows it."""
+    if node.value is not None and node.value.items is not None:
+        return np.asarray(node.value.array(), node.dtype or None)
+    array = entry.array()
+    if array is None:
+        raise GraphError(f"nobody holds {node.label} {node.shape} any more")
+    return owner(array).to_numpy(array)
+
+
+def _compare(node, array):
+    """Raise unless the value is the one that the graph shows, but for rounding."""
+    shown, now = node.value, values(array.value)
+    if shown is not None and not _close(shown, now):
+        raise GraphError(f"{node.label} would not be computed to the value that is shown; an array was changed since")
+
+
+def _close(shown: Values, now: Values):
+    one, other = shown.items, now.items
+    if one is None or other is None:
+        facts = [(shown.summary[k], now.summary[k]) for k in ("min", "max", "rms")] if shown.summary else []
+        one, other = ([pair[i] or 0.0 for pair in facts] for i in (0, 1))
+    one, other = np.asarray(one, float), np.asarray(other, float)
+    dtype = np.dtype(shown.dtype or float)
+    rounding = 4096 * np.finfo(dtype if dtype.kind == "f" else float).eps
+    largest = max((abs(x) for x in one.ravel() if math.isfinite(x)), default=0.0)
+    return np.allclose(one, other, rtol=rounding, atol=rounding * largest, equal_nan=True)
