@@ -62,9 +62,7 @@ NAMES = {
     "multiply": _between("·", r"\cdot", PRODUCT, c="*"),
     "divide": Name(2, "{0} / {1}", r"\frac{{{0}}}{{{1}}}", PRODUCT, c="{0} / {1}"),
     "remainder": _between("mod", r"\bmod", PRODUCT, js="remains({0}, {1})"),
-    "floor_divide": Name(
-        2, "⌊{0} / {1}⌋", r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor", js="divided({0}, {1})"
-    ),
+    "floor_divide": Name(2, "⌊{0} / {1}⌋", r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor", js="divided({0}, {1})"),
     "negative": Name(1, "−{0}", "-{0}", SIGN, c="-{0}"),
     "positive": Name(1, "{0}", "{0}", SIGN, c="{0}"),
     "power": Name(2, "{0}^{1}", "{0}^{{{1}}}", POWER, c="pow({0}, {1})"),

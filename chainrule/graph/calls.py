@@ -11,6 +11,8 @@ from ..autograd.node import Node
 from ..autograd.primitive import Primitive
 from ..autograd.tensor import raw
 
+KNOWN = "known"  # the option of a primitive that holds what was computed from its operands already
+
 
 class Given(NamedTuple):
     """An array or number that a graph begins with.
@@ -69,7 +71,8 @@ def calls(order, held, label, constant):
     for node in order:
         if node.plan is not None:
             operands = [operand(node, slot, parent) for slot, parent in enumerate(node.parents)]
-            call = Called(label(node), node.primitive, operands, node.options, node.code, node.instruction)
+            options = {name: option for name, option in node.options.items() if name != KNOWN}
+            call = Called(label(node), node.primitive, operands, options, node.code, node.instruction)
             places[node] = Place(len(found))
             found.append(call)
     return found

@@ -41,6 +41,17 @@ def test_values_are_arrays_of_one_number():
     assert (value, gradients) == (60, {"a": 17, "b": 5})
 
 
+def test_what_a_call_was_handed_beside_its_operands_is_computed_again():
+    """LayerNorm computes mean and variance before the call."""
+    norm = nn.LayerNorm(2)
+    f = lambda x: (norm(x) ** 3).sum()
+    x, other = (cr.tensor(data, requires_grad=True) for data in ([[1.0, 3.0], [2.0, -1.0]], [[0.5, 9.0], [4.0, 5.0]]))
+    program = cr.trace(f(x), names={"x": x}).program()
+    given = {made.operands[0]: cr.ones(2).numpy() * (made.operands[0] == "weight") for made in program.inputs}
+    value, _ = computed(program, **given | {"x": other.numpy()})
+    assert value == f(other).numpy()
+
+
 def test_it_is_that_of_the_values_now():
     x = cr.ones(3, requires_grad=True)
     graph = cr.trace((x * 2).sum(), names={"x": x})

@@ -30,7 +30,7 @@ from ..text.story import Story
 from .live import functions, live
 
 # they share one scope; the last puts everything to work
-SCRIPTS = "arrays.js", "replay.js", "story.js", "picture.js", "inspector.js", "predict.js", "page.js"
+SCRIPTS = [f"{name}.js" for name in "arrays replay story live picture inspector predict fields page".split()]
 INSIDES = 2_000_000  # characters that the pictures of what is inside groups may take
 NUMBERS = 40_000  # and those of small arrays, number by number
 FEW = 24  # an operation and its operands of at most so many elements get a picture of their own
@@ -111,7 +111,10 @@ def _named(story, node):
     """What a node is called, how it was computed, and what its `.grad` holds besides the gradient of this pass."""
     operands = [label(story.graph.nodes[edge.source]) for edge in story.operands[node.id]]
     made = call(node, operands) if operands else node.kind
-    return {"label": label(node), "call": made, "held": story.held(node)}
+    named = {"label": label(node), "call": made, "held": story.held(node)}
+    if operands:  # with places for numbers, in brackets where a negative one has them
+        named["pattern"] = call(node, [f"−{{{i}}}" for i in range(len(operands))])
+    return named
 
 
 def _rules(graph):

@@ -39,10 +39,11 @@ function reachTables() {
 
 function valueSection(node, snapshot) {
   const known = snapshot.computed.has(node.id);
-  const value = snapshot.updated.get(node.id) ?? node.value;
-  const title = snapshot.updated.has(node.id) ? "Value after the update" : "Value";
+  const after = snapshot.updated.get(node.id);
   if (!known) return make("div", {}, make("h3", {}, "Value"), make("p", {}, "· not computed yet"));
-  return make("div", {}, make("h3", {}, title), shown(value, "unknown: the array was not kept"));
+  const value = isEditable(node) ? editable(node) : shown(node.value, "unknown: the array was not kept");
+  const updated = after ? [make("h3", {}, "Value after the update"), shown(after)] : [];
+  return make("div", {}, make("h3", {}, "Value"), value, ...updated);
 }
 
 /** The gradient as the sum of one contribution for each use: those that have arrived, and those it waits for. */
@@ -66,7 +67,7 @@ function gradientSection(node, snapshot, hidden) {
     make("ol", { className: "terms" }, ...uses.map((edge) => term(edge, snapshot, hidden))),
     ...(state ? [make("p", { className: "state" }, state)] : []),
     ...(arrived.length ? sum(arrived, gradient) : []),
-    ...(node.held ? [make("p", { className: "remark" }, node.held)] : []),
+    ...(node.held && !isChanged("total", node.id) ? [make("p", { className: "remark" }, node.held)] : []),
   ];
 }
 
@@ -88,7 +89,7 @@ function term(edge, snapshot, hidden) {
   const item = make("li", { className: seen ? "" : "open" }, from, make("code", {}, text));
   item.classList.toggle("here", here);
   if (!seen) return item;
-  const remarks = [edge.rule, edge.why, edge.summed && `broadcast, so ${edge.summed}`];
+  const remarks = [edge.rule, !isChanged("local", edge.id) && edge.why, edge.summed && `broadcast, so ${edge.summed}`];
   for (const remark of remarks) if (remark) item.append(make("small", {}, remark));
   if (here && !isScalar(edge)) item.append(factorTables(edge));
   return item;
@@ -134,7 +135,7 @@ function usesSection(node, snapshot) {
   const items = known.map((edge) => {
     const local = edge.local && `∂${node.label}/∂${nodes[edge.source].label} = ${inline(edge.local)}`;
     const item = make("li", {}, make("code", {}, local || edge.rule));
-    if (edge.why) item.append(make("small", {}, edge.why));
+    if (edge.why && !isChanged("local", edge.id)) item.append(make("small", {}, edge.why));
     return item;
   });
   return [make("h3", {}, "Local derivatives"), make("ul", { className: "terms" }, ...items)];

@@ -3,7 +3,7 @@
 const byId = (id) => document.getElementById(id);
 const figures = [...document.querySelectorAll(".view")];
 const pictures = new Map(); // figure -> its Picture, made when it is first opened
-const player = { position: 0, timer: null, picked: null, figure: figures[0], zoom: null };
+const player = { position: 0, timer: null, picked: null, figure: figures[0], zoom: null, flashing: false };
 const PACE = 1400; // milliseconds a step, when playing
 const MARGIN = 16; // pixels around what the picture was scrolled to
 const SMALLEST = 0.75; // the picture shrinks to fit until its text would be too small to read
@@ -88,6 +88,7 @@ function show(prefix = "") {
   byId("elsewhere").hidden = changing === undefined || Boolean(place);
   reach(hidden ? [picture.label, place, from] : [place, picture.label, from]);
   inspect(node, snapshot, hidden);
+  showLive();
 }
 
 /** Look at a node, chosen in the picture, until the next step. */
@@ -264,6 +265,7 @@ const BUTTONS = {
   smaller: () => zoom(0.8),
   fit,
   elsewhere: showStep,
+  reset: () => (resetLeaves(), show(), byId("next").focus()),
   "open-help": () => byId("help").showModal(),
   "close-help": () => byId("help").close(),
 };
@@ -286,6 +288,8 @@ byId("stage").addEventListener("wheel", (event) => {
   event.preventDefault();
   zoom(event.deltaY < 0 ? 1.1 : 1 / 1.1);
 }, { passive: false });
+byId("stage").addEventListener("pointerdown", dragNumber, { capture: true });
+byId("stage").addEventListener("keydown", keyOnBox);
 document.addEventListener("keydown", onKey);
 window.addEventListener("hashchange", followAddress);
 window.addEventListener("resize", () => (fit(), show()));

@@ -35,6 +35,7 @@ class Picture {
     box.computed = box.value && cellsOf(box.value).map((cell) => cell.textContent);
     if (box.grad) likeValue(box.grad, box.value);
     if (incoming[node.id].length > 1) box.waits = this.note(element);
+    element.classList.toggle("live", isEditable(node));
     this.boxes.set(node.id, box);
     press(element, `${node.label}, ${node.call}`, () => select(node.id));
   }
@@ -93,9 +94,12 @@ class Picture {
     const [arrived, expected] = [snapshot.arrived.get(node.id) ?? 0, incoming[node.id].length];
     box.element.classList.toggle("pending", !known);
     showBadges(box.badges, [node], snapshot);
-    const value = updated ? cells(updated).flat() : known ? box.computed : ["·"];
-    if (box.value && write(box.value, ...value) && updated) squeeze([box.value]); // the box was drawn for the others
-    if (box.grad) write(box.grad, ...(gradient ? cells(gradient).flat() : [gradient === null ? "unknown" : "—"]));
+    const now = isChanged("value", node.id) && node.value ? cells(node.value).flat() : box.computed;
+    const value = updated ? cells(updated).flat() : known ? now : ["·"];
+    const grad = gradient ? cells(gradient).flat() : [gradient === null ? "unknown" : "—"];
+    const fresh = [box.value && write(box.value, ...value) && box.value, box.grad && write(box.grad, ...grad) && box.grad];
+    if (updated || live.changed) squeeze(fresh.filter(Boolean)); // the box was drawn for other numbers
+    if (player.flashing && fresh.some(Boolean)) flash(box.element);
     if (box.waits) write(box.waits, arrived && arrived < expected ? `${arrived} of ${expected} contributions` : "");
   }
 
@@ -107,7 +111,9 @@ class Picture {
     const came = passed && isScalar(edges[ids[0]]) ? inline(edges[ids[0]].contribution) : null;
     element.classList.toggle("passed", passed);
     element.classList.toggle("feeds", feeds);
-    write(flow, ids.length > 1 ? still : (came ?? (known ? still : "")));
+    const local = edges[ids[0]].local;
+    const rest = still && isChanged("local", ids[0]) && local ? `×\u202f${inline(local)}` : still;
+    write(flow, ids.length > 1 ? still : (came ?? (known ? rest : "")));
     set(flow, place);
   }
 
@@ -176,6 +182,13 @@ function set(element, attributes) {
   for (const [name, value] of Object.entries(attributes)) {
     if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
   }
+}
+
+/** A box whose numbers have changed lights up for a moment, unless the reader wants no motion. */
+function flash(element) {
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  const bright = { stroke: "var(--cr-flow)", strokeWidth: "6px" };
+  element.querySelector(".edging, .box").animate([bright, {}], 500);
 }
 
 /** Badges appear once the values they speak of are known. */

@@ -66,6 +66,7 @@ function isComplete(node, snapshot) {
 
 /** Whether a badge can be understood yet: one on the gradient when that is complete, others when there is a value. */
 function isDue(badge, node, snapshot) {
+  if (isChanged("value", node.id) || isChanged("total", node.id)) return false; // it speaks of the program's own numbers
   return badge.includes("gradient") ? isComplete(node, snapshot) : snapshot.computed.has(node.id);
 }
 
@@ -88,6 +89,8 @@ function zip(a, b, f) {
 /** The step in one line. In that of an update stand the learner's rate and what comes of it. */
 function stepText(step) {
   if (step === null) return "Nothing is computed yet. Press Next or → to compute the first value.";
+  const words = liveText(step);
+  if (words) return words;
   if (!step.left) return step.text.replace("->", "→");
   const { label, value } = nodes[step.node];
   const result = updated(step);

@@ -1,0 +1,187 @@
+// Live values: the learner changes a number, and the recorded program is gone through again. Values, local derivatives,
+// contributions and gradients are put where all else of the page reads them. What comes out as it did before any change
+// stays as Python computed it, to the last bit.
+
+const live = {
+  program: typeof story.live === "string" ? null : story.live,
+  reason: typeof story.live === "string" ? story.live : "",
+  inputs: new Map(), // number of an instruction -> its array
+  leaves: new Map(), // id of a node -> the numbers of its inputs
+  before: null, // all results for the program's own numbers
+  results: null, // all results now
+  changed: false, // whether a leaf has another number than the program gave it
+  measured: null, // what a nudge has shown: {id, place, text}
+  remarks: [], // where the program might have gone another way
+};
+const PUT = { value: nodes, total: nodes, local: edges, contribution: edges, running: edges }; // what is kept, and where it belongs
+
+/** What Python wrote into the page, by kind and place. */
+const recorded = Object.fromEntries(Object.entries(PUT).map(([kind, all]) => [kind, all.map((item) => item[kind] ?? null)]));
+const before = new Map(steps.filter((step) => step.left).map((step) => [step, step.left]));
+
+if (live.program) begin(live.program);
+
+function begin({ forms, code, given, arrays }) {
+  for (const [id, number] of given) {
+    live.leaves.set(id, [...(live.leaves.get(id) ?? []), number]);
+    if (!arrays[number]) live.inputs.set(number, arrayOf(recorded.value[id]));
+  }
+  for (const [number, data] of Object.entries(arrays)) live.inputs.set(Number(number), decoded(forms[code[number][1]], data));
+}
+
+function arrayOf({ shape, dtype, items }) {
+  return { shape, dtype: dtype || "float64", data: Float64Array.from([items].flat(Infinity), Number) };
+}
+
+/** Whether a node's number, or the elements of its array, can be changed. */
+function isEditable(node) {
+  return live.leaves.has(node.id) && node.value && hasItems(node.value) && /float|^$/.test(node.value.dtype);
+}
+
+/** Let one element of a leaf be another number, and compute everything again. */
+function setElement(id, place, number) {
+  if (!Number.isFinite(number)) return;
+  live.before ??= replay(live.program, live.inputs);
+  for (const input of live.leaves.get(id)) live.inputs.set(input, replaced(live.inputs.get(input), place, number));
+  live.measured = null;
+  adopt(replay(live.program, live.inputs));
+}
+
+function replaced(array, place, number) {
+  const data = array.data.slice();
+  data[place] = ROUND[array.dtype](number);
+  return { ...array, data };
+}
+
+/** Back to the program's own numbers. */
+function resetLeaves() {
+  begin(live.program);
+  live.measured = null;
+  if (live.before) adopt(live.before);
+}
+
+/** Whether a picture shows numbers that were drawn once, and are others now. */
+function isOutdated(figure) {
+  return live.changed && Boolean(figure.dataset.node);
+}
+
+/** Put results where the page reads them. */
+function adopt(results) {
+  live.results = results;
+  live.changed = [...live.leaves.values()].flat().some((input) => differs(live.before[input], results[input]));
+  for (const [kind, pairs] of Object.entries(live.program.kept)) {
+    for (const [id, number] of pairs) {
+      const old = recorded[kind][id];
+      PUT[kind][id][kind] = differs(live.before[number], results[number]) ? valuesOf(results[number], old) : old;
+    }
+  }
+  for (const [step, left] of before) step.left = isChanged("total", step.node) ? left && total(step.node, left) : left;
+  live.remarks = remarks();
+}
+
+/** The gradient that an update goes by: that of this pass, and what `.grad` held before. */
+function total(id, left) {
+  const { grad, total } = nodes[id];
+  const added = grad && !story.graph.ran ? combined(grad, total, (x, y) => x + y) : total;
+  return added && { ...left, items: added.items };
+}
+
+/** Whether what stands at a node or edge is not what Python computed. */
+function isChanged(kind, id) {
+  return PUT[kind][id][kind] !== recorded[kind][id];
+}
+
+function differs(a, b) {
+  return a !== b && a.data.some((x, i) => !Object.is(x, b.data[i]));
+}
+
+/** An array as the graph has it: elements where they are few, else a summary. */
+function valuesOf({ shape, dtype, data }, like) {
+  const form = { shape, dtype: like ? like.dtype : dtype };
+  if (data.length > 64) return { ...form, summary: summary([...data]) };
+  return { ...form, items: nested(dtype === "bool" ? Array.from(data, Boolean) : [...data], shape) };
+}
+
+function nested(items, [n, ...rest]) {
+  if (n === undefined) return items[0];
+  const width = size(rest);
+  return Array.from({ length: n }, (_, i) => nested(items.slice(i * width, (i + 1) * width), rest));
+}
+
+/** The result for an element of a leaf that is `number`, while all others stay; of an array the sum of its elements. */
+function resultAt(id, place, number) {
+  const inputs = new Map(live.inputs);
+  for (const input of live.leaves.get(id)) inputs.set(input, replaced(inputs.get(input), place, number));
+  const root = live.program.kept.value.find(([node]) => node === nodes.length - 1)[1];
+  return replay(live.program, inputs)[root].data.reduce((sum, x) => sum + x, 0);
+}
+
+/** Nudge an element of a leaf by h, up and down: what the result does, beside the gradient. */
+function measure(id, place) {
+  const [node, root] = [nodes[id], nodes.at(-1)];
+  const x = flat(node.value)[place];
+  const h = (node.value.dtype === "float32" ? 1e-2 : 1e-4) * Math.max(1, 10 ** Math.floor(Math.log10(Math.abs(x) || 1)));
+  const [up, down] = [x + h, x - h].map((at) => resultAt(id, place, at));
+  const slope = (up - down) / (2 * h);
+  const gradient = node.total && hasItems(node.total) ? number(flat(node.total)[place]) : "unknown";
+  const change = `(${number(up, "", 7)} − ${bracketed(number(down, "", 7))}) / ${number(2 * h)}`;
+  live.measured = { id, place, text: `${change} = ${number(slope)}`, said: `Δ${root.label}/Δ${node.label}, measured with h = ±${number(h)}`, gradient };
+}
+
+// ---- where the program might have gone another way
+
+const COMPARES = new Set(["equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "maximum", "minimum"]);
+
+/** What the learner should know: a choice of the program that comes out otherwise, numbers that are compared and nearly equal. */
+function remarks() {
+  if (!live.changed) return [];
+  const { code } = live.program;
+  const asked = code.some(([name], i) => name.startsWith("guard") && !live.results[i].data[0]);
+  const condition = nodes.find((node) => node.kind === "constant" && node.dtype === "bool");
+  const tie = code.some(([name, , operands], i) => COMPARES.has(name) && isTie(operands, i));
+  return [
+    asked && "With these numbers the program would have computed in another way: Python may give other numbers.",
+    condition && `The condition ${condition.label} stays as the program found it, whatever the numbers are now.`,
+    tie && "Numbers are compared here that are equal but for rounding, as at a kink: Python may choose the other side.",
+  ].filter(Boolean);
+}
+
+/** Whether an instruction compares numbers that changed, and that are equal but for rounding. */
+function isTie(operands, i) {
+  const [a, b] = operands.map((x) => (typeof x === "number" ? live.results[x] : { shape: [], data: [literal(x.n)], dtype: "" }));
+  if (![a, b].some((x) => x.dtype.startsWith("float"))) return false;
+  if (!operands.some((x) => typeof x === "number" && differs(live.before[x], live.results[x]))) return false;
+  const [p, q] = [a, b].map((x) => repeated(x, live.results[i].shape));
+  const eps = [a, b].some((x) => x.dtype === "float32") ? 2 ** -21 : 2 ** -50;
+  return live.results[i].data.some((_, k) => {
+    const [x, y] = [a.data[p ? p[k] : k], b.data[q ? q[k] : k]];
+    return Math.abs(x - y) <= eps * Math.max(Math.abs(x), Math.abs(y));
+  });
+}
+
+// ---- the steps in words, where a number was changed
+
+/** The step in one line, with the numbers as they are now; null where Python's own words are right. */
+function liveText(step) {
+  if (step.phase === "forward" && [step.node, ...operands[step.node].map((e) => e.source)].some((id) => isChanged("value", id))) {
+    return forwardText(nodes[step.node]);
+  }
+  if (step.phase !== "backward") return null;
+  const edge = edges[step.edge];
+  const parts = ["local", "contribution", "running"].map((kind) => [kind, edge.id]);
+  if (![...parts, ["total", edge.target]].some((part) => isChanged(...part))) return null;
+  const count = step.expected > 1 ? ` (${step.arrived} of ${step.expected})` : "";
+  const target = nodes[edge.target];
+  const so = step.arrived > 1 || !isScalar(edge) ? `; grad = ${inline(edge.running)}` : "";
+  return `${nodes[step.node].label} → ${formula(edge)}${so}${count} from ${target.label} = ${target.call}`;
+}
+
+/** `d = a * b = 2 * (−3) = −6` */
+function forwardText(node) {
+  const given = operands[node.id].map((edge) => nodes[edge.source].value);
+  const [start, end] = [`${node.label} = ${node.call}`, line(node.value)];
+  if (![node.value, ...given].every((values) => values && !values.shape.length)) return `${start} = ${end}`;
+  const call = given.reduce((text, values, i) => text.replaceAll(`(−{${i}})`, bracketed(line(values))).replaceAll(`−{${i}}`, line(values)), node.pattern);
+  const exact = [node.value, ...given].every((values) => Number(line(values).replace("−", "-")) === values.items);
+  return `${start} = ${call} ${exact ? "=" : "≈"} ${end}`;
+}
