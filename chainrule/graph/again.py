@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,12 +116,14 @@ def _compare(node, array):
 
 
 def _close(shown: Values, now: Values):
-    one, other = shown.items, now.items
-    if one is None or other is None:
-        facts = [(shown.summary[k], now.summary[k]) for k in ("min", "max", "rms")] if shown.summary else []
-        one, other = ([pair[i] or 0.0 for pair in facts] for i in (0, 1))
-    one, other = np.asarray(one, float), np.asarray(other, float)
+    one, other = _numbers(shown), _numbers(now)
     dtype = np.dtype(shown.dtype or float)
     rounding = 4096 * np.finfo(dtype if dtype.kind == "f" else float).eps
-    largest = max((abs(x) for x in one.ravel() if math.isfinite(x)), default=0.0)
-    return np.allclose(one, other, rtol=rounding, atol=rounding * largest, equal_nan=True)
+    largest = np.abs(one[np.isfinite(one)]).max(initial=0)
+    return one.shape == other.shape and np.allclose(one, other, rtol=rounding, atol=rounding * largest, equal_nan=True)
+
+
+def _numbers(x: Values):
+    """All elements, or the facts of a summary."""
+    facts = [x.summary[name] or 0.0 for name in ("min", "max", "rms")] if x.summary else x.items
+    return np.asarray(facts, float)

@@ -1,5 +1,7 @@
 """Live values: a leaf is changed in the page, and all else comes out as Python computes it from that number."""
 
+from html import escape
+
 import numpy as np
 import pytest
 from browser import violations
@@ -308,6 +310,15 @@ def test_what_cannot_be_computed_again_says_so_and_stays(build, show):
     tab.focus("#n0")
     tab.keyboard.press("ArrowUp")
     assert tab.inner_text("#stage") == before
+
+
+def test_a_page_around_it_gives_numbers_and_hears_of_changes(show):
+    tab = show(f"""<!doctype html><title>t</title><iframe srcdoc="{escape(page_of(scalars))}"></iframe><script>
+        window.heard = []; addEventListener("message", (event) => heard.push(event.data));</script>""")
+    tab.wait_for_function("heard.some((data) => data.chainrule === 'ready')")
+    tab.evaluate("frames[0].postMessage({ chainrule: 'set', name: 'a', value: 4 }, '*')")
+    tab.wait_for_function("heard.at(-1).values?.a === 4")
+    assert tab.frames[1].evaluate("nodes.at(-1).value.items") == 4
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])

@@ -16,7 +16,7 @@ from chainrule.backends.passes import planned
 from chainrule.backends.program import Instruction, mapped
 from chainrule.backends.record import NAMES as ROWS
 from chainrule.backends.trace import FUNCTIONS, GUARDS, TRACE, Recording, recording_into
-from chainrule.graph.page.live import written
+from chainrule.graph.page.live import Writer
 from chainrule.graph.recover import contributions
 from chainrule.pages.html import embedded
 
@@ -171,21 +171,23 @@ def far(page, right, allowed):
 def wrong(chromium, tmp_path_factory):
     """{primitive, or row: what the page computes otherwise than NumPy}; all in one go, since asking a browser takes long."""
     chromium.folder = tmp_path_factory.mktemp("replay")
-    asked, programs = [], []
+    asked, programs, made_by = [], [], []
     for dtype in ("float64", "float32"):
         for name in NAMES:
             asked += [(name, dtype, *sampled(REGISTRY[name], case, dtype)) for case in cases(REGISTRY[name])]
         asked += [(name, dtype, *alone(function, dtype)) for name, function in ALONE.items()]
     for _, _, program, values in asked:
         run(program, values)
-        data = written(program, [(i, made, values[made]) for i, made in enumerate(program.inputs)])
-        results = [read_by_page(values[made]) for made in [*program.inputs, *program.instructions]]
-        programs.append({"program": data, "values": results})
+        writer = Writer(program, [(i, made, values[made]) for i, made in enumerate(program.inputs)])
+        first = {number: made for made, number in reversed(writer.numbers.items())}  # others give the same
+        results = [read_by_page(values[first[i]]) for i in range(len(first))]
+        programs.append({"program": writer.data, "values": results})
+        made_by.append([first[i] for i, entry in enumerate(writer.data["code"]) if entry[0] != "input"])
     elements = np.frombuffer(b64decode(chromium(page_of(square)).evaluate(COMPUTE, embedded(programs))))
     found, reached = defaultdict(list), set()
-    for name, dtype, program, values in asked:
-        for made in program.instructions:
-            if made.name == "constant" or isinstance(values[made], tuple):
+    for (name, dtype, _, values), instructions in zip(asked, made_by, strict=True):
+        for made in instructions:
+            if isinstance(values[made], tuple):
                 continue
             right = np.asarray(values[made])
             page, elements = elements[: right.size].reshape(right.shape), elements[right.size :]

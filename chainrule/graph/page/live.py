@@ -27,56 +27,56 @@ def live(graph):
         >>> import chainrule as cr
         >>> x = cr.Value(3.0, "x")
         >>> live(cr.trace(x * x))["code"]
-        [['input', 0, []], ['multiply', 0, [0, 0]], ['ones', 0, [{'n': []}, {'n': 'float64'}]], ['multiply', 0, [2, 0]], ['add', 0, [3, 3]]]
+        [['input', 0, []], ['multiply', 0, [0, 0]], ['input', 0, []], ['multiply', 0, [2, 0]], ['add', 0, [3, 3]]]
     """
     try:
-        program, given = again(graph)
-        return written(program, given)
+        return Writer(*again(graph)).data
     except GraphError as error:
         return str(error)
 
 
-def written(program, given):
-    """A program with the `given` of an Again as plain data. Raises: GraphError if it is too large."""
-    return _Writer(program, given).data
-
-
-class _Writer:
-    """Writes a program as plain data.
+class Writer:
+    """Writes a program, with the `given` of an Again, as plain data.
 
     Fields:
-        data: what is written.
+        data: what is written, as in `live`.
+        numbers: {Instruction: the number of its result}.
+
+    Raises: GraphError if it would take too much of a page.
     """
 
     def __init__(self, program, given):
-        self._numbers, self._forms, self._size = {}, {}, 0
+        self.numbers, self._forms, self._written, self._size = {}, {}, {}, 0
         self.data = {"forms": [], "code": [], "given": [], "arrays": {}, "kept": {}}
         for node, made, array in given:
-            self._add(made, "input", [])
-            self.data["given"].append([node, self._numbers[made]])
-            if array.size > FEW:
-                self._array(made, array)
+            self._add(made, "input", [], array=array if array.size > FEW else None, key=made)
+            self.data["given"].append([node, self.numbers[made]])
         for made in program.instructions:
             if made.name == "constant":
-                self._add(made, "input", [])
-                self._array(made, made.operands[0])
+                self._add(made, "input", [], array=made.operands[0])
             else:
                 operands = [self._operand(x) for x in made.operands]
                 if made.name in INDEXED:
                     operands[1] = self._operand(_without_lists(made.operands[1]))
                 self._add(made, made.name, operands, made.options)
         for (kind, place), made in program.kept.items():
-            self.data["kept"].setdefault(kind, []).append([place, self._numbers[made]])
+            self.data["kept"].setdefault(kind, []).append([place, self.numbers[made]])
         if self._size > MOST:
             raise GraphError(f"its program would take {self._size:,} bytes of the page")
 
-    def _add(self, made, name, operands, options=()):
-        self._numbers[made] = len(self.data["code"])
+    def _add(self, made, name, operands, options=(), array=None, key=None):
+        """Write an instruction; one that is written already, unless `key` tells them apart, stands for it."""
         entry = [name, self._form(made), operands]
         if options:
             entry.append({key: self._operand(value) for key, value in options.items()})
-        self._size += len(str(entry))
-        self.data["code"].append(entry)
+        data = None if array is None else _elements(array)
+        text = str((entry, data))
+        number = self.numbers[made] = self._written.setdefault(key or text, len(self.data["code"]))
+        if number == len(self.data["code"]):
+            self._size += len(text)
+            self.data["code"].append(entry)
+            if data is not None:
+                self.data["arrays"][number] = data
 
     def _form(self, made):
         if made.dtype is None:
@@ -87,20 +87,10 @@ class _Writer:
             self.data["forms"].append([list(made.shape), str(made.dtype)])
         return self._forms[key]
 
-    def _array(self, made, array):
-        """Few elements, or many of one value, as numbers; others as the bytes of a typed array."""
-        if array.size <= FEW or (array == array.flat[0]).all():
-            data = [_number(x) for x in (array if array.size <= FEW else array.flat[:1]).ravel().tolist()]
-        else:
-            kind = "<f4" if array.dtype in ("float32", "float16") else "<f8"
-            data = {kind[1:]: b64encode(np.ascontiguousarray(array, kind).tobytes()).decode()}
-        self._size += len(str(data))
-        self.data["arrays"][self._numbers[made]] = data
-
     def _operand(self, x):
         """A number for a result, a list with such, or what is written as itself."""
         if isinstance(x, Instruction):
-            return self._numbers[x]
+            return self.numbers[x]
         if isinstance(x, slice):
             return {"s": [self._operand(k) for k in (x.start, x.stop, x.step)]}
         if isinstance(x, np.ndarray):
@@ -108,6 +98,14 @@ class _Writer:
         if type(x) in (tuple, list) and _holds(x):
             return [self._operand(item) for item in x]
         return {"n": mapped(_number, x)}
+
+
+def _elements(array):
+    """Few elements, or many of one value, as numbers; others as the bytes of a typed array."""
+    if array.size <= FEW or (array == array.flat[0]).all():
+        return [_number(x) for x in (array if array.size <= FEW else array.flat[:1]).ravel().tolist()]
+    kind = "<f4" if array.dtype in ("float32", "float16") else "<f8"
+    return {kind[1:]: b64encode(np.ascontiguousarray(array, kind).tobytes()).decode()}
 
 
 def _holds(x):

@@ -21,6 +21,7 @@ function change(id, place, number) {
   player.flashing = true;
   show();
   player.flashing = false;
+  tellAround();
   if (focused !== undefined) byId("inspector-body").querySelector(`[data-place="${focused}"]`)?.focus();
 }
 
@@ -195,4 +196,18 @@ function keyNumber(event, input) {
   event.preventDefault();
   input.value = String(turned(parsed(input.value), by * (event.shiftKey ? 10 : 1)));
   take(input);
+}
+
+// ---- a page around this one, which gives numbers by name and hears of those that are changed here
+
+function setNamed({ data }) {
+  const node = data?.chainrule === "set" && nodes.find(({ label }) => label === data.name);
+  if (node && isEditable(node) && size(node.shape) === 1 && data.value !== elementOf({ id: node.id, place: 0 })) change(node.id, 0, data.value);
+}
+
+function tellAround() {
+  if (window.parent === window || !live.program) return;
+  const numbers = nodes.filter((node) => isEditable(node) && size(node.shape) === 1);
+  const values = Object.fromEntries(numbers.map((node) => [node.label, elementOf({ id: node.id, place: 0 })]));
+  window.parent.postMessage({ chainrule: "values", values }, "*");
 }

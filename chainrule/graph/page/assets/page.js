@@ -265,7 +265,7 @@ const BUTTONS = {
   smaller: () => zoom(0.8),
   fit,
   elsewhere: showStep,
-  reset: () => (resetLeaves(), show(), byId("next").focus()),
+  reset: () => (resetLeaves(), show(), tellAround(), byId("next").focus()),
   "open-help": () => byId("help").showModal(),
   "close-help": () => byId("help").close(),
 };
@@ -293,6 +293,9 @@ byId("stage").addEventListener("keydown", keyOnBox);
 document.addEventListener("keydown", onKey);
 window.addEventListener("hashchange", followAddress);
 window.addEventListener("resize", () => (fit(), show()));
+
+window.addEventListener("message", setNamed);
+if (window.parent !== window && live.program) window.parent.postMessage({ chainrule: "ready" }, "*");
 
 openView("");
 followAddress();
