@@ -64,10 +64,8 @@ class Lowered:
         self._memory = memory[-memory.ctypes.data % ALIGNED :]
         pointers = [self.arrays[made].ctypes.data for made in inputs]
         self._pointers = (ctypes.c_void_p * max(len(pointers), 1))(*pointers)
-        kept = {
-            *program.results,
-            *program.kept.values(),
-        }  # what is given there must be in an array of the program's own
+        # what is given and left must be in an array of the program's own
+        kept = {*program.results, *program.kept.values()}
         taken = [made for made in program.inputs if made.dtype is not None and made not in state]
         self._taken = [(inputs.index(x) if x in inputs else None, self.arrays[x], x in kept) for x in taken]
         self._written_to = [self.arrays[made] for made in stores]
@@ -80,7 +78,7 @@ class Lowered:
         self._compile()
 
     def _planned(self, program, found):
-        """(the Schedule, what must be true before anything is written, {state: its new value}, {result: its value})."""
+        """(the Schedule, what must be true, {state: its new value}, {result: its value})."""
         graph = found.graph
         apart = lambda x, label: graph.value("copy", (x,), label, x.shape, x.dtype)
         known = lambda x: x.op in (*LEAVES, "input")
@@ -88,9 +86,8 @@ class Lowered:
         outputs = [found.of[made] for made in program.outputs()]
         checks = [*found.guards, *graph.checks, *self._overflow(graph, ordered(outputs))]
         checks = [apart(x, ("guard", i)) if known(x) else x for i, x in enumerate(checks)]
-        early = {*ordered(checks)}
         for i, (given, x) in enumerate(stores.items()):
-            if known(x) or x in early:  # what a check looks at is written to its place after the check
+            if known(x):
                 stores[given] = apart(x, ("state", i))
         written, results = {*stores.values()}, {}
         for i, made in enumerate([*program.results, *program.kept.values()]):
@@ -110,7 +107,7 @@ class Lowered:
         text += numbers(plan.order, again)
         for p, step in enumerate(plan.steps):
             if p == plan.before:
-                text += self._checked(checks, places, again)
+                text += self._checked(checks, places, again, names)
             said = [f"{x.opt if x.op == 'each' else x.op} {x.dtype}{list(x.shape)}" for x in step.nodes[:4]]
             text.append(f"// {', '.join(said)}{' …' * (len(step.nodes) > 4)}")
             if step.call:
@@ -119,7 +116,7 @@ class Lowered:
                 nest = Nest(step, places)
                 text.append(nest.call(functions.setdefault(nest.text(), f"nest{len(functions)}")))
         if plan.before >= len(plan.steps):
-            text += self._checked(checks, places, again)
+            text += self._checked(checks, places, again, names)
         text += [f"memcpy({names[given]}, {places.first(x)}, {given.nbytes});" for given, x in plan.copies]
         if len(plan.steps) > LONGEST:
             raise NoC(f"{len(plan.steps)} steps, which take a compiler long")
@@ -155,10 +152,16 @@ class Lowered:
         return [x for x in dict.fromkeys(found) if x.op != "const"]
 
     @staticmethod
-    def _checked(checks, places, again):
-        """The statements that leave before anything outside is written to."""
+    def _checked(checks, places, again, names):
+        """The statements that leave where a check fails, with the outside as it was."""
         left = {places.first(x): min(i, again) for i, x in reversed([*enumerate(checks)])}
-        return [f"if (!*{first}) return {i};" for first, i in sorted(left.items(), key=lambda item: item[1])]
+        if not left:
+            return []
+        failed = " : ".join(f"!*{first} ? {i}" for first, i in sorted(left.items(), key=lambda item: item[1]))
+        back = " ".join(
+            f"memcpy({names[given]}, {places.first(old)}, {given.nbytes});" for given, old in places.schedule.kept
+        )
+        return [f"const int failed = {failed} : -1;", f"if (failed >= 0) {{ {back} return failed; }}"]
 
     def _arrays(self, program, state, plan, stores):
         """The arrays of inputs and constants."""

@@ -85,9 +85,10 @@ TURN(turn_float, float, int32_t, 4) TURN(turn_double, double, int64_t, 2)
    part, and as many parts as threads, or a multiple of it. */
 typedef struct { int64_t rows, columns, down, parts; } cut;
 static cut cut_of(int64_t M, int64_t N, int64_t K, int wide) {
-  int64_t n = threads(), panels = (N + wide - 1) / wide, most = M * N * K >> 17, down = 1;
+  int64_t most = M * N * K >> 17, down = 1, n, panels;
   if (M * N == 0) return (cut){1, 1, 1, 0};
-  if (n < 2 || most < 2) return (cut){M, N, 1, 1};
+  if (most < 2 || (n = threads()) < 2) return (cut){M, N, 1, 1};
+  panels = (N + wide - 1) / wide;
   if (most > 4096) most = 4096;
   int64_t group = (panels + most - 1) / most, across = (panels + group - 1) / group;
   if (across < 4 * n) while (across * down % n && down < n && across * down < most) down++;

@@ -133,7 +133,8 @@ class Schedule:
         steps: the Steps; place: {value: the number of its step}.
         home: {value: (where, bytes from there)}; `where` is None for the arena, or an Instruction whose array it is.
         copies: [(Instruction, value)]: what is copied into arrays of the outside at the end.
-        size: bytes of the arena; before: the number of steps that are done before anything outside is written to.
+        size: bytes of the arena; before: the number of steps that are done before the checks.
+        kept: [(Instruction, value)]: what was in arrays of the outside that are written to before the checks, and comes back if one fails.
     """
 
     def __init__(self, graph: Graph, checks: list[Value], state: dict[Any, Value], results: list[Value]):
@@ -144,7 +145,9 @@ class Schedule:
             raise NoC("an array of 2³¹ elements")
         self._reads: dict[Value, list[tuple[Value, Index | None]]] = {}
         self.stored = self._stored()
+        self._early = {*ordered(checks)}
         self._arrange(checks, {*state.values()})
+        self._keep(graph, state)
         self._settle(state, [*checks, *results])
 
     @staticmethod
@@ -257,7 +260,7 @@ class Schedule:
                         r.op not in ALONE and index == own(r.shape) and self.steps[p].domain == domain(x) == domain(r)
                     )
                     first = max(first, p if with_it else p + 1)
-            if x in written:
+            if x in written and x not in self._early:
                 first = max([first, *(place[c] + 1 for c in checks if c in place)])
             call, d = x.op in ("product", "philox"), domain(x)
             known = by_domain.setdefault(d, [])  # ascending
@@ -273,6 +276,18 @@ class Schedule:
             if not call and len(self.steps[p].nodes) >= MANY:  # long loops take a compiler long
                 known.remove(p)
         self.before = max((place[c] + 1 for c in checks if c in place), default=0)
+
+    def _keep(self, graph, state):
+        """Beside new state that a check looks at, what is there before, in the same nest."""
+        self._old: dict[Any, Value] = {}
+        for given, x in state.items():
+            if x in self._early and x.op == "each" and given.shape == x.shape:
+                array = graph.value("input", (), given, given.shape, given.dtype)
+                self._old[given] = old = graph.value("copy", (array,), ("before", given), x.shape, x.dtype)
+                self.stored |= {array, old}
+                self.order += [array, old]
+                self.place[old] = p = self.place[x]
+                self.steps[p].nodes.append(old)
 
     # ---- where it lies
 
@@ -306,6 +321,7 @@ class Schedule:
             needed.add(x)
             last[x] = end
         self.copies: list[tuple[Any, Value]] = []
+        self.kept: list[tuple[Any, Value]] = []
         for given, x in state.items():  # in place, where nobody reads what was there later, or elsewhere
             p = place[x]
             clash = any(q > p or q == p and i != own(given.shape) for q, i in inputs.get(given, ()))
@@ -317,12 +333,17 @@ class Schedule:
                 or x in needed
                 and x in kept
                 or p < self.before
+                and given not in self._old
             ):
                 self.copies.append((given, x))
                 needed.add(x)
                 last[x] = end
             else:
                 home[x] = given, 0
+                if p < self.before:
+                    self.kept.append((given, old := self._old[given]))
+                    needed.add(old)
+                    last[old] = self.before
         for x, (whole, _) in slot.items():  # a part outlives no whole
             last[whole] = max(last.get(whole, -1), last.get(x, -1))
         arena, taken = Arena(), {}
