@@ -111,7 +111,7 @@ NAMES = {
     "logical_and": _between("and", r"\wedge", LOGIC, truth=True, c="&&"),
     "logical_or": _between("or", r"\vee", LOGIC, truth=True, c="||"),
     "logical_not": Name(1, "not {0}", r"\neg {0}", LOGIC, truth=True, c="!{0}"),
-    "right_shift": _between(">>", r"\gg", SUM, c=">>"),
+    "right_shift": _between(">>", r"\gg", SUM, c=">>", js="Math.floor({0} / 2 ** {1})"),
     "bitwise_and": _between("&", r"\mathbin{{\&}}", LOGIC, c="&"),
     "bitwise_or": _between("|", r"\mid", LOGIC, c="|"),
     "invert": Name(1, "~{0}", r"{{\sim}}{0}", SIGN, js="!{0}"),

@@ -86,8 +86,29 @@ const MOVES = {
   matmul: (form, [a, b]) => matrices(form.shape, a, b),
   dot: (form, [a, b]) => matrices(form.shape, a, b),
   outer: (form, [a, b]) => Float64Array.from({ length: size(form.shape) }, (_, i) => a.data[floor(i / b.data.length)] * b.data[i % b.data.length]),
+  philox: (form, [key, counter, n]) => words(BigInt(key), counter, n),
   einsum: (form, [spec, ...arrays]) => summedUp(spec, arrays, form.shape),
 };
+
+const WORD = (1n << 64n) - 1n;
+
+/** Words of Philox4x64-10, as in backends/base.py, without their last 11 bits, which a float64 has no place for. */
+function words(key, counter, n) {
+  const out = new Float64Array(n);
+  let [block, c] = [-1, []];
+  for (let i = 0; i < n; i++) {
+    if (block !== floor((counter + i) / 4)) {
+      block = floor((counter + i) / 4);
+      c = [BigInt(block), 0n, 0n, 0n];
+      for (let round = 0, k = [key, 0n]; round < 10; round++, k = [(k[0] + 0x9e3779b97f4a7c15n) & WORD, (k[1] + 0xbb67ae8584caa73bn) & WORD]) {
+        const [p, q] = [0xd2e7470ee14c6c93n * c[0], 0xca5a826395121157n * c[2]];
+        c = [(q >> 64n) ^ c[1] ^ k[0], q & WORD, (p >> 64n) ^ c[3] ^ k[1], p & WORD];
+      }
+    }
+    out[i] = Number((c[(counter + i) % 4] >> 11n) << 11n);
+  }
+  return out;
+}
 
 function swapped(axes, i, j) {
   [axes[i], axes[j]] = [axes[j], axes[i]];
@@ -217,6 +238,7 @@ function evaluate(name, form, operands, options) {
   if (name.startsWith("guard")) return { shape: [], dtype: "bool", data: [holds(name, operands)] };
   if (SPLIT[name]) return split(operands[0], SPLIT[name]);
   const f = ELEMENTWISE[name];
+  if (f && !form.dtype) return f(...operands);
   if (f) return elementwise(f, form, operands);
   const data = MOVES[name](form, operands, options);
   const round = ROUND[form.dtype];
