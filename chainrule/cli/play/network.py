@@ -7,6 +7,7 @@ import contextlib
 import inspect
 import json
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 
 import numpy as np
 
@@ -72,7 +73,9 @@ class Settings:
         self.layers = [int(n) for n in self.layers]
         if not 0 <= len(self.layers) <= SIZES[0] or not all(1 <= n <= SIZES[1] for n in self.layers):
             raise ArgumentError(f"layers: at most {SIZES[0]}, of 1 to {SIZES[1]} neurons each, not {self.layers}")
-        limits = dict(noise=(0, 1), points=(20, POINTS), train=(0.1, 0.9), batch=(1, 128), dropout=(0, 0.8), l1=(0, 1), l2=(0, 1))
+        limits = dict(
+            noise=(0, 1), points=(20, POINTS), train=(0.1, 0.9), batch=(1, 128), dropout=(0, 0.8), l1=(0, 1), l2=(0, 1)
+        )
         for name, (low, high) in (limits | dict(rate=(1e-6, 100), seed=(0, 2**31))).items():
             value = getattr(self, name)
             if not isinstance(value, (int, float)) or not low <= value <= high:
@@ -81,7 +84,9 @@ class Settings:
         if self.data == "own":
             self.own = [[float(x) for x in row] for row in self.own]
             if not 4 <= len(self.own) <= POINTS or any(len(row) != 3 or not np.isfinite(row).all() for row in self.own):
-                raise ArgumentError(f"own points: 4 to {POINTS} rows of three numbers, x1, x2 and y; {len(self.own)} were given")
+                raise ArgumentError(
+                    f"own points: 4 to {POINTS} rows of three numbers, x1, x2 and y; {len(self.own)} were given"
+                )
 
     @property
     def is_regression(self):
@@ -101,7 +106,11 @@ def source(s):
         layers[-1] += f" cr.nn.Dropout({s.dropout})," * (s.dropout > 0)
         before = n
     layers.append(f'    cr.nn.Linear({before}, 1, init="xavier_normal"),')
-    penalties = "".join(f" + {size} * cr.optim.{name}_penalty(model.parameters())" for name, size in (("l1", s.l1), ("l2", s.l2)) if size)
+    penalties = "".join(
+        f" + {size} * cr.optim.{name}_penalty(model.parameters())"
+        for name, size in (("l1", s.l1), ("l2", s.l2))
+        if size
+    )
     loss = "mse" if s.is_regression else "bce_with_logits"
     made = OPTIMIZERS[s.optimizer].__name__
     lines = [
@@ -109,7 +118,7 @@ def source(s):
         "import chainrule as cr",
         "",
         given,
-        f'x, y = cr.tensor(x, "float32"), cr.tensor(y, "float32")',
+        'x, y = cr.tensor(x, "float32"), cr.tensor(y, "float32")',
         f"train = {s.train:g}  # the share that is learned from; the others tell how good it is on new points",
         "n = round(train * len(x))",
         "",
@@ -240,12 +249,18 @@ class _Recorded:
         roles = {}
         for made in program.inputs:
             kind, *found = recorded.sources.get(made, ("state", len(roles)))
-            roles[made] = f"{kind} {found[0][1]}" if kind == "argument" else f"{kind} {found[0]}" if kind == "state" else kind
+            roles[made] = (
+                f"{kind} {found[0][1]}" if kind == "argument" else f"{kind} {found[0]}" if kind == "state" else kind
+            )
         empty = lambda made: recorded.state.get(made, np.zeros(made.shape or (), made.dtype or float))
         writer = Writer(program._replace(kept={}), [(role, made, empty(made)) for made, role in roles.items()])
         self.numbers = n = writer.numbers
         first = buffer.values.ctypes.data
-        inside = {m: (a.ctypes.data - first) // a.itemsize for m, a in recorded.state.items() if np.shares_memory(a, buffer.values)}
+        inside = {
+            m: (a.ctypes.data - first) // a.itemsize
+            for m, a in recorded.state.items()
+            if np.shares_memory(a, buffer.values)
+        }
         self.data = writer.data | {
             "arrays": {k: v for k, v in writer.data["arrays"].items() if k not in {n[made] for made in roles}},
             "given": {role: n[made] for made, role in roles.items()},
@@ -277,10 +292,27 @@ def example(settings, weights, point):
     _, names, buffer = _built(s)
     weights = np.asarray(weights, "float32")
     if weights.shape != buffer.values.shape or not 0 <= point < len(names["x"]):
-        raise ArgumentError(f"the network has {buffer.values.size} weights; {weights.size} were given, with point {point}")
+        raise ArgumentError(
+            f"the network has {buffer.values.size} weights; {weights.size} were given, with point {point}"
+        )
     buffer.values[:] = weights
     model = names["model"].eval()
     x, y = names["x"][point : point + 1], names["y"][point : point + 1]
     score = model(x)
     loss = (nn.mse if s.is_regression else nn.bce_with_logits)(score, y)
     return graph_page(trace(loss, names={"x": x, "y": y, "score": score, "loss": loss, "model": model}))
+
+
+@cache
+def shell(static=False):
+    """The network's page. A static one trains the network of the default settings, and needs no server."""
+    begins = made({}) | {"alone": static}
+    return assembled(
+        asset(__package__, "network.html"),
+        style=asset(__package__, "network.css"),
+        script=functions()
+        + asset("chainrule.graph.page", "arrays.js", "replay.js")
+        + asset(__package__, "trainer.js", "network.js"),
+        data=begins,
+        inside=example({}, begins["start"], 0),
+    )

@@ -7,6 +7,7 @@ from ...graph.page import page as graph_page
 from ...pages.html import assembled, asset
 from ..explain import graph_of
 from ..expression import ExpressionError, parse
+from . import network
 from .examples import EXAMPLES
 from .source import source
 
@@ -54,6 +55,6 @@ def shell(static=False):
         asset(__package__, "play.html"),
         style=asset(__package__, "play.css"),
         script=asset(__package__, "play.js"),
-        data={"examples": examples, "static": static},
+        data={"examples": examples, "static": static, "network": network.shell(static=True) if static else ""},
         inside=made(EXAMPLES[0].formula, EXAMPLES[0].values)["page"],
     )

@@ -8,7 +8,7 @@ def moons(n, noise, seed):
     rng = np.random.default_rng(seed)
     angle, y = rng.uniform(0, np.pi, n), np.arange(n) % 2
     upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    x = np.where(y[:, None], [1.0, 0.5] - upper, upper) - [0.5, 0.25]
+    x = 0.8 * (np.where(y[:, None], [1.0, 0.5] - upper, upper) - [0.5, 0.25])
     return x + rng.normal(0, noise, (n, 2)), y[:, None]
 
 

@@ -7,14 +7,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 from ...autograd.errors import ChainruleError
-from . import page
+from ...pages.html import embedded
+from . import network, page
 
 HOST = "127.0.0.1"
-LONGEST = 20_000  # characters of an address
+LONGEST, LONGEST_BODY = 20_000, 1_000_000  # characters of an address, and of what is posted
 
 
 class Server(ThreadingHTTPServer):
-    """Answers `/` with the playground and `/graph?formula=…&a=2` with the page of a formula's graph, both with `token=`.
+    """Answers `/` with the playground, `/graph?formula=…&a=2` with the page of a formula's graph, `/network` with the network's page,
+    and to JSON posted to `/made` and `/example` with a network and the page of an example; all with `token=`.
 
     Fields:
         token: a secret in each address, so that no other user or page of this machine can use the server.
@@ -38,23 +40,52 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "chainrule", ""
 
     def do_GET(self):
+        path, query = self.asked()
+        if path == "/":
+            self.answer(200, "text/html", page.shell())
+        elif path == "/network":
+            self.answer(200, "text/html", network.shell())
+        elif path == "/graph":
+            formula, data = query.pop("formula", ""), query.pop("data", "").split(",")
+            self.make(lambda: page.made(formula, query, data))
+        elif path:
+            self.answer(404, "text/plain", "There is no such page here.")
+
+    def do_POST(self):
+        path, _ = self.asked()
+        length = int(self.headers.get("Content-Length") or 0)
+        if not path:
+            return
+        if length > LONGEST_BODY:
+            return self.answer(413, "text/plain", f"at most {LONGEST_BODY:,} characters are read")
+        try:
+            given = json.loads(self.rfile.read(length))
+            answers = {"/made": lambda: network.made(given), "/example": lambda: {"page": network.example(**given)}}
+            self.make(answers[path])
+        except (ValueError, TypeError, KeyError):
+            self.answer(400, "text/plain", "This is not what the page sends.")
+
+    def asked(self):
+        """(the path, its query without the token); (None, None), with the answer given, for those who have no token."""
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query, keep_blank_values=True)) if len(self.path) <= LONGEST else {}
         # a page of another origin that has this address under its own name sends that name
         if self.headers.get("Host") != f"{HOST}:{self.server.server_port}":
-            return self.answer(403, "text/plain", "This server answers to its own address only.")
-        if not secrets.compare_digest(query.pop("token", "").encode(), self.server.token.encode()):
-            return self.answer(403, "text/plain", "Open the address that `python -m chainrule play` has printed.")
-        if parts.path == "/":
-            return self.answer(200, "text/html", page.shell())
-        if parts.path != "/graph":
-            return self.answer(404, "text/plain", "There is / and /graph here.")
+            self.answer(403, "text/plain", "This server answers to its own address only.")
+        elif not secrets.compare_digest(query.pop("token", "").encode(), self.server.token.encode()):
+            self.answer(403, "text/plain", "Open the address that `python -m chainrule play` has printed.")
+        else:
+            return parts.path, query
+        return None, None
+
+    def make(self, build):
+        """Answer with what `build` gives, or with its error, as JSON."""
         try:
             with self.server.lock:
-                made = page.made(query.pop("formula", ""), query, query.pop("data", "").split(","))
+                found = build()
         except ChainruleError as error:
-            made = {"error": str(error)}
-        return self.answer(200, "application/json", json.dumps(made))
+            found = {"error": str(error)}
+        self.answer(200, "application/json", embedded(found))
 
     def answer(self, status, kind, text):
         body = text.encode("utf-8", "replace")

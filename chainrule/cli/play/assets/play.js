@@ -1,7 +1,7 @@
 // The playground: a formula, its values, and the page of its graph in a frame. The address holds all of it. Python reads the
 // formula and records the graph; the page in the frame computes what its values give.
 
-const { examples, static: alone } = JSON.parse(document.getElementById("play").textContent);
+const { examples, static: alone, network } = JSON.parse(document.getElementById("play").textContent);
 const $ = (id) => document.getElementById(id);
 const token = new URLSearchParams(location.search).get("token") ?? "";
 const WAIT = 250; // milliseconds after the last key until a formula is read
@@ -158,6 +158,22 @@ $("close").addEventListener("click", () => $("source").close());
 $("copy").addEventListener("click", () => copy($("program").textContent, "Program copied."));
 // without the token, which is of this server only: the address works wherever the playground runs, behind its own ?token
 $("link").addEventListener("click", () => copy(alone ? location.href : written(), alone ? "Link copied." : "State copied: add it to the address of a playground."));
+
+// ---- the two tabs
+
+function tab(name) {
+  const frame = $("network");
+  if (name === "network" && !frame.src && !frame.srcdoc) {
+    if (alone) frame.srcdoc = network;
+    else frame.src = `network?${new URLSearchParams({ token })}`;
+  }
+  frame.hidden = name !== "network";
+  document.querySelector("main").hidden = $("python").hidden = $("link").hidden = name === "network";
+  $("networks").setAttribute("aria-pressed", String(name === "network"));
+  $("formulas").setAttribute("aria-pressed", String(name !== "network"));
+}
+$("networks").addEventListener("click", () => tab("network"));
+$("formulas").addEventListener("click", () => tab("formula"));
 
 let typing = 0;
 $("formula").readOnly = alone;

@@ -1,0 +1,193 @@
+"""The playground's network: the page trains as the Python program does, and settings that make no sense are refused."""
+
+import json
+import threading
+from http.client import HTTPConnection
+
+import numpy as np
+import pytest
+from browser import violations
+
+import chainrule as cr
+from chainrule.backends.base import philox
+from chainrule.cli.play import network
+from chainrule.cli.play.server import Server
+from chainrule.graph.page.live import functions
+from chainrule.pages.html import asset
+
+STEPS = 25
+SETTINGS = {
+    "as it opens": {},
+    "regularised": dict(dropout=0.3, l1=0.001, l2=0.01, optimizer="sgd", rate=0.1, activation="relu"),
+    "deep": dict(data="spiral", layers=[5, 4, 3], activation="gelu", optimizer="adamw"),
+    "regression": dict(data="regression", layers=[6], optimizer="rmsprop", init="uniform", noise=0.05),
+    "one neuron": dict(data="circles", layers=[], optimizer="nadam", batch=1),
+    "lion": dict(data="xor", activation="softplus", optimizer="lion", rate=0.01, batch=7, seed=5),
+    "drawn": dict(
+        data="own", own=[[0, 0, 0], [1, 1, 1], [-1, 0.5, 0], [0.5, -1, 1], [0.2, 0.1, 1]], optimizer="adadelta"
+    ),
+}
+
+
+def program(made):
+    """The names of the program that the page shows, run but for its loop."""
+    names = {"__name__": "page"}
+    exec(made["source"], names)
+    return names
+
+
+@pytest.fixture
+def trainer(browse):
+    """A function that trains in the page: (the weights after some steps, the last loss, all losses as the page sees them)."""
+    scripts = (
+        asset("chainrule.pages", "numbers.js") + functions() + asset("chainrule.graph.page", "arrays.js", "replay.js")
+    )
+    tab = browse(
+        f"<!doctype html><title>t</title><script>{scripts}{asset('chainrule.cli.play', 'trainer.js')}</script>"
+    )
+
+    def train(made):
+        return tab.evaluate(
+            """([made, steps, grid]) => {
+              const trainer = new Trainer(made);
+              let loss;
+              for (let i = 0; i < steps; i++) loss = trainer.train(made.settings.rate);
+              const seen = trainer.see({ shape: [grid.length, 2], dtype: "float32", data: Float64Array.from(grid.flat()) });
+              return [[...trainer.flat()], loss, [...seen.losses], [...seen.score]];
+            }""",
+            [made, STEPS, network._grid().tolist()],
+        )
+
+    return train
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_the_page_trains_as_the_program_does(settings, trainer):
+    made = network.made(settings)
+    weights, loss, losses, scores = trainer(json.loads(json.dumps(made)))
+    names = program(made)
+    model, x, y = names["model"].train(), names["x"], names["y"]
+    for rows in names["order"][:STEPS]:
+        last = names["step"](x[rows], y[rows])
+    ours = np.concatenate([p.numpy().ravel() for p in model.parameters()])
+    np.testing.assert_allclose(weights, ours, rtol=1e-4, atol=1e-5)
+    assert loss == pytest.approx(last.item(), rel=1e-4, abs=1e-6)
+    model.eval()
+    score = model(x)
+    each = (score - y) ** 2 if made["regression"] else cr.nn.bce_with_logits(score, y, reduction="none")
+    np.testing.assert_allclose(losses, each.numpy().ravel(), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(scores, model(network._grid()).numpy().ravel(), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", network.OPTIONS["optimizer"])
+def test_each_optimiser_can_be_recorded(optimizer):
+    assert network.made({"optimizer": optimizer})["step"]["stores"]
+
+
+@pytest.mark.parametrize("activation", network.OPTIONS["activation"])
+def test_each_activation_can_be_recorded(activation):
+    assert network.made({"activation": activation, "layers": [2]})["look"]["returned"]
+
+
+@pytest.mark.parametrize("data", [d for d in network.OPTIONS["data"] if d != "own"])
+def test_points_lie_on_the_map(data):
+    made = network.made({"data": data, "noise": 0.0})
+    assert abs(np.array(made["x"])).max() <= network.EDGE
+    assert made["n"] == 150
+    assert made["regression"] == (data == "regression")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [({"layers": [0]}, "layers: at most"), ({"layers": [4] * 7}, "layers: at most"), ({"rate": 0}, "rate must be from"),
+     ({"rate": float("nan")}, "rate must be from"), ({"data": "mons"}, "'moons'"), ({"own": [], "data": "own"}, "4 to 600"),
+     ({"own": [[0, 0, float("inf")]] * 5, "data": "own"}, "4 to 600"), ({"nois": 1}, "no setting 'nois'"),
+     ({"activation": "__import__('os')"}, "unknown activation"), ({"noise": "0); import os"}, "noise must be")],
+)  # fmt: skip
+def test_settings_that_make_no_sense_are_refused(settings, said):
+    with pytest.raises(cr.ArgumentError, match=said):
+        network.made(settings)
+
+
+def test_an_example_is_the_graph_of_its_loss_with_these_weights():
+    made = network.made({"layers": [2]})
+    weights = [0.1 * i for i in range(len(made["start"]))]
+    page = network.example(made["settings"], weights, 3)
+    assert page.startswith("<!doctype html>")
+    with pytest.raises(cr.ArgumentError, match="9 weights; 3 were given"):
+        network.example(made["settings"], weights[:3], 3)
+
+
+def test_the_words_of_a_stream_are_those_of_numpy_but_for_the_last_bits(trainer, browse):
+    got = browse.tab.evaluate("[0, 1, 2, 3, 5, 8, 1e6].flatMap((start) => [...words(7n, start, 6)].map(String))")
+    wanted = np.concatenate([philox(7, start, 6) for start in (0, 1, 2, 3, 5, 8, 10**6)])
+    assert [int(float(word)) for word in got] == [int(word) >> 11 << 11 for word in wanted]
+
+
+# ---- the server
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = Server()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "said"),
+    [("/made", {"layers": [3]}, 200, '"step"'), ("/made", {"layers": [99]}, 200, '"error"'), ("/made", 3, 400, "not what"),
+     ("/example", {"settings": {}}, 400, "not what"), ("/else", {}, 400, "not what")],
+)  # fmt: skip
+def test_what_is_posted_is_answered(path, body, status, said, server):
+    connection = HTTPConnection(*server.server_address)
+    connection.request("POST", f"{path}?token={server.token}", json.dumps(body))
+    answer = connection.getresponse()
+    assert (answer.status, said in answer.read().decode()) == (status, True)
+
+
+def test_without_the_token_nothing_is_made(server):
+    connection = HTTPConnection(*server.server_address)
+    connection.request("POST", "/made?token=x", "{}")
+    assert connection.getresponse().status == 403
+
+
+# ---- the page
+
+
+@pytest.fixture
+def alone(browse):
+    """The network's page as it stands in the file."""
+    return browse(network.shell(static=True))
+
+
+def test_running_it_makes_the_loss_fall(alone):
+    before = float(alone.inner_text("#train-loss"))
+    alone.click("#run")
+    while alone.evaluate("trainer.steps") < 60:
+        alone.wait_for_timeout(20)
+    alone.click("#run")
+    alone.click("#step")
+    assert float(alone.inner_text("#train-loss")) < before
+    assert int(alone.inner_text("#state").split()[0]) == alone.evaluate("trainer.steps") > 60
+
+
+def test_starting_again_starts_from_the_same_weights(alone):
+    alone.click("#step")
+    after = alone.evaluate("[...trainer.flat()]")
+    alone.click("#reset")
+    assert alone.inner_text("#state") == "0 steps"
+    alone.click("#step")
+    assert alone.evaluate("[...trainer.flat()]") == after
+
+
+def test_the_python_is_the_program(alone):
+    alone.click("#python")
+    assert "optimizer = cr.optim.Adam(model.parameters(), lr=0.03)" in alone.inner_text("#program")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_has_no_findings_of_axe(theme, browse):
+    assert violations(browse(network.shell(static=True), color_scheme=theme)) == []
