@@ -7,9 +7,12 @@ for as long as it takes; where there is none, or a bit is different, NumPy goes 
 from __future__ import annotations
 
 import ctypes
+import marshal
+import operator
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from math import inf, nan
 from struct import Struct
 from threading import Thread
 from typing import Any
@@ -17,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from .compiler import NoCompiler, load
-from .kernel import C_TYPES, Kernel, trace, write
+from .kernel import C_TYPES, Kernel, Trace, trace, write
 
 # calls of which IEEE arithmetic leaves nothing open; of others, such as exp, NumPy's digits are its own
 EXACT = frozenset(
@@ -25,10 +28,13 @@ EXACT = frozenset(
     " less_equal greater greater_equal logical_and logical_or logical_not isnan isinf isfinite".split()
 )
 ROOM = 256  # so many rules are remembered
+VARYING = "t", "lr"  # the options that are other numbers at each step
 TRIED = 4099  # elements on which a rule is tried: whole vectors, and some that are left over
 
 Run = Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], None]
 _made: dict[Any, Callable[..., None]] = {}  # by what they compute
+# by the rule and what does not change: (the numbers of a step, what takes them), or False where a trace must find them
+_numbers: dict[Any, Any] = {}
 _by_numpy: set[Any] = set()  # the code of rules that NumPy runs: while a compiler works, or for good
 
 
@@ -43,6 +49,18 @@ def native(rule: Callable[..., Any], options: dict[str, Any], like: Sequence[np.
     if code in _by_numpy or not all(a.flags.c_contiguous and a.flags.aligned for a in like):
         return None
     dtypes = tuple([a.dtype for a in like])
+    given = {name: options[name] for name in VARYING if name in options}
+    try:
+        others = marshal.dumps(
+            [x for name, x in options.items() if name not in given], 2
+        )  # tells 1 from True, 0.0 from -0.0
+        fixed = code, dtypes, others, *map(type, given.values())
+    except ValueError:  # neither numbers nor text, such as an array, which may change
+        fixed = None
+    if known := _numbers.get(fixed):
+        numbers, run = known
+        if (found := numbers(**given)) is not None:
+            return partial(run, found)
     try:
         found, results = trace(lambda *lanes: rule(*lanes, **options), dtypes)
     except Exception:  # NumPy will say what is wrong, if anything is
@@ -50,6 +68,11 @@ def native(rule: Callable[..., Any], options: dict[str, Any], like: Sequence[np.
         return None
     key = dtypes, tuple(found.steps), results
     if key in _made:
+        if known is not False and fixed is not None:
+            if len(_numbers) >= ROOM:
+                _numbers.clear()
+            numbers = numbers_of(rule, options, given, dtypes, found)
+            _numbers[fixed] = numbers is not None and (numbers, _made[key])
         return partial(_made[key], found.scalars)
     _by_numpy.add(code)
     if exact(key[1]) and all(dtype.char in "fd" and dtype.isnative for dtype in dtypes):
@@ -61,6 +84,92 @@ def native(rule: Callable[..., Any], options: dict[str, Any], like: Sequence[np.
 def exact(steps: Sequence[tuple]) -> bool:
     """Whether C has NumPy's bits for all that was traced."""
     return all(name in EXACT and dtype in "fd?" for name, _, dtype in steps)
+
+
+class Given:
+    """A number that is another one at each step: what is computed from it is noted as lines of Python. Whoever wants to know more of
+    it than how it compares gets a TypeError.
+
+    Fields:
+        value: what it is now.
+        name: what the lines call it.
+        lines: all that was noted of this and others.
+    """
+
+    __slots__ = ("value", "name", "lines")
+    __hash__ = object.__hash__
+
+    def __init__(self, value, name, lines):
+        self.value, self.name, self.lines = value, name, lines
+
+    def __bool__(self):
+        return self != 0
+
+    def __neg__(self):
+        return -1 * self
+
+
+def _bind():
+    """Give Given its operators."""
+
+    def arithmetic(method, sign, swap):
+        def apply(x, y):
+            if type(y) not in (Given, float, int):
+                return NotImplemented
+            x, y = (y, x) if swap else (x, y)
+            (a, _), (b, _) = pair = said(x), said(y)
+            lines = next(z.lines for z in (x, y) if type(z) is Given)
+            made = Given(method(a, b), f"n{len(lines)}", lines)
+            lines.append(f"{made.name} = {pair[0][1]} {sign} {pair[1][1]}")
+            return made
+
+        return apply
+
+    def comparison(method, sign):
+        def apply(x, y):
+            (a, left), (b, right) = said(x), said(y)
+            came = method(a, b)
+            x.lines.append(f"if ({left} {sign} {right}) is not {came}: return None")
+            return came
+
+        return apply
+
+    said = lambda x: (x.value, x.name) if type(x) is Given else (x, repr(x))
+    for name, sign in dict(add="+", sub="-", mul="*", truediv="/", pow="**").items():
+        method = getattr(operator, name)
+        setattr(Given, f"__{name}__", arithmetic(method, sign, False))
+        setattr(Given, f"__r{name}__", arithmetic(method, sign, True))
+    for name, sign in dict(lt="<", le="<=", gt=">", ge=">=", eq="==", ne="!=").items():
+        setattr(Given, f"__{name}__", comparison(getattr(operator, name), sign))
+
+
+_bind()
+
+
+class Noting(Trace):
+    """A Trace whose numbers may be Given."""
+
+    def number(self, x):
+        return (x, type(x.value)) if type(x) is Given else super().number(x)
+
+
+def numbers_of(rule, options, given, dtypes, found):
+    """What makes the numbers of a trace from those that are given, as a function; None where the rule asks more of them.
+
+    The function returns None where a comparison comes out differently: then the trace may be another one.
+    """
+    lines: list[str] = []
+    varying = {name: Given(value, name, lines) for name, value in given.items()}
+    try:
+        noted, _ = trace(lambda *lanes: rule(*lanes, **options | varying), dtypes, Noting)
+    except Exception:
+        return None
+    names = [x.name if type(x) is Given else repr(x) for x in noted.scalars]
+    text = "\n    ".join([f"def numbers({', '.join(given)}):", *lines, f"return [{', '.join(names)}]"])
+    made: dict[str, Any] = {"inf": inf, "nan": nan}
+    exec(text, made)
+    same = noted.steps == found.steps and made["numbers"](**given) == found.scalars
+    return made["numbers"] if same else None
 
 
 def _make(code, key, kernel, numbers):

@@ -65,13 +65,18 @@ class Trace:
             else:
                 if isinstance(x, np.ndarray) or isinstance(x, (int, np.integer)) and not -(2**53) <= x <= 2**53:
                     raise NoKernel(f"{x} is no float64")
-                self.scalars.append(float(x))  # whatever is no number raises
+                number, kind = self.number(x)
+                self.scalars.append(number)
                 given.append(_NUMBER)
-                kinds.append(type(x))
+                kinds.append(kind)
         dtype = _result(name, tuple(kinds)) if dtype is None else dtype
         _fit(operands, dtype)
         self.steps.append((name, tuple(given), dtype.char))
         return Lane(self, len(self.dtypes) + len(self.steps) - 1, dtype)
+
+    def number(self, x):
+        """What stands beside lanes, as a number, and its type; whatever is no number raises."""
+        return float(x), type(x)
 
     def _alike(self, operands):
         """What is compared, with lanes in the dtype that they have in common with the numbers beside them."""
@@ -268,14 +273,14 @@ def joining(dtype, count):
     return Kernel(f"chainrule_join_{kind}_{count}", inputs, f"{kind} y0", f"y0 = {choice};", run)
 
 
-def trace(function, dtypes):
+def trace(function, dtypes, kind=Trace):
     """(Trace, the values that are results) of function(*lanes), whose lanes have these dtypes.
 
     Raises: NoKernel, or whatever the code raises, where it does more than arithmetic on each element.
     """
     if unknown := {d.char for d in dtypes} - _TYPES.keys():
         raise NoKernel(f"no C for arrays of {unknown}")
-    found = Trace(dtypes)
+    found = kind(dtypes)
     results = function(*[Lane(found, i, dtype) for i, dtype in enumerate(dtypes)])
     results = results if isinstance(results, tuple) else (results,)
     if not all(type(x) is Lane for x in results):

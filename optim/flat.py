@@ -18,7 +18,7 @@ from ..backends import owner
 from ..backends.record import ONE_AT_A_TIME
 
 CHUNK = 32768  # elements: a chunk of values, gradient and state stays in a core's second-level cache
-SHORT = 32768  # elements: fewer are updated by NumPy as fast as by C
+SHORT = 8192  # elements: fewer are updated by NumPy as fast as by C
 WORTH = 1 << 22  # elements that a buffer updates before a compiler is called, which few rules need more than once
 
 

@@ -29,7 +29,7 @@ class AtOnce:
 @pytest.fixture
 def at_once(monkeypatch):
     """Rules are compiled when they are first met, and none is known."""
-    for name, value in dict(Thread=AtOnce, _made={}, _by_numpy=set()).items():
+    for name, value in dict(Thread=AtOnce, _made={}, _numbers={}, _by_numpy=set()).items():
         monkeypatch.setattr(c_rule, name, value)
     monkeypatch.setattr(flat, "WORTH", 0)
     return c_rule._made
@@ -118,6 +118,49 @@ def test_a_number_that_changes_needs_no_compiler_but_a_branch_does(at_once):
     assert len(at_once) == 1
     steps("RAdam", count=8)  # from the sixth update on, rectified
     assert len(at_once) == 2
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", CASES)
+def test_the_numbers_of_a_step_are_found_without_a_trace_and_are_the_same(name, at_once, monkeypatch):
+    monkeypatch.setattr(flat, "WORTH", np.inf)
+    rule = CASES[name][0].update
+    optimizer = steps(name, count=1)
+    group = optimizer.groups[0]
+    for t in range(1, 12):
+        _, f = optimizer.buffers[0]
+        options = {k: group[k] for k in optimizer._asked} | ({"t": t} if optimizer._counted else {}) | {"lr": 0.5 / t}
+        like = [f.values, f.values, *f.state.values()]
+        found, _ = trace(lambda *lanes, options=options: rule(*lanes, **options), tuple(a.dtype for a in like))
+        if (run := c_rule.native(rule, options, like)) is None:  # compiled now
+            run = c_rule.native(rule, options, like)
+        assert run.args[0] == found.scalars
+        if t in (3, 9):  # RAdam has another form from the sixth on
+            with monkeypatch.context() as patch:
+                patch.setattr(c_rule, "trace", lambda *_: pytest.fail("traced again"))
+                c_rule.native(rule, options, like)
+
+
+def test_options_that_only_look_alike_are_told_apart(at_once):
+    """True is 1 and 0.0 is -0.0, but not for a rule that writes them down; an array scalar computes in its own dtype."""
+
+    def rule(p, g, *, lr, scale):
+        return (p - lr * (g * scale),)
+
+    w = np.full(MANY, 0.1, "float32")
+    for lr, scale in [
+        (0.5, 0.0),
+        (0.5, -0.0),
+        (0.5, np.float64(0.1)),
+        (np.float64(0.1), 0.1),
+        (0.1, 0.1),
+        (1, 1),
+        (1, True),
+    ] * 2:
+        run = c_rule.native(rule, dict(lr=lr, scale=scale), [w, w])
+        if run is not None:
+            run([w, -w], [out := np.empty_like(w)])
+            assert out.tobytes() == rule(w, -w, lr=lr, scale=scale)[0].astype("float32").tobytes()
 
 
 def test_numpy_goes_on_while_a_compiler_works(at_once, monkeypatch):
