@@ -86,7 +86,9 @@ class Plan:
             else:
                 i = primitive.inputs.index(base if shape_of else name)
                 link = None if shape_of else i
-                keep = (lambda a, out, options: getattr(a[i], "shape", ())) if shape_of else (lambda a, out, options: a[i])
+                keep = (
+                    (lambda a, out, options: getattr(a[i], "shape", ())) if shape_of else (lambda a, out, options: a[i])
+                )
             self.keep.append(keep)
             self.links.append(link)
             self.slots[name] = len(self.keep)

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from .compiler import NoCompiler, load
 from .kernel import C_TYPES, Kernel, Trace, trace, write
 
 # calls of which IEEE arithmetic leaves nothing open; of others, such as exp, NumPy's digits are its own
@@ -35,26 +34,25 @@ Run = Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], None]
 _made: dict[Any, Callable[..., None]] = {}  # by what they compute
 # by the rule and what does not change: (the numbers of a step, what takes them), or False where a trace must find them
 _numbers: dict[Any, Any] = {}
-_by_numpy: set[Any] = set()  # the code of rules that NumPy runs: while a compiler works, or for good
+_by_numpy: set[Any] = set()  # rules that NumPy runs: while a compiler works, or for good
 
 
 def native(rule: Callable[..., Any], options: dict[str, Any], like: Sequence[np.ndarray]) -> Run | None:
-    """rule(*arrays, **options) for flat arrays of the dtypes of `like`, as a call(arrays, out) that writes the results into `out`;
+    """rule(*arrays, **options) for flat arrays like these, aligned and without gaps, as a call(arrays, out) that writes the results into `out`;
     these may be the arrays themselves. None where there is no C of it, or none yet.
 
     The results have the dtypes of the arrays without the second, the gradient. The call raises a FloatingPointError after an
     overflow, as NumPy does where it is told to.
     """
-    code = rule.__code__
-    if code in _by_numpy or not all(a.flags.c_contiguous and a.flags.aligned for a in like):
+    rule = getattr(rule, "__func__", rule)
+    if rule in _by_numpy:
         return None
     dtypes = tuple([a.dtype for a in like])
     given = {name: options[name] for name in VARYING if name in options}
     try:
-        others = marshal.dumps(
-            [x for name, x in options.items() if name not in given], 2
-        )  # tells 1 from True, 0.0 from -0.0
-        fixed = code, dtypes, others, *map(type, given.values())
+        # tells 1 from True and 0.0 from -0.0
+        others = marshal.dumps([x for name, x in options.items() if name not in given], 2)
+        fixed = rule, dtypes, others, *map(type, given.values())
     except ValueError:  # neither numbers nor text, such as an array, which may change
         fixed = None
     if known := _numbers.get(fixed):
@@ -64,7 +62,7 @@ def native(rule: Callable[..., Any], options: dict[str, Any], like: Sequence[np.
     try:
         found, results = trace(lambda *lanes: rule(*lanes, **options), dtypes)
     except Exception:  # NumPy will say what is wrong, if anything is
-        _by_numpy.add(code)
+        _by_numpy.add(rule)
         return None
     key = dtypes, tuple(found.steps), results
     if key in _made:
@@ -74,10 +72,10 @@ def native(rule: Callable[..., Any], options: dict[str, Any], like: Sequence[np.
             numbers = numbers_of(rule, options, given, dtypes, found)
             _numbers[fixed] = numbers is not None and (numbers, _made[key])
         return partial(_made[key], found.scalars)
-    _by_numpy.add(code)
+    _by_numpy.add(rule)
     if exact(key[1]) and all(dtype.char in "fd" and dtype.isnative for dtype in dtypes):
         kernel = write(found, results, (dtypes[0], *dtypes[2:]), False, rule.__name__)
-        Thread(target=_make, args=(code, key, kernel, found.scalars), daemon=True).start()
+        Thread(target=_make, args=(rule, key, kernel, found.scalars), daemon=True).start()
     return None
 
 
@@ -172,18 +170,20 @@ def numbers_of(rule, options, given, dtypes, found):
     return made["numbers"] if same else None
 
 
-def _make(code, key, kernel, numbers):
+def _make(rule, key, kernel, numbers):
     """Compile a kernel, and let it be used if it does what it should."""
+    from . import compiler  # which takes longer to import than all else here
+
     dtypes = key[0]
     try:
-        run = bound(load(text(kernel, dtypes)).run, dtypes, len(numbers))
-    except NoCompiler:
+        run = bound(compiler.load(text(kernel, dtypes)).run, dtypes, len(numbers))
+    except compiler.NoCompiler:
         return
     if same_bits(kernel, run, dtypes, numbers):
         if len(_made) >= ROOM:
             _made.clear()
         _made[key] = run
-        _by_numpy.discard(code)
+        _by_numpy.discard(rule)
 
 
 def text(kernel: Kernel, dtypes: Sequence[np.dtype]) -> str:

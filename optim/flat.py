@@ -15,6 +15,7 @@ from ..autograd.ops.choose import where
 from ..autograd.tensor import Tensor, raw
 from ..autograd.watch import OBSERVERS
 from ..backends import owner
+from ..backends.c_rule import native
 from ..backends.record import ONE_AT_A_TIME
 
 CHUNK = 32768  # elements: a chunk of values, gradient and state stays in a core's second-level cache
@@ -141,7 +142,7 @@ class FlatBuffer:
                 b = min(a + size, last)
                 g, own, *state = (whole[a:b] for whole in (self.gradient, self.values, *self.state.values()))
                 if run:
-                    out = [own, *state] if in_place else [*map(np.empty_like, (own, *state))]
+                    out = [own, *state] if in_place else [*np.empty((1 + len(state), b - a), own.dtype)]
                     run([own, g, *state], out)
                     if not in_place:
                         yield a, b, *out
@@ -156,8 +157,8 @@ class FlatBuffer:
         self._worked += values.size
         if self._worked < WORTH or values.size < SHORT or OBSERVERS or not type(values) is type(g) is np.ndarray:
             return None
-        from ..backends.c_rule import native  # which few need, and which takes long to import
-
+        if not (g.flags.c_contiguous and g.flags.aligned):
+            return None
         return native(rule, options, [values, g, *self.state.values()])
 
     def _fitted(self, values, *state):

@@ -10,7 +10,7 @@ from optimizer_formulas import CASES, leaves, made
 
 import chainrule as cr
 from chainrule import optim
-from chainrule.backends import c_rule
+from chainrule.backends import c_rule, compiler
 from chainrule.backends.compiler import NoCompiler, load
 from chainrule.backends.kernel import trace, write
 from chainrule.optim import flat
@@ -185,7 +185,7 @@ def test_numpy_goes_on_where_there_is_no_compiler_or_a_bit_is_different(fault, a
             raise NoCompiler(fault)
         return load(text.replace("sqrt(", "1 * cbrt("))
 
-    monkeypatch.setattr(c_rule, "load", failing)
+    monkeypatch.setattr(compiler, "load", failing)
     steps("Adam")
     assert not at_once
 
