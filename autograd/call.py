@@ -120,8 +120,6 @@ def public(p):
     if p.inputs in (["x"], ["x", "y"]) and not p.options:  # the unrolled calls have these names
         p.single = partial(_single, p)
         call = (_unary if arity == 1 else _binary)(p, call)
-    elif p.inputs == ["x"] and fixed and plain:
-        call = _unary(p, call)
     call.__name__ = call.__qualname__ = p.name
     call.__doc__, call.__module__, call.primitive = fn.__doc__, fn.__module__, p
     signature = inspect.signature(fn)
@@ -136,13 +134,10 @@ def _single(p, *operands):
 
 
 def _unary(p, general):
-    """The call path unrolled for one Tensor or array, with all options as declared: half the time of `general`, which does
-    everything else."""
-    fn, plans, options, converts, wide = p.fn, p.plans, p.defaults, p.floats or p.accumulates, p.accumulates
+    """The call path unrolled for one Tensor or array: half the time of `general`, which does everything else."""
+    fn, plans, options, converts = p.fn, p.plans, p.options, p.floats or p.accumulates
 
-    def call(x, *more, **given):
-        if more or given:
-            return general(x, *more, **given)
+    def call(x):
         if not isinstance(x, Tensor):  # an array, or a float
             kind = type(x)
             owning = OWNERS.get(kind)
@@ -151,7 +146,7 @@ def _unary(p, general):
             if converts and kind is not float and x.dtype.char not in SETTLED:
                 return general(x)
             try:
-                return fn(owning.xp, x, **options)
+                return fn(owning.xp, x)
             except REFUSALS:
                 return general(x)
         array = x._data
@@ -159,15 +154,12 @@ def _unary(p, general):
         if kind in SINGLES:
             return p.single(x)
         node = x._node
-        if converts and (wide or node is None) and array.dtype.char not in SETTLED:
+        if converts and node is None and array.dtype.char not in SETTLED:
             return general(x)
-        owning = OWNERS[kind]
         try:
-            out = fn(owning.xp, array, **options)
+            out = fn(OWNERS[kind].xp, array)
         except REFUSALS:
             return general(x)
-        if type(out) is not kind and OWNERS.get(type(out)) is owning:  # an array scalar
-            out = owning.asarray(out)
         if type(out) is not kind or out is array or getattr(out, "base", None) is not None:
             return general(x)
         result = _new_tensor(Tensor)

@@ -28,9 +28,10 @@ EXACT = frozenset(
 )
 ROOM = 256  # so many rules are remembered
 VARYING = "t", "lr"  # the options that are other numbers at each step
+BLOCK = 1024  # elements; a dry run computes so many in one place
 TRIED = 4099  # elements on which a rule is tried: whole vectors, and some that are left over
 
-Run = Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], None]
+Run = Callable[[Sequence[np.ndarray], bool], None]
 _made: dict[Any, Callable[..., None]] = {}  # by what they compute
 # by the rule and what does not change: (the numbers of a step, what takes them), or False where a trace must find them
 _numbers: dict[Any, Any] = {}
@@ -38,11 +39,10 @@ _by_numpy: set[Any] = set()  # rules that NumPy runs: while a compiler works, or
 
 
 def native(rule: Callable[..., Any], options: dict[str, Any], like: Sequence[np.ndarray]) -> Run | None:
-    """rule(*arrays, **options) for flat arrays like these, aligned and without gaps, as a call(arrays, out) that writes the results into `out`;
-    these may be the arrays themselves. None where there is no C of it, or none yet.
+    """rule(*arrays, **options) for flat arrays like these, aligned and without gaps, as a call(arrays, dry) that writes the results
+    in the place of the arrays without the second, the gradient; None where there is no C of it, or none yet.
 
-    The results have the dtypes of the arrays without the second, the gradient. The call raises a FloatingPointError after an
-    overflow, as NumPy does where it is told to.
+    The call raises a FloatingPointError after an overflow, as NumPy does where it is told to. A dry one looks for that alone.
     """
     rule = getattr(rule, "__func__", rule)
     if rule in _by_numpy:
@@ -187,31 +187,39 @@ def _make(rule, key, kernel, numbers):
 
 
 def text(kernel: Kernel, dtypes: Sequence[np.dtype]) -> str:
-    """The C text of a kernel: a function of the number of elements, the places of the arrays, and the numbers; it returns whether
-    there was an overflow."""
-    given = [C_TYPES[d.char] for d in dtypes]
-    taken = [given[0], *given[2:]]
+    """The C text of a kernel: a function of the number of elements, the places of the arrays, the numbers, and whether it is dry; it
+    returns whether there was an overflow."""
+    kinds = [C_TYPES[d.char] for d in dtypes]
+    written = [i for i in range(len(kinds)) if i != 1]
     lines = [f"#include <{name}.h>" for name in ("fenv", "stdbool", "stdint", "tgmath")]
-    lines += ["int run(int64_t n, void* const* a, const double* s) {"]
-    lines += [f"  const {kind}* X{i} = a[{i}];" for i, kind in enumerate(given)]
-    lines += [f"  {kind}* Y{i} = a[{len(given) + i}];" for i, kind in enumerate(taken)]
+    lines += ["int run(int64_t n, void* const* a, const double* s, int dry) {"]
+    lines += [f"  {kinds[i]} z{i}[{BLOCK}];" for i in written]
     lines += [f"  const double s{i} = s[{i}];" for i in range(kernel.inputs.count("float64 s"))]
-    lines += ["  feclearexcept(FE_OVERFLOW);", "  #pragma omp simd", "  for (int64_t i = 0; i < n; i++) {"]
-    lines += [f"    const {kind} x{i} = X{i}[i];" for i, kind in enumerate(given)]
-    lines += [f"    {kind} y{i};" for i, kind in enumerate(taken)]
-    lines += [f"    {line}" for line in kernel.body.splitlines()]
-    lines += [f"    Y{i}[i] = y{i};" for i in range(len(taken))]
+    lines += ["  feclearexcept(FE_OVERFLOW);", f"  for (int64_t k = 0; k < n; k += {BLOCK}) {{"]
+    lines += [f"    const int64_t m = n - k < {BLOCK} ? n - k : {BLOCK};"]
+    lines += [f"    const {kind}* X{i} = (const {kind}*)a[{i}] + k;" for i, kind in enumerate(kinds)]
+    lines += [f"    {kinds[i]}* Y{i} = dry ? z{i} : ({kinds[i]}*)a[{i}] + k;" for i in written]
+    lines += ["    #pragma omp simd", "    for (int64_t i = 0; i < m; i++) {"]
+    lines += [f"      const {kind} x{i} = X{i}[i];" for i, kind in enumerate(kinds)]
+    lines += [f"      {kinds[i]} y{j};" for j, i in enumerate(written)]
+    lines += [f"      {line}" for line in kernel.body.splitlines()]
+    lines += [f"      Y{i}[i] = y{j};" for j, i in enumerate(written)]
+    places = ", ".join(f'"r"(z{i})' for i in written)
+    lines += [
+        "    }",
+        f'    __asm__ volatile("" : : {places} : "memory"); // else nobody wants z, and nothing is computed',
+    ]
     lines += ["  }", "  const int over = fetestexcept(FE_OVERFLOW);", "  feclearexcept(FE_OVERFLOW);"]
     return "\n".join([*lines, "  return over != 0;", "}", ""])
 
 
 def bound(function: Any, dtypes: Sequence[np.dtype], count: int) -> Callable[..., None]:
-    """The C function as a call(numbers, arrays, out), of so many numbers."""
-    function.argtypes = [ctypes.c_int64, ctypes.c_char_p, ctypes.c_char_p]
-    places, values = Struct(f"{2 * len(dtypes) - 1}P").pack, Struct(f"{count}d").pack
+    """The C function as a call(numbers, arrays, dry), of so many numbers."""
+    function.argtypes = [ctypes.c_int64, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int]
+    places, values = Struct(f"{len(dtypes)}P").pack, Struct(f"{count}d").pack
 
-    def run(numbers, arrays, out):
-        if function(arrays[0].size, places(*map(_address, arrays), *map(_address, out)), values(*numbers)):
+    def run(numbers, arrays, dry):
+        if function(arrays[0].size, places(*map(_address, arrays)), values(*numbers), dry):
             raise FloatingPointError("overflow encountered in an update rule")
 
     return run
@@ -231,11 +239,15 @@ def same_bits(kernel: Kernel, run: Callable[..., None], dtypes: Sequence[np.dtyp
         ends = [0.0, -0.0, np.inf, -np.inf, np.nan, info.smallest_subnormal, -info.tiny, info.max, 1.0, -1.0]
         some = rng.standard_normal(TRIED) * 10.0 ** rng.integers(-3 * info.precision, 8, TRIED)
         arrays.append(np.where(rng.random(TRIED) < 0.2, rng.choice(ends, TRIED), some).astype(dtype))
-    outputs = [dtypes[0], *dtypes[2:]]
     with np.errstate(all="ignore"):
-        wanted = [x.astype(dtype) for x, dtype in zip(kernel.run(*arrays, *numbers), outputs, strict=True)]
-    out = [np.empty(TRIED, dtype) for dtype in outputs]
-    with suppress(FloatingPointError):  # of such numbers
-        run(numbers, arrays, out)
+        wanted = kernel.run(*arrays, *numbers)
+    before = [a.copy() for a in arrays]
+    for dry in (True, False):
+        with suppress(FloatingPointError):  # of such numbers
+            run(numbers, arrays, dry)
+        if dry and any(a.tobytes() != b.tobytes() for a, b in zip(arrays, before, strict=True)):
+            return False
+    out = [arrays[0], *arrays[2:]]
+    wanted = [x.astype(y.dtype) for x, y in zip(wanted, out, strict=True)]
     alike = lambda x, y: (x.view(f"u{x.itemsize}") == y.view(f"u{y.itemsize}")) | ((x != x) & (y != y))
     return all(alike(x, y).all() for x, y in zip(wanted, out, strict=True))

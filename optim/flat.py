@@ -4,6 +4,7 @@ An update rule, a norm, a reduction over many workers or a recorded program then
 the parameters in it.
 """
 
+from functools import partial
 from itertools import starmap
 from math import inf
 
@@ -126,30 +127,28 @@ class FlatBuffer:
 
     # ---- new values out
 
-    def results(self, options, rule, counted, in_place=False):
+    def results(self, options, rule, counted, dry=False):
         """What an update rule makes of all that is due, chunk by chunk: (first, last, new values, *new state), in their dtypes.
 
-        Its options have the count `t` if `counted`. Nothing is written, unless it may be `in_place`, where C works: what that has
-        written does not come here.
+        Its options have the count `t` if `counted`. Nothing is written. Where C does it, it is (first, last, what writes it), and
+        `dry` looks for an overflow first.
         """
         for t, i, j in self.due:
             first, last = self.spans[i][0], self.spans[j - 1][1]
             if counted:
                 options["t"] = t
-            run = self._native(rule, options)
-            size = last - first if run and in_place else CHUNK
-            for a in range(first, last, size):
-                b = min(a + size, last)
-                g, own, *state = (whole[a:b] for whole in (self.gradient, self.values, *self.state.values()))
-                if run:
-                    out = [own, *state] if in_place else [*np.empty((1 + len(state), b - a), own.dtype)]
-                    run([own, g, *state], out)
-                    if not in_place:
-                        yield a, b, *out
-                else:
-                    given = [_wide(own), *state]
-                    found = rule(given[0], _wide(g), *state, **options)
-                    yield a, b, *self._fitted(*[_apart(x, own) for x, own in zip(found, given, strict=True)])
+            if run := self._native(rule, options):
+                arrays = [whole[first:last] for whole in (self.values, self.gradient, *self.state.values())]
+                if dry:
+                    run(arrays, True)
+                yield first, last, partial(run, arrays, False)
+                continue
+            for a in range(first, last, CHUNK):
+                b = min(a + CHUNK, last)
+                state = [s[a:b] for s in self.state.values()]
+                given = [_wide(self.values[a:b]), *state]
+                found = rule(given[0], _wide(self.gradient[a:b]), *state, **options)
+                yield a, b, *self._fitted(*[_apart(x, own) for x, own in zip(found, given, strict=True)])
 
     def _native(self, rule, options):
         """The rule in C, where it is worth a compiler's time and there is such."""
@@ -216,6 +215,9 @@ class FlatBuffer:
                 p.mark_changed(line)
 
     def _write(self, first, last, values, *state):
+        if callable(values):
+            values()
+            return
         if values is not None:
             self.values[first:last] = values
             if self.scalar:

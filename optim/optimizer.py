@@ -248,14 +248,14 @@ class Optimizer(Explaining):
         rule, counted, unchanged = self.update, self._counted, self._few
         try:
             results = [
-                flat.results(given, rule, counted, in_place=not unchanged)
+                flat.results(given, rule, counted, dry=unchanged)
                 for (_, flat), given in zip(work, options, strict=True)
             ]
             if unchanged:
                 results = [*map(list, results)]
             elif unchanged := any(map(_rash, work, options, squares)):
                 for (_, flat), given in zip(work, options, strict=True):
-                    deque(flat.results(given, rule, counted), maxlen=0)
+                    deque(flat.results(given, rule, counted, dry=True), maxlen=0)
             for (_, flat), parts in zip(work, results, strict=True):
                 flat.step(parts)
         except ChainruleError:  # of chainrule.debug, which is a FloatingPointError, too

@@ -285,9 +285,9 @@ class _Traced:
             swaps.set(p, "_data", place)
         before, original = flat.updates[:], flat.results
 
-        def results(options, rule, counted, in_place=False):
+        def results(options, rule, counted, dry=False):
             if current() is not self.recording:  # another thread
-                return original(options, rule, counted, in_place)
+                return original(options, rule, counted, dry)
 
             def lifted(*arrays, **options):
                 return rule(*arrays, **options | ({"t": self._count(flat, before, options["t"])} if counted else {}))
