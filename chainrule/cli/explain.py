@@ -2,7 +2,6 @@
 
 import argparse
 import math
-from dataclasses import replace
 from unicodedata import normalize
 
 from ..autograd.errors import ArgumentError
@@ -76,8 +75,9 @@ def graph_of(formula, assignments):
         raise ExpressionError(_constant(expression), expression.text, 0, len(expression.text))
     graph = trace(result, {name: v for name, v in {**values, **named}.items() if isinstance(v, Value)})
     line = {"operation": f"the formula {expression.text}"}  # the user has seen no other line of code
-    nodes = [replace(node, line=line.get(node.kind, "")) for node in graph.nodes]
-    return replace(graph, nodes=nodes)
+    for node in graph.nodes:
+        node.line = line.get(node.kind, "")
+    return graph
 
 
 def _no_place_for(name, expression):

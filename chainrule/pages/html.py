@@ -17,17 +17,18 @@ def asset(package, *names):
     return "\n".join((files(package) / "assets" / name).read_text(encoding="utf-8") for name in names)
 
 
-def assembled(template, style, script, data, inside="", **parts):
+def assembled(template, style, script, data, inside=(), **parts):
     """A page as text: `template`, with what belongs there in place of each @name@.
 
     @style@ is `style` behind the palette's colours and the rules that all pages share; @script@ is `script` behind the
     shared scripts, and @policy@ lets this script run and no other, and nothing be loaded; @data@ is `data` as JSON; all
-    others are `parts`, which are HTML. A page that shows pages such as `inside` in frames lets their script run too, since
+    others are `parts`, which are HTML. A page that shows pages such as those `inside` in frames lets their script run too, since
     frames obey the page around them, and may ask its own server.
     """
     style = _palette() + asset(__package__, "base.css") + style
     script = f'\n"use strict";\n{asset(__package__, *SCRIPTS)}\n{script}'
-    inner = "".join(f" {hashed}" for hashed in re.findall(r"'sha256-[^']+'", inside.partition("<title>")[0]))
+    hashes = (hashed for page in inside for hashed in re.findall(r"'sha256-[^']+'", page.partition("<title>")[0]))
+    inner = "".join(f" {hashed}" for hashed in dict.fromkeys(hashes))
     digest = b64encode(sha256(script.encode()).digest()).decode()
     policy = (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "

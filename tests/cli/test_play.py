@@ -167,6 +167,20 @@ def test_the_python_has_the_values_of_the_sliders(playground):
     assert 'a = cr.Value(1.5, "a")' in playground.inner_text("#program")
 
 
+def test_a_slider_moves_the_graph_and_the_address(playground):
+    graph = playground.frame_locator("#graph")
+    graph.locator("#stage svg").first.wait_for()
+    playground.locator("#sliders input").first.fill("4")
+    graph.locator("#n0 .value >> text=4").first.wait_for()
+    assert "a=4" in playground.url
+
+
+def test_the_second_tab_has_a_network(playground):
+    playground.click("#networks")
+    playground.frame_locator("#network").locator("#train-loss", has_text="0.").wait_for()
+    assert not playground.is_visible("#formula")
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_has_no_findings_of_axe(theme, browse):
     assert violations(browse(page.shell(static=True), color_scheme=theme)) == []

@@ -314,5 +314,5 @@ def shell(static=False):
         + asset("chainrule.graph.page", "arrays.js", "replay.js")
         + asset(__package__, "trainer.js", "network.js"),
         data=begins,
-        inside=example({}, begins["start"], 0),
+        inside=(example({}, begins["start"], 0),),
     )

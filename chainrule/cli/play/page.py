@@ -56,5 +56,5 @@ def shell(static=False):
         style=asset(__package__, "play.css"),
         script=asset(__package__, "play.js"),
         data={"examples": examples, "static": static, "network": network.shell(static=True) if static else ""},
-        inside=made(EXAMPLES[0].formula, EXAMPLES[0].values)["page"],
+        inside=(made(EXAMPLES[0].formula, EXAMPLES[0].values)["page"], network.shell(static)),
     )
