@@ -81,11 +81,12 @@ TURN(turn_float, float, int32_t, 4) TURN(turn_double, double, int64_t, 2)
 #define ROWS_TURNED(T, a, ar, to, K)
 #endif
 
-/* How a product is cut: parts of so many rows and columns, `down` of them below each other. At least 2^17 multiplications are worth a
-   part, and as many parts as threads, or a multiple of it. */
+/* How a product is cut: parts of so many rows and columns, `down` of them below each other. At least 2^19 multiplications are worth a
+   part, some ten microseconds, as less is lost again when one processor reads what another has written; and as many parts as threads, or
+   a multiple of it. */
 typedef struct { int64_t rows, columns, down, parts; } cut;
 static cut cut_of(int64_t M, int64_t N, int64_t K, int wide) {
-  int64_t most = M * N * K >> 17, down = 1, n, panels;
+  int64_t most = M * N * K >> 19, down = 1, n, panels;
   if (M * N == 0) return (cut){1, 1, 1, 0};
   if (most < 2 || (n = threads()) < 2) return (cut){M, N, 1, 1};
   panels = (N + wide - 1) / wide;

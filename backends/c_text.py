@@ -13,8 +13,9 @@ from .c_products import room
 from .c_schedule import Schedule, Step, affine, base, below, contiguous, linear, own
 
 BLOCK = 2048  # elements that are added up in one float32 before that is added to others
-# a nest is cut into at most so many parts, each of which does so many statements: one or two microseconds
-PARTS, WORTH = 64, 1 << 17
+# a nest is cut into at most so many parts, each of which does so many statements: some ten microseconds, as less is lost again when
+# one processor reads what another has written
+PARTS, WORTH = 64, 1 << 20
 NUMBERS = {
     "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "divide": "{0} / {1}", "negative": "-{0}", "absolute": "fabs({0})",
     "power": "pow({0}, {1})", "floor_divide": "cr_floor_divide({0}, {1})", "remainder": "cr_remainder({0}, {1})",

@@ -14,7 +14,7 @@ from jit_c import needs_compiler
 
 import chainrule as cr
 from chainrule import nn, optim
-from chainrule.backends import c_library
+from chainrule.backends import c_library, c_text
 from chainrule.backends.compiler import load
 
 pytestmark = needs_compiler
@@ -37,6 +37,12 @@ def several():
     c_library.limit(4)
     yield
     c_library.limit(0)
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Loops are cut into parts that are not worth it."""
+    monkeypatch.setattr(c_text, "WORTH", 1 << 15)
 
 
 def parallel(f, with_, parts):
@@ -121,7 +127,7 @@ def test_a_forked_process_has_threads_of_its_own():
 
 
 @pytest.mark.filterwarnings("ignore:invalid value")
-def test_loops_in_parts():
+def test_loops_in_parts(small_parts):
     x = np.random.default_rng(0).normal(size=(301, 1003)).astype("f4")
     x[7, 500], x[200, 1] = np.nan, np.inf
 
@@ -159,7 +165,7 @@ def test_sums_in_two_directions():
     np.testing.assert_allclose(columns.numpy(), (x * x).sum(0), rtol=1e-5)
 
 
-def test_a_training_step_has_the_bits_of_one_thread():
+def test_a_training_step_has_the_bits_of_one_thread(small_parts):
     def trained(n):
         c_library.limit(n)
         cr.random.seed(0)
