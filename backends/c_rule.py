@@ -15,6 +15,7 @@ from functools import partial
 from math import inf, nan
 from struct import Struct
 from threading import Thread
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ EXACT = frozenset(
     "add subtract multiply divide negative positive square sqrt absolute maximum minimum sign where astype equal not_equal less"
     " less_equal greater greater_equal logical_and logical_or logical_not isnan isinf isfinite".split()
 )
+OURS = __name__.partition(".")[0] + "."
 ROOM = 256  # so many rules are remembered
 VARYING = "t", "lr"  # the options that are other numbers at each step
 BLOCK = 1024  # elements; a dry run computes so many in one place
@@ -44,17 +46,16 @@ def native(rule: Callable[..., Any], options: dict[str, Any], like: Sequence[np.
 
     The call raises a FloatingPointError after an overflow, as NumPy does where it is told to. A dry one looks for that alone.
     """
-    rule = getattr(rule, "__func__", rule)
-    if rule in _by_numpy:
+    if type(rule) is not FunctionType or rule in _by_numpy:  # a method may look at more than its arguments
         return None
     dtypes = tuple([a.dtype for a in like])
     given = {name: options[name] for name in VARYING if name in options}
-    try:
-        # tells 1 from True and 0.0 from -0.0
-        others = marshal.dumps([x for name, x in options.items() if name not in given], 2)
-        fixed = rule, dtypes, others, *map(type, given.values())
-    except ValueError:  # neither numbers nor text, such as an array, which may change
-        fixed = None
+    fixed = None
+    if rule.__module__.startswith(OURS):  # those of users may look at numbers that change
+        with suppress(ValueError):  # of options that are neither numbers nor text, such as an array
+            # tells 1 from True and 0.0 from -0.0
+            others = marshal.dumps([x for name, x in options.items() if name not in given], 2)
+            fixed = rule, dtypes, others, *map(type, given.values())
     if known := _numbers.get(fixed):
         numbers, run = known
         if (found := numbers(**given)) is not None:
@@ -73,7 +74,8 @@ def native(rule: Callable[..., Any], options: dict[str, Any], like: Sequence[np.
             _numbers[fixed] = numbers is not None and (numbers, _made[key])
         return partial(_made[key], found.scalars)
     _by_numpy.add(rule)
-    if exact(key[1]) and all(dtype.char in "fd" and dtype.isnative for dtype in dtypes):
+    known_dtypes = all(dtype.char in "fd" and dtype.isnative for dtype in dtypes)
+    if exact(key[1]) and known_dtypes and len(results) == len(dtypes) - 1:
         kernel = write(found, results, (dtypes[0], *dtypes[2:]), False, rule.__name__)
         Thread(target=_make, args=(rule, key, kernel, found.scalars), daemon=True).start()
     return None

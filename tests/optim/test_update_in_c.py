@@ -147,6 +147,7 @@ def test_options_that_only_look_alike_are_told_apart(at_once):
     def rule(p, g, *, lr, scale):
         return (p - lr * (g * scale),)
 
+    rule.__module__ = optim.Adam.update.__module__
     w = np.full(MANY, 0.1, "float32")
     for lr, scale in [
         (0.5, 0.0),
@@ -223,6 +224,33 @@ def test_a_rule_that_does_more_than_such_arithmetic_is_numpys(update, at_once, m
     assert not at_once
     monkeypatch.setattr(flat, "WORTH", np.inf)
     assert found == trained()
+
+
+@needs_compiler
+def test_a_rule_of_a_user_may_look_at_a_number_that_changes(at_once):
+    rate = [0.5]
+    kind = type("Own", (optim.Optimizer,), {"update": staticmethod(lambda p, g, *, lr: (p - rate[0] * g,))})
+    (w,) = leaves([np.zeros(MANY)], "float32")
+    optimizer = kind([w], lr=1.0)
+    for rate[0] in (0.5, 0.5, 0.5, 2.0):
+        w.grad = np.full(MANY, -1)
+        optimizer.step()
+    assert len(at_once) == 1
+    assert (w.numpy() == 3.5).all()
+
+
+def test_a_rule_that_is_a_method_is_numpys(at_once):
+    class Own(optim.Optimizer):
+        def update(self, p, g=None, *, lr):
+            return (p - lr * g,)
+
+    (w,) = leaves([np.ones(MANY)], "float32")
+    optimizer = Own([w], lr=0.5)
+    for _ in range(3):
+        w.grad = np.ones(MANY)
+        optimizer.step()
+    assert not at_once
+    assert (w.numpy() == -0.5).all()
 
 
 @needs_compiler
