@@ -17,8 +17,9 @@ from . import c_call
 from .c_graph import BOOL, LEAVES, NoC
 from .c_library import STRUCT, library
 from .c_math import HEAD
+from .c_nest import Nest
 from .c_schedule import Schedule, ordered
-from .c_text import Nest, Places, call, memory, numbers
+from .c_text import Places, call, memory, numbers
 from .c_translate import translated
 from .compiler import load
 from .memory import ALIGNED

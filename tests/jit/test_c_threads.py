@@ -14,7 +14,7 @@ from jit_c import needs_compiler
 
 import chainrule as cr
 from chainrule import nn, optim
-from chainrule.backends import c_library, c_text
+from chainrule.backends import c_library, c_nest
 from chainrule.backends.compiler import load
 
 pytestmark = needs_compiler
@@ -42,7 +42,7 @@ def several():
 @pytest.fixture
 def small_parts(monkeypatch):
     """Loops are cut into parts that are not worth it."""
-    monkeypatch.setattr(c_text, "WORTH", 1 << 15)
+    monkeypatch.setattr(c_nest, "WORTH", 1 << 15)
 
 
 def parallel(f, with_, parts):
