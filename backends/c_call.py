@@ -11,7 +11,7 @@ import ctypes
 import re
 import sysconfig
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from types import MemberDescriptorType
 from typing import Any
 
@@ -33,7 +33,7 @@ static struct {
   int (*PyObject_SetItem)(object*, object*, object*); object* (*PyDict_GetItemWithError)(object*, object*); object* (*PyCell_Get)(object*);
   int (*PyDict_Next)(object*, size*, object**, object**); size (*PyTuple_Size)(object*); size (*PyDict_Size)(object*); size (*PyList_Size)(object*); object* (*PyList_GetItem)(object*, size); object* (*PyTuple_GetItem)(object*, size);
   int (*PyContextVar_Get)(object*, object*, object**); int (*PyObject_RichCompareBool)(object*, object*, int);
-  object* (*PyTuple_Pack)(size, ...); object* (*PyObject_CallObject)(object*, object*);
+  object* (*PyType_GenericAlloc)(object*, size); object* (*PyTuple_Pack)(size, ...); object* (*PyObject_CallObject)(object*, object*);
   size head; object *none, *yes, *no, *whole, *array, *dict;
 } py;
 void cr_python(void* const* given) { memcpy(&py, given, sizeof py); }
@@ -138,6 +138,16 @@ object* cr_holds(object* self, object* const* args, size count) {
   for (size i = 0; i < t->count; i++) if (!holds(t->terms + i, args[0], args[1])) { py.PyErr_Clear(); return told(py.no); }
   if (py.PyErr_Occurred()) { py.PyErr_Clear(); return told(py.no); }
   return told(py.yes);
+}
+typedef struct { object *kind, *copy; size data, count; const size* empty; } landing;
+/* A new object of a kind, with a copy of an array in one slot, and None in others. */
+object* cr_landed(object* self, object* const* args, size count) {
+  const landing* l = py.PyLong_AsVoidPtr(self);
+  object *array = py.PyObject_CallObject(l->copy, 0), *made = array ? py.PyType_GenericAlloc(l->kind, 0) : 0;
+  if (!made) { if (array) py.Py_DecRef(array); return 0; }
+  SLOT(made, l->data) = array;
+  for (size i = 0; i < l->count; i++) SLOT(made, l->empty[i]) = told(py.none);
+  return made;
 }
 int cr_tried(object* x, char* data, const term* t) { return TYPE(x) == py.array && ARRAY(x)->data == data && (ARRAY(x)->flags & 1) == t->n && alike(x, t); }
 """.replace("KINDS", ", ".join(KINDS))
@@ -279,3 +289,11 @@ def holding(terms: Sequence[tuple[str, Any, Any, Any, int, Sequence[int]]]) -> A
         held.append((more, term))
     memory = _array(rows)
     return _builtin("cr_holds", _array([len(terms), ctypes.addressof(memory)]), memory, held)
+
+
+def landing(kind: type, array: np.ndarray, data: str, *empty: str) -> Any:
+    """A function of nothing that gives a new object of a kind with slots: `data` holds a copy of the array, those of `empty` None."""
+    slots = _array([_slot(getattr(kind, name)) for name in empty])
+    copy = array.copy if array.flags.c_contiguous else partial(array.copy, "K")
+    rows = [id(kind), id(copy), _slot(getattr(kind, data)), len(empty), ctypes.addressof(slots)]
+    return _builtin("cr_landed", _array(rows), slots, kind, copy)

@@ -12,7 +12,7 @@ from ..autograd.callsite import INSIDE
 from ..autograd.tensor import raw
 from ..optim.optimizer import Optimizer
 from .names import Names
-from .record import Place, array_of, landed, rebuilt
+from .record import Place, Result, array_of, landed, rebuilt
 
 
 def call(replay: Any) -> Any:
@@ -48,7 +48,11 @@ def call(replay: Any) -> Any:
     after += [left if replay.for_arguments else f"if {k(replay)}.disturbed: {left}"]
     result = f"{k(rebuilt)}({k(returns)}, {k(replay.results)}, (args, options))"
     if type(returns) is Place and returns.tensor:
-        result = f"{k(landed)}({k(replay.results[returns.at])})"
+        result = f"{k(landed)}({k(array := replay.results[returns.at])})"
+        if replay.lowered.native is not None:
+            from ..backends import c_call  # as late as all that looks for a compiler
+
+            result = f"{k(c_call.landing(Result, array, '_data', '_node', '_version', '_access'))}()"
     text = f"""def call(args, options):
   {"; ".join(before) or "pass"}
   try:

@@ -70,6 +70,17 @@ def test_nothing_is_held_by_calls():
     assert count() == before
 
 
+def test_results_are_their_callers():
+    f = ready(lambda x: x + 1, x := cr.ones(3))
+    a, b = f(x), f(x * 2)
+    assert (a.tolist(), b.tolist()) == ([2, 2, 2], [3, 3, 3])
+    held = sys.getrefcount(a), sys.getrefcount(a._data)
+    assert held == (2, 2)
+    assert not a.requires_grad
+    with pytest.raises(cr.GraphError, match="under jit, which has no graph"):
+        a.backward()
+
+
 def test_the_same_without_them(monkeypatch):
     found = []
     for available in (True, False):
