@@ -21,28 +21,28 @@ GPU := $(if $(filter cuda,$(DEVICE)),$(VENV)/.with-cuda$(CUDA))
 .PHONY: help run examples test test-gpu bench bench-gpu proof check types docs clean
 
 help:  ## list these commands
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-17s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s%s\n", $$1, $$2 }'
 
-run: $(GPU) $(VENV)/.with-examples  ## train a network on handwritten digits; DEVICE=cuda make run: on the GPU
+run: $(GPU) $(VENV)/.with-examples  ## train a network on digits; DEVICE=cuda: on the GPU
 	@DEVICE="$(or $(DEVICE),cpu)" $(PY) examples/10_digits.py $(ARGS)
 
-examples: $(GPU) $(VENV)/.with-examples  ## run every example and build runs/gallery.html from its words and pictures
+examples: $(GPU) $(VENV)/.with-examples  ## run every example, and make runs/gallery.html of them
 	@DEVICE="$(or $(DEVICE),cpu)" $(PY) examples/gallery.py
 
 test: $(VENV)/.with-dev $(GPU)  ## run the tests
 	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 $(ARGS)
 
-test-gpu:  ## run the tests of the GPU, on a machine with one, in at most 150 s
+test-gpu:  ## run the tests of the GPU, where there is one (150 s)
 	@PYTHONUNBUFFERED=1 $(or $(PYTHON),python3) tests/support/gpu_tests.py $(ARGS)
 
 # variables that bind OpenBLAS to a kernel or a cache size would bind one side of the comparison only
-bench: $(GPU) $(VENV)/.with-bench  ## compare with PyTorch, JAX, scikit-learn and micrograd, as ratios
+bench: $(GPU) $(VENV)/.with-bench  ## compare with PyTorch, JAX, scikit-learn, micrograd
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PY) -m benchmarks $(ARGS)
 
-bench-gpu:  ## compare with PyTorch on a GPU, in at most 180 s
+bench-gpu:  ## compare with PyTorch on a GPU (180 s)
 	@PYTHONUNBUFFERED=1 $(or $(PYTHON),python3) -m benchmarks.gpu $(ARGS)
 
-proof: $(VENV)/.with-dev $(VENV)/.with-bench  ## measure how right everything is and write docs/proof.md; QUICK=1: only try it
+proof: $(VENV)/.with-dev $(VENV)/.with-bench  ## write docs/proof.md anew; QUICK=1: only try it
 	@PYTHONPATH=.:tests/support$${PYTHONPATH:+:$$PYTHONPATH} OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PY) -m benchmarks.proof
 
 check: $(VENV)/.with-dev  ## check format, lint and types
@@ -50,15 +50,15 @@ check: $(VENV)/.with-dev  ## check format, lint and types
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 
-types: $(VENV)/.with-dev  ## write what is made of the code anew: autograd/operations.pyi, tables in docs/from-*.md
+types: $(VENV)/.with-dev  ## write operations.pyi and docs/from-*.md anew
 	@PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(PY) docs/operations.py
 	@PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(PY) docs/porting.py
 
-docs: $(VENV)/.with-docs  ## build the documentation site into docs/_build; a warning is an error
+docs: $(VENV)/.with-docs  ## build the documentation site into docs/_build
 	@$(PY) -m sphinx -E -a -q -W --keep-going -b html docs docs/_build $(ARGS)
 	@echo "docs: open docs/_build/index.html"
 
-clean:  ## remove everything that these commands made, .venv included; runs/ stays
+clean:  ## remove what these commands made, also .venv; not runs/
 	rm -rf $(VENV) build dist docs/_build *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

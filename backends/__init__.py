@@ -37,7 +37,7 @@ STRIDED: set[type] = {np.ndarray}  # array types that lie in the host's memory a
 # the tracer, while it is "cpu"
 STANDING_IN: ContextVar[Backend | None] = ContextVar("chainrule_standing_in", default=None)
 _BACKENDS: dict[str, Backend] = {}
-_LAZY = {"cuda": (".gpu", "cupy", "CuPy", "pip install 'chainrule[cuda13]' or 'chainrule[cuda12]'")}
+_LAZY = {"cuda": (".gpu", "cupy", "CuPy", "pip install 'cupy-cuda13x[ctk]' or 'cupy-cuda12x[ctk]'")}
 _default: ContextVar[str] = ContextVar("chainrule_default_device", default="cpu")
 default_name = _default.get
 

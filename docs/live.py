@@ -6,7 +6,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-sys.path.insert(0, str(Path(__file__).parent / "lessons"))
+sys.path.insert(0, str(Path(__file__).parent))
 import pictures
 import questions
 

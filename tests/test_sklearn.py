@@ -616,7 +616,7 @@ def test_it_says_what_to_install_where_scikit_learn_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.base", None)
     for module in [name for name in sys.modules if name.startswith("chainrule.sklearn")]:
         monkeypatch.delitem(sys.modules, module)
-    with pytest.raises(ImportError, match=r"scikit-learn 1.6 .*pip install 'chainrule\[sklearn\]'"):
+    with pytest.raises(ImportError, match=r"scikit-learn 1.6 .*pip install 'scikit-learn>=1.6'"):
         importlib.import_module("chainrule.sklearn")
 
 

@@ -1,4 +1,4 @@
-"""The commands of `python -m chainrule`: explain a formula, play with one, train a demo, show what is installed."""
+"""The commands of `python -m chainrule`: explain a formula, play with one, train a demo, read a lesson, show what is installed."""
 
 import os
 import sys
@@ -6,7 +6,8 @@ import sys
 from .. import __version__
 from ..autograd.arguments import choose
 from ..autograd.errors import ChainruleError
-from . import demo, explain, info, play
+from . import demo, explain, info, lesson, play
+from .parser import as_called
 
 HELP = """\
 chainrule: see how gradients are computed
@@ -19,6 +20,9 @@ chainrule: see how gradients are computed
 
   python -m chainrule play
       type a formula, drag its numbers and watch the gradients, in the browser
+
+  python -m chainrule lesson 1
+      twelve lessons on backpropagation, one screen or two each; without a number, the list
 
   python -m chainrule info
       versions, devices, BLAS, GPU: what to put into a bug report
@@ -44,7 +48,7 @@ def main(argv=None):
         sys.stdout.flush()  # here, where a closed pipe can be caught
         return status
     except ChainruleError as error:
-        print(f"{label}: {error}", file=sys.stderr)
+        print(as_called(f"{label}: {error}"), file=sys.stderr)
     except BrokenPipeError:  # the reader has stopped, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still flushes at exit
         return 0
@@ -65,7 +69,7 @@ def _run(command, argv):
 
 
 def _help(argv):
-    print(HELP, end="")
+    print(as_called(HELP), end="")
     return 0
 
 
@@ -74,5 +78,5 @@ def _version(argv):
     return 0
 
 
-COMMANDS = {"demo": demo.run, "explain": explain.run, "info": info.run, "play": play.run}
+COMMANDS = {"demo": demo.run, "explain": explain.run, "info": info.run, "lesson": lesson.run, "play": play.run}
 _OPTIONS = {"-h": _help, "--help": _help, "--version": _version}

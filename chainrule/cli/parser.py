@@ -1,8 +1,18 @@
 """The parser of a command's arguments."""
 
 import argparse
+import sys
+from pathlib import Path
 
 from ..autograd.errors import ArgumentError
+
+MODULE = "python -m chainrule"
+PROGRAM = "chainrule" if Path(sys.argv[0]).stem == "chainrule" else MODULE  # as it was called
+
+
+def as_called(text):
+    """A text for users, with the program's name as they wrote it."""
+    return text.replace(MODULE, PROGRAM)
 
 
 class Parser(argparse.ArgumentParser):
@@ -10,9 +20,9 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, command, description, usage=None):
         super().__init__(
-            f"python -m chainrule {command}",
-            usage,
-            description,
+            f"{PROGRAM} {command}",
+            usage and as_called(usage),
+            as_called(description),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )

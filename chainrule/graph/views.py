@@ -125,7 +125,7 @@ class Graph(GraphData):
     def save(self, path: str | PathLike[str], depth: int | None = None, lr: float = 0.1) -> Path:
         """Write the graph to `path`, whose suffix says how: .svg, .png, .pdf, .gif, .html, .json or .dot. Returns the path.
 
-        .png, .pdf and .gif, a film of the steps, need `pip install 'chainrule[pictures]'`; .html is the page that show()
+        .png, .pdf and .gif, a film of the steps, need `pip install resvg-py cairosvg pillow matplotlib`; .html is the page that show()
         opens, with learning rate `lr`.
 
         Raises: ArgumentError if the suffix is another; GraphError if a package is missing. Nothing is written then.

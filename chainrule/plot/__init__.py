@@ -1,4 +1,4 @@
-"""Pictures of training: curves, boundaries, surfaces, gradients, workers. They need matplotlib: pip install 'chainrule[plot]'.
+"""Pictures of training: curves, boundaries, surfaces, gradients, workers. They need matplotlib: pip install matplotlib.
 
 Each function draws on the Axes that it is given, or on those of a new figure, and returns them. Nothing is shown, and
 no global setting of matplotlib is changed. Save a picture with ax.figure.savefig("name.png"). `style` has the colours and

@@ -14,7 +14,7 @@ def pyplot():
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
-        raise ImportError("plot: pictures need matplotlib; install it with: pip install 'chainrule[plot]'") from None
+        raise ImportError("plot: pictures need matplotlib; install it with: pip install matplotlib") from None
     return pyplot
 
 

@@ -54,7 +54,7 @@ def without_cupy(monkeypatch):
 @pytest.mark.usefixtures("without_cupy")
 def test_without_cupy_the_error_says_how_to_install_it():
     with pytest.raises(
-        cr.DeviceError, match=r"'cuda' .* CuPy failed \(.*cupy.*\)\. .*: pip install 'chainrule\[cuda13\]'"
+        cr.DeviceError, match=r"'cuda' .* CuPy failed \(.*cupy.*\)\. .*: pip install 'cupy-cuda13x\[ctk\]'"
     ):
         cr.zeros(2, device="cuda")
 

@@ -205,11 +205,11 @@ def test_an_unknown_command_is_refused_with_those_that_exist(capsys):
     assert main(["explan"]) == 2
     assert (
         capsys.readouterr().err
-        == "chainrule: unknown command 'explan': choose one of 'demo', 'explain', 'info', 'play'\n"
+        == "chainrule: unknown command 'explan': choose one of 'demo', 'explain', 'info', 'lesson', 'play'\n"
     )
 
 
-@pytest.mark.parametrize("command", ["demo", "explain", "info"])
+@pytest.mark.parametrize("command", ["demo", "explain", "info", "lesson"])
 def test_every_command_has_help(command, capsys):
     assert main([command, "--help"]) == 0
     assert capsys.readouterr().out.startswith(f"usage: python -m chainrule {command} ")
@@ -349,3 +349,25 @@ def test_info_imports_no_heavy_library():
     code += "; print(sorted({'matplotlib', 'sklearn', 'numba', 'pandas', 'torch', 'scipy'} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert run.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_lessons_are_listed_and_printed(capsys):
+    assert cli.main(["lesson"]) == 0
+    listed = capsys.readouterr().out
+    assert [line.split()[0] for line in listed.splitlines()[::2]] == [str(i) for i in range(1, 13)]
+    assert "  4  Forgot zero_grad\n     My training loop runs" in listed
+    assert cli.main(["lesson", "4"]) == 0
+    page = capsys.readouterr().out
+    assert ">>> loss.backward()" in page
+    assert not any(mark in page for mark in ("```", "<!--", "](", "!["))
+
+
+def test_a_lesson_that_is_not_there_is_named(capsys):
+    assert cli.main(["lesson", "13"]) == 2
+    assert capsys.readouterr().err == "lesson: there are lessons 1 to 12, and no 13\n"
+
+
+def test_the_command_is_named_as_it_was_called(monkeypatch, capsys):
+    monkeypatch.setattr(cli.parser, "PROGRAM", "chainrule")
+    cli.main(["--help"])
+    assert "\n  chainrule explain" in capsys.readouterr().out

@@ -72,7 +72,7 @@ def test_a_picture_is_rendered_without_a_warning(call):
 @everything
 def test_without_matplotlib_the_error_says_how_to_get_it(call, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"need matplotlib.*pip install 'chainrule\[plot\]'"):
+    with pytest.raises(ImportError, match=r"need matplotlib.*pip install matplotlib"):
         call(None)
 
 

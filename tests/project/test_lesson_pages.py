@@ -12,7 +12,7 @@ import chainrule as cr
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "lessons"
-spec = importlib.util.spec_from_file_location("pictures", FOLDER / "pictures.py")
+spec = importlib.util.spec_from_file_location("pictures", FOLDER.parent / "pictures.py")
 pictures = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(pictures)
 TEXT = {page: page.read_text(encoding="utf-8") for page in pictures.PAGES}
@@ -74,7 +74,7 @@ def test_the_committed_picture_shows_what_the_program_draws(page, ran):
     _, _, folder = ran(page)
     fresh, committed = folder / f"{page.stem}.svg", pictures.PICTURES / f"{page.stem}.svg"
     stale = differences(shown(fresh), shown(committed))
-    assert not stale, f"run `python docs/lessons/pictures.py`: {stale}"
+    assert not stale, f"run `python docs/pictures.py`: {stale}"
 
 
 def test_a_stale_picture_would_be_noticed():

@@ -8,12 +8,12 @@ import pytest
 from browser import violations
 
 FOLDER = Path(__file__).parents[2] / "docs" / "lessons"
-sys.path.insert(0, str(FOLDER))
-spec = importlib.util.spec_from_file_location("questions", FOLDER / "questions.py")
+sys.path.insert(0, str(FOLDER.parent))
+spec = importlib.util.spec_from_file_location("questions", FOLDER.parent / "questions.py")
 questions = importlib.util.module_from_spec(spec)
 sys.modules["questions"] = questions  # dataclasses look their module up there
 spec.loader.exec_module(questions)
-sys.path.remove(str(FOLDER))
+sys.path.remove(str(FOLDER.parent))
 SCRIPT = (FOLDER.parent / "_static" / "lesson.js").read_text(encoding="utf-8")
 PAGES = sorted(FOLDER.glob("[0-9]*.md"))
 

@@ -24,6 +24,7 @@ def sdist(tmp_path_factory):
     for folder in FOLDERS:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / folder, source / folder, symlinks=True, ignore=ignored)
+    shutil.copytree(ROOT / "docs" / "lessons", source / "docs" / "lessons")
     for file in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, source)
     built("sdist", source, out)
@@ -67,6 +68,17 @@ def test_the_wheel_says_that_it_is_typed(wheel):
     assert {"chainrule/py.typed", "chainrule/autograd/operations.pyi"} <= set(wheel.namelist())
 
 
+def test_the_wheel_has_the_lessons(wheel):
+    pages = {f"chainrule/lessons/{page.name}" for page in (ROOT / "docs" / "lessons").glob("*.md")}
+    assert len(pages) > 12
+    assert pages <= set(wheel.namelist())
+
+
+def test_the_wheel_has_a_command(wheel):
+    entry = wheel.read(f"chainrule-{cr.__version__}.dist-info/entry_points.txt").decode()
+    assert "[console_scripts]\nchainrule = chainrule.__main__:run" in entry
+
+
 def test_the_wheel_has_the_licence(wheel):
     assert f"chainrule-{cr.__version__}.dist-info/licenses/LICENSE" in wheel.namelist()
 
@@ -78,13 +90,17 @@ def test_the_wheel_has_the_version_of_the_package(wheel):
 
 def test_the_wheel_works_without_the_checkout(wheel, tmp_path):
     wheel.extractall(tmp_path)
-    code = "import chainrule as cr; x = cr.Value(3.0); (x * x).backward(); print(cr.__file__, x.grad)"
+    code = (
+        "import chainrule as cr; x = cr.Value(3.0); (x * x).backward(); print(cr.__file__, x.grad);"
+        "from chainrule.cli import main; main(['lesson', '4'])"
+    )
     paths = [p for p in os.environ["PYTHONPATH"].split(os.pathsep) if not Path(p).resolve().is_relative_to(ROOT)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.stdout.split() == [str(tmp_path / "chainrule" / "__init__.py"), "6.0"], done.stderr
+    assert done.stdout.split()[:2] == [str(tmp_path / "chainrule" / "__init__.py"), "6.0"], done.stderr
+    assert "4 · Forgot zero_grad" in done.stdout
 
 
 def test_the_installed_version_is_the_one_in_the_code():

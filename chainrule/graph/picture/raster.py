@@ -7,7 +7,9 @@ from pathlib import Path
 from ...autograd.errors import GraphError
 
 ZOOM = 2.0  # pixels of a PNG in a unit of the SVG
-TRIED = "install them with `pip install 'chainrule[pictures]'`, or save as .svg or .html, which need nothing"
+TRIED = (
+    "install them with `pip install resvg-py cairosvg pillow matplotlib`, or save as .svg or .html, which need nothing"
+)
 
 
 def render(svg, form):

@@ -1,4 +1,4 @@
-"""The lessons as programs. `python docs/lessons/pictures.py` runs them and draws their pictures anew."""
+"""The lessons as programs. `python docs/pictures.py` runs them and draws their pictures anew."""
 
 import contextlib
 import doctest
@@ -13,7 +13,7 @@ import numpy as np
 import chainrule as cr
 from chainrule.graph.views import Graph
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "lessons"
 PICTURES = FOLDER.parent / "images" / "lessons"
 PAGES = sorted(FOLDER.glob("[0-9]*.md"))
 BLOCK = re.compile(r"^```python\n.*?^```$", re.MULTILINE | re.DOTALL)
