@@ -18,6 +18,7 @@ from ..backends.passes import without_dead
 from ..backends.program import MOVES, Instruction, Program
 from ..backends.record import ONE_AT_A_TIME, RecordingError
 from ..backends.trace import Recording, Traced, TracedNumber, current, recording_into
+from .collector import without_collector
 from .origin import line, originating
 from .reach import Reach
 
@@ -138,6 +139,7 @@ class Swaps:
                 setattr(x, name, value)
 
 
+@without_collector()
 def record(
     function: Callable[..., Any], args: tuple, options: dict[str, Any], reach: Reach, check: Callable[[Recorded], Any]
 ) -> Recorded:

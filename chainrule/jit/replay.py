@@ -12,6 +12,7 @@ from ..backends.compare import difference
 from ..backends.lowering import lowered
 from ..backends.passes import planned
 from ..backends.program import Program
+from .collector import without_collector
 from .pending import Pending, is_none, leave, unwrap
 from .reach import Reach
 from .record import Argument, Recorded, at, undraw
@@ -32,6 +33,7 @@ class Replay:
         disturbed: whether a gradient that the last run left was read, changed or replaced since.
     """
 
+    @without_collector()
     def __init__(self, recorded: Recorded, reach: Reach, lock: Any, lowering: str | None = None):
         self.recorded, self.reach, self.lock, self._lowering, self.by = recorded, reach, lock, lowering, None
         self.program: Program = planned(recorded.program)
@@ -41,6 +43,7 @@ class Replay:
         self.before: dict[Node, bool] | None = recorded.effects.before
         self._must_hold(reach)
 
+    @without_collector()
     def _lower(self):
         """Make it ready to run."""
         recorded = self.recorded

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from ..backends.record import RecordingError
 from ..backends.singles import CONSTANT, INPUT, Single, Tape, recording_on
 from ..backends.table import Table
 from ..nonfinite.calls import observe
+from .collector import without_collector
 from .origin import line
 from .reach import Reach
 from .record import Argument, Place, Unmet, at, rebuilt
@@ -77,6 +77,17 @@ def concerns(reach: Reach) -> bool:
     return bool(values)
 
 
+@contextmanager
+def _watched():
+    """Inside the with-block calls take the general path."""
+    observe(+1)
+    try:
+        yield
+    finally:
+        observe(-1)
+
+
+@without_collector()
 def record(
     function: Callable[..., Any], args: tuple, options: dict[str, Any], reach: Reach, check: Callable[[Recorded], Any]
 ) -> Recorded:
@@ -135,21 +146,6 @@ def record(
     return recorded._replace(
         value=rebuilt(returns, numbers[len(numbers) - _count(recorded) :], (args, options), _result)
     )
-
-
-@contextmanager
-def _watched():
-    """Inside the with-block calls take the general path, and the collector waits: nearly all that is made here stays, and looking
-    through it again and again would take half the time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    observe(+1)
-    try:
-        yield
-    finally:
-        observe(-1)
-        if collecting:
-            gc.enable()
 
 
 def _restore(before):
@@ -277,6 +273,7 @@ class Replay:
         self._modes = [(m, m.training) for m in reach.modules]
         self._lower()
 
+    @without_collector()
     def _lower(self):
         recorded = self.recorded
         self.program = self.lowered = table = Table(recorded.tape, recorded.outputs, self._lowering)
