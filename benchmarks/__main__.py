@@ -8,7 +8,7 @@ from itertools import chain
 
 from threadpoolctl import threadpool_info
 
-from . import digits, imports, jit, pictures, scalars, steps, workers
+from . import aims, digits, imports, jit, pictures, scalars, steps, workers
 
 
 def main():
@@ -20,7 +20,14 @@ def main():
             f"{pool['internal_api']} {pool.get('version')} {pool.get('architecture', '')} {pool['num_threads']} threads"
         )
     for row in chain(
-        imports.rows(), jit.rows(), steps.rows(), scalars.rows(), pictures.rows(), digits.rows(), workers.rows()
+        imports.rows(),
+        jit.rows(),
+        aims.rows(),
+        steps.rows(),
+        scalars.rows(),
+        pictures.rows(),
+        digits.rows(),
+        workers.rows(),
     ):
         print(row, flush=True)
 

@@ -33,12 +33,14 @@ def weights(sizes):
         yield rng.standard_normal((n, m), dtype=np.float32) * np.float32((2 / n) ** 0.5)
 
 
-def ours(sizes, batch, device="cpu", workers=None, activation="relu", norm=None, optimizer="Adam", lowering=None):
+def ours(
+    sizes, batch, device="cpu", workers=None, activation="relu", norm=None, dropout=0.0, optimizer="Adam", lowering=None
+):
     """A step of chainrule, under cr.jit if a lowering is named."""
     import chainrule as cr
 
     x, y = (cr.tensor(a, device=device) for a in arrays(sizes, batch))
-    model = cr.nn.MLP(sizes, activation, norm=norm)
+    model = cr.nn.MLP(sizes, activation, norm=norm, dropout=dropout)
     for layer, w in zip(model.layers, weights(sizes), strict=True):
         layer.weight.assign(w)
     model.to(device)
@@ -59,7 +61,9 @@ def ours(sizes, batch, device="cpu", workers=None, activation="relu", norm=None,
     return partial(cr.jit(step, lowering=lowering) if lowering else step, x, y)
 
 
-def pytorch(sizes, batch, device="cpu", activation="relu", norm=None, optimizer="Adam", compiled=False, **options):
+def pytorch(
+    sizes, batch, device="cpu", activation="relu", norm=None, dropout=0.0, optimizer="Adam", compiled=False, **options
+):
     """A step of PyTorch; options: more of the optimiser's. compiled: as one graph, which takes a gradient by torch.func and
     the update in formulas, since backward() and the optimiser break a graph."""
     import torch
@@ -72,7 +76,8 @@ def pytorch(sizes, batch, device="cpu", activation="relu", norm=None, optimizer=
         linear.weight.data.copy_(torch.as_tensor(w.T))
         linear.bias.data.zero_()
         layers += [linear, *([torch.nn.LayerNorm(w.shape[1])] if norm else []), activations[activation]()]
-    model = torch.nn.Sequential(*layers[: -2 if norm else -1]).to(device)
+        layers += [torch.nn.Dropout(dropout)] if dropout else []
+    model = torch.nn.Sequential(*layers[: -1 - bool(norm) - bool(dropout)]).to(device)
     objective = torch.nn.functional.mse_loss if sizes[-1] <= 2 else torch.nn.functional.cross_entropy
     if compiled:
         update = torch_update(optimizer)
@@ -118,7 +123,7 @@ def torch_update(optimizer):
     return momentum if optimizer == "SGD" else adam
 
 
-def jax(sizes, batch, activation="relu", norm=None, optimizer="Adam"):
+def jax(sizes, batch, activation="relu", norm=None, dropout=0.0, optimizer="Adam"):
     """A step of JAX as one compiled function, which writes over its parameters and its optimiser's state."""
     import jax
     import jax.numpy as jnp
@@ -131,13 +136,16 @@ def jax(sizes, batch, activation="relu", norm=None, optimizer="Adam"):
     options = OPTIMIZERS[optimizer]
     each = jax.tree_util.tree_map
 
-    def objective(parameters, h, y):
+    def objective(parameters, h, y, key):
         *hidden, (w, b) = parameters
         for v, c, *scale in hidden:
             h = h @ v + c
             if scale:
                 h = jax.nn.standardize(h, epsilon=1e-5) * scale[0] + scale[1]
             h = activate(h)
+            if dropout:
+                key, own = jax.random.split(key)
+                h = jnp.where(jax.random.bernoulli(own, 1 - dropout, h.shape), h / (1 - dropout), 0)
         h = h @ w + b
         if sizes[-1] <= 2:
             return jnp.mean((h - y) ** 2)
@@ -157,7 +165,7 @@ def jax(sizes, batch, activation="relu", norm=None, optimizer="Adam"):
     @partial(jax.jit, donate_argnums=(0, 1))
     def step(t, state, x, y):
         t = t + 1
-        loss, gradient = jax.value_and_grad(objective)(state[0], x, y)
+        loss, gradient = jax.value_and_grad(objective)(state[0], x, y, jax.random.key(t.astype(int)))
         return loss, t, (momentum if optimizer == "SGD" else adam)(t, state[0], gradient, *state[1:])
 
     zeros = lambda: each(jnp.zeros_like, parameters)
