@@ -76,10 +76,12 @@ def terms(replay: Any, args: tuple, options: dict[str, Any], shared: Any) -> lis
         now = get()
         found.append(Term("CONTEXT", get.__self__, value=now[:] if type(now) is list else now))
     found.append(Term("ELEMENT", DEFAULT, value=DEFAULT[0]))
+    watched = {id(values): keys for values, keys, _ in reach.entries}
     found += [
         Term("IS", x, name, value)
         for x, name, value in replay.attributes
-        if name != "training" or name not in vars(x)  # else it is one of the entries, as all attributes of modules
+        # attributes that modules had while they were recorded are among the entries
+        if name != "training" or name not in watched.get(id(vars(x)), ())
     ]
     found += [Term("DICT", group, names, [group[n] for n in names]) for group, names, *_ in replay.options]
     found += [Term("EQUAL", flat, "updates", None, j, (i,)) for flat, i, j in replay.runs]

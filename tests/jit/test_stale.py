@@ -197,3 +197,16 @@ def test_what_has_no_c_runs_on_numpy():
         f = cr.jit(function, lowering="c")
         for _ in range(3):
             assert f(cr.tensor([2, 3])).tolist() == function(cr.tensor([2, 3])).tolist()
+
+
+@pytest.mark.parametrize("lowering", ["numpy", "c"])
+def test_eval_mode_of_a_module_that_got_its_mode_after_the_recording(lowering):
+    model = cr.nn.Sequential(cr.nn.Linear(2, 2), cr.nn.BatchNorm(2))
+    f, x = cr.jit(lambda x: model(x), lowering=lowering), cr.tensor([[1.0, 2.0], [3.0, 5.0]])
+    for _ in range(2):
+        f(x)
+    model.train()
+    for _ in range(6):
+        f(x)
+    model.eval()
+    assert np.allclose(f(x).numpy(), model(x).numpy(), atol=1e-6)
