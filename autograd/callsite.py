@@ -31,6 +31,14 @@ def user_line():
     return frame.f_code, frame.f_lasti
 
 
+def user_variables():
+    """The variables of the nearest caller outside chainrule, {name: value}."""
+    frame = sys._getframe(2)
+    while frame.f_code.co_filename in INSIDE and frame.f_back is not None:
+        frame = frame.f_back
+    return dict(frame.f_locals)
+
+
 # the filters of `warnings`, and the lines about which a warning was given since they were set
 _warned: tuple[list | None, set] = (None, set())
 

@@ -82,7 +82,7 @@ def _rows(x):
 
 @primitive(
     internal=True,
-    symbol="xW+b",
+    symbol="x@W+b",
     jvp=dict(x=lambda t, weight: t @ weight, weight=lambda t, x: x @ t, bias=lambda t: t),
     samples=[on((5, 3), (3, 4), (4,)), on((2, 5, 3), (3, 4), (4,)), on((3,), (3, 2), (2,))],
     needs="x (…, n), weight (n, m), bias (m,)",

@@ -70,7 +70,7 @@ def _spread_mean(g, x_shape, axis, keepdims):
     vjp=dict(x=_spread_mean),
     floats=True,
     accumulates=True,
-    words=dict(x="{g} / n, repeated along the n averaged elements"),
+    words=dict(x="{g} / n, the same for each of the n averaged elements"),
 )
 def mean(xp, x, *, axis: Axis = None, keepdims: bool = False):
     """Arithmetic mean along `axis`."""

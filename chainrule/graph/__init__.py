@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..autograd.callsite import user_variables
 from ..autograd.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ def trace(x: Tensor, names: Mapping[str, Any] | None = None) -> "Graph":
     nothing; a result of several elements is taken to start with a gradient of ones. It works before `backward` and after;
     but what backward has freed of arrays of more than 64 elements is no longer there to be shown.
 
-    Names come from `names`, a dict of name → Tensor such as `locals()`, from each Tensor's own `name`, and for parameters
-    from their place in the model.
+    Names come from `names`, a dict of name → Tensor, from each Tensor's own `name`, for parameters from their place in the
+    model, and without `names` also from the variables of the caller.
 
     Raises: GraphError if `x` has no graph; ArgumentError if `x` is not a Tensor or `names` is not a dict.
     Example:
@@ -28,14 +29,14 @@ def trace(x: Tensor, names: Mapping[str, Any] | None = None) -> "Graph":
         >>> x = cr.Value(3.0)
         >>> y = x * x + 1
         >>> y.backward()
-        >>> print(cr.trace(y, names={"x": x, "y": y}))
+        >>> print(cr.trace(y))
         x   leaf    3   grad 6
         v1  x * x   9   grad 1
         y   v1 + 1  10  grad 1
     """
     from .capture import capture
 
-    return capture(x, names)
+    return capture(x, names, variables=user_variables() if names is None else None)
 
 
 def draw(x: Tensor, names: Mapping[str, Any] | None = None) -> "Graph":

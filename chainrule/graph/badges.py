@@ -5,9 +5,13 @@ import math
 import numpy as np
 
 from ..autograd.ops.reduce import norm2
+from ..autograd.primitive import ELEMENTWISE, REGISTRY
 from ..backends import owner
-from .graph import OUTDATED
+from .graph import NO_ZERO_GRAD, OUTDATED
 from .lettering import readable
+from .text.notation import total
+from .text.phrases import call
+from .values import number
 
 LARGEST = {"sigmoid": 0.25, "tanh": 1.0, "arctan": 1.0}  # the largest slope of functions that flatten out
 GATES = ("relu", "maximum")  # let gradient through, or not
@@ -21,7 +25,8 @@ SMALL_RATIO = 1e-3  # of the last layer's gradient: below it, a layer hardly lea
 def badge(graph, slopes=None):
     """Fill in Node.badges.
 
-    "NaN first here", "inf first here": the value is broken though all operands, which are known, are not.
+    "NaN first here: sqrt(−1) at [2]", "inf first here": the value is broken though all operands, which are known, are not;
+    of an elementwise operation whose arrays are known also where other elements were broken before.
     "NaN gradient first here", "inf gradient first here": the same for the gradient, and the gradients it came from.
     "dead: 7 of 8 units": for each example of the batch, the slope of these units is 0. A unit is a place on the last axis.
     "off: 7 of 8 units", "off": the same where there is only one example; "elements" where there is only one axis, which
@@ -30,6 +35,8 @@ def badge(graph, slopes=None):
     "gradient 1e−5 of layers.1.weight's": root mean squares of the gradients of weights, below 1e-3; the other is the one
     that is used last.
     "gradient all 0": of a leaf of several elements.
+    "no zero_grad? gradient −20 + (−20) = −40": a leaf whose `.grad` held another pass already.
+    "(3, 1) and (3,) made (3, 3): meant?": operands of different rank that are both repeated.
     "no path": no gradient can reach this leaf.
 
     `slopes` has the local derivatives {edge id: array on any device} of WATCHED operations; small ones stand on the edge.
@@ -44,12 +51,14 @@ def badge(graph, slopes=None):
         if not node.is_number and OUTDATED not in node.badges:  # whose operands were others
             sources = [graph.nodes[e.source] for e in operands[node.id]]
             before = [n.value for n in sources if not (n.is_number and math.isnan(n.value.items))]
-            node.badges += _first_here("", node.value, before)
+            node.badges += _born(node, sources) or _first_here("", node.value, before)
+            node.badges += _stretched(node, sources)
         node.badges += _first_here(" gradient", node.total, [graph.nodes[i].total for i in users[node.id]])
         if node.operation in WATCHED:
             node.badges += _slopes(graph, node, operands[node.id], slopes or {})
         if node.kind == "leaf":
             node.badges += _small(node, lasting) if node.id in reached else ["no path"]
+            node.badges += _left_over(node, graph.ran)
 
 
 def _reached(graph, operands):
@@ -77,6 +86,52 @@ def _has_nan(values):
     if values.items is None:
         return values.summary["nan"] > 0
     return bool(np.isnan(values.array()).any())
+
+
+def _born(node, sources):
+    """The badges of an elementwise operation that breaks elements whose operands are finite: `NaN first here: sqrt(−1) at [2]`."""
+    primitive = REGISTRY.get(node.operation)
+    if primitive is None or primitive.jvp != ELEMENTWISE or node.value is None or not node.value.broken:
+        return []
+    if any(v is None or v.items is None for v in (node.value, *(n.value for n in sources))):
+        return []
+    out = node.value.array()
+    given = [np.broadcast_to(n.value.array(), out.shape) for n in sources]
+    finite, badges = np.all([np.isfinite(a) for a in given], axis=0), []
+    for word, broken in ("NaN", np.isnan(out)), ("inf", np.isinf(out)):
+        if (broken & finite).any():
+            place = tuple(np.argwhere(broken & finite)[0])
+            numbers = [number(a[place].item(), n.dtype) for a, n in zip(given, sources, strict=True)]
+            at = f" at [{', '.join(map(str, place))}]" if place else ""
+            badges.append(f"{word} first here: {call(node, numbers)}{at}")
+    return badges
+
+
+# ---- what is easily meant otherwise
+
+
+def _stretched(node, sources):
+    """The badge of an elementwise operation that repeats both operands, of which one has more axes: (3, 1) − (3,)."""
+    primitive, shapes = REGISTRY.get(node.operation), [n.shape for n in sources]
+    if primitive is None or primitive.jvp != ELEMENTWISE or len(shapes) != 2 or len(shapes[0]) == len(shapes[1]):
+        return []
+    if node.shape in shapes or not all(math.prod(shape) > 1 for shape in shapes):
+        return []
+    return [f"{shapes[0]} and {shapes[1]} made {node.shape}: meant?"]
+
+
+def _left_over(leaf, ran):
+    """The badge of a leaf that a second backward reaches without zero_grad between."""
+    if leaf.grad is None or leaf.total is None or leaf.grad.items is None or leaf.total.items is None:
+        return []
+    held, brought = leaf.grad.array(), leaf.total.array()
+    earlier = held - brought if ran else held
+    if not np.any(earlier) or not np.isfinite(earlier).all():
+        return []
+    if leaf.shape:
+        return [f"{NO_ZERO_GRAD} .grad held another gradient before"]
+    terms = total([number(x.item(), leaf.dtype) for x in (earlier, brought)])
+    return [f"{NO_ZERO_GRAD} gradient {terms} = {number((earlier + brought).item(), leaf.dtype)}"]
 
 
 # ---- activations

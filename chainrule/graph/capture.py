@@ -12,11 +12,12 @@ from ..autograd.formula import rules
 from ..autograd.node import SMALL
 from ..autograd.node import Node as TapeNode
 from ..autograd.tensor import Tensor, raw
-from ..backends import owner
+from ..backends import get, owner
 from .badges import badge
 from .calls import calls
 from .expand import jacobian
 from .graph import CHANGED, OUTDATED, PERHAPS_CHANGED, Edge, Node
+from .kinks import has_kinks, kinks
 from .names import Names, free
 from .recover import contributions, elementwise, operands, out_of_date, values_of
 from .text.why import why
@@ -26,8 +27,10 @@ from .views import Graph
 OPENED = 300  # in graphs of up to this many calls each small call can be opened into its scalars
 
 
-def capture(x, names=None, elements=True):
+def capture(x, names=None, elements=True, variables=None):
     """The Graph of the values that `x` was computed from; `elements`: with what Graph.open needs, which costs the most.
+
+    `variables` {name: value} name what has no other name.
 
     Raises: ArgumentError if `x` is not a Tensor or `names` is not a dict; GraphError if `x` has no graph.
     """
@@ -40,7 +43,7 @@ def capture(x, names=None, elements=True):
             + ("; the trace of a matrix is x.trace()" if x.ndim == 2 else "")
         )
     order = list(_in_order(x._node))
-    names = Names(names, order)
+    names = Names(names, order, variables)
     reached = set(order)
     order = [leaf for leaf in names.asked if leaf not in reached] + order
     known = _known(order, {**names.held, x._node: x})
@@ -73,14 +76,14 @@ def capture(x, names=None, elements=True):
 
 
 def _label(nodes):
-    """Give each Node that has none a label of its own: its name, with a number if it is taken, else "v" and the id."""
+    """Give each Node that has none a label of its own: its name, with a number if it is taken, else v1, v2, …"""
     labels = set()
-    for kind in ("name", "id"):
-        for node in nodes:
-            text = node.name if kind == "name" else f"v{node.id}"
-            if not node.label and text:
-                node.label = free(text, labels)
-                labels.add(node.label)
+    for node in (node for node in nodes if node.name):
+        node.label = free(node.name, labels)
+        labels.add(node.label)
+    for count, node in enumerate((node for node in nodes if not node.label), 1):
+        node.label = free(f"v{count}", labels)
+        labels.add(node.label)
 
 
 def _ran(root):
@@ -244,9 +247,23 @@ class _Writer:
         edge.running, edge.note = values(contribution.running), contribution.note
         if contribution.local is not None:
             self.slopes[edge.id] = contribution.local
+        if has_kinks(contribution.node.primitive):
+            edge.why = self.kinks(contribution)
         wide, narrow = self.nodes[edge.target].shape, self.nodes[edge.source].shape
         if contribution.local is not None and wide != narrow:
             edge.summed = f"summed over {_axes(wide, narrow)}: {wide} → {narrow}"
+
+    def kinks(self, contribution):
+        """Why a contribution is a choice, in words, where the arrays are known and small; else ""."""
+        node, out = contribution.node, self.known.get(contribution.node)
+        arrays = operands(node, self.known)
+        if any(a is None for a in (out, *arrays)) or sum(map(np.size, (*arrays, out))) > 2 * SMALL:
+            return ""
+        host = lambda a: owner(a).to_numpy(a) if hasattr(a, "dtype") and not isinstance(a, np.generic) else a
+        call = partial(node.primitive.fn, get("cpu").xp, **node.options)
+        with suppress(Exception):  # a note the less
+            return kinks(node.primitive, call, list(map(host, arrays)), contribution.slot, host(contribution.local))
+        return ""
 
 
 def _axes(wide, narrow):

@@ -8,6 +8,7 @@ from .values import Values
 
 # badges that the words of a step depend on
 OUTDATED = "computed before an operand was changed"
+NO_ZERO_GRAD = "no zero_grad?"
 CHANGED, PERHAPS_CHANGED = "changed since it was used", "perhaps changed since it was used"
 
 
@@ -21,7 +22,7 @@ class Node:
         operation: the name of the primitive, such as "multiply"; symbol: its short form, such as "*".
         name: what the user or a module calls the value, or None.
         label: what this graph calls it: its name ("#2" and so on behind a name that is taken), a number as it is written,
-            or else "v" and the id.
+            or else v1, v2, …
         options: the call's keyword arguments that are not the defaults, as text.
         shape, dtype, device: of the value; dtype is "" for a Python number.
         value: None where the array was not kept.

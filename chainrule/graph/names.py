@@ -8,46 +8,50 @@ from ..autograd.tensor import Tensor
 
 
 class Names:
-    """Names and modules of recorded nodes, from the user's dict and from the models whose calls are among the nodes.
+    """Names and modules of recorded nodes, from the user's dict, from the models whose calls are among the nodes, and
+    from `variables` {name: value}, which name what has no other name.
 
     Fields:
         called: {a node, or the id of a constant's array: what the user calls it, else its path in its model}.
+        variables: the same for what is in a variable.
         held: {node: its Tensor} for all that have names: their arrays are alive.
         modules: {the path of a module: the name of its class}.
         asked: leaves that are expected in the graph: those of its models, and those in `names` if that is no dict of
             everything, as locals() is.
     """
 
-    def __init__(self, names, nodes):
+    def __init__(self, names, nodes, variables=None):
         if not isinstance(names, Mapping | None):
             raise ArgumentError(
                 f"trace: names must be a dict of name → Tensor, such as locals(), not {type(names).__name__}"
             )
         names = {str(name): value for name, value in (names or {}).items()}
+        variables = {name: value for name, value in (variables or {}).items() if name[:1].isalpha()}
         self.called, self.held, self.modules = _called(names), {}, {}
-        for value in names.values():
+        self.variables = {key: (name.partition(" = ")[0], False) for key, (name, _) in _called(variables).items()}
+        for value in (*names.values(), *variables.values()):
             if isinstance(value, Tensor) and value._node is not None:
                 self.held[value._node] = value
-        chosen = set(self.held) if all(isinstance(value, Tensor) for value in names.values()) else set()
+        chosen = {v._node for v in names.values()} if all(isinstance(v, Tensor) for v in names.values()) else set()
         self._owners = {}  # a parameter's node -> the paths of the modules that hold it, outermost first
         self._places = {}  # (id of a model, id of a module in it) -> the module's path
         self._chains = {}  # id of a module call -> (path, number) of the calls around it and of itself, outermost first
         calls = _calls(nodes)
         models = {id(module): module for module, around, _ in calls if around is None}.values()  # each once
-        for title, model in _titled(models, names):
+        for title, model in _titled(models, {**variables, **names}):
             inside = {path for path, _ in model.named_modules()}
             self._explore(model, title, prefix=f"{title}." if len(models) > 1 or title in inside else "")
         self._number(calls)
         self.asked = [node for node in self.held if node.plan is None and (node in chosen or node in self._owners)]
 
     def of(self, node):
-        """What a node is called, or None: the user's name for it comes first, then the tensor's own."""
-        name, is_path = self.called.get(node, (None, True))
+        """What a node is called, or None: the user's name for it comes first, then the tensor's own, a path, a variable."""
+        name, is_path = self.called.get(node) or (self.variables.get(node, (None, True))[0], True)
         return node.name or name if is_path else name
 
     def of_constant(self, array):
         """What a constant array is called, or None."""
-        return self.called.get(id(array), (None, True))[0]
+        return (self.called.get(id(array)) or self.variables.get(id(array), (None, True)))[0]
 
     def module(self, node):
         """(the paths of the modules around a node, outermost first; the numbers of their calls). A parameter has no calls."""

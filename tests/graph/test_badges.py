@@ -28,7 +28,7 @@ def test_a_nan_is_marked_where_it_is_born_and_not_after():
     x = leaf([-1.0, 4.0])
     y = cr.sqrt(x)
     loss = y.sum()
-    assert badges(loss, x=x, y=y, loss=loss)["y"] == ["NaN first here"]
+    assert badges(loss, x=x, y=y, loss=loss)["y"] == ["NaN first here: sqrt(−1) at [0]"]
     assert "loss" not in badges(loss, x=x, y=y, loss=loss)
 
 
@@ -37,7 +37,7 @@ def test_an_infinity_is_marked_where_it_is_born_and_not_after():
     y = cr.exp(x)
     loss = y.sum()
     found = badges(loss, x=x, y=y, loss=loss)
-    assert found["y"] == ["inf first here"]
+    assert found["y"] == ["inf first here: exp(1000) at [0]"]
     assert "loss" not in found
 
 
@@ -46,7 +46,64 @@ def test_a_nan_made_of_infinities_is_born_there():
     y = cr.exp(x)
     z = y - y
     found = badges(z.sum(), x=x, y=y, z=z)
-    assert (found["y"][0], found["z"][0]) == ("inf first here", "NaN first here")
+    assert (found["y"][0], found["z"][0]) == ("inf first here: exp(1000) at [0]", "NaN first here")
+
+
+def test_each_kind_of_broken_element_says_what_it_was_computed_from():
+    x = leaf([4.0, 0.0, -1.0])
+    y = cr.log(x)
+    with np.errstate(all="ignore"):
+        found = badges(y.sum(), x=x, y=y)["y"]
+    assert found == ["NaN first here: log(−1) at [2]", "inf first here: log(0) at [1]"]
+
+
+def test_an_infinity_is_born_beside_one_that_came():
+    x = leaf([np.inf, 0.0])
+    y = cr.log(x)
+    with np.errstate(all="ignore"):
+        assert badges(y.sum(), x=x, y=y)["y"] == ["inf first here: log(0) at [1]"]
+
+
+def test_a_second_backward_without_zero_grad_is_marked():
+    w = cr.Value(0.0, "w")
+    ((w - 10) ** 2).backward()
+    loss = (w - 10) ** 2
+    words = ["no zero_grad? gradient −20 + (−20) = −40"]
+    assert badges(loss)["w"] == words
+    loss.backward()
+    assert badges(loss)["w"] == words
+
+
+def test_a_second_backward_is_marked_on_an_array():
+    w = leaf([1.0, 2.0])
+    (w * w).sum().backward()
+    assert badges((w * w).sum(), w=w)["w"] == ["no zero_grad? .grad held another gradient before"]
+
+
+def test_one_backward_after_zero_grad_has_no_badge():
+    w = cr.Value(0.0, "w")
+    ((w - 10) ** 2).backward()
+    w.grad = None
+    loss = (w - 10) ** 2
+    loss.backward()
+    assert badges(loss) == {}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "words"),
+    [
+        ((3, 1), (3,), ["(3, 1) and (3,) made (3, 3): meant?"]),
+        ((3, 1), (1, 3), []),
+        ((3, 1), (3, 1), []),
+        ((3, 2), (2,), []),
+        ((3, 1), (1,), []),
+    ],
+    ids=str,
+)
+def test_a_difference_whose_operands_are_both_repeated_is_marked(one, other, words):
+    p, t = leaf(np.ones(one)), cr.zeros(other)
+    d = p - t
+    assert badges((d**2).sum(), d=d).get("d", []) == words
 
 
 def test_a_nan_in_the_data_is_marked_on_the_data():

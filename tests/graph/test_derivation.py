@@ -154,7 +154,7 @@ def test_more_than_20_paths_are_counted_only():
 
 
 def test_more_than_20_paths_have_a_line_for_each_value():
-    assert re.search(r"^∂v10/∂x = ∂v10/∂v1 · x \+ ∂v10/∂v1 · x$", str(chain(10).derivation("x")), re.MULTILINE)
+    assert re.search(r"^∂y/∂x = ∂y/∂v1 · x \+ ∂y/∂v1 · x$", str(chain(10).derivation("x")), re.MULTILINE)
 
 
 def test_astronomically_many_paths_are_no_problem():

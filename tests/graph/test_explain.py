@@ -316,7 +316,7 @@ def test_the_update_before_backward_takes_what_grad_will_hold(square):
 def test_what_grad_holds_after_backward_is_said_where_this_pass_brings_another(square, differ):
     x, y = square
     differ(x, y)
-    assert "[.grad holds 12; this pass alone gives 6 (" in backward(y, x=x)[-1]
+    assert "[.grad is 12, but this pass contributes 6. Was zero_grad skipped, " in backward(y, x=x)[-1]
 
 
 def test_after_one_fresh_pass_nothing_is_said_of_others(square):
@@ -368,7 +368,7 @@ def test_a_large_gradient_of_other_passes_is_noticed():
     (x * 3).sum().backward()
     y = (x * 2).sum()
     y.backward()
-    assert backward(y, x=x)[-1].count("[.grad holds [(10, 10): all 5]; this pass alone gives [(10, 10): all 2] (")
+    assert backward(y, x=x)[-1].count("[.grad is [(10, 10): all 5], but this pass contributes [(10, 10): all 2]. ")
 
 
 def test_the_update_is_computed_in_the_dtype_of_the_leaf():
@@ -420,7 +420,7 @@ def test_a_number_that_was_changed_is_shown_as_it_was_used():
     w = cr.Value(5.0, "w")
     y = w * w
     w.assign(1.0)
-    table = cr.trace(y).explain()
+    table = cr.trace(y, {}).explain()
     assert lines(table, "given") == ["w = 5 [changed since it was used, to 1]"]
     assert lines(table, "forward") == ["1 v1 = w * w = 5 * 5 = 25"]
     assert lines(table, "update") == ["5 w: not shown, because it was changed since it was used, to 1"]
@@ -483,9 +483,27 @@ def test_the_text_of_a_step_is_its_line_in_the_table(karpathy):
     assert [step.text for step in karpathy.steps()] == table
 
 
+def test_that_adding_passes_the_gradient_on_is_said_once():
+    x = cr.Value(1.0, "x")
+    assert cr.trace(x + 1 + 2 + 3).explain().count("adding passes") == 1
+
+
+def test_a_prompt_shows_the_lines_and_a_notebook_a_block_of_them(square):
+    text = cr.trace(square[1]).explain()
+    assert (type(text + ""), repr(text)) == (str, str(text))
+    assert text._repr_html_().startswith("<pre")
+    assert "<b>backward</b>\n" in text._repr_html_()
+
+
+def test_a_notebook_takes_names_for_text():
+    html = cr.trace(cr.Value(1.0, "<b>&") * 2).explain()._repr_html_()
+    assert "&lt;b&gt;&amp;" in html
+    assert "<b>&" not in html
+
+
 def test_a_note_that_does_not_fit_has_a_line_of_its_own(karpathy):
     assert max(map(len, karpathy.explain().splitlines())) < 100
-    assert "\n           [1: a sum passes the gradient on unchanged]\n" in karpathy.explain()
+    assert "\n           [× 1: adding passes the gradient to each input unchanged]\n" in karpathy.explain()
 
 
 def test_numbers_have_true_minus_signs():

@@ -292,7 +292,7 @@ def test_a_page_begins_in_predict_mode_where_that_is_wanted(elsewhere, predict):
 def test_rules_have_the_names_of_the_graph():
     told = story(page(cr.trace(matmul())))
     assert [edge["short"] for edge in told["edges"]] == ["g @ wᵀ", "xᵀ @ g", "g"]
-    assert told["edges"][0]["rule"] == "matmul(x, y): dx = g @ yᵀ"
+    assert told["edges"][0]["rule"] == "x @ y: dx = g @ yᵀ"
 
 
 def test_a_call_is_told_as_in_the_steps():

@@ -16,7 +16,7 @@ from graphs import GRAPHS, NASTY
 import chainrule as cr
 from chainrule.graph.lettering import width
 from chainrule.graph.picture.box import node_picture
-from chainrule.graph.picture.svg import STYLE, drawn, style, to_svg
+from chainrule.graph.picture.svg import OWN, STYLE, drawn, style, to_svg
 from chainrule.graph.picture.view import view
 from chainrule.nn.linear import affine
 from chainrule.pages.palette import COLOURS
@@ -159,8 +159,17 @@ def test_a_second_picture_needs_no_sheet(square):
 
 
 def test_gradients_that_no_pass_has_left_are_a_dash(square):
+    pictures = [node_picture(node, ()).markup for node in cr.trace(square).nodes]
+    assert all('class="grad"' in markup and ">—</text>" in markup for markup in pictures)
+
+
+def test_gradients_of_the_traces_own_pass_are_marked_as_such(square):
     svg = parsed(cr.trace(square))
-    assert [texts(element(svg, name), "grad") for name in ("n0", "n1")] == [["—"], ["—"]]
+    boxes = [element(svg, name) for name in ("n0", "n1")]
+    assert [(texts(box, "grad"), "own" in box.get("class").split()) for box in boxes] == [(["6"], True), (["1"], True)]
+    assert texts(svg, "caption") == [OWN]
+    square.backward()
+    assert "own" not in element(parsed(cr.trace(square)), "n0").get("class").split()
 
 
 def test_gradients_are_numbers_after_backward(square):
@@ -176,7 +185,7 @@ def test_a_zero_gradient_is_shown_as_zero():
 
 def test_an_array_has_a_dash_for_each_element_that_is_to_come():
     x = cr.ones((2, 3), requires_grad=True)
-    assert texts(element(parsed(cr.trace((x * 2.0).sum())), "n0"), "grad") == ["—" * 6]
+    assert node_picture(cr.trace((x * 2.0).sum()).nodes[0], ()).markup.count(">—</tspan>") == 6
 
 
 def test_a_box_has_room_for_the_gradient_that_will_come(square):
@@ -206,7 +215,7 @@ def test_a_value_that_nobody_holds_says_so():
     x = cr.ones((10, 10), requires_grad=True)
     graph = cr.trace((x + 2.0).sum())
     unknown = next(node for node in graph.nodes if node.value is None)
-    assert texts(element(parsed(graph), f"n{unknown.id}"), "value") == ["not kept"]
+    assert texts(element(parsed(graph), f"n{unknown.id}"), "value") == ["not recorded"]
 
 
 def test_shape_dtype_and_options_are_shown():
@@ -220,7 +229,7 @@ def test_an_operation_shows_its_symbol_and_name(square):
 
 
 def test_a_value_without_a_name_has_the_label_that_all_views_use(square):
-    assert texts(element(parsed(cr.trace(square)), "n1"), "name") == ["v1"]
+    assert texts(element(parsed(cr.trace(square, {})), "n1"), "name") == ["v1"]
 
 
 def test_leaves_and_constants_say_in_words_what_they_are():
@@ -360,11 +369,14 @@ def test_merged_edges_say_which_they_stand_for():
 
 def test_a_collapsed_picture_says_what_it_leaves_out(mlp):
     shown = view(mlp, depth=1)
-    assert texts(parsed(mlp, depth=1), "caption") == [shown.caption]
+    assert texts(parsed(mlp, depth=1), "caption") == [f"{shown.caption}; {OWN}"]
 
 
-def test_a_picture_of_everything_has_no_caption(mlp):
-    assert texts(parsed(mlp), "caption") == []
+def test_a_picture_of_everything_has_no_caption_but_for_gradients(mlp, square):
+    square.backward()
+    ran = cr.trace(square)
+    assert texts(parsed(mlp), "caption") == [OWN]
+    assert of_class(parsed(ran), "caption") == []
 
 
 def test_an_opened_group_shows_its_neighbours_as_stubs(mlp):

@@ -307,7 +307,7 @@ def test_operations_know_their_modules_outermost_first(network):
     model, x, y = network
     graph = cr.trace(cr.nn.mse(model(x), y))
     assert [n.module for n in graph.nodes if n.kind == "operation"] == [
-        ["MLP", "layers.0"], ["MLP"], ["MLP", "layers.1"], [], [], [],
+        ["model", "layers.0"], ["model"], ["model", "layers.1"], [], [], [],
     ]  # fmt: skip
     assert graph.modules["layers.1"] == "Linear"
 
@@ -441,7 +441,7 @@ def test_a_leaf_that_was_asked_for_is_shown_even_if_nothing_reaches_it():
 @pytest.mark.parametrize("wrong", ["v99", "", 7])
 def test_a_node_that_does_not_exist_is_refused_naming_those_that_do(wrong):
     x = cr.Value(1.0)
-    with pytest.raises(cr.ArgumentError, match="no node.*it has x, v2"):
+    with pytest.raises(cr.ArgumentError, match="no node.*it has x, v1"):
         cr.trace(x * 2, {"x": x}).node(wrong)
 
 
@@ -452,10 +452,30 @@ def test_a_node_is_not_looked_up_by_other_things(wrong):
         cr.trace(x * x).node(wrong)
 
 
+def test_the_callers_variables_name_what_has_no_name():
+    w, x = cr.Value(2.0, "weight"), cr.Value(3.0)
+    score = w * x
+    loss = score * score + 1
+    assert [n.label for n in cr.trace(loss).nodes] == ["weight", "x", "score", "v1", "1", "loss"]
+
+
+def test_variables_of_the_caller_give_way_to_names_that_are_passed():
+    x = cr.Value(3.0)
+    y = x * x
+    assert [n.label for n in cr.trace(y, {}).nodes] == ["v1", "v2"]
+    assert [n.label for n in cr.trace(y, {"a": x}).nodes] == ["a", "v1"]
+
+
+def test_the_first_variable_names_a_value_and_hidden_ones_none():
+    first = cr.Value(3.0)
+    second, _hidden = first, first * first  # noqa: F841
+    assert [n.label for n in cr.draw(_hidden).nodes] == ["first", "v1"]
+
+
 def test_values_of_one_name_have_labels_of_their_own():
     x, y = cr.Value(1.0, "same"), cr.Value(2.0, "same")
     graph = cr.trace(x * y)
-    assert [n.label for n in graph.nodes] == ["same", "same#2", "v2"]
+    assert [n.label for n in graph.nodes] == ["same", "same#2", "v1"]
     assert graph.node("same#2").value.items == 2.0
 
 

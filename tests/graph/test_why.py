@@ -6,6 +6,7 @@ import pytest
 import chainrule as cr
 from chainrule.autograd.primitive import REGISTRY
 from chainrule.autograd.samples import reals
+from chainrule.graph.kinks import has_kinks
 
 
 def whys(y, /, **names):
@@ -19,7 +20,7 @@ def whys(y, /, **names):
 
 def test_why_a_sum_passes_1():
     x, z = cr.Value(1.0, "x"), cr.Value(2.0, "z")
-    assert whys(x + z)["add", "y"] == "1: a sum passes the gradient on unchanged"
+    assert whys(x + z)["add", "y"] == "× 1: adding passes the gradient to each input unchanged"
 
 
 def test_why_a_factor_of_0_stops_the_gradient():
@@ -60,7 +61,7 @@ def test_how_many_units_of_a_larger_array_are_off():
 
 def test_why_a_larger_array_passes_1():
     x = cr.ones(100, requires_grad=True)
-    assert whys((x + 1.0).sum())["add", "x"] == "1: a sum passes the gradient on unchanged"
+    assert whys((x + 1.0).sum())["add", "x"] == "× 1: adding passes the gradient to each input unchanged"
 
 
 def test_why_a_maximum_takes_one():
@@ -73,7 +74,64 @@ def test_why_a_maximum_takes_one():
 
 def test_a_tie_is_neither_0_nor_1():
     x, z = cr.Value(2.0, "x"), cr.Value(2.0, "z")
-    assert set(whys(cr.maximum(x, z)).values()) == {""}
+    assert set(whys(cr.maximum(x, z)).values()) == {"at a kink: slope 0 below, 1 above; the rule takes 0.5"}
+
+
+def kinked():
+    """For each operation that can have a kink, a result that stands at one."""
+    at = {"x": [0.0, 0.0], "y": [0.0, 0.0], "condition": [True, False]}
+    for name, primitive in REGISTRY.items():
+        if has_kinks(primitive):
+            options = {"norm2": {}, "norm_of_order": {"ord": 3}}.get(name)
+            yield pytest.param(
+                primitive,
+                [cr.tensor(at[x], requires_grad=x != "condition") for x in primitive.inputs],
+                options,
+                id=name,
+            )
+
+
+@pytest.mark.parametrize(("primitive", "arrays", "options"), kinked())
+def test_every_operation_says_that_it_stands_at_a_kink(primitive, arrays, options):
+    result = getattr(cr, primitive.name)(*arrays) if options is None else cr.norm(*arrays, **options)
+    found = [
+        edge.why for edge in cr.trace(result).edges if edge.flows and edge.target == len(cr.trace(result).nodes) - 1
+    ]
+    assert found
+    assert all("kink" in why for why in found)
+
+
+@pytest.mark.parametrize(
+    ("f", "at", "words"),
+    [
+        (abs, 0.0, "at a kink: slope −1 below, 1 above; the rule takes 0"),
+        (cr.nn.relu, 0.0, "at a kink: slope 0 below, 1 above; the rule takes 0"),
+        (
+            lambda x: cr.clip(x, 0.5),
+            0.5,
+            "at a kink: both branches are equal; the condition says which one gets the gradient",
+        ),
+    ],
+)
+def test_a_choice_at_a_kink_is_said(f, at, words):
+    assert words in whys(f(cr.Value(at, "x"))).values()
+
+
+@pytest.mark.parametrize(
+    ("f", "words"),
+    [
+        (lambda x: x.max(), "2 kinks, the first at [1]: slope 0 below, 1 above"),
+        (lambda x: cr.sort(x), "at a kink: 2 elements are equal, and keep their order"),
+        (lambda x: abs(x - 3), "2 kinks, the first at [1]: slope −1 below, 1 above; the rule takes 0"),
+    ],
+)
+def test_kinks_of_an_array_are_counted(f, words):
+    assert words in whys(f(cr.tensor([1.0, 3.0, 3.0], requires_grad=True))).values()
+
+
+@pytest.mark.parametrize("f", [abs, cr.nn.relu, lambda x: cr.maximum(x, 0.5), lambda x: cr.clip(x, 0, 2)])
+def test_beside_a_kink_nothing_is_said_of_it(f):
+    assert not any("kink" in why for why in whys(f(cr.Value(1.0, "x"))).values())
 
 
 def test_why_where_chose():
@@ -109,7 +167,7 @@ def test_why_a_base_of_0_stops_the_gradient_of_the_exponent():
 
 def test_why_the_logarithm_of_1_stops_the_gradient_of_the_exponent():
     x, n = cr.Value(1.0, "x"), cr.Value(3.0, "n")
-    assert whys(x**n)["power", "y"] == "0 because v2 · log(x) is 0 at v2 = 1, x = 1"
+    assert whys(x**n)["power", "y"] == "0 because v1 · log(x) is 0 at v1 = 1, x = 1"
 
 
 def test_why_an_absolute_value_is_1():
@@ -144,7 +202,7 @@ def test_a_reason_that_needs_no_value_stays_when_one_was_changed():
     x, b = cr.ones(2, requires_grad=True), cr.ones(2, requires_grad=True)
     loss = (x + b).sum()
     b.assign([5.0, 5.0])
-    assert whys(loss, x=x, b=b)["add", "x"] == "1: a sum passes the gradient on unchanged"
+    assert whys(loss, x=x, b=b)["add", "x"] == "× 1: adding passes the gradient to each input unchanged"
 
 
 # ---- the rules of products, for vectors and batches

@@ -156,5 +156,5 @@ def test_a_printed_program_has_forms_bytes_flops_and_lines(trained):
     assert "matmul(v0, v" in text
     assert "float32[8, 6]" in text
     assert "kflop" in text
-    assert "xW+b: contribution to operand 1" in text
+    assert "x@W+b: contribution to operand 1" in text
     assert "jit_steps.py" in text

@@ -129,7 +129,7 @@ def test_it_has_a_question_a_prediction_an_answer_a_picture_and_an_exercise(page
     wanted = ["Predict", "Run it", "Step by step", "Answer", "Picture", "Exercise"]
     assert [h for h in headings if h in wanted] == wanted
     assert re.search(r"^> .*\?$", text, re.MULTILINE)
-    assert "**Before you run on:**" in text
+    assert "**Before you go on:**" in text
 
 
 @LESSON

@@ -33,6 +33,7 @@ from .live import functions, live
 SCRIPTS = [f"{name}.js" for name in "arrays replay story live picture inspector predict fields page".split()]
 INSIDES = 2_000_000  # characters that the pictures of what is inside groups may take
 NUMBERS = 40_000  # and those of small arrays, number by number
+_MARK = "\uf8ff"  # stands for an operand while its call is written; no name has it
 FEW = 24  # an operation and its operands of at most so many elements get a picture of their own
 
 
@@ -130,8 +131,24 @@ def _rules(graph):
             if getattr(tree, "name", "").startswith("{0}, "):
                 tree = tree.operands[0]  # without the remark behind it
             short = write(put(tree, letters(graph, edge, siblings)))
-        rules.append({"rule": edge.rule and f"{target.operation}({', '.join(inputs)}): {edge.rule}", "short": short})
+        rules.append(
+            {
+                "rule": edge.rule and f"{call(target, inputs)}: {edge.rule}",
+                "short": short,
+                "sends": _sends(graph, edge, siblings),
+            }
+        )
     return rules
+
+
+def _sends(graph, edge, siblings):
+    """`v4 = v3 + v6`, the call that a contribution comes from, in three parts: before the operand that it goes to, that
+    operand, and behind it."""
+    target, operand = graph.nodes[edge.target], label(graph.nodes[edge.source])
+    names = [label(graph.nodes[e.source]) for e in siblings]
+    names[edge.slot] = _MARK
+    before, found, after = f"{label(target)} = {call(target, names)}".partition(_MARK)
+    return [before, found and operand, after]
 
 
 def _told(story, step):

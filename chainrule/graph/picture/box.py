@@ -40,7 +40,7 @@ def node_picture(node, edges):
     facts = [f"{node.shape} {node.dtype}"] if node.dtype else []
     facts += [readable(option, 28) for option in node.options]
     in_words = operation or node.shape or not node.value
-    rows = [[written(node.value.items)]] if not in_words else node.value.rows() if node.value else [["not kept"]]
+    rows = [[written(node.value.items)]] if not in_words else node.value.rows() if node.value else [["not recorded"]]
     grids = [("value", rows, [])]
     if node.kind != "constant":
         later = node.total.rows() if node.total else [[NOT_COMPUTED]]  # a page writes it there when backward comes by

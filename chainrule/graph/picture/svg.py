@@ -2,6 +2,8 @@
 
 import re
 from bisect import bisect_left
+from copy import copy
+from dataclasses import replace
 from html import escape
 from itertools import accumulate, pairwise
 from math import dist
@@ -18,6 +20,7 @@ MARGIN = 16.0
 GAP = 44.0  # between columns, if no label needs more
 STRIP = 100.0  # how wide the strips are in which overlaps are looked for
 FLOW, CAPTION = 11.0, 11.0  # font sizes
+OWN = "gradients in italics: what one backward pass gives; .grad has none yet"
 LEGEND = (
     "Values flow along the arrows, gradients against them. A number on an edge is its local derivative, which the "
     "gradient is multiplied by; along dashed edges no gradient flows. A gradient that is not computed yet is shown as —."
@@ -48,6 +51,7 @@ STYLE = """
 & .auto .name{fill:soft;font-weight:400}
 & .word,& .facts,& .slot{fill:soft;font-size:10px}
 & .grad{fill:grad}
+& .own .grad{font-style:italic;fill:soft}
 & .badge rect{fill:badge-ground}
 & .badge text{fill:badge;font-size:10px}
 & .cluster rect{fill:cluster-ground;stroke:cluster}
@@ -76,7 +80,22 @@ def to_svg(graph, depth=None, engine=None, prefix="", focus=None):
         >>> to_svg(cr.trace(x * x))[:22]
         '<svg class="chainrule"'
     """
-    return drawn(graph, view(graph, depth, focus), engine, prefix)
+    graph, own = _with_own(graph)
+    shown = view(graph, depth, focus)
+    if own:
+        shown.caption = "; ".join(filter(None, [shown.caption, OWN]))
+    mark = lambda m: m[0] + " own" * (int(m[1]) in own)
+    return re.sub(rf'id="{re.escape(prefix)}n(\d+)" class="[^"]*', mark, drawn(graph, shown, engine, prefix))
+
+
+def _with_own(graph):
+    """(the graph with the gradients of its own pass where `.grad` has none and no backward ran, the ids of these nodes)."""
+    own = set() if graph.ran else {node.id for node in graph.nodes if node.grad is None and node.total is not None}
+    if not own:
+        return graph, own
+    graph = copy(graph)
+    graph.nodes = [replace(node, grad=node.total) if node.id in own else node for node in graph.nodes]
+    return graph, own
 
 
 def drawn(graph, shown, engine=None, prefix="", styled=True):

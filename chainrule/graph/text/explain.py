@@ -1,5 +1,6 @@
 """The story of a graph as a table of text: for the terminal, for screen readers, for doctests."""
 
+import html
 from itertools import groupby
 
 from ...autograd.arguments import whole
@@ -8,6 +9,18 @@ from .story import Story
 
 _WIDEST = 60  # columns are no wider
 _PAGE = 98  # characters that a line with a note may have
+
+
+class Explanation(str):
+    """Text that a prompt and a notebook show line by line; in all else a str."""
+
+    def __repr__(self):
+        return str(self)
+
+    def _repr_html_(self):
+        style = "line-height:1.35;overflow-x:auto;white-space:pre"
+        lines = [f"<b>{line}</b>" if line[:1] != " " else line for line in html.escape(self, quote=False).split("\n")]
+        return f'<pre style="{style}">' + "\n".join(lines) + "</pre>"
 
 
 def explain(graph, lr=0.1, limit=1000):
@@ -23,7 +36,9 @@ def explain(graph, lr=0.1, limit=1000):
     for phase, numbered in groupby(enumerate(story.steps, start=1), key=lambda pair: pair[1].phase):
         title = f"update: value − {story.rate} × grad" if phase == "update" else phase
         parts.append((title, [(f"{i:>{len(str(len(story.steps)))}} ", step) for i, step in numbered], story.cells))
-    return "\n".join(line for title, rows, tell in parts if rows for line in _table(title, rows, tell, limit))
+    return Explanation(
+        "\n".join(line for title, rows, tell in parts if rows for line in _table(title, rows, tell, limit))
+    )
 
 
 def _table(title, rows, tell, limit):

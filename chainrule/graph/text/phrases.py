@@ -40,6 +40,8 @@ def form(node):
 
 def call(node, names):
     """`a * b`, or `sum(a, axis=0)`, without options that are arrays."""
+    if node.operation == "affine":
+        return "{} @ {} + {}".format(*names)
     options = [readable(option) for option in node.options if not _ARRAYS.fullmatch(option)]
     if node.symbol in _OPERATORS and len(names) <= 2 and not options:
         symbol = "−" if node.symbol == "-" else node.symbol
@@ -49,7 +51,8 @@ def call(node, names):
         return f"{base} {symbol} {bracketed(names[1])}"
     if len(names) > _OPERANDS:
         names = [*names[:2], f"… {len(names) - 2:,} more"]
-    return f"{node.operation}({', '.join([*names, *options])})"
+    name = node.symbol if node.symbol.isidentifier() else node.operation
+    return f"{name}({', '.join([*names, *options])})"
 
 
 def few(things, limit):

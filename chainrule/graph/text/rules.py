@@ -1,5 +1,7 @@
 """The formulas of a graph's edges: how an operation turns its gradient g into the contribution to one operand."""
 
+import math
+import re
 from functools import lru_cache
 
 import numpy as np
@@ -25,7 +27,13 @@ def stated(graph, edge, operands):
     if fitted is not None and edge.rule == as_text(edge, fitted):
         return fitted
     x = primitive.inputs[0] if primitive.variadic else edge.input
-    return formula(primitive).gradients[x] if rules(primitive).get(x) == edge.rule else None
+    if rules(primitive).get(x) != edge.rule:
+        return None
+    tree = formula(primitive).gradients[x]
+    n = math.prod(graph.nodes[edge.source].shape) // max(1, math.prod(target.shape))
+    if primitive.name == "mean" and n > 1:  # its words speak of n
+        tree = Call(re.sub(r"\bn\b", str(n), tree.name), tree.operands)
+    return tree
 
 
 def product(graph, edge, operands):

@@ -8,11 +8,12 @@ import numpy as np
 from ...autograd.formula import put
 from ...autograd.formula_text import Written, write
 from ...backends.program import Call, Symbol
-from ..graph import Step
+from ..graph import NO_ZERO_GRAD, Step
 from ..values import Values, in_full, values
 from .notation import bracketed, shown, total
 from .phrases import PLAIN, Note, agreed, as_used, call, change, form, holds, label, notes, operation
 from .rules import letters, stated
+from .why import GENERAL
 
 _MARK = "\uf8ff"  # stands for the upstream gradient while a rule is written out; no name has it
 _REST = "rest"  # what an opened graph calls all that comes after its operation
@@ -42,6 +43,9 @@ class Story:
         self.calls = {}  # {id of a node: its call in words}
         computed = [n for n in graph.nodes if self.operands[n.id]]
         self.given = [n for n in graph.nodes if not self.operands[n.id] and not n.is_number]
+        self.first = {}  # {a reason that many edges have: the edge that says it}
+        for i in graph.order:
+            self.first.setdefault(graph.edges[i].why, i)
         self.before = {}  # {edge: the gradient of its source before its contribution}
         self.expected = expected = Counter(graph.edges[i].source for i in graph.order)
         self.steps = [Step("forward", n.id, None, 0, expected[n.id], n.value, "") for n in computed]
@@ -64,7 +68,10 @@ class Story:
     def start(self, node):
         """The words for a node that is there from the start."""
         digits = PLAIN if node.value is None or node.shape else in_full(node.value.items)
-        return label(node), _result(node, digits=digits), form(node), *notes(node)
+        remarks = [
+            Note(badge) for badge in node.badges if not badge.startswith(NO_ZERO_GRAD)
+        ]  # which `held` says later
+        return label(node), _result(node, digits=digits), form(node), *remarks
 
     # ---- the phases
 
@@ -97,9 +104,10 @@ class Story:
         if edge.contribution is None:
             return label(node), f"-> unknown: {edge.note}", "", count, use
         held = self.held(node) if step.arrived == step.expected else ""
+        why = "" if edge.why in GENERAL and edge.id != self.first[edge.why] else edge.why
         words, digits = self._contribution(edge, target)
         sum_ = self._sum(edge, digits)
-        return label(node), f"-> {words};" if sum_ else f"-> {words}", sum_, count, use, *_noted(edge.why, held)
+        return label(node), f"-> {words};" if sum_ else f"-> {words}", sum_, count, use, *_noted(why, held)
 
     def _update(self, step):
         node = self.graph.nodes[step.node]
@@ -147,7 +155,7 @@ class Story:
         if tree is not None:
             rule = write(put(tree, letters(self.graph, edge, operands) | {"g": Written(_MARK, _MARK)}))
         if _MARK not in rule:
-            rule = f"{_MARK}, by the rule of {target.operation}"
+            rule = f"{_MARK}, by the rule of {target.symbol}"
         return rule.replace(_MARK, f"upstream {shown(target.total)}", 1).replace(_MARK, "upstream")
 
     def _shapes(self, edge, target):
@@ -182,8 +190,8 @@ class Story:
             both = self.left(node)
             now = f": {_added(held, brought, both)}" if both else ""
             return f".grad already holds {shown(held)} (no zero_grad?); this pass adds to it{now}"
-        doubts = "(no zero_grad, another seed, clipping?)"
-        return f".grad holds {shown(held)}; this pass alone gives {shown(brought)} {doubts}"
+        doubts = "Was zero_grad skipped, the seed changed, or the gradient clipped?"
+        return f".grad is {shown(held)}, but this pass contributes {shown(brought)}. {doubts}"
 
     def _grads(self, node):
         """The gradients that `.grad` is the sum of after the pass; none where there is none, or one is unknown."""
@@ -221,7 +229,7 @@ def _summed(array, shape):
 
 
 def _result(node, equals="=", digits=PLAIN):
-    return f"{equals} {node.value.line(digits)}" if node.value else "= unknown: the array was not kept"
+    return f"{equals} {node.value.line(digits)}" if node.value else "= not recorded: your program freed this array"
 
 
 def _added(one, other, both):

@@ -9,11 +9,12 @@ from .notation import shown
 from .phrases import as_used, label
 from .rules import as_text, letters, product, slope
 
+_UNCHANGED = "× 1: adding passes the gradient to each input unchanged"
 _STEP = ("0: a step is flat, and passes no gradient at its jumps either", "")
 # Where plain words say more than the rule: operation → (why it is 0, why it is 1); {x} is the operand and its value.
 _WORDS = {
-    "add": ("", "1: a sum passes the gradient on unchanged"),
-    "sum": ("", "1: a sum passes the gradient on unchanged"),
+    "add": ("", _UNCHANGED),
+    "sum": ("", _UNCHANGED),
     "matmul": ("0: the element that it is multiplied by is 0", "1: the element that it is multiplied by is 1"),
     "affine": ("0: the element that it is multiplied by is 0", "1: it is added, or multiplied by an element that is 1"),
     "max": ("0: the maximum is another element", "1: this element is the maximum"),
@@ -26,6 +27,7 @@ _WORDS = {
     **dict.fromkeys(("sign", "floor", "ceil", "rint", "floor_divide", "step"), _STEP),
     "where": ("0: the condition chose the other one", "1: the condition chose this one"),
 }
+GENERAL = {_UNCHANGED, "× 1: the gradient passes on unchanged"}  # said once in a story
 _FEW = 4  # so many operands are listed with their values
 
 
@@ -39,7 +41,7 @@ def why(graph):
         fitted = product(graph, edge, operands[edge.target]) if edge.rule else None
         if fitted is not None:
             edge.rule = as_text(edge, fitted)
-        if edge.local is not None:
+        if edge.local is not None and not edge.why:
             zeros, ones, size = _count(edge.local)
             if size and size in (zeros, ones):
                 edge.why = _reason(graph, edge, operands[edge.target], 0 if zeros else 1)
@@ -71,7 +73,7 @@ def _reason(graph, edge, operands, digit):
         return words
     formula = slope(graph, edge, operands)
     if isinstance(formula, int) and not words and target.operation != "power":
-        return f"{digit}: the gradient {'passes on unchanged' if digit else 'does not pass'}"
+        return "× 1: the gradient passes on unchanged" if digit else "0: the gradient does not pass"
     if not as_used(target, nodes):
         return ""
     if words:

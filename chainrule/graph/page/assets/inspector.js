@@ -1,7 +1,5 @@
 // The inspector: everything about one node, and its gradient as an explicit sum.
 
-const ORDINALS = ["first", "second", "third"];
-
 /** An element with text and children. Text is set as text, so that names cannot become markup. */
 function make(tag, options = {}, ...children) {
   const element = Object.assign(document.createElement(tag), options);
@@ -41,7 +39,7 @@ function valueSection(node, snapshot) {
   const known = snapshot.computed.has(node.id);
   const after = snapshot.updated.get(node.id);
   if (!known) return make("div", {}, make("h3", {}, "Value"), make("p", {}, "· not computed yet"));
-  const value = isEditable(node) ? editable(node) : shown(node.value, "unknown: the array was not kept");
+  const value = isEditable(node) ? editable(node) : shown(node.value, "Not recorded: your program freed this array.");
   const updated = after ? [make("h3", {}, "Value after the update"), shown(after)] : [];
   return make("div", {}, make("h3", {}, "Value"), value, ...updated);
 }
@@ -74,19 +72,19 @@ function gradientSection(node, snapshot, hidden) {
 function waiting(node, arrived) {
   const expected = incoming[node.id].length;
   if (arrived === expected) return "";
-  if (!arrived) return `— none of ${expected} contributions yet: unknown, which is not 0.`;
-  return `${arrived} of ${expected} contributions: it waits for the rest before it passes its gradient on.`;
+  if (!arrived) return `No gradient yet; ${expected} still to come. (Not 0: not known.)`;
+  const others = expected - arrived === 1 ? "the other" : `the other ${expected - arrived}`;
+  return `${arrived} of ${expected} gradients have arrived. ${node.label} waits for ${others} before passing anything on.`;
 }
 
 /** One contribution: along which operand it comes, how it is computed, and why. */
 function term(edge, snapshot, hidden) {
-  const ordinal = ORDINALS[edge.slot] ?? `${edge.slot + 1}th`;
-  const place = operands[edge.target].length > 1 ? ` as its ${ordinal} operand` : "";
   const here = snapshot.step?.edge === edge.id && edge !== hidden;
   const seen = snapshot.passed.has(edge.id);
   const text = edge === hidden ? "?" : seen ? formula(edge) : "—";
-  const from = `from ${nodes[edge.target].label}${place}: `;
-  const item = make("li", { className: seen ? "" : "open" }, from, make("code", {}, text));
+  const [before, operand, after] = edge.sends;
+  const sends = [before, make("b", {}, operand), `${after} sends `];
+  const item = make("li", { className: seen ? "" : "open" }, ...sends, make("code", {}, text));
   item.classList.toggle("here", here);
   if (!seen) return item;
   const remarks = [edge.rule, !isChanged("local", edge.id) && edge.why, edge.summed && `broadcast, so ${edge.summed}`];

@@ -6,7 +6,9 @@ const story = JSON.parse(document.getElementById("story").textContent, (key, val
 const { nodes, edges } = story.graph;
 const { steps } = story;
 
+const START = "We will compute the result from left to right, then send gradients back. Press Next.";
 const LINE = 44; // characters that a formula may have
+const RULE = "the formula itself"; // what stands for one that is too long
 const BRIEF = 24; // and one on an edge of the picture
 
 /** For each node the edges along which gradient comes to it, in the order of their arrival. */
@@ -88,7 +90,7 @@ function zip(a, b, f) {
 
 /** The step in one line. In that of an update stand the learner's rate and what comes of it. */
 function stepText(step) {
-  if (step === null) return "Nothing is computed yet. Press Next or → to compute the first value.";
+  if (step === null) return START;
   const words = liveText(step);
   if (words) return words;
   if (!step.left) return step.text.replace("->", "→");
@@ -112,7 +114,7 @@ function isScalar(edge) {
 /** `upstream × local`: in numbers where they are one each or fit on a line, else as the rule and shapes. */
 function product(edge, digits = PLAIN) {
   const g = upstream(edge);
-  if (!edge.local) return `${edge.short || "its rule"}: ${shapeText(g.shape)} → ${shapeText(nodes[edge.source].shape)}`;
+  if (!edge.local) return `${edge.short || RULE}: ${shapeText(g.shape)} → ${shapeText(nodes[edge.source].shape)}`;
   const sum = edge.summed ? "sum of " : "";
   const numbers = `${sum}${inline(g, digits)} × ${bracketed(inline(edge.local, digits))}`;
   return numbers.length <= LINE || isScalar(edge) ? numbers : `${sum}upstream × local`;
@@ -135,5 +137,5 @@ function brief(edge) {
   if (!edge.contribution) return "unknown";
   if (isScalar(edge)) return formula(edge);
   if (edge.local) return edge.summed ? "Σ g ⊙ local" : "g ⊙ local";
-  return edge.short && edge.short.length <= BRIEF ? edge.short : "its rule";
+  return edge.short && edge.short.length <= BRIEF ? edge.short : RULE;
 }
