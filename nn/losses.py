@@ -330,7 +330,7 @@ def _softmax_less_truth(a, logits, index):
 
 @primitive(
     internal=True,
-    symbol="cross-entropy",
+    symbol="cross_entropy",
     jvp=dict(logits=lambda t, logits, index: sum_(_softmax_less_truth(t, logits, index), axis=-1)),
     samples=[on((5, 3), (5,), domain=(reals, indices)), on((2, 5, 3), (2, 5), domain=(reals, indices))],
     needs="logits (…, K) and class indices (…)",
@@ -366,7 +366,7 @@ def _of_probabilities(g, logits, target):
 
 @primitive(
     internal=True,
-    symbol="cross-entropy",
+    symbol="cross_entropy",
     jvp=dict(
         logits=lambda t, logits, target: -sum_(t * less_share(target, softmax(logits), -1), axis=-1),
         target=lambda t, logits, target: sum_(t * _surprise(logits, target), axis=-1),
