@@ -36,7 +36,7 @@ class Live(SphinxDirective):
 
 
 def lesson(app, docname, source):
-    """A lesson has its questions as forms, and below its picture the same graph as a page; the lessons' index lists them all."""
+    """A lesson has its questions as forms, and below its picture the same graph as a page, with a goal; the index lists them all."""
     file = Path(app.srcdir) / f"{docname}.md"
     if docname == "lessons/README":
         source[0] += "\n```{toctree}\n:hidden:\n:glob:\n\n[0-9]*\n```\n"
@@ -48,6 +48,8 @@ def lesson(app, docname, source):
         page = frame(app, docname, names["g"], file.stem, title)
         picture = next(line for line in source[0].splitlines() if f"images/lessons/{file.stem}.svg" in line)
         source[0] = source[0].replace(picture, f"{picture}\n\n```{{raw}} html\n{page}\n```")
+        (goal,) = questions.goals(source[0])
+        source[0] = questions.GOAL.sub(lambda _: f"```{{raw}} html\n{goal.markup()}\n```", source[0])
 
 
 def included(app, relative_path, docname, source):

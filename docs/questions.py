@@ -1,4 +1,4 @@
-"""The questions in the lessons. In a page's source they are comments, which the site turns into forms to answer:
+"""The questions and goals in the lessons. In a page's source they are comments; the site turns questions into forms to answer:
 
     <!-- ask: What is x.grad?
     = x.grad
@@ -21,6 +21,9 @@ import numpy as np
 from pictures import program
 
 ASK = re.compile(r"<!-- ask: (.*?)\n(.*?)-->", re.DOTALL)
+GOAL = re.compile(r"<!-- goal: (.*?)\n(.*?)\nby (.*?)\n-->", re.DOTALL)
+TERM = r"(value|grad) ([\w.]+)(?:\[(\d+)\])?"
+WHEN = re.compile(rf"{TERM} (!?=|<|>) (?:{TERM}|(-?[\d.]+))")
 ELSE = "Not yet. Look at the numbers above once more."
 
 
@@ -102,3 +105,42 @@ def variables(page, folder):
     with contextlib.chdir(folder):
         doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS).run(test, clear_globs=False)
     return test.globs
+
+
+@dataclass
+class Goal:
+    """Something to reach on a lesson's page.
+
+    Fields:
+        text: what to do. when: [term, comparison, term], in which a term is [kind, name, place] or a number.
+        by: [(name, place in it, number)]: changes that reach it.
+    """
+
+    text: str
+    when: list
+    by: list
+
+    def markup(self):
+        """The goal as HTML of the site, which docs/_static/lesson.js watches."""
+        when = html.escape(json.dumps(self.when, ensure_ascii=False))
+        return f'<div class="goal" data-when="{when}"><p>{prose(self.text)}</p><p role="status"></p></div>'
+
+
+def goals(text):
+    """The Goals in the source of a page. Raises: ValueError if one of them cannot be read."""
+    return [_goal(match) for match in GOAL.finditer(text)]
+
+
+def _goal(match):
+    text, when, by = match.groups()
+    read = WHEN.fullmatch(when.strip())
+    changes = [re.fullmatch(r"([\w.]+?)(?:\[(\d+)\])? = (-?[\d.]+)", part.strip()) for part in by.split(",")]
+    if not read or not all(changes):
+        raise ValueError(
+            f"a goal needs a line such as `grad x = 4`, and one such as `by w = 4`, not {when!r} and {by!r}"
+        )
+    kind, name, place, sign, other, other_name, other_place, number = read.groups()
+    right = float(number) if number else [other, other_name, int(other_place or 0)]
+    return Goal(
+        text, [[kind, name, int(place or 0)], sign, right], [(c[1], int(c[2] or 0), float(c[3])) for c in changes if c]
+    )

@@ -81,6 +81,24 @@ function lesson() {
   note.textContent = "The rest of the lesson opens when you have answered.";
 }
 
+/** The goal of a lesson: reached when the numbers of the page above it say so. */
+function goal() {
+  const box = document.querySelector("div.goal");
+  if (!box) return;
+  const [left, sign, right] = JSON.parse(box.dataset.when);
+  const status = box.querySelector("[role=status]");
+  const number = (term, shown) => (Array.isArray(term) ? shown[term[1]]?.[term[0]]?.[term[2]] : term);
+  window.addEventListener("message", ({ source, data }) => {
+    if (data?.chainrule !== "values" || source !== document.querySelector("iframe.live")?.contentWindow) return;
+    const [a, b] = [number(left, data.shown), number(right, data.shown)];
+    if (typeof a !== "number" || typeof b !== "number") return;
+    const near = Math.abs(a - b) <= 0.02 * Math.max(1, Math.abs(b));
+    const reached = { "=": near, "!=": !near, "<": a < b, ">": a > b }[sign];
+    box.classList.toggle("reached", reached);
+    status.textContent = reached ? "Reached." : `Now: ${shown([a])}.`;
+  });
+}
+
 /** Ticks the lessons that were done, wherever they are listed. */
 function ticks() {
   const done = remembered();
@@ -94,4 +112,5 @@ function ticks() {
 }
 
 lesson();
+goal();
 ticks();

@@ -1,5 +1,6 @@
 """The questions of the lessons: their right answers are those of the programs, and the site judges what is typed."""
 
+import html
 import importlib.util
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ spec = importlib.util.spec_from_file_location("questions", FOLDER.parent / "ques
 questions = importlib.util.module_from_spec(spec)
 sys.modules["questions"] = questions  # dataclasses look their module up there
 spec.loader.exec_module(questions)
+pictures = sys.modules["pictures"]
 sys.path.remove(str(FOLDER.parent))
 SCRIPT = (FOLDER.parent / "_static" / "lesson.js").read_text(encoding="utf-8")
 PAGES = sorted(FOLDER.glob("[0-9]*.md"))
@@ -100,3 +102,32 @@ def test_what_was_answered_once_is_open_the_next_time(lesson):
 
 def test_the_form_has_no_findings_of_axe(lesson):
     assert violations(lesson(NUMBER, g=10.0)) == []
+
+
+# ---- goals
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_each_goal_is_open_at_first_and_can_be_reached_on_the_page(page, browse, tmp_path):
+    (goal,) = questions.goals(page.read_text(encoding="utf-8"))
+    _, names = pictures.run(page, tmp_path)
+    graph = html.escape(names["g"]._render("html", None, 0.1))
+    tab = browse(
+        f'<!doctype html><title>L</title><iframe class="live" srcdoc="{graph}"></iframe>{goal.markup()}<script>{SCRIPT}</script>'
+    )
+    inside = tab.frames[1]
+    inside.wait_for_load_state()
+    inside.evaluate("tellAround()")
+    tab.wait_for_function("document.querySelector('.goal [role=status]').textContent")
+    assert not tab.query_selector(".goal.reached")
+    for name, place, number in goal.by:
+        inside.evaluate(
+            "([name, place, number]) => change(nodes.find((n) => n.label === name).id, place, number)",
+            [name, place, number],
+        )
+    tab.wait_for_selector(".goal.reached")
+
+
+def test_a_goal_that_cannot_be_read_is_refused():
+    with pytest.raises(ValueError, match="a goal needs a line"):
+        questions.goals("<!-- goal: Do.\ngrade x = 4\nby x = 3\n-->")

@@ -209,5 +209,7 @@ function tellAround() {
   if (window.parent === window || !live.program) return;
   const numbers = nodes.filter((node) => isEditable(node) && size(node.shape) === 1);
   const values = Object.fromEntries(numbers.map((node) => [node.label, elementOf({ id: node.id, place: 0 })]));
-  window.parent.postMessage({ chainrule: "values", values }, "*");
+  const told = (data) => (data && hasItems(data) ? [data.items].flat(Infinity).map(Number) : null);
+  const shown = Object.fromEntries(nodes.map(({ label, value, total }) => [label, { value: told(value), grad: told(total) }]));
+  window.parent.postMessage({ chainrule: "values", values, shown }, "*");
 }
