@@ -45,10 +45,11 @@ bench-gpu:  ## compare with PyTorch on a GPU (180 s)
 proof: $(VENV)/.with-dev $(VENV)/.with-bench  ## write docs/proof.md anew; QUICK=1: only try it
 	@PYTHONPATH=.:tests/support$${PYTHONPATH:+:$$PYTHONPATH} OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PY) -m benchmarks.proof
 
-check: $(VENV)/.with-dev  ## check format, lint and types
+check: $(VENV)/.with-dev  ## check format, lint and types, also of all code in the docs
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
+	@$(PY) docs/check_types.py
 
 types: $(VENV)/.with-dev  ## write operations.pyi and docs/from-*.md anew
 	@PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(PY) docs/operations.py

@@ -14,7 +14,7 @@ from .cast import cast
 from .doors import refuse_leaving, warn_leaving
 from .errors import DtypeError, GraphError, ShapeError, UnsizedError
 from .node import SMALL, Node
-from .typing import ArrayLike
+from .typing import ArrayLike, MaybeNone
 
 if TYPE_CHECKING:
     from .operations import TensorMethods, ValueMethods
@@ -139,7 +139,7 @@ class Tensor(TensorMethods):
         node.result = self._data if self.size <= SMALL else ref(self)
 
     @property
-    def grad(self) -> Tensor | None:
+    def grad(self) -> Tensor | MaybeNone:
         node = self._node
         if node is None or node.grad is None or type(node.grad) in SINGLES or isinstance(node.grad, Tensor):
             return None if node is None else node.grad
@@ -374,7 +374,12 @@ class Value(Tensor, ValueMethods):
 
     if TYPE_CHECKING:  # numbers, where other Tensors have arrays
         data: float  # type: ignore[assignment]
-        grad: float  # type: ignore[assignment]
+
+        @property
+        def grad(self) -> float: ...
+        @grad.setter
+        def grad(self, value: ArrayLike | None) -> None: ...
+
         label: str
         _op: str
         _prev: set[Value]

@@ -18,3 +18,4 @@ Shape: TypeAlias = int | tuple[int, ...] | list[int]
 Counts: TypeAlias = int | tuple[Any, ...] | list[Any] | np.ndarray  # whole numbers, nested as the operation says
 DType: TypeAlias = str | type[Any] | np.dtype[Any]  # float, "float32", np.float32, x.dtype
 FilePath: TypeAlias = str | PathLike[str]
+MaybeNone: TypeAlias = Any  # what is None only before something has happened, so that nobody need ask each time

@@ -87,7 +87,7 @@ def main():
         ours, losses = [Tensor(a) for a in arrays], []
         real = [cr.tensor(a, "float64", requires_grad=True) for a in arrays]
         for x, y, w1, b1, w2, b2 in (ours, real):
-            losses.append((((x @ w1 + b1).tanh() @ w2 + b2 - y) ** 2).sum())
+            losses.append((((x @ w1 + b1).tanh() @ w2 + b2 - y) ** 2).sum())  # pyright: ignore[reportOperatorIssue]
             losses[-1].backward()
         gap = max(abs(a.grad - b.grad.numpy()).max() for a, b in zip(ours, real, strict=True))
         if step % 10 == 0:

@@ -111,10 +111,10 @@ def valleys():
     left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2, projection="3d")
     for ax, projection in ((left, "contour"), (right, "3d")):
         cr.plot.loss_surface(wave_loss, (-1.5, 6.5), (-4, 4.5), ax=ax, path=paths, projection=projection)
-    handles = left.get_legend().legend_handles
-    for ax in (left, right):
-        ax.get_legend().remove()
-    style.legend(figure, handles=handles, loc="outside lower center", ncols=7)
+    legends = [legend for ax in (left, right) if (legend := ax.get_legend())]
+    for legend in legends:
+        legend.remove()
+    style.legend(figure, handles=legends[0].legend_handles, loc="outside lower center", ncols=7)
     figure.suptitle("One loss, five starts: which minimum is found depends on the start")
     figure.savefig(OUT / "valleys.png", dpi=120)
 

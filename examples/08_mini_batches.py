@@ -28,8 +28,8 @@ HUES = [style.COLORS[name] for name in ("vermillion", "green", "blue")]
 
 
 def data():
-    digits = load_digits()
-    return cr.tensor(digits.data / 16, dtype="float32"), cr.tensor(digits.target)
+    x, y = load_digits(return_X_y=True)
+    return cr.tensor(x / 16, dtype="float32"), cr.tensor(y)
 
 
 def network():

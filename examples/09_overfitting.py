@@ -30,8 +30,8 @@ CURES = {  # options of the network, weight decay, patience of early stopping
 
 def data():
     """The measurements of all tumours, (569, 30), and 1 for malignant, 0 for benign, (569, 1)."""
-    tumours = load_breast_cancer()
-    return tumours.data, (tumours.target == 0).astype(np.float32)[:, None]
+    x, y = load_breast_cancer(return_X_y=True)
+    return x, np.asarray(y == 0, np.float32)[:, None]
 
 
 def standardized(x_train, x_other):

@@ -27,10 +27,10 @@ REACH = 0.7  # pixels by which an image is moved at most
 
 def data(device):
     """(x, y) to train on, to watch the training by, and to test on: pixels in [0, 1], each digit in its share."""
-    digits = load_digits()
-    x = cr.tensor(digits.data / 16, dtype="float32", device=device)
-    y = cr.tensor(digits.target, device=device)
-    return cr.data.split(x, y, parts=(0.7, 0.1, 0.2), stratify=digits.target, seed=0)
+    pixels, digits = load_digits(return_X_y=True)
+    x = cr.tensor(pixels / 16, dtype="float32", device=device)
+    y = cr.tensor(digits, device=device)
+    return cr.data.split(x, y, parts=(0.7, 0.1, 0.2), stratify=digits, seed=0)
 
 
 class Moved:
@@ -116,9 +116,9 @@ def write(model, history, scores, test):
         history.plot(ax=right, columns=["val_accuracy"])
         figure.savefig(OUT / "learning_curves.png", dpi=120)
         plt.close(figure)
-    ax = cr.plot.confusion_matrix(scores, test[1])
-    ax.figure.savefig(OUT / "confusion_matrix.png", dpi=120)
-    plt.close(ax.figure)
+    cr.plot.confusion_matrix(scores, test[1])
+    plt.savefig(OUT / "confusion_matrix.png", dpi=120)
+    plt.close()
     x, y = test
     model.eval().zero_grad()
     loss = cr.nn.cross_entropy(model(x[:8]), y[:8])

@@ -25,7 +25,7 @@ class Patients:
 
     def __init__(self, seed):
         x, y = load_diabetes(return_X_y=True)
-        train, val, test = cr.data.split(x, y[:, None], parts=(0.6, 0.2, 0.2), seed=seed)
+        train, val, test = cr.data.split(x, np.asarray(y)[:, None], parts=(0.6, 0.2, 0.2), seed=seed)
         self.x, self.y = cr.data.Standardizer().fit(train[0]), cr.data.Standardizer().fit(train[1])
         self.train, self.val = self.ready(*train), self.ready(*val)
         self.test_x, self.test_y = self.ready(*test)[0], test[1]

@@ -40,8 +40,8 @@ def chosen_gpu():
 
 def train(device="cpu", dtype="float32"):
     """A network with dropout that learned the digits: (its weights as one vector, its history)."""
-    digits = load_digits()
-    x, y = cr.tensor(digits.data / 16, dtype=dtype, device=device), cr.tensor(digits.target, device=device)
+    pixels, digits = load_digits(return_X_y=True)
+    x, y = cr.tensor(pixels / 16, dtype=dtype, device=device), cr.tensor(digits, device=device)
     cr.random.seed(SEED)
     model = cr.nn.MLP([64, 64, 10], activation="tanh", dropout=0.2).to(dtype).to(device)
     optimizer = cr.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
@@ -83,7 +83,7 @@ def main():
         cpu_seconds, gpu_seconds = (min(history["seconds"]) for _, history in (first, found))
         print(f"Seconds for the fastest epoch: {cpu_seconds:.3f} on the CPU, {gpu_seconds:.3f} on the GPU. (A network")
         print("as small as this one leaves a GPU idle most of the time: it pays where the products are large.)")
-        assert np.array_equal(*bits), "the random bits should be the same on both devices"
+        assert np.array_equal(bits[0], bits[1]), "the random bits should be the same on both devices"
         assert weights < 1e-3, "the weights on CPU and GPU should differ by rounding only"
         assert losses.max() < 1e-4, "and so should their losses"
         curves["GPU, float32"], gaps["GPU against CPU, float32"] = found[1], losses

@@ -32,8 +32,8 @@ PROCESSES = 2
 
 def train(workers, deterministic=True):
     """A network with dropout that learned the digits: (its weights as one vector, its history)."""
-    digits = load_digits()
-    x, y = cr.tensor(digits.data / 16, dtype="float32"), cr.tensor(digits.target)
+    pixels, digits = load_digits(return_X_y=True)
+    x, y = cr.tensor(pixels / 16, dtype="float32"), cr.tensor(digits)
     cr.random.seed(0)
     model = cr.nn.MLP([64, HIDDEN, HIDDEN, 10], activation="tanh", dropout=0.2)
     optimizer = cr.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)

@@ -10,6 +10,7 @@ The poem is Lewis Carroll's "Jabberwocky" (1871), which is in the public domain.
 
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -107,7 +108,7 @@ def softmax_of_numbers(x):
     return [p / total for p in powers]
 
 
-def loss_of_numbers(w, letters, following):
+def loss_of_numbers(w, letters, following) -> Any:
     keys, values, losses = [], [], []
     for letter, place, next_letter in zip(letters, w["places"], following, strict=True):
         x = [a + b for a, b in zip(w["letters"][letter], place, strict=True)]

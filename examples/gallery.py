@@ -64,7 +64,7 @@ def run(path):
 
 def example(path):
     """(whether it ended well, its entry in the contents, its section)."""
-    title, _, rest = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).partition("\n")
+    title, _, rest = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")
     print(f"{path.name}: {title}", flush=True)
     ok, printed, seconds = run(path)
     print(printed if not ok else f"  {seconds:.1f} s", flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..autograd.arguments import whole
 from ..autograd.ops.creation import zeros
 from ..autograd.ops.linalg import affine, matmul
+from ..autograd.typing import MaybeNone
 from .init import Initializer, initial
 from .module import Module, Parameter
 
@@ -28,7 +29,7 @@ class Linear(Module):
     def __init__(self, n_in: int, n_out: int, bias: bool = True, init: Initializer = "xavier_uniform"):
         n_in, n_out = whole("Linear", "n_in", n_in), whole("Linear", "n_out", n_out)
         self.weight = Parameter(initial(init, (n_in, n_out), n_in, n_out))
-        self.bias = Parameter(zeros(n_out)) if bias else None
+        self.bias: Parameter | MaybeNone = Parameter(zeros(n_out)) if bias else None
 
     def forward(self, x):
         return matmul(x, self.weight) if self.bias is None else affine(x, self.weight, self.bias)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..autograd.arguments import whole
 from ..autograd.ops.creation import zeros
 from ..autograd.ops.linalg import matmul
+from ..autograd.typing import MaybeNone
 from .activations import Activation, name_of
 from .activations import activation as find
 from .init import Initializer, initial
@@ -40,7 +41,7 @@ class Perceptron(Module):
         n_inputs = whole("Perceptron", "n_inputs", n_inputs)
         self.activation = find(activation)
         self.weight = Parameter(initial(init, (n_inputs,), n_inputs, 1))
-        self.bias = Parameter(zeros(())) if bias else None
+        self.bias: Parameter | MaybeNone = Parameter(zeros(())) if bias else None
 
     def forward(self, x):
         z = matmul(x, self.weight)

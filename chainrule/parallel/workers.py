@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.arguments import whole
+from ..autograd.typing import MaybeNone
 from ..backends import carried
 
 
@@ -31,7 +32,7 @@ class Workers:
     """
 
     rank, size, threads = 0, 1, 1
-    device: str | None = None
+    device: str | MaybeNone = None
 
     def gather(self, value: Any) -> list[Any]:
         """What each worker gave, in order of rank, on every worker; anything that can be pickled."""

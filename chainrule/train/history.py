@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 from ..autograd.files import write_atomically
 
 if TYPE_CHECKING:
-    from ..autograd.typing import FilePath
+    from ..autograd.typing import FilePath, MaybeNone
 
 SHOWN = 60  # rows that are printed of a long run
 
@@ -40,8 +40,8 @@ class History(list[dict[str, Any]]):
             2  0.25
     """
 
-    best_epoch: int | None
-    best_weights: dict[str, Any] | None
+    best_epoch: int | MaybeNone
+    best_weights: dict[str, Any] | MaybeNone
     stop_reason: str | None
     lowering: str
     why_eager: str | None

@@ -65,7 +65,7 @@ def test_a_method_gives_a_tensor(x: cr.Tensor) -> None:
 def test_what_a_tensor_says_of_itself(x: cr.Tensor) -> None:
     assert_type(x.shape, tuple[int, ...])
     assert_type(x.device, str)
-    assert_type(x.grad, cr.Tensor | None)
+    assert_type(x.grad, cr.Tensor | Any)
     assert_type(x.requires_grad, bool)
     assert isinstance(x.data, np.ndarray)
     assert isinstance(x.numpy(), np.ndarray)
@@ -206,3 +206,27 @@ def test_an_argument_of_the_wrong_kind_is_an_error(x: cr.Tensor) -> None:
 def test_the_stub_is_what_the_declarations_say() -> None:
     made = runpy.run_path(str(ROOT / "docs" / "operations.py"))["text"]()
     assert (ROOT / "autograd" / "operations.pyi").read_text(encoding="utf-8") == made, "run `make types`"
+
+
+# ---- the code in the pages, which `make check` gives to mypy and pyright
+
+
+def test_the_code_of_a_page_keeps_its_lines() -> None:
+    program = runpy.run_path(str(ROOT / "docs" / "check_types.py"))["program"]
+    page = "# A\n\n```python\nx = 1\n```\n\ntext\n\n```python\n>>> for i in (1, 2):\n...     print(i)\n1\n2\n>>> x\n1\n```\n"
+    lines = program(page).splitlines()
+    assert (lines[3], lines[9], lines[10], lines[13]) == ("x = 1", "for i in (1, 2):", "    print(i)", "x")
+    assert len([line for line in lines if line]) == 4
+
+
+def test_every_page_with_code_is_checked() -> None:
+    checked = runpy.run_path(str(ROOT / "docs" / "check_types.py"))
+    pages = {page.name for page in checked["pages"]() if checked["program"](page.read_text(encoding="utf-8"))}
+    assert {
+        "README.md",
+        "tutorial.md",
+        "training.md",
+        "from-pytorch.md",
+        "index.md",
+        "12-one-neuron-to-two-moons.md",
+    } <= pages
