@@ -361,7 +361,9 @@ def test_predict_mode_asks_at_once(show):
     tab = show(two_uses, "#step=1")
     tab.keyboard.press("p")
     assert step(tab) == (4, "seed")
-    assert tab.inner_text("#question-text") == "v3 = v2 * z has gradient 1. What does it send back to v2?"
+    assert tab.inner_text("#text") == "Your turn: what is v2's gradient after this step?"
+    assert tab.inner_text("#question-text") == "The gradient of v3 = v2 * z is 1. Which number reaches v2?"
+    assert not tab.is_visible("#sum")
     assert focused(tab) == "answer"
 
 
@@ -397,15 +399,17 @@ def ask(tab, source, target):
     tab.keyboard.press("p")
     for _ in range(last(tab)):
         tab.keyboard.press("ArrowRight")
-        *edge, right = tab.evaluate("""(({edge, answer}) =>
-            [nodes[edge.source].label, nodes[edge.target].label, String(answer)])(predict.question)""")
+        *edge, part, total = tab.evaluate("""(({edge, part, answer}) =>
+            [nodes[edge.source].label, nodes[edge.target].label, String(part), String(answer)])(predict.question)""")
         if edge == [source, target]:
             return
-        answer(tab, right)
+        answer(tab, part, total)
     raise AssertionError(f"nothing was asked about {source} from {target}")
 
 
-def answer(tab, text):
+def answer(tab, text, total=None):
+    if total is not None and tab.is_visible("#sum"):
+        tab.fill("#sum", total)
     tab.fill("#answer", text)
     tab.keyboard.press("Enter")
 
@@ -447,11 +451,19 @@ def test_predict_mode_diagnoses_a_wrong_product(show):
 def test_predict_mode_diagnoses_overwriting(show):
     tab = show(two_uses)
     ask(tab, "x", "v1")  # 7 + 21
-    answer(tab, "21")
-    assert "overwrite the 7" in tab.inner_text("#verdict")
-    answer(tab, "7")
-    assert "the sum so far" in tab.inner_text("#verdict")
-    answer(tab, "28")
+    assert tab.inner_text("#question-text").endswith(
+        "x has 7 so far. Which number reaches it now, and what is the new sum?"
+    )
+    for part, total, words in (
+        ("28", "28", "That is the new sum."),
+        ("7", "7", "That is the sum so far."),
+        ("21", "21", "That is only the new part. Add it to the 7 that is already there."),
+        ("21", "147", "You multiplied."),
+        ("21", "", "And the new sum?"),
+    ):
+        answer(tab, part, total)
+        assert words in tab.inner_text("#verdict")
+    answer(tab, "21", "28")
     assert tab.text_content("#n0 .grad") == "28"
 
 
@@ -461,6 +473,75 @@ def test_predict_mode_counts_answers_right_at_the_first_try(show):
     answer(tab, "1")
     answer(tab, "8")
     assert tab.inner_text("#score").startswith("1 of 2 right")
+
+
+def sums():
+    """A sum of five numbers, which asks the same eight times."""
+    a = cr.Value(1.0, "a")
+    return a + cr.Value(2.0, "b") + cr.Value(3.0, "c") + cr.Value(4.0, "d") + cr.Value(5.0, "e")
+
+
+def test_what_was_right_three_times_is_not_asked_again(show):
+    tab, asked = show(sums), []
+    tab.keyboard.press("p")
+    while tab.is_visible("#question"):
+        asked.append(tab.evaluate("predict.question.kind"))
+        answer(tab, "1")
+        tab.keyboard.press("ArrowRight")
+    assert sorted(asked) == ["add 0 "] * 3 + ["add 1 "] * 3
+    assert "not asked again" in tab.inner_text("#score")
+
+
+def confident():
+    return cr.nn.cross_entropy(cr.tensor([[1.0, 3.0, 2.0]], requires_grad=True), cr.tensor([0]))
+
+
+def squared():
+    x, w = (cr.tensor(a, requires_grad=True) for a in ([[1.0, 2.0], [3.0, 5.0]], [[2.0, -1.0], [0.5, 3.0]]))
+    return ((x @ w) ** 2).sum()
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (confident, "You left out “− one_hot(index)”: that is g · softmax(logits)."),
+        (squared, "The transpose is missing"),
+        (bias, "Add up over the batch: every row used it."),
+    ],
+)
+def test_a_mistake_in_the_rule_of_an_array_is_named(show, build, words):
+    tab = show(build)
+    tab.keyboard.press("p")
+    find = """(words) => { const {place, part, answer, mistakes} = predict.question;
+        const hit = mistakes.find(({says, items}) => says.includes(words) && !agrees(items[place], part));
+        return [String(part), String(answer), hit && String(hit.items[place])] }"""
+    while (answers := tab.evaluate(find, words))[2] is None:
+        answer(tab, *answers[:2])
+        tab.keyboard.press("ArrowRight")
+    answer(tab, answers[2])
+    assert words in tab.inner_text("#verdict")
+
+
+def test_the_guilty_box_is_found(show):
+    tab = show(held)
+    assert tab.is_visible("#hunt")
+    tab.click("#hunt")
+    assert "an older one is still in it" in tab.inner_text("#clue")
+    assert tab.locator(".view .badge:not(.early)").count() == 0
+    tab.click("#n2")
+    assert tab.inner_text("#clue-text").startswith("Not v1 = w * x. A gradient is too large")
+    tab.click("#n1")
+    tab.locator("#n0").focus()
+    tab.keyboard.press("Enter")
+    said = tab.inner_text("#clue-text")
+    assert said.startswith("Yes: no zero_grad? gradient 3 + 4 = 7. Call zero_grad() before each backward pass")
+    assert said.endswith("You found all there is to find.")
+    assert tab.locator("#n0 .badge:not(.early)").count() == 1
+    assert violations(tab) == []
+
+
+def test_a_graph_without_a_fault_has_nothing_to_hunt(show):
+    assert not show(scalars).is_visible("#hunt")
 
 
 def test_what_is_no_number_is_no_wrong_answer(show):

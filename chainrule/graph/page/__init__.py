@@ -24,15 +24,17 @@ from ..json import to_dict
 from ..lettering import readable
 from ..picture.svg import drawn
 from ..picture.view import view
+from ..text.mistakes import mistakes
 from ..text.phrases import call, label
 from ..text.rules import letters, stated
 from ..text.story import Story
 from .live import functions, live
 
 # they share one scope; the last puts everything to work
-SCRIPTS = [f"{name}.js" for name in "arrays replay story live picture inspector predict fields page".split()]
+SCRIPTS = [f"{name}.js" for name in "arrays replay story live picture inspector predict hunt fields page".split()]
 INSIDES = 2_000_000  # characters that the pictures of what is inside groups may take
 NUMBERS = 40_000  # and those of small arrays, number by number
+ASKED = 300  # in graphs of so many values predict mode knows the mistakes in a rule
 _MARK = "\uf8ff"  # stands for an operand while its call is written; no name has it
 FEW = 24  # an operation and its operands of at most so many elements get a picture of their own
 
@@ -121,7 +123,7 @@ def _named(story, node):
 def _rules(graph):
     """The rule of each edge as it is stated, with the call whose letters it has; and where the local derivative is no
     number or array that could be shown, in short and with the names of this graph."""
-    operands, rules = graph.operands(), []
+    operands, rules, asked = graph.operands(), [], len(graph.nodes) <= ASKED
     for edge in graph.edges:
         siblings, target = operands[edge.target], graph.nodes[edge.target]
         left = edge.rule.partition(" = ")[0]
@@ -136,6 +138,7 @@ def _rules(graph):
                 "rule": edge.rule and f"{call(target, inputs)}: {edge.rule}",
                 "short": short,
                 "sends": _sends(graph, edge, siblings),
+                "mistakes": [{"says": s, "items": x} for s, x in mistakes(graph, edge, siblings)] if asked else [],
             }
         )
     return rules

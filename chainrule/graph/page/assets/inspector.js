@@ -11,7 +11,7 @@ function make(tag, options = {}, ...children) {
 function inspect(node, snapshot, hidden) {
   const step = snapshot.step;
   const isCurrent = step?.node === node.id;
-  const badges = node.badges.filter((badge) => isDue(badge, node, snapshot));
+  const badges = node.badges.filter((badge) => isDue(badge, node, snapshot) && isUncovered(node));
   document.getElementById("inspected").textContent = node.label;
   document.getElementById("inspector-body").replaceChildren(
     make("p", { className: "call" }, node.call),
@@ -65,7 +65,7 @@ function gradientSection(node, snapshot, hidden) {
     make("ol", { className: "terms" }, ...uses.map((edge) => term(edge, snapshot, hidden))),
     ...(state ? [make("p", { className: "state" }, state)] : []),
     ...(arrived.length ? sum(arrived, gradient) : []),
-    ...(node.held && !isChanged("total", node.id) ? [make("p", { className: "remark" }, node.held)] : []),
+    ...(node.held && isUncovered(node) && !isChanged("total", node.id) ? [make("p", { className: "remark" }, node.held)] : []),
   ];
 }
 

@@ -72,7 +72,7 @@ function show(prefix = "") {
   const counter = `${player.position} / ${steps.length} · ${phase}`;
   document.body.dataset.phase = phase;
   byId("counter").textContent = counter;
-  byId("text").textContent = prefix + (hidden ? "Your turn: what arrives next?" : stepText(snapshot.step));
+  byId("text").textContent = prefix + (hidden ? headline(predict.question) : stepText(snapshot.step));
   byId("scrubber").value = player.position;
   byId("scrubber").setAttribute("aria-valuetext", counter);
   byId("back").disabled = byId("start").disabled = player.position === 0 && !hidden;
@@ -93,6 +93,7 @@ function show(prefix = "") {
 
 /** Look at a node, chosen in the picture, until the next step. */
 function select(id) {
+  if (hunt.on) accuse(id);
   player.picked = id;
   show();
   byId("inspected").focus({ preventScroll: matchMedia("(min-width: 800px)").matches });
@@ -188,6 +189,7 @@ function reach(elements) {
 /** Turn predict mode on or off. It asks at once for the next contribution, after the last one for the first. */
 function togglePredict() {
   predict.on = !predict.on;
+  if (predict.on && hunt.on) toggleHunt();
   byId("predict").setAttribute("aria-pressed", predict.on);
   byId("score").hidden = !predict.on;
   if (!predict.on) return go(player.position);
@@ -201,7 +203,7 @@ function togglePredict() {
 
 function answer(event) {
   event.preventDefault();
-  if (judge(byId("answer").value)) uncover("Right. ");
+  if (judge(byId("answer").value, byId("sum").value)) uncover("Right. ");
 }
 
 function uncover(prefix = "") {
@@ -260,6 +262,7 @@ const BUTTONS = {
   next,
   end: () => go(steps.length),
   predict: togglePredict,
+  hunt: toggleHunt,
   reveal: () => (reveal(), uncover()),
   larger: () => zoom(1.25),
   smaller: () => zoom(0.8),
@@ -282,6 +285,7 @@ byId("lr").addEventListener("input", (event) => {
   if (event.target.value !== "") story.lr = Number(event.target.value);
   show();
 });
+byId("hunt").hidden = !guilty.length;
 byId("question").addEventListener("submit", answer);
 byId("stage").addEventListener("wheel", (event) => {
   if (!event.ctrlKey) return;

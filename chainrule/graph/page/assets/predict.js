@@ -1,10 +1,11 @@
 // Predict mode: the next contribution is hidden, the learner computes it, and a wrong answer is diagnosed.
 
-const predict = { on: false, question: null, right: 0, asked: 0, tries: 0 };
+const predict = { on: false, question: null, right: 0, asked: 0, tries: 0, known: new Map() }; // kind of question -> right in a row
+const ENOUGH = 3; // what was right so often in a row is not asked again
 
 /**
  * The question that a backward step poses, or null where its numbers are unknown. Of an array, it
- * asks for the largest element. After a node's first contribution it asks for the new sum: `before` is the sum so far, else null.
+ * asks for the largest element. After a node's first contribution it asks for the new sum, too: `before` is the sum so far, else null.
  */
 function questionFor(step) {
   const edge = step?.phase === "backward" ? edges[step.edge] : null;
@@ -14,7 +15,9 @@ function questionFor(step) {
   if (!Number.isFinite(parts[place])) return null;
   const sum = step.arrived > 1 ? incoming[edge.source][step.arrived - 2].running : null;
   const before = sum && flat(sum)[place];
-  return { edge, place, before, part: parts[place], answer: flat(edge.running)[place], ...factors(edge, place) };
+  const kind = `${nodes[edge.target].operation} ${edge.slot} ${before === null ? "" : "and the sum"}`;
+  const mistakes = isChanged("contribution", edge.id) ? [] : edge.mistakes; // they speak of the program's own numbers
+  return { edge, place, before, kind, mistakes, part: parts[place], answer: flat(edge.running)[place], ...factors(edge, place) };
 }
 
 /** Upstream gradient and local derivative at the element in question, and the other operand's; null if unknown. */
@@ -33,15 +36,24 @@ function placeText(place, shape) {
   return `[${index.join(", ")}]`;
 }
 
-function questionText({ edge, place, before }) {
-  const [source, target] = [nodes[edge.source], nodes[edge.target]];
-  const asked = source.label + placeText(place, source.shape);
+/** "x" or "A[1, 2]": what the question is about. */
+function asked({ edge, place }) {
+  const source = nodes[edge.source];
+  return source.label + placeText(place, source.shape);
+}
+
+function headline(question) {
+  return `Your turn: what is ${asked(question)}'s gradient after this step?`;
+}
+
+function questionText(question) {
+  const { edge, before } = question;
+  const target = nodes[edge.target];
   const g = upstream(edge);
-  const known = g && size(g.shape) === 1 ? `has gradient ${inline(g)}` : "has its complete gradient";
-  const given = `${target.label} = ${target.call} ${known}.`;
-  if (before === null) return `${given} What does it send back to ${asked}?`;
-  const sum = number(before);
-  return `${given} ${asked} has ${sum} so far. What is its gradient after this contribution?`;
+  const isShown = g && (size(g.shape) === 1 || isListed(g));
+  const given = `The gradient of ${target.label} = ${target.call} is ${isShown ? inline(g) : "complete"}.`;
+  if (before === null) return `${given} Which number reaches ${asked(question)}?`;
+  return `${given} ${asked(question)} has ${number(before)} so far. Which number reaches it now, and what is the new sum?`;
 }
 
 /** The number in a text, with comma or point, "−" or "-", or a fraction; NaN if there is none. */
@@ -58,19 +70,16 @@ function agrees(given, expected, text = "") {
   return digits >= 2 && Math.abs(given - expected) <= 0.5001 * 10 ** -decimals.length;
 }
 
-/** What a wrong answer tells: the likeliest mistake in words, or a hint. "" for a right answer. */
+/** What a wrong contribution tells: the likeliest mistake in words, or a hint. "" for a right one. */
 function diagnosis(question, given, text = "") {
-  const { edge, answer, before, part, upstream: g, local, other } = question;
+  const { edge, answer, before, part, place, upstream: g, local, other } = question;
   const [source, target] = [nodes[edge.source].label, nodes[edge.target].label];
   const is = (x) => agrees(given, x, text);
-  const used = (x) => Number.isFinite(x) && x !== 0 && (is(x) || (before !== null && is(before + x))); // as the contribution
-  if (is(answer)) return "";
-  if (before !== null && is(part)) {
-    const sum = number(before);
-    return `That is the new contribution alone: it would overwrite the ${sum} that came before. Contributions add.`;
-  }
-  if (before !== null && is(before)) return "That is the sum so far. Add what comes along this edge.";
-  if (used(-part) || is(-answer)) return "Right size, wrong sign.";
+  const used = (x) => Number.isFinite(x) && x !== 0 && is(x);
+  if (is(part)) return "";
+  if (before !== null && is(answer)) return `That is the new sum. What comes along this edge alone?`;
+  if (before !== null && is(before)) return "That is the sum so far. What comes along this edge?";
+  if (used(-part)) return "Right size, wrong sign.";
   if (local !== null && g !== null) {
     if (used(local)) return `That is the local derivative alone. Multiply it by the gradient of ${target}.`;
     if (used(g)) return `That is the upstream gradient alone. Multiply it by the slope ∂${target}/∂${source}.`;
@@ -79,9 +88,21 @@ function diagnosis(question, given, text = "") {
     }
     if (used(g / local)) return "You divided by the local derivative. The chain rule multiplies: upstream × local.";
   }
+  const mistake = question.mistakes.find(({ items }) => used(items[place]) && !agrees(items[place], part));
+  if (mistake) return mistake.says;
   if (used(1 / part)) return "That is the reciprocal.";
   if (edge.summed) return `Not yet. The operand was broadcast, so its contribution is ${edge.summed}.`;
   return `Not yet. ${hint(question)}`;
+}
+
+/** What a wrong sum tells. "" for a right one. */
+function sumDiagnosis({ answer, before, part }, given, text = "") {
+  const is = (x) => agrees(given, x, text);
+  if (is(answer)) return "";
+  if (is(part)) return `That is only the new part. Add it to the ${number(before)} that is already there.`;
+  if (is(before)) return "That is the sum so far. Add what comes along this edge.";
+  if (is(before * part)) return "You multiplied. What comes from two uses adds up.";
+  return `The sum is not right: ${number(before)} is there already, and the new part comes on top.`;
 }
 
 function hint({ edge, upstream: g }) {
@@ -94,42 +115,55 @@ function hint({ edge, upstream: g }) {
 
 /** Hide the next step and ask for it. Returns whether there is a question. */
 function ask(step) {
-  predict.question = predict.on ? questionFor(step) : null;
+  const question = predict.on ? questionFor(step) : null;
+  predict.question = question && (predict.known.get(question.kind) ?? 0) < ENOUGH ? question : null;
   predict.tries = 0;
   if (!predict.question) return false;
-  document.getElementById("question-text").textContent = questionText(predict.question);
+  document.getElementById("question-text").textContent = questionText(question);
   document.getElementById("verdict").textContent = "";
-  document.getElementById("answer").value = "";
+  for (const field of ["answer", "sum"]) document.getElementById(field).value = "";
+  document.getElementById("sum").parentElement.hidden = question.before === null;
   document.getElementById("question").hidden = false;
   document.getElementById("answer").focus();
   return true;
 }
 
-/** Judge the answer. Returns whether it was right. */
-function judge(text) {
-  const given = parsed(text);
+/** Judge the contribution and, where there is one, the new sum. Returns whether all is right. */
+function judge(text, sumText = "") {
+  const { question } = predict;
+  const [given, sum] = [parsed(text), question.before === null ? null : parsed(sumText)];
   const verdict = document.getElementById("verdict");
   if (Number.isNaN(given)) {
     verdict.textContent = "Give a number, such as −1.5 or 2/3.";
     return false;
   }
+  const fault = diagnosis(question, given, text);
+  if (!fault && Number.isNaN(sum)) {
+    verdict.textContent = "That is what arrives. And the new sum?";
+    return false;
+  }
   predict.tries += 1;
   if (predict.tries === 1) predict.asked += 1;
-  const fault = diagnosis(predict.question, given, text);
-  verdict.textContent = fault;
-  if (!fault && predict.tries === 1) predict.right += 1;
+  verdict.textContent = fault || (sum === null ? "" : sumDiagnosis(question, sum, sumText));
+  const isRight = verdict.textContent === "";
+  const first = isRight && predict.tries === 1;
+  if (first) predict.right += 1;
+  predict.known.set(question.kind, first ? (predict.known.get(question.kind) ?? 0) + 1 : 0);
   keepScore();
-  return !fault;
+  return isRight;
 }
 
 /** Shown without an answer, it counts as asked. */
 function reveal() {
   if (predict.tries === 0) predict.asked += 1;
+  predict.known.set(predict.question.kind, 0);
   keepScore();
 }
 
 function keepScore() {
-  document.getElementById("score").textContent = `${predict.right} of ${predict.asked} right on the first try`;
+  const skipped = [...predict.known.values()].some((times) => times >= ENOUGH);
+  const more = skipped ? " · what was right three times is not asked again" : "";
+  document.getElementById("score").textContent = `${predict.right} of ${predict.asked} right on the first try${more}`;
 }
 
 function dismiss() {
