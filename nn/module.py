@@ -10,7 +10,7 @@ import numpy as np
 
 from ..autograd.doors import refuse_leaving
 from ..autograd.errors import CheckpointError, DtypeError, GraphError
-from ..autograd.foreign import Explaining
+from ..autograd.foreign import Explaining, explaining
 from ..autograd.grad_mode import call_number, enter, leave, no_grad, scope
 from ..autograd.ops.creation import tensor
 from ..autograd.serialize import fitted
@@ -151,6 +151,7 @@ class Module(Explaining):
         """Switch this module and all below to eval mode."""
         return self.train(False)
 
+    @explaining
     def to(self, target: DType) -> Self:
         """Move all tensors to a device, or convert the floating ones to a floating dtype, in place.
 

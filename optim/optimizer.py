@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.errors import ArgumentError, ChainruleError, CheckpointError, GraphError
-from ..autograd.foreign import Explaining
+from ..autograd.foreign import Explaining, explaining
 from ..autograd.grad_mode import enable_grad
 from ..autograd.ops.choose import where
 from ..autograd.tensor import Tensor
@@ -125,6 +125,7 @@ class Optimizer(Explaining):
         self.steps, self.last_lr = self.steps + 1, rates[0]
         return value
 
+    @explaining
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for _, flat in self.buffers:

@@ -8,7 +8,7 @@ v + 1, v * u, v**2, v / u, -v, v.relu(), v.exp(), v.tanh() | | the same, with an
 
 ## Another name
 Value(3.0, (v, u), "+") | | a Value notes by itself what it was computed from
-micrograd.nn.Neuron(2), micrograd.nn.Layer(2, 3) | | `cr.nn.Perceptron(2)` has tensors for weights, and `cr.nn.Linear(2, 3)` is a layer; of single numbers they are a list and a loop
+micrograd.nn.Neuron(2), micrograd.nn.Layer(2, 3) | | `cr.nn.Perceptron(2)` has tensors for weights, and `cr.nn.Linear(2, 3)` is a layer; of single numbers they are a list and a loop: `examples/00_engine_in_100_lines.py`
 micrograd.nn.MLP(2, [16, 16, 1]) | | `cr.nn.MLP([2, 16, 16, 1])`: all sizes in one list, no activation at the end
 model.parameters(), model.zero_grad() | | the same
 draw_dot(loss), trace(loss) | | `cr.draw(loss)`, a graph with every value and gradient; `cr.step_through(loss)` walks through it

@@ -44,7 +44,7 @@ x.float(), x.double(), x.half(), x.int(), x.long(), x.bool(), x.type(torch.float
 x.short(), x.byte(), x.char(), x.type_as(y) | x.to("int16"), x.to("uint8"), x.to("int8"), x.to(y.dtype)
 x.bfloat16(), torch.bfloat16, torch.complex64 | | NumPy has no bfloat16, and gradients are of real numbers here: float16, float32 and float64
 torch.float32, torch.float64, torch.float16, torch.int64, torch.int32, torch.long, torch.float, torch.double, torch.bool, torch.half, torch.uint8, torch.int | "float32", "float64", "float16", "int64", "int32", "int64", "float32", "float64", "bool", "float16", "uint8", "int32"
-x.cpu(), x.cuda() | | `x.to("cpu")`, `x.to("cuda")`
+x.cpu(…), x.cuda(…) | x.to("cpu"), x.to("cuda")
 torch.device("cuda") | "cuda"
 x.numel(), x.nelement(), x.dim(), x.ndimension(), x.element_size(), x.nbytes | x.size, x.size, x.ndim, x.ndim, x.dtype.itemsize, x.size * x.dtype.itemsize
 x.is_cuda, x.get_device() | | `x.device`, a string such as "cuda"
@@ -53,7 +53,7 @@ x.clone(), x.contiguous() | x, x | results never change, so no copy is needed; `
 x.copy_(y), x.fill_(2.0), x.zero_() | x.assign(y), x.assign(2.0), x.assign(0) | what else changes in place is written as a new tensor, or `x.assign(…)` of a leaf
 x.add_(y), x.sub_(y), x.mul_(y), x.div_(y), x.clamp_(0, 1), x.neg_() | x.assign(x + y), x.assign(x - y), x.assign(x * y), x.assign(x / y), x.assign(x.clip(0, 1)), x.assign(-x)
 x.exp_(), x.sqrt_(), x.relu_(), x.sigmoid_(), x.tanh_(), x.abs_(), x.pow_(2), x.masked_fill_(m, 0.0) | x.assign(cr.exp(x)), x.assign(cr.sqrt(x)), x.assign(cr.relu(x)), x.assign(cr.sigmoid(x)), x.assign(cr.tanh(x)), x.assign(cr.abs(x)), x.assign(x**2), x.assign(cr.where(m, 0.0, x))
-x.normal_(), x.uniform_() | | `x.assign(cr.random.normal(size=x.shape))`, `x.assign(cr.random.uniform(size=x.shape))`
+x.normal_(…), x.uniform_(…) | x.assign(cr.random.normal(size=x.shape)), x.assign(cr.random.uniform(size=x.shape))
 x.unsqueeze_(0), x.squeeze_(), x.t_(), x.transpose_(0, 1), x.resize_(3, 2) | | a leaf keeps its shape: use the result of `expand_dims`, `squeeze`, `swapaxes` or `reshape`
 x.data_ptr(), x.stride(), x.storage(), x.pin_memory(), x.share_memory_(), x.is_contiguous() | | where the numbers lie is NumPy's affair: `x.numpy()` is a copy
 x.new_zeros((2,)), x.new_ones((2,)), x.new_full((2,), 3.0), x.new_tensor([1.0]) | cr.zeros((2,)), cr.ones((2,)), cr.full((2,), 3.0), cr.tensor([1.0])
@@ -64,16 +64,18 @@ torch.Tensor([1, 2]), torch.FloatTensor([1, 2]), torch.LongTensor([1, 2]), torch
 torch.from_numpy(n), torch.as_tensor(n), torch.scalar_tensor(2.0) | cr.tensor(n), cr.asarray(n), cr.tensor(2.0) | both copy
 torch.autograd.Variable | cr.tensor | with `requires_grad=True`
 torch.empty(2), torch.empty_like(x) | | `cr.zeros(shape)`, `cr.zeros_like(x)`: nothing here holds numbers that nobody wrote
-torch.rand(3, 2), torch.randn(3, 2), torch.normal(0.0, 1.0, (3, 2)), torch.randint(0, 9, (3, 2)), torch.randperm(9) | | `cr.random.uniform(size=(3, 2))`, `cr.random.normal(size=(3, 2))`, `cr.random.integers(0, 9, (3, 2))`, `cr.random.permutation(9)`
-torch.randn_like(x), torch.rand_like(x), torch.bernoulli(…), torch.multinomial(…) | | `cr.random.normal(size=x.shape)`, `cr.random.uniform(size=x.shape)`, `cr.random.bernoulli(p, size)`; one class of each row of probabilities `p`: `(p.cumsum(1) < cr.random.uniform(size=(len(p), 1))).sum(1)`
+torch.rand(3, …), torch.randn(3, …), torch.normal(…), torch.randint(0, 9, …), torch.randperm(…) | cr.random.uniform(size=(3, 2)), cr.random.normal(size=(3, 2)), cr.random.normal(0.0, 1.0, (3, 2)), cr.random.integers(0, 9, (3, 2)), cr.random.permutation(9)
+torch.randn_like(…), torch.rand_like(…), torch.bernoulli(…) | cr.random.normal(size=x.shape), cr.random.uniform(size=x.shape), cr.random.bernoulli(p, size)
+torch.multinomial(…) | | one class of each row of probabilities `p`: `(p.cumsum(1) < cr.random.uniform(size=(len(p), 1))).sum(1)`
 torch.Generator | cr.random.Generator
-torch.manual_seed(0), torch.get_rng_state(), torch.set_rng_state(…) | | `cr.random.seed(0)`, for all devices; `cr.random.get_state()`, `cr.random.set_state(state)`
+torch.manual_seed(…), torch.get_rng_state(…), torch.set_rng_state(…) | cr.random.seed(0), cr.random.get_state(), cr.random.set_state(state) | for all devices
 torch.meshgrid(v, v) | | `np.meshgrid`, then `cr.tensor`
 torch.logspace(0, 2, 3) | 10 ** cr.linspace(0, 2, 3)
 torch.tril_indices(…), torch.triu_indices(…) | | a mask: `cr.tril(cr.ones((n, n))) > 0`
 torch.get_default_dtype() | | `cr.default_dtype()`
-torch.set_default_device("cuda"), torch.set_default_tensor_type(…) | | `with cr.backends.use("cuda"):`, `cr.set_default_dtype("float64")`
-torch.cuda.is_available(), torch.cuda.synchronize() | | `"cuda" in cr.backends.available()`; reading a value waits for the device
+torch.set_default_device(…), torch.set_default_tensor_type(…) | with cr.backends.use("cuda"):, cr.set_default_dtype("float64")
+torch.cuda.is_available(…) | "cuda" in cr.backends.available()
+torch.cuda.synchronize() | | reading a value waits for the device
 torch.numel(x), torch.is_tensor(x), torch.pi, torch.inf, torch.nan | x.size, isinstance(x, cr.Tensor), np.pi, np.inf, np.nan
 
 ## Mathematics
@@ -134,16 +136,19 @@ nn.Embedding(10, 4), nn.EmbeddingBag(…) | | a `cr.nn.Parameter` of shape (10, 
 nn.Conv1d(…), nn.Conv2d(…), nn.Conv3d(…), nn.ConvTranspose2d(…), nn.MaxPool1d(2), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(1), nn.Unfold(…), nn.Upsample(…), nn.PixelShuffle(…), F.conv1d(…), F.conv2d(…), F.max_pool2d(…), F.avg_pool2d(…), F.interpolate(…), F.unfold(…) | | no convolutions and no pooling here
 nn.RNN(…), nn.LSTM(…), nn.GRU(…), nn.LSTMCell(…), nn.GRUCell(…) | | no recurrent layers here; a loop over the steps with `cr.nn.Linear` is one
 nn.MultiheadAttention(…), nn.Transformer(…), nn.TransformerEncoderLayer(…), nn.TransformerEncoder(…), F.scaled_dot_product_attention(…), F.multi_head_attention_forward(…) | | no ready attention; it is `cr.softmax(q @ k.swapaxes(-1, -2) / d**0.5) @ v`
-nn.functional, nn.utils, nn.DataParallel(…), nn.parallel | cr.nn, cr.optim, cr.parallel.DataParallel, cr.parallel | functions and layers stand together
+nn.functional, nn.DataParallel(…), nn.parallel | cr.nn, cr.parallel.DataParallel, cr.parallel | functions and layers stand together
+torch.utils, nn.utils | | `cr.data` has batches and splits, `cr.optim` clipping and penalties
 F.linear(x, x, b2), F.normalize(x), F.cosine_similarity(x, y), F.logsigmoid(x), F.softsign(x), F.relu6(x), F.mish(x), F.hardtanh(x) | x @ x.T + b2, x / cr.norm(x, axis=1, keepdims=True), (x * y).sum(1) / cr.norm(x, axis=1) / cr.norm(y, axis=1), -cr.softplus(-x), x / (1 + cr.abs(x)), cr.clip(x, 0, 6), x * cr.tanh(cr.softplus(x)), cr.clip(x, -1, 1)
 F.dropout(…), F.batch_norm(…), F.layer_norm(…), F.embedding(…), F.glu(…) | | `cr.nn.Dropout`, `cr.nn.BatchNorm` and `cr.nn.LayerNorm` are layers; an embedding is `table[i]`
 model.modules(), model.children(), model.named_children(), model.buffers(), model.named_buffers() | | `model.named_modules()`, `model.named_parameters()`, and `model.named_tensors()` with what is not trained
-model.register_buffer("m", x), model.register_parameter("w", p), model.add_module("a", layer) | | attributes: `self.m = x`, `self.w = cr.nn.Parameter(…)`, `self.a = layer`
-model.cuda(), model.cpu(), model.float(), model.double(), model.half() | | `model.to("cuda")`, `model.to("cpu")`, `model.to("float32")`, `model.to("float64")`, `model.to("float16")`
-model.requires_grad_(False), model.apply(f) | | `for p in model.parameters(): p.requires_grad = False`; `for _, module in model.named_modules(): f(module)`
+model.register_buffer("m", …), model.register_parameter("w", …), model.add_module("a", …) | self.m = x, self.w = cr.nn.Parameter(…), self.a = layer | attributes are found by themselves
+model.cuda(…), model.cpu(…), model.float(…), model.double(…), model.half(…) | model.to("cuda"), model.to("cpu"), model.to("float32"), model.to("float64"), model.to("float16")
+model.requires_grad_(…) | | `for p in model.parameters(): p.requires_grad = False`
+model.apply(…) | | `for _, module in model.named_modules(): f(module)`
 model.register_forward_hook(…), model.register_full_backward_hook(…) | | `cr.trace(loss)` shows every call of a module with its values and gradients
-nn.init.xavier_uniform_(w), nn.init.xavier_normal_(w), nn.init.kaiming_uniform_(w), nn.init.kaiming_normal_(w), nn.init.orthogonal_(w), nn.init.trunc_normal_(w) | | `cr.nn.Linear(3, 2, init="xavier_uniform")`, `"xavier_normal"`, `"he_uniform"`, `"he_normal"`, `"orthogonal"`; or a function
-nn.init.zeros_(w), nn.init.ones_(w), nn.init.constant_(w, 2.0), nn.init.normal_(w), nn.init.uniform_(w), nn.init.eye_(w) | | `w.assign(0)`, `w.assign(1)`, `w.assign(2.0)`, `w.assign(cr.random.normal(0, 0.01, w.shape))`, `w.assign(cr.eye(n))`
+nn.init.xavier_uniform_(…), nn.init.xavier_normal_(…), nn.init.kaiming_uniform_(…), nn.init.kaiming_normal_(…), nn.init.orthogonal_(…) | init="xavier_uniform", init="xavier_normal", init="he_uniform", init="he_normal", init="orthogonal" | of the layer: `cr.nn.Linear(3, 2, init="he_normal")`; or a function
+nn.init.trunc_normal_(…) | | `init=` takes a function of (shape, fan_in, fan_out)
+nn.init.zeros_(…), nn.init.ones_(…), nn.init.constant_(…), nn.init.normal_(…), nn.init.uniform_(…), nn.init.eye_(…) | w.assign(0), w.assign(1), w.assign(2.0), w.assign(cr.random.normal(0, 0.01, w.shape)), w.assign(cr.random.uniform(0, 1, w.shape)), w.assign(cr.eye(n))
 Linear(in_features=), Linear(out_features=), BatchNorm(num_features=), LayerNorm(normalized_shape=), leaky_relu(negative_slope=) | Linear(n_in=), Linear(n_out=), BatchNorm(features=), LayerNorm(features=), leaky_relu(slope=)
 BatchNorm(track_running_stats=), LayerNorm(elementwise_affine=) | | running statistics are always kept, and the factors of LayerNorm always trained
 Dropout(inplace=) | | results are new tensors
@@ -170,13 +175,14 @@ Adam(foreach=), Adam(fused=), Adam(capturable=), AdamW(foreach=), AdamW(fused=),
 LBFGS(line_search_fn=), clip_grad_norm(parameters=), clip_grad_value(parameters=), clip_grad_value(clip_value=) | LBFGS(line_search=), clip_grad_norm(params=), clip_grad_value(params=), clip_grad_value(limit=)
 clip_grad_norm(norm_type=), clip_grad_norm(error_if_nonfinite=) | | the norm is the 2-norm, and a nan raises
 cosine(T_max=), cosine(eta_min=), cosine_restarts(T_0=), cosine_restarts(T_mult=), cosine_restarts(eta_min=), step_decay(step_size=), one_cycle(total_steps=), one_cycle(pct_start=), one_cycle(div_factor=), one_cycle(final_div_factor=), one_cycle(anneal_strategy=), polynomial(total_iters=), warmup(total_iters=), warmup(start_factor=) | cosine(steps=), cosine(end=), cosine_restarts(first=), cosine_restarts(factor=), cosine_restarts(end=), step_decay(every=), one_cycle(steps=), one_cycle(rise=), one_cycle(start_div=), one_cycle(end_div=), one_cycle(anneal=), polynomial(steps=), warmup(steps=), warmup(start=)
-optimizer.zero_grad(set_to_none=True) | | `grad` is None until it is computed
+zero_grad(set_to_none=) | | `grad` is None until it is computed
+to(device=), to(dtype=), to(non_blocking=), to(copy=) | | `x.to("cuda")`, `x.to("float64")`: one after the other
 
 ## Arguments
 dim=, dims=, dims=, keepdim=, correction=, p= | axis=, axis=, axes=, keepdims=, ddof=, ord=
 unbiased=, descending= | | `unbiased=True` is `ddof=1`; a descending order is the ascending one, reversed: `x.sort()[::-1]`
 input=, other=, exponent=, diagonal=, dim0=, dim1=, split_size_or_sections= | x=, y=, y=, k=, axis1=, axis2=, sections=
-out=, memory_format=, layout=, non_blocking=, pin_memory= | | results are new tensors; where they lie is NumPy's affair
+out=, memory_format=, layout=, pin_memory= | | results are new tensors; where they lie is NumPy's affair
 generator= | | a `cr.random.Generator` has the functions of `cr.random` as its methods
 normal(mean=), normal(std=), one_hot(input=), one_hot(tensor=), linspace(steps=), linspace(end=), arange(end=), pad(pad=), pad(value=), roll(shifts=), einsum(equation=) | normal(loc=), normal(scale=), one_hot(indices=), one_hot(indices=), linspace(num=), linspace(stop=), arange(stop=), pad(pad_width=), pad(constant_values=), roll(shift=), einsum(subscripts=)
 jit(backend=) | jit(lowering=)

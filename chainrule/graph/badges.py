@@ -9,6 +9,7 @@ from ..autograd.primitive import ELEMENTWISE, REGISTRY
 from ..backends import owner
 from .graph import NO_ZERO_GRAD, OUTDATED
 from .lettering import readable
+from .stretched import stretched
 from .text.notation import total
 from .text.phrases import call
 from .values import number
@@ -113,9 +114,7 @@ def _born(node, sources):
 def _stretched(node, sources):
     """The badge of an elementwise operation that repeats both operands, of which one has more axes: (3, 1) − (3,)."""
     primitive, shapes = REGISTRY.get(node.operation), [n.shape for n in sources]
-    if primitive is None or primitive.jvp != ELEMENTWISE or len(shapes) != 2 or len(shapes[0]) == len(shapes[1]):
-        return []
-    if node.shape in shapes or not all(math.prod(shape) > 1 for shape in shapes):
+    if primitive is None or primitive.jvp != ELEMENTWISE or not stretched(shapes, node.shape):
         return []
     return [f"{shapes[0]} and {shapes[1]} made {node.shape}: meant?"]
 

@@ -77,6 +77,7 @@ def functions():
                 found.setdefault(name, []).append(thing)
     if "clf" in HERE:
         found["MLPClassifier"] = [cr.sklearn.MLPClassifier]
+    found |= {"to": [cr.nn.Module.to], "zero_grad": [cr.optim.Optimizer.zero_grad]}
     return found
 
 
