@@ -11,6 +11,7 @@ from graphs import GRAPHS, contributions, page_of, square
 
 import chainrule as cr
 from chainrule.graph.page import page
+from chainrule.graph.roles import parameters
 from chainrule.graph.text.notation import shown
 from chainrule.graph.values import number, values
 
@@ -61,13 +62,14 @@ def test_every_step_shows_the_engines_numbers(case, browse):
     name, graph, after = case
     readings = browse(page(graph, lr=LR)).evaluate(WALK)
     operations = [n.id for n in graph.nodes if n.kind == "operation"]
-    leaves = [n.id for n in graph.nodes if n.kind == "leaf"]
-    assert len(readings) == 1 + len(operations) + 1 + len(graph.order) + len(leaves)
+    leaves = sorted(parameters(graph))
+    assert len(readings) == 1 + len(operations) + 1 + len(graph.order) + len(leaves) + 1
     shown = iter(readings)
     forward(graph, operations, next(shown), shown)
     seed(graph, next(shown))
     backward(graph, after, shown, {} if name in UNDEFINED else contributions(graph))
     update(after, leaves, shown)
+    assert next(shown)["phase"] == "check"
 
 
 def forward(graph, operations, start, shown):

@@ -298,7 +298,13 @@ def test_rules_have_the_names_of_the_graph():
 def test_a_call_is_told_as_in_the_steps():
     x = cr.Value(3.0, "x")
     graph = cr.trace(-x)
-    assert story(page(graph))["nodes"][1] == {"label": "v1", "call": "−x", "held": "", "pattern": "−(−{0})"}
+    assert story(page(graph))["nodes"][1] == {
+        "label": "v1",
+        "call": "−x",
+        "held": "",
+        "pattern": "−(−{0})",
+        "trained": False,
+    }
     assert "= −x" in graph.steps()[0].text
 
 

@@ -24,18 +24,24 @@ from ..json import to_dict
 from ..lettering import readable
 from ..picture.svg import drawn
 from ..picture.view import view
+from ..roles import parameters
 from ..text.mistakes import mistakes
 from ..text.phrases import call, label
 from ..text.rules import letters, stated
 from ..text.story import Story
 from .live import functions, live
+from .rules import rules
 
 # they share one scope; the last puts everything to work
-SCRIPTS = [f"{name}.js" for name in "arrays replay story live picture inspector predict hunt fields page".split()]
+SCRIPTS = [
+    f"{name}.js"
+    for name in "arrays replay story live train picture inspector predict hunt fields charts surface page".split()
+]
 INSIDES = 2_000_000  # characters that the pictures of what is inside groups may take
 NUMBERS = 40_000  # and those of small arrays, number by number
 ASKED = 300  # in graphs of so many values predict mode knows the mistakes in a rule
 _MARK = "\uf8ff"  # stands for an operand while its call is written; no name has it
+FLOATS = {"float16", "float32", "float64"}  # whose update rules a page has
 FEW = 24  # an operation and its operands of at most so many elements get a picture of their own
 
 
@@ -49,15 +55,16 @@ def page(graph, lr=0.1, predict=False):
         >>> page(cr.trace(x * x))[:15]
         '<!doctype html>'
     """
-    story = Story(graph, lr)
+    story, trained = Story(graph, lr), parameters(graph)
     data = {
         "graph": to_dict(graph),
-        "nodes": [_named(story, node) for node in graph.nodes],
+        "nodes": [_named(story, node) | {"trained": node.id in trained} for node in graph.nodes],
         "edges": _rules(graph),
         "steps": [_told(story, step) for step in story.steps],
         "lr": lr,
         "predict": predict,
         "live": live(graph),
+        "rules": rules(sorted({node.dtype or "float64" for node in graph.nodes if node.kind == "leaf"} & FLOATS)),
     }
     return assembled(
         asset(__package__, "page.html"),

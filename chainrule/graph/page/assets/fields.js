@@ -67,7 +67,10 @@ function dragNumber(event) {
     const click = (other) => other.stopPropagation(); // or the box would be chosen, too
     byId("stage").addEventListener("click", click, { capture: true, once: true });
     setTimeout(() => byId("stage").removeEventListener("click", click, { capture: true }));
-    if (!far) openField(found);
+    if (far) return;
+    player.picked = found.id;
+    show();
+    openField(found);
   };
   window.addEventListener("pointermove", move);
   window.addEventListener("pointerup", end);

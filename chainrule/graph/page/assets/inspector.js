@@ -15,6 +15,7 @@ function inspect(node, snapshot, hidden) {
   document.getElementById("inspected").textContent = node.label;
   document.getElementById("inspector-body").replaceChildren(
     make("p", { className: "call" }, node.call),
+    ...role(node),
     ...badges.map((badge) => make("p", { className: "remark" }, `⚠ ${badge}`)),
     valueSection(node, snapshot),
     ...gradientSection(node, snapshot, hidden),
@@ -33,6 +34,13 @@ function reachTables() {
     if (scrolls) set(box, { tabindex: 0, role: "group", "aria-label": "Table, which scrolls" });
     else for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
   }
+}
+
+/** Whether training changes a leaf, which the learner decides. */
+function role(node) {
+  if (!live.leaves.has(node.id) || node.kind !== "leaf" || numberOf("total", node.id) === undefined) return [];
+  const box = make("input", { type: "checkbox", checked: node.trained, onchange: () => setTrained(node, box.checked) });
+  return [make("label", { className: "role" }, box, " a parameter: training changes it")];
 }
 
 function valueSection(node, snapshot) {

@@ -22,6 +22,7 @@ const before = new Map(steps.filter((step) => step.left).map((step) => [step, st
 if (live.program) begin(live.program);
 
 function begin({ forms, code, given, arrays }) {
+  live.leaves.clear();
   for (const [id, number] of given) {
     live.leaves.set(id, [...(live.leaves.get(id) ?? []), number]);
     if (!arrays[number]) live.inputs.set(number, arrayOf(recorded.value[id]));
@@ -55,6 +56,7 @@ function replaced(array, place, number) {
 
 /** Back to the program's own numbers. */
 function resetLeaves() {
+  forget();
   begin(live.program);
   live.measured = null;
   if (live.before) adopt(live.before);
@@ -75,15 +77,9 @@ function adopt(results) {
       PUT[kind][id][kind] = differs(live.before[number], results[number]) ? valuesOf(results[number], old) : old;
     }
   }
-  for (const [step, left] of before) step.left = isChanged("total", step.node) ? left && total(step.node, left) : left;
+  const asRecorded = !live.changed && !train.held.size;
+  for (const [step, left] of before) step.left = asRecorded ? left : valuesOf(gradientOf(step.node), left);
   live.remarks = remarks();
-}
-
-/** The gradient that an update goes by: that of this pass, and what `.grad` held before. */
-function total(id, left) {
-  const { grad, total } = nodes[id];
-  const added = grad && !story.graph.ran ? combined(grad, total, (x, y) => x + y) : total;
-  return added && { ...left, items: added.items };
 }
 
 /** Whether what stands at a node or edge is not what Python computed. */
@@ -108,20 +104,12 @@ function nested(items, [n, ...rest]) {
   return Array.from({ length: n }, (_, i) => nested(items.slice(i * width, (i + 1) * width), rest));
 }
 
-/** The result for an element of a leaf that is `number`, while all others stay; of an array the sum of its elements. */
-function resultAt(id, place, number) {
-  const inputs = new Map(live.inputs);
-  for (const input of live.leaves.get(id)) inputs.set(input, replaced(inputs.get(input), place, number));
-  const root = live.program.kept.value.find(([node]) => node === nodes.length - 1)[1];
-  return replay(live.program, inputs)[root].data.reduce((sum, x) => sum + x, 0);
-}
-
 /** Nudge an element of a leaf by h, up and down: what the result does, beside the gradient. */
 function measure(id, place) {
   const [node, root] = [nodes[id], nodes.at(-1)];
   const x = flat(node.value)[place];
   const h = (node.value.dtype === "float32" ? 1e-2 : 1e-4) * Math.max(1, 10 ** Math.floor(Math.log10(Math.abs(x) || 1)));
-  const [up, down] = [x + h, x - h].map((at) => resultAt(id, place, at));
+  const [up, down] = [x + h, x - h].map((at) => lossAt([{ id, place }], [at]));
   const slope = (up - down) / (2 * h);
   const gradient = node.total && hasItems(node.total) ? number(flat(node.total)[place]) : "unknown";
   const change = `(${number(up, "", 7)} − ${bracketed(number(down, "", 7))}) / ${number(2 * h)}`;
@@ -163,6 +151,11 @@ function isTie(operands, i) {
 
 /** The step in one line, with the numbers as they are now; null where Python's own words are right. */
 function liveText(step) {
+  if (step.phase === "check") return checkText();
+  if (step.left && train.rule !== Object.keys(story.rules)[0]) {
+    const [value, after, left] = [nodes[step.node].value, updated(step), step.left].map((values) => line(values));
+    return `${nodes[step.node].label}: ${value} → ${after} by ${train.rule}, with gradient ${left} and rate ${number(story.lr)}`;
+  }
   if (step.phase === "forward" && [step.node, ...operands[step.node].map((e) => e.source)].some((id) => isChanged("value", id))) {
     return forwardText(nodes[step.node]);
   }

@@ -89,6 +89,7 @@ function show(prefix = "") {
   reach(hidden ? [picture.label, place, from] : [place, picture.label, from]);
   inspect(node, snapshot, hidden);
   showLive();
+  showPanel();
 }
 
 /** Look at a node, chosen in the picture, until the next step. */
@@ -301,6 +302,7 @@ window.addEventListener("resize", () => (fit(), show()));
 window.addEventListener("message", setNamed);
 if (window.parent !== window && live.program) window.parent.postMessage({ chainrule: "ready" }, "*");
 
+startPanel();
 openView("");
 followAddress();
 if (story.predict) togglePredict();

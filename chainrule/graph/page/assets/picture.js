@@ -93,6 +93,7 @@ class Picture {
     const gradient = snapshot.gradients.get(node.id);
     const [arrived, expected] = [snapshot.arrived.get(node.id) ?? 0, incoming[node.id].length];
     box.element.classList.toggle("pending", !known);
+    box.element.classList.toggle("data", node.kind === "leaf" && !node.trained);
     showBadges(box.badges, [node], snapshot);
     const now = isChanged("value", node.id) && node.value ? cells(node.value).flat() : box.computed;
     const value = updated ? cells(updated).flat() : known ? now : ["·"];

@@ -52,6 +52,7 @@ function snapshotAt(position) {
     if (step.phase === "forward") snapshot.computed.add(step.node);
     if (step.phase === "seed") snapshot.gradients.set(step.node, story.graph.seed);
     if (step.phase === "update") snapshot.updated.set(step.node, updated(step));
+    if (step.phase === "check") for (const [id, values] of checked()) snapshot.updated.set(id, values);
     if (step.phase === "backward") {
       snapshot.gradients.set(step.node, edges[step.edge].running);
       snapshot.arrived.set(step.node, step.arrived);
@@ -72,20 +73,10 @@ function isDue(badge, node, snapshot) {
   return badge.includes("gradient") ? isComplete(node, snapshot) : snapshot.computed.has(node.id);
 }
 
-/** Values of f for each element of two Values; null where not all elements are known. */
-function combined(a, b, f) {
-  return a && b && hasItems(a) && hasItems(b) ? { ...a, items: zip(a.items, b.items, f) } : null;
-}
-
-/** The value after an update at the learner's rate, in its own precision; null where it is unknown. */
-function updated({ node, left }) {
-  const { value } = nodes[node];
-  const precise = value?.dtype === "float32" ? Math.fround : (x) => x;
-  return combined(value, left, (w, g) => precise(w - precise(precise(story.lr) * g)));
-}
-
-function zip(a, b, f) {
-  return Array.isArray(a) ? a.map((x, i) => zip(x, b[i], f)) : f(a, b);
+/** The value after an update by the chosen rule at the learner's rate, in its own precision; null where it is unknown. */
+function updated({ node }) {
+  const after = nodes[node].value && hasItems(nodes[node].value) && ruled(node);
+  return after ? valuesOf(after.value, nodes[node].value) : null;
 }
 
 /** The step in one line. In that of an update stand the learner's rate and what comes of it. */
