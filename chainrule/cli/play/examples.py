@@ -11,7 +11,6 @@ class Example:
         title: a few words.
         formula: as `python -m chainrule explain` reads it.
         values: {name: number}.
-        data: the names that are given, such as inputs and targets; the others are learned.
         hint: a sentence: what to do, and what to see.
     """
 
@@ -19,7 +18,6 @@ class Example:
     formula: str
     values: dict[str, float]
     hint: str
-    data: tuple[str, ...] = ()
 
 
 EXAMPLES = [
@@ -34,14 +32,12 @@ EXAMPLES = [
         "out = tanh(w1*x1 + w2*x2 + b); loss = (out - y)**2",
         {"x1": 2, "x2": 0, "w1": -0.3, "w2": 1, "b": 0.7, "y": 1},
         "Why does w2 not learn? Drag x2 away from 0.",
-        ("x1", "x2", "y"),
     ),
     Example(
         "A line through a point",
         "p = w*x + b; loss = (p - y)**2",
         {"w": 0.5, "x": 2, "b": -1, "y": 3},
         "Take steps until the loss is 0. Which learning rate needs one step?",
-        ("x", "y"),
     ),
     Example(
         "Used twice",
@@ -60,35 +56,30 @@ EXAMPLES = [
         "z = w*x + b; p = sigmoid(z); loss = -(y*log(p) + (1 - y)*log(1 - p))",
         {"w": 0.5, "x": 2, "b": -2, "y": 1},
         "The gradient of z is p − y, whatever the values are.",
-        ("x", "y"),
     ),
     Example(
         "A dead ReLU",
         "h = relu(w*x + b); loss = (v*h - y)**2",
         {"w": 1, "x": 2, "b": -3, "v": 0.5, "y": 1},
         "Nothing learns. Drag b up until the unit wakes.",
-        ("x", "y"),
     ),
     Example(
         "Vanishing through sigmoids",
         "h1 = sigmoid(w1*x); h2 = sigmoid(w2*h1); h3 = sigmoid(w3*h2); loss = (h3 - y)**2",
         {"x": 1, "w1": 1, "w2": 1, "w3": 1, "y": 0},
         "Compare the gradients of w1, w2 and w3. Would larger weights help?",
-        ("x", "y"),
     ),
     Example(
         "A recurrent network",
-        "h1 = tanh(w*h0 + u*x1); h2 = tanh(w*h1 + u*x2); h3 = tanh(w*h2 + u*x3); loss = (h3 - y)**2",
-        {"w": 0.8, "h0": 0, "u": 0.5, "x1": 1, "x2": -1, "x3": 0.5, "y": 1},
-        "w is used in each time step, so it gets a contribution from each.",
-        ("h0", "x1", "x2", "x3", "y"),
+        "h1 = tanh(u*x1); h2 = tanh(w*h1 + u*x2); h3 = tanh(w*h2 + u*x3); loss = (h3 - y)**2",
+        {"w": 0.8, "u": 0.5, "x1": 1, "x2": -1, "x3": 0.5, "y": 1},
+        "u is used in each time step, so it gets a contribution from each.",
     ),
     Example(
         "Exclusive or, one example",
         "h1 = tanh(a*x1 + b*x2); h2 = tanh(c*x1 + d*x2); p = sigmoid(e*h1 + f*h2); loss = (p - y)**2",
         {"x1": 1, "x2": 0, "y": 1, "a": 0.5, "b": 0.5, "c": 0.5, "d": 0.5, "e": 0.5, "f": 0.5},
         "All weights are equal, so both units learn the same. Drag one of them.",
-        ("x1", "x2", "y"),
     ),
     Example(
         "The valley of Rosenbrock",

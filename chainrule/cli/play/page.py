@@ -4,6 +4,7 @@ from functools import cache
 
 from ...autograd.errors import ArgumentError
 from ...graph.page import page as graph_page
+from ...graph.roles import parameters
 from ...pages.html import assembled, asset
 from ..explain import graph_of
 from ..expression import ExpressionError, parse
@@ -16,11 +17,11 @@ START = (2.0, -3.0, 0.5, 1.5, -2.0, 0.7, -0.4, 3.0)
 MOST = 40  # names; more of them are no playground any more
 
 
-def made(formula, values, data=()):
+def made(formula, values):
     """What the playground shows of a formula: {"page": HTML, "values": {name: number}, "source": a Python program}.
 
-    `values` are texts or numbers by name; names without one get one, names that the formula lacks are left out. `data`
-    are the names that are given and not learned.
+    `values` are texts or numbers by name; names without one get one, names that the formula lacks are left out. What is learned,
+    the page and the program decide alike.
 
     Raises: ExpressionError, with the place, if the formula or a value cannot be read; ArgumentError.
     """
@@ -31,8 +32,9 @@ def made(formula, values, data=()):
         )
     numbers = {name: _number(name, values.get(name, START[i % len(START)])) for i, name in enumerate(names)}
     graph = graph_of(formula, [f"{name}={number!r}" for name, number in numbers.items()])
-    data = [name for name in names if name in data]
-    return {"page": graph_page(graph), "values": numbers, "data": data, "source": source(formula, numbers, data)}
+    learned = {graph.nodes[i].label for i in parameters(graph)}
+    program = source(formula, numbers, [name for name in names if name not in learned])
+    return {"page": graph_page(graph), "values": numbers, "source": program}
 
 
 def _number(name, text):
@@ -47,8 +49,8 @@ def _number(name, text):
 def shell(static=False):
     """The playground as one HTML file. A static one holds the graphs of the examples and needs no server."""
     examples = [
-        {"title": e.title, "formula": e.formula, "values": e.values, "data": e.data, "hint": e.hint}
-        | (made(e.formula, e.values, e.data) if static else {})
+        {"title": e.title, "formula": e.formula, "values": e.values, "hint": e.hint}
+        | (made(e.formula, e.values) if static else {})
         for e in EXAMPLES
     ]
     return assembled(

@@ -46,8 +46,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/network":
             self.answer(200, "text/html", network.shell())
         elif path == "/graph":
-            formula, data = query.pop("formula", ""), query.pop("data", "").split(",")
-            self.make(lambda: page.made(formula, query, data))
+            formula = query.pop("formula", "")
+            self.make(lambda: page.made(formula, query))
         elif path:
             self.answer(404, "text/plain", "There is no such page here.")
 

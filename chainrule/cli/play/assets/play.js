@@ -6,37 +6,35 @@ const $ = (id) => document.getElementById(id);
 const token = new URLSearchParams(location.search).get("token") ?? "";
 const WAIT = 250; // milliseconds after the last key until a formula is read
 
-let state = null; // { formula, values: { name: number }, data: [names that are not learned] }
-let shown = null; // what Python made of it: { page, values, data, source }
+let state = null; // { formula, values: { name: number } }
+let shown = null; // what Python made of it: { page, values, source }
 let live = false; // whether the page in the frame takes new values
 let asked = 0; // requests so far; only the answer to the last one is shown
 
 // ---- the address
 
 function written() {
-  const parts = new URLSearchParams({ formula: state.formula, ...state.values });
-  if (state.data.length) parts.set("data", state.data.join(","));
-  return `#${parts}`;
+  return `#${new URLSearchParams({ formula: state.formula, ...state.values })}`;
 }
 
 function read(fragment) {
-  const { formula, data = "", ...values } = Object.fromEntries(new URLSearchParams(fragment.slice(1)));
+  const { formula, ...values } = Object.fromEntries(new URLSearchParams(fragment.slice(1)));
   if (formula === undefined) return null;
   const numbers = Object.entries(values).map(([name, text]) => [name, Number(text)]);
-  return { formula, values: Object.fromEntries(numbers), data: data.split(",").filter(Boolean) };
+  return { formula, values: Object.fromEntries(numbers) };
 }
 
 const kept = () => history.replaceState(null, "", written());
 
 // ---- the graph
 
-async function made({ formula, values, data }) {
+async function made({ formula, values }) {
   if (alone) {
     const example = examples.find((e) => e.formula === formula);
     if (example) return { ...example, values: { ...example.values, ...values } };
     return { error: "this file has its examples only; `python -m chainrule play` reads any formula" };
   }
-  const query = new URLSearchParams({ ...values, formula, data: data.join(","), token });
+  const query = new URLSearchParams({ ...values, formula, token });
   try {
     const answer = await fetch(`graph?${query}`);
     return answer.ok ? answer.json() : { error: await answer.text() };
@@ -54,7 +52,7 @@ async function draw() {
   $("formula").setAttribute("aria-invalid", String(Boolean(result.error)));
   if (result.error) return;
   shown = result;
-  state = { formula: state.formula, values: result.values, data: result.data };
+  state = { formula: state.formula, values: result.values };
   live = false;
   $("graph").srcdoc = result.page;
   sliders();
@@ -63,7 +61,7 @@ async function draw() {
 }
 
 function show(next) {
-  state = { formula: next.formula, values: { ...next.values }, data: [...next.data] };
+  state = { formula: next.formula, values: { ...next.values } };
   if ($("formula").value !== state.formula) $("formula").value = state.formula;
   draw();
 }
@@ -179,7 +177,7 @@ let typing = 0;
 $("formula").readOnly = alone;
 $("formula").addEventListener("input", () => {
   clearTimeout(typing);
-  typing = setTimeout(() => show({ formula: $("formula").value, values: state.values, data: state.data }), WAIT);
+  typing = setTimeout(() => show({ formula: $("formula").value, values: state.values }), WAIT);
 });
 window.addEventListener("hashchange", () => show(read(location.hash) ?? examples[0]));
 show(read(location.hash) ?? examples[0]);
