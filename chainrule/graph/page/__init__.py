@@ -35,7 +35,7 @@ from .rules import rules
 # they share one scope; the last puts everything to work
 SCRIPTS = [
     f"{name}.js"
-    for name in "arrays replay story live train picture inspector predict hunt fields charts surface page".split()
+    for name in "arrays replay story live train picture inspector predict hunt fields charts surface paths page".split()
 ]
 INSIDES = 2_000_000  # characters that the pictures of what is inside groups may take
 NUMBERS = 40_000  # and those of small arrays, number by number

@@ -18,6 +18,7 @@ function inspect(node, snapshot, hidden) {
     ...role(node),
     ...badges.map((badge) => make("p", { className: "remark" }, `⚠ ${badge}`)),
     valueSection(node, snapshot),
+    ...pathsSection(node),
     ...gradientSection(node, snapshot, hidden),
     ...(isCurrent && step.phase === "update" ? updateSection(step) : []),
     ...usesSection(node, snapshot),

@@ -90,6 +90,7 @@ function show(prefix = "") {
   inspect(node, snapshot, hidden);
   showLive();
   showPanel();
+  lightPaths();
 }
 
 /** Look at a node, chosen in the picture, until the next step. */
