@@ -13,16 +13,15 @@ SCRIPTS = "numbers.js", "svg.js"  # those that all pages use
 
 
 def asset(package, *names):
-    """The text of files in a package's folder assets/, one after the other; that of scripts without comments on lines of their own."""
+    """The text of files in a package's folder assets/, one after the other; that of scripts and styles without indentation, and
+    scripts without comments on lines of their own."""
     return "\n".join(_brief((files(package) / "assets" / name).read_text(encoding="utf-8"), name) for name in names)
 
 
 def _brief(text, name):
-    return (
-        re.sub(r"^ *(//[^\n]*|/\*\*.*?\*/)\n", "", text, flags=re.MULTILINE | re.DOTALL)
-        if name.endswith(".js")
-        else text
-    )
+    if name.endswith(".js"):
+        text = re.sub(r"^ *(//[^\n]*|/\*\*.*?\*/)\n", "", text, flags=re.MULTILINE | re.DOTALL)
+    return text if name.endswith(".html") else re.sub(r"^ +", "", text, flags=re.MULTILINE)
 
 
 def assembled(template, style, script, data, inside=(), **parts):
