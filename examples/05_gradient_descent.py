@@ -107,10 +107,11 @@ def valleys():
     assert min(ends) < 1e-6, "some start should find the deepest valley"
     assert max(ends) > 0.5, "some start should end in a shallow one"
 
-    figure = plt.figure(figsize=(13, 5.6), layout="constrained")
+    figure = plt.figure(figsize=(14, 6.4), layout="constrained")
     left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2, projection="3d")
     for ax, projection in ((left, "contour"), (right, "3d")):
         cr.plot.loss_surface(wave_loss, (-1.5, 6.5), (-4, 4.5), ax=ax, path=paths, projection=projection)
+    right.set_box_aspect((4, 4, 2.6), zoom=1.15)
     legends = [legend for ax in (left, right) if (legend := ax.get_legend())]
     for legend in legends:
         legend.remove()

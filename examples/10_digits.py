@@ -119,11 +119,12 @@ def write(model, history, scores, test):
     cr.plot.confusion_matrix(scores, test[1])
     plt.savefig(OUT / "confusion_matrix.png", dpi=120)
     plt.close()
-    x, y = test
+    images, digits = test[0][:8], test[1][:8]
     model.eval().zero_grad()
-    loss = cr.nn.cross_entropy(model(x[:8]), y[:8])
-    loss.backward()
-    picture = cr.draw(loss, names={**dict(model.named_parameters()), "loss": loss})
+    scores = model(images)
+    loss = cr.nn.cross_entropy(scores, digits)
+    # before any backward(), which would free the values that the picture shows
+    picture = cr.draw(loss, names={"images": images, "digits": digits, "scores": scores, "loss": loss})
     try:
         picture.save(OUT / "graph.svg")
     except cr.ChainruleError as error:

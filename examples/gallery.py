@@ -8,6 +8,37 @@ from html import escape
 from pathlib import Path
 from time import perf_counter
 
+CAPTIONS = {
+    "01_perceptron/learning.png": "A line that is moved by its mistakes comes to separate AND, and OR.",
+    "01_perceptron/bias.png": "Without a bias the line must pass through the origin, and one of four answers stays wrong.",
+    "01_perceptron/xor.png": "No line separates XOR: its loss cannot fall below that of saying 0.5 each time.",
+    "02_activations/activations.png": "The activation functions, and the slopes that backpropagation multiplies by.",
+    "02_activations/bending.png": "Three layers without activations are a straight line; with them they follow the wave.",
+    "02_activations/vanishing.png": "A product of the slopes of sigmoids shrinks with every layer.",
+    "02_activations/gradients.png": "In a deep network of sigmoids the first layers get next to no gradient; with ReLU they do.",
+    "03_stacking/xor.png": "Two hidden neurons move the points of XOR to where one line separates them.",
+    "03_stacking/moons.png": "The more hidden neurons and layers, the more the boundary can bend.",
+    "04_losses/classification.png": "Cross-entropy pulls hardest at a confident mistake, where the squared error hardly pulls.",
+    "04_losses/outliers.png": "Three outliers turn the line of the squared error, and hardly those of the other losses.",
+    "05_gradient_descent/rates.png": "On one bowl, three learning rates creep, arrive, and diverge.",
+    "05_gradient_descent/valleys.png": "On a loss with several valleys, the start decides which one is found.",
+    "06_backprop_by_hand/chain.png": "Values go forward; gradients come back, each times the local derivative.",
+    "06_backprop_by_hand/graph.svg": "The same computation as the graph that chainrule recorded.",
+    "06_backprop_by_hand/differences.png": "A numerical gradient is wrong for steps too small and too large; backpropagation has no step.",
+    "07_adaptive_rates/paths.png": "The paths that optimisers take over four surfaces.",
+    "07_adaptive_rates/losses.png": "The loss of each optimiser on each surface, by the number of gradients.",
+    "08_mini_batches/noise.png": "The noise of a batch's gradient falls as one over its size.",
+    "08_mini_batches/curves.png": "What small batches gain: more steps for the same number of examples.",
+    "09_overfitting/curves.png": "A large network learns its training data by heart, and what helps against it.",
+    "10_digits/learning_curves.png": "The loss and the accuracy, epoch by epoch.",
+    "10_digits/confusion_matrix.png": "Which digits of the test data were taken for which.",
+    "10_digits/graph.svg": "The graph of the loss of eight images, with ranges of values and gradients.",
+    "11_regression/training.png": "A learning rate is found, raised and lowered, and the training stops in time.",
+    "11_regression/residuals.png": "The network predicts the course of a disease little better than a straight line does.",
+    "12_gpu/same.png": "The same run on the CPU and on a GPU, or in two precisions, and what rounding makes of it.",
+    "13_many_workers/timeline.png": "Who computed what, and when, in the last steps.",
+    "14_one_gpt_four_times/times.png": "One step of the same GPT in several ways, and what it learned in the end.",
+}  # fmt: skip
 FOLDER = Path(__file__).parent
 OUT = Path("runs")
 
@@ -84,7 +115,8 @@ def example(path):
 
 
 def _caption(picture):
-    return picture.stem.replace("_", " ")
+    """What a picture shows, as a sentence; of one that has none, its name."""
+    return CAPTIONS.get(f"{picture.parent.name}/{picture.name}", picture.stem.replace("_", " "))
 
 
 def main():

@@ -74,7 +74,7 @@ def lr_finder(result: Any, ax: Axes | None = None) -> Axes:
     """The loss against the learning rate, with the suggested rate marked.
 
     `result` is what `chainrule.lr_find` returns: the differences between batches are removed from its losses, which
-    may therefore be below zero. Anything with `lrs`, `losses` and `suggestion` will do. The axis ends a little above the loss
+    may therefore be below zero: where the smoothed ones are not, what is below is left out. Anything with `lrs`, `losses` and `suggestion` will do. The axis ends a little above the loss
     before the fall, so that the divergence after it does not flatten the curve.
 
     Shape: lrs, losses, smoothed (n,).
@@ -96,7 +96,8 @@ def lr_finder(result: Any, ax: Axes | None = None) -> Axes:
     lowest = int(np.nanargmin(np.where(np.isfinite(smoothed), smoothed, np.nan)))
     bottom, top = smoothed[lowest], np.nanmax(smoothed[: lowest + 1])
     room = (top - bottom) or abs(bottom) or 1.0
-    ax.set_ylim(min(bottom, losses[np.isfinite(losses)].min()) - 0.1 * room, top + 0.5 * room)
+    low = min(bottom, losses[np.isfinite(losses)].min()) - 0.1 * room
+    ax.set_ylim(low if bottom < 0 else max(low, 0), top + 0.5 * room)
     if result.suggestion is not None:
         rate = float(result.suggestion)
         _mark(ax, rate, np.interp(np.log(rate), np.log(lrs), smoothed), f"suggestion: {rate:.2g}")

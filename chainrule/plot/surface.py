@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 PROJECTIONS = {"contour": None, "3d": "3d"}  # -> matplotlib's
 FACES = 101  # along each side of a surface in three dimensions, at most
-PATHS = [COLORS[name] for name in ("vermillion", "black", "green", "purple")]  # stand out from the blue of the surface
+PATHS = [
+    COLORS[name] for name in ("vermillion", "black", "green", "purple", "orange")
+]  # stand out from the blue of the surface
 LOWEST = 0.01  # a logarithmic picture clips this share of the losses, or a valley would look like a row of pits
 
 

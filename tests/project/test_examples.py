@@ -157,6 +157,14 @@ def test_the_digits_are_read_with_98_percent_accuracy_on_the_gpu(tmp_path):
 # ---- the gallery
 
 
+def test_every_picture_has_a_sentence():
+    drawn = {f"{path.stem}/{name}" for path in FOLDER.glob("[0-9]*.py")
+             for name in re.findall(r'OUT / "(\w+\.(?:png|svg))"', path.read_text())}  # fmt: skip
+    captions = runpy.run_path(str(FOLDER / "gallery.py"))["CAPTIONS"]
+    assert captions.keys() == drawn
+    assert [text for text in captions.values() if not text.endswith(".") or len(text.split()) < 7] == []
+
+
 def test_the_gallery_shows_the_words_and_pictures_of_every_example(tmp_path):
     examples = tmp_path / "examples"
     examples.mkdir()
