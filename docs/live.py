@@ -1,38 +1,13 @@
-"""The pages that step through a graph, embedded in the site: the directive `live`, and one page in each lesson."""
+"""What the site makes of the lessons: their questions are forms, and their graphs pages to step through."""
 
 import sys
 from pathlib import Path
-
-from docutils import nodes
-from sphinx.util.docutils import SphinxDirective
 
 sys.path.insert(0, str(Path(__file__).parent))
 import pictures
 import questions
 
-FRAME = '<iframe class="live" src="{up}live/{name}.html" title="{title}" loading="lazy"></iframe>'
-
-
-def frame(app, docname, graph, name, title):
-    """Write the page of a graph beside the site, and return the HTML that embeds it in a document."""
-    folder = Path(app.outdir) / "live"
-    folder.mkdir(parents=True, exist_ok=True)
-    graph.save(folder / f"{name}.html")
-    return FRAME.format(up="../" * docname.count("/"), name=name, title=title)
-
-
-class Live(SphinxDirective):
-    """Python code that leaves a `graph`, and below it the page that steps through that graph. The argument names the page."""
-
-    required_arguments, has_content = 1, True
-
-    def run(self):
-        code, names = "\n".join(self.content), {}
-        exec(compile(code, self.get_source_info()[0], "exec"), names)
-        name = self.arguments[0]
-        html = frame(self.env.app, self.env.docname, names["graph"], name, "The graph of this code, step by step")
-        shown = nodes.literal_block(code, code, language="python")
-        return [shown, nodes.raw("", html, format="html")]
+from chainrule.graph.sphinx import frame
 
 
 def lesson(app, docname, source):
@@ -58,7 +33,7 @@ def included(app, relative_path, docname, source):
 
 
 def setup(app):
-    app.add_directive("live", Live)
+    app.setup_extension("chainrule.graph.sphinx")
     app.connect("source-read", lesson)
     app.connect("include-read", included)
     return {"parallel_read_safe": True}

