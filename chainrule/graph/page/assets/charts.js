@@ -1,7 +1,7 @@
 // The panel of the training: its controls, the loss over the steps, and over one parameter or two.
 
 const SAMPLES = 60; // of the curve
-const WORK = 1_500_000; // instructions that a drawing may take
+const WORK = 15_000_000; // multiplications and the like that a drawing may take, about a tenth of a second
 
 /** All elements of all parameters: {id, place, label}. */
 function choices() {
@@ -125,6 +125,16 @@ function drawLosses() {
   canvas.setAttribute("aria-label", `${nodes.at(-1).label} over ${losses.length - 1} steps: from ${number(losses[0])} to ${number(losses.at(-1))}`);
 }
 
+/** About how much one computation of the result takes. */
+function effort() {
+  const { code, forms } = live.program;
+  const shapeOf = (i) => forms[code[i][1]]?.[0] ?? [];
+  const each = code.slice(0, numberOf("value", nodes.length - 1) + 1).map(([name, , given], i) => {
+    return 50 + size(shapeOf(i)) * (name === "matmul" ? shapeOf(given[0]).at(-1) : 1);
+  });
+  return each.reduce((sum, x) => sum + x, 0);
+}
+
 /** The result for other numbers at some elements: [{id, place}], numbers. */
 function lossAt(places, numbers) {
   const arrays = new Map();
@@ -154,7 +164,7 @@ function span(choice) {
 function drawCurve(choice) {
   const { canvas, draw, width, height } = sheet("landscape");
   const [low, high] = span(choice);
-  const count = Math.max(15, Math.min(SAMPLES, Math.floor(WORK / live.program.code.length)));
+  const count = Math.max(15, Math.min(SAMPLES, Math.floor(WORK / effort())));
   const at = Array.from({ length: count + 1 }, (_, i) => low + (i / count) * (high - low));
   const curve = at.map((w) => [w, lossAt([choice], [w])]).filter(([, loss]) => Number.isFinite(loss));
   const now = [track(choice).at(-1), lossOf(results())];

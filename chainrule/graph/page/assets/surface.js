@@ -7,7 +7,7 @@ const seen = { turn: 0.7, tilt: 0.55 }; // how it is turned, in radians
 function drawSurface(one, other) {
   const { canvas, draw, width, height } = sheet("landscape");
   const [[a, b], [c, d]] = [span(one), span(other)];
-  const n = Math.max(6, Math.min(GRID, Math.floor(Math.sqrt(WORK / live.program.code.length))));
+  const n = Math.max(6, Math.min(GRID, Math.floor(Math.sqrt(WORK / effort()))));
   const heights = surface(one, other, [a, b, c, d], n);
   const finite = heights.flat().filter(Number.isFinite);
   const [bottom, top] = [Math.min(...finite), Math.max(...finite)];
