@@ -111,7 +111,7 @@ def valleys():
     left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2, projection="3d")
     for ax, projection in ((left, "contour"), (right, "3d")):
         cr.plot.loss_surface(wave_loss, (-1.5, 6.5), (-4, 4.5), ax=ax, path=paths, projection=projection)
-    right.set_box_aspect((4, 4, 2.6), zoom=1.15)
+    right.set_box_aspect((4, 4, 2.6), zoom=1.15)  # pyright: ignore[reportArgumentType]  (it need not be whole)
     legends = [legend for ax in (left, right) if (legend := ax.get_legend())]
     for legend in legends:
         legend.remove()

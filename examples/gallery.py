@@ -116,7 +116,8 @@ def example(path):
 
 def _caption(picture):
     """What a picture shows, as a sentence; of one that has none, its name."""
-    return CAPTIONS.get(f"{picture.parent.name}/{picture.name}", picture.stem.replace("_", " "))
+    name = f"{picture.parent.name}/{picture.name}"
+    return CAPTIONS[name] if name in CAPTIONS else picture.stem.replace("_", " ")
 
 
 def main():
