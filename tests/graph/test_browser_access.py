@@ -2,7 +2,7 @@
 
 import pytest
 from browser import by_tab, violations
-from graphs import bias, mlp, network_of_values, not_a_number, page_of, square
+from graphs import bias, mlp, network_of_values, not_a_number, page_of, scalars, square
 
 import chainrule as cr
 from chainrule.graph.page import Shown, page
@@ -60,7 +60,67 @@ def test_everything_can_be_reached_by_tab_and_the_focus_is_seen(browse):
 def test_every_button_of_the_picture_has_a_name(browse):
     tab = browse(page_of(square))
     names = tab.eval_on_selector_all("svg [role=button]", "all => all.map((e) => e.getAttribute('aria-label'))")
-    assert names == ["x, leaf", "v1, x * x"]
+    assert names == [
+        "x, leaf, value 3, no gradient yet",
+        "v1, x * x, not computed yet, no gradient yet",
+    ]
+
+
+def test_a_box_says_its_value_gradient_and_badges(browse):
+    tab = browse(page_of(not_a_number), "#step=3")
+    said = tab.eval_on_selector_all(".view .node", "all => all.map((e) => e.getAttribute('aria-label'))")
+    assert any("NaN first here" in text for text in said), said
+    tab = browse(page_of(square), "#step=3")
+    first = "document.querySelector('#n0').getAttribute('aria-label')"
+    assert tab.evaluate(first) == "x, leaf, value 3, gradient 3, 1 of 2 contributions"
+    tab.keyboard.press("ArrowRight")
+    assert tab.evaluate(first) == "x, leaf, value 3, gradient 6, complete"
+
+
+def test_a_walk_along_the_edges_says_where_it_goes(browse):
+    tab = browse(page_of(scalars), "#step=9")  # the backward pass is through b
+    tab.focus("#n0")
+    said = []
+    for key in "Right", "Left", "Down", "Left":
+        tab.keyboard.press(f"Shift+Arrow{key}")
+        said.append((tab.evaluate("document.activeElement.id"), tab.text_content("#spoken")))
+    assert said == [
+        ("n2", "Along the edge from a to v1, its x, −2 × (−3) = 6."),
+        ("n0", "Along the edge from a to v1, its x (1 of 2), −2 × (−3) = 6."),
+        ("n1", "Along the edge from b to v1, its y (2 of 2), −2 × 2 = −4."),
+        ("n1", "b has no operands."),
+    ]
+    assert tab.inner_text("#counter").startswith("9 /")
+
+
+def test_the_tour_offers_itself_once_and_goes_by_keyboard(browse):
+    tab = browse(page_of(square), reduced_motion="reduce")
+    tab.click("#take-tour")
+    seen = []
+    while tab.is_visible("#tour"):
+        values = tab.eval_on_selector_all(
+            "#tour .node", "all => all.map((e) => [...e.querySelectorAll('.value, .grad')].map((t) => t.textContent))"
+        )
+        seen.append((tab.inner_text("#tour-text"), values))
+        assert violations(tab) == []
+        tab.keyboard.press("ArrowRight")
+    assert seen[0] == ("y = w * x = 2 * 3 = 6", [["2", "—"], ["3", "—"], ["6", "—"]])
+    assert seen[-1] == ("w: 2 − 0.1 × 3 = 1.7", [["1.7", "3"], ["3", "2"], ["6", "1"]])
+    assert not tab.is_visible("#offer")
+    tab.reload()
+    assert not tab.is_visible("#offer")
+    tab.keyboard.press("?")
+    tab.click("#tour-again")
+    assert tab.is_visible("#tour")
+    tab.keyboard.press("Escape")
+    assert not tab.is_visible("#tour")
+
+
+def test_the_tour_can_be_declined(browse):
+    tab = browse(page_of(square))
+    tab.click("#no-tour")
+    tab.reload()
+    assert not tab.is_visible("#offer")
 
 
 def test_dark_is_dark_and_light_is_light(browse):

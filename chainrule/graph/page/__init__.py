@@ -31,11 +31,12 @@ from ..text.rules import letters, stated
 from ..text.story import Story
 from .live import functions, live
 from .rules import rules
+from .tour import tour
 
 # they share one scope; the last puts everything to work
 SCRIPTS = [
     f"{name}.js"
-    for name in "arrays replay story live train picture inspector predict hunt fields charts surface paths page".split()
+    for name in "arrays replay story live train picture inspector predict hunt walk fields charts surface paths page tour".split()
 ]
 INSIDES = 2_000_000  # characters that the pictures of what is inside groups may take
 NUMBERS = 40_000  # and those of small arrays, number by number
@@ -63,6 +64,7 @@ def page(graph, lr=0.1, predict=False):
         "steps": [_told(story, step) for step in story.steps],
         "lr": lr,
         "predict": predict,
+        "tour": tour()[1],
         "live": live(graph),
         "rules": rules(sorted({node.dtype or "float64" for node in graph.nodes if node.kind == "leaf"} & FLOATS)),
     }
@@ -72,6 +74,7 @@ def page(graph, lr=0.1, predict=False):
         script=functions() + asset(__package__, *SCRIPTS),
         data=data,
         title=html.escape(_title(graph)),
+        tour=tour()[0],
         views="\n".join(_figures(graph)),
     )
 

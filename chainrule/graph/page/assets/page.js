@@ -241,6 +241,11 @@ function keeps(element, key) {
 }
 
 function onKey(event) {
+  if (byId("tour").open) return;
+  if (event.shiftKey && event.key.startsWith("Arrow") && !keeps(event.target, event.key)) {
+    event.preventDefault();
+    return walkAlong(event.key);
+  }
   const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   const modified = event.ctrlKey || event.metaKey || event.altKey;
   if (!act || modified || byId("help").open || keeps(event.target, event.key)) return;

@@ -37,7 +37,7 @@ class Picture {
     if (incoming[node.id].length > 1) box.waits = this.note(element);
     element.classList.toggle("live", isEditable(node));
     this.boxes.set(node.id, box);
-    press(element, `${node.label}, ${node.call}`, () => select(node.id));
+    press(element, node.label, () => select(node.id));
   }
 
   addGroup(element) {
@@ -94,6 +94,7 @@ class Picture {
     const [arrived, expected] = [snapshot.arrived.get(node.id) ?? 0, incoming[node.id].length];
     box.element.classList.toggle("pending", !known);
     box.element.classList.toggle("data", node.kind === "leaf" && !node.trained);
+    set(box.element, { "aria-label": spoken(node, snapshot) });
     showBadges(box.badges, [node], snapshot);
     const now = isChanged("value", node.id) && node.value ? cells(node.value).flat() : box.computed;
     const value = updated ? cells(updated).flat() : known ? now : ["·"];

@@ -6,7 +6,7 @@ const story = JSON.parse(document.getElementById("story").textContent, (key, val
 const { nodes, edges } = story.graph;
 const { steps } = story;
 
-const START = "We will compute the result from left to right, then send gradients back. Press Next.";
+const START = "We will compute the result from left to right, then send gradients back. Press Next, or B for the first gradient.";
 const LINE = 44; // characters that a formula may have
 const RULE = "the formula itself"; // what stands for one that is too long
 const BRIEF = 24; // and one on an edge of the picture

@@ -1,0 +1,61 @@
+// For those who hear the page: what a box says, and a walk from box to box along the edges.
+
+/** A box in words: what it is, its value and gradient as far as they are known, and its badges. */
+function spoken(node, snapshot) {
+  const value = snapshot.updated.get(node.id) ?? (snapshot.computed.has(node.id) ? node.value : null);
+  const gradient = snapshot.gradients.get(node.id);
+  const [arrived, expected] = [snapshot.arrived.get(node.id) ?? 0, incoming[node.id].length];
+  const state = isComplete(node, snapshot) ? "complete" : `${arrived} of ${expected} contributions`;
+  const gets = node.kind !== "constant" && (expected || node === nodes.at(-1));
+  return [
+    node.label,
+    node.call,
+    snapshot.computed.has(node.id) ? `value ${value ? line(value) : "not recorded"}` : "not computed yet",
+    gets && (gradient === undefined ? "no gradient yet" : `gradient ${gradient ? line(gradient) : "unknown"}, ${state}`),
+    ...node.badges.filter((badge) => isDue(badge, node, snapshot) && isUncovered(node)),
+  ].filter(Boolean).join(", ");
+}
+
+const walk = { here: null, beside: [] }; // the node that the walk is at, and [edge, node] of all that it could have gone to
+
+/** Shift and an arrow: left to an operand, right to a use, up and down to another one of those. */
+function walkAlong(key) {
+  const from = boxOf(document.activeElement) ?? player.picked ?? snapshotAt(player.position).step?.node ?? nodes.length - 1;
+  if (walk.here !== from) Object.assign(walk, { here: from, beside: [] });
+  if (key === "ArrowUp" || key === "ArrowDown") {
+    const at = walk.beside.findIndex(([, id]) => id === from);
+    const next = at + (key === "ArrowUp" ? -1 : 1);
+    return at >= 0 && walk.beside[next] ? arrive(walk.beside[next]) : say("No other edge there.");
+  }
+  const isBack = key === "ArrowLeft";
+  const ways = isBack ? operands[from].map((edge) => [edge, edge.source]) : uses(from).map((edge) => [edge, edge.target]);
+  if (!ways.length) return say(isBack ? `${nodes[from].label} has no operands.` : `${nodes[from].label} is not used any further.`);
+  walk.beside = ways;
+  return arrive(ways[0]);
+}
+
+function uses(id) {
+  return edges.filter((edge) => edge.source === id);
+}
+
+function arrive([edge, id]) {
+  walk.here = id;
+  const place = walk.beside.findIndex(([other]) => other === edge) + 1;
+  const many = walk.beside.length > 1 ? ` (${place} of ${walk.beside.length})` : "";
+  const [source, target] = [nodes[edge.source].label, nodes[edge.target].label];
+  const passed = snapshotAt(player.position).passed.has(edge.id);
+  const flow = !edge.flows ? ", no gradient flows back" : passed ? `, ${formula(edge)}` : "";
+  say(`Along the edge from ${source} to ${target}, its ${edge.input}${many}${flow}.`);
+  pictures.get(player.figure).stands(id)?.focus();
+}
+
+/** The node of the box that has the focus. */
+function boxOf(element) {
+  const id = element?.closest?.(".view .node")?.id.match(/n(\d+)$/)?.[1];
+  return id === undefined ? null : Number(id);
+}
+
+/** Say something to those who hear the page, and show it to nobody. */
+function say(text) {
+  byId("spoken").textContent = text;
+}
