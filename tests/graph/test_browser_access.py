@@ -81,20 +81,27 @@ def test_a_walk_along_the_edges_says_where_it_goes(browse):
     tab = browse(page_of(scalars), "#step=9")  # the backward pass is through b
     tab.focus("#n0")
     said = []
-    for key in "Right", "Left", "Down", "Left":
-        tab.keyboard.press(f"Shift+Arrow{key}")
+    for key in "Shift+ArrowRight", "Shift+ArrowLeft", "]", "Shift+ArrowLeft":
+        tab.keyboard.press(key)
         said.append((tab.evaluate("document.activeElement.id"), tab.text_content("#spoken")))
     assert said == [
         ("n2", "Along the edge from a to v1, its x, −2 × (−3) = 6."),
         ("n0", "Along the edge from a to v1, its x (1 of 2), −2 × (−3) = 6."),
-        ("n1", "Along the edge from b to v1, its y (2 of 2), −2 × 2 = −4."),
+        ("n1", "Along the edge from b to v1, its y (2 of 2)."),
         ("n1", "b has no operands."),
     ]
     assert tab.inner_text("#counter").startswith("9 /")
 
 
+def fresh(tab):
+    """The page as it is opened for the first time."""
+    tab.evaluate("localStorage.clear()")
+    tab.reload()
+    return tab
+
+
 def test_the_tour_offers_itself_once_and_goes_by_keyboard(browse):
-    tab = browse(page_of(square), reduced_motion="reduce")
+    tab = fresh(browse(page_of(square), reduced_motion="reduce"))
     tab.click("#take-tour")
     seen = []
     while tab.is_visible("#tour"):
@@ -117,7 +124,7 @@ def test_the_tour_offers_itself_once_and_goes_by_keyboard(browse):
 
 
 def test_the_tour_can_be_declined(browse):
-    tab = browse(page_of(square))
+    tab = fresh(browse(page_of(square)))
     tab.click("#no-tour")
     tab.reload()
     assert not tab.is_visible("#offer")

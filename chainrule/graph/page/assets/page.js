@@ -225,6 +225,8 @@ const KEYS = {
   f: () => jump("forward"),
   b: () => jump("backward"),
   p: togglePredict,
+  "[": () => walkBeside(-1),
+  "]": () => walkBeside(1),
   "+": () => zoom(1.25),
   "=": () => zoom(1.25),
   "-": () => zoom(0.8),
@@ -242,9 +244,9 @@ function keeps(element, key) {
 
 function onKey(event) {
   if (byId("tour").open) return;
-  if (event.shiftKey && event.key.startsWith("Arrow") && !keeps(event.target, event.key)) {
+  if (event.shiftKey && /ArrowLeft|ArrowRight/.test(event.key) && !keeps(event.target, event.key)) {
     event.preventDefault();
-    return walkAlong(event.key);
+    return walkAlong(event.key === "ArrowLeft");
   }
   const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   const modified = event.ctrlKey || event.metaKey || event.altKey;

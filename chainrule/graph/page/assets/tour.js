@@ -7,8 +7,9 @@ function openTour() {
   byId("help").close();
   rememberTour();
   tour.at = 0;
-  byId("tour").showModal();
   showCard();
+  byId("tour").showModal();
+  byId("tour-next").focus();
 }
 
 function showCard() {
@@ -31,6 +32,7 @@ function turnCard(by) {
   if (tour.at + by >= story.tour.length) return byId("tour").close();
   tour.at = Math.max(0, tour.at + by);
   showCard();
+  if (document.activeElement === document.body) byId("tour-next").focus(); // as "Back" cannot be pressed any more
 }
 
 /** Whether the tour was seen or declined in this browser; a page in a frame may not be allowed to know. */

@@ -16,22 +16,21 @@ function spoken(node, snapshot) {
   ].filter(Boolean).join(", ");
 }
 
-const walk = { here: null, beside: [] }; // the node that the walk is at, and [edge, node] of all that it could have gone to
+const walk = { edge: null, beside: [] }; // the edge that the walk came by, and [edge, node] of all that it could have gone to
 
-/** Shift and an arrow: left to an operand, right to a use, up and down to another one of those. */
-function walkAlong(key) {
+/** Along an edge from the box that has the focus: to an operand, or to a use. */
+function walkAlong(isBack) {
   const from = boxOf(document.activeElement) ?? player.picked ?? snapshotAt(player.position).step?.node ?? nodes.length - 1;
-  if (walk.here !== from) Object.assign(walk, { here: from, beside: [] });
-  if (key === "ArrowUp" || key === "ArrowDown") {
-    const at = walk.beside.findIndex(([, id]) => id === from);
-    const next = at + (key === "ArrowUp" ? -1 : 1);
-    return at >= 0 && walk.beside[next] ? arrive(walk.beside[next]) : say("No other edge there.");
-  }
-  const isBack = key === "ArrowLeft";
   const ways = isBack ? operands[from].map((edge) => [edge, edge.source]) : uses(from).map((edge) => [edge, edge.target]);
   if (!ways.length) return say(isBack ? `${nodes[from].label} has no operands.` : `${nodes[from].label} is not used any further.`);
   walk.beside = ways;
   return arrive(ways[0]);
+}
+
+/** Along the edge before or behind the one that the walk came by. */
+function walkBeside(by) {
+  const at = walk.beside.findIndex(([edge]) => edge === walk.edge);
+  return walk.beside[at + by] ? arrive(walk.beside[at + by]) : say("There is no other edge.");
 }
 
 function uses(id) {
@@ -39,7 +38,7 @@ function uses(id) {
 }
 
 function arrive([edge, id]) {
-  walk.here = id;
+  walk.edge = edge;
   const place = walk.beside.findIndex(([other]) => other === edge) + 1;
   const many = walk.beside.length > 1 ? ` (${place} of ${walk.beside.length})` : "";
   const [source, target] = [nodes[edge.source].label, nodes[edge.target].label];
