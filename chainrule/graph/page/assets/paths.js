@@ -110,7 +110,7 @@ function lightPaths() {
     element.classList.toggle("onpath", width > 0);
     if (width) element.style.setProperty("--strand", `${width.toFixed(2)}px`);
   }
-  if (paths.id !== null && paths.chosen >= 0) byId("text").textContent = pathText();
+  if (paths.id !== null) byId("text").textContent = paths.chosen < 0 ? allText() : pathText();
 }
 
 /** The width of each edge: of one path by what is left of the seed there, of all by their contributions. */
@@ -156,6 +156,10 @@ function sumOf(count) {
   const [first, ...others] = paths.list.slice(0, count).map((path) => path.product);
   const plus = (a, b) => a && b && evaluate("add", { shape: a.shape, dtype: "float64" }, [a, b], {});
   return others.reduce(plus, first);
+}
+
+function allText() {
+  return `All paths from ${nodes[paths.id].label} to ${nodes.at(-1).label}: each edge is as wide as the contribution along it is large.`;
 }
 
 function pathText() {
