@@ -459,7 +459,6 @@ class Value(Tensor, ValueMethods):
             return plan is None or plan and self._grad is None and (plan is LEAF or self._kept is not None)
 
     def __init__(self, data: SupportsFloat, name: str | None = None, *, label: str | None = None):
-        name = label if name is None else name  # micrograd's word for it
         if data.__class__ not in SINGLES:
             refuse_leaving("Value", data)
             refuse_masked("Value", data)
@@ -470,6 +469,8 @@ class Value(Tensor, ValueMethods):
         self._grad = self._flow = self._kept = self._version = self._access = None
         if name is not None:
             self._called = name
+        elif label is not None:  # micrograd's word for it
+            self._called = label
 
     def __repr__(self):
         return f"Value(data={self._data}, grad={self.grad})"

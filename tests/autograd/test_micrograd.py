@@ -199,3 +199,7 @@ def test_a_language_model_on_single_numbers_learns_a_word_with_adam_by_hand():
             p.grad = 0
     assert first == pytest.approx(math.log(5), rel=0.2)
     assert model.loss(word).data < 0.5 * first
+
+
+def test_a_value_takes_its_name_as_a_label_too():
+    assert (cr.Value(2.0, label="a").name, cr.Value(2.0, "b").label) == ("a", "b")
