@@ -40,6 +40,8 @@ def again(graph: GraphData) -> Again:
     calls = getattr(graph, "calls", None)
     if calls is None:
         raise GraphError("this graph was read or opened, so its calls are not known")
+    if not calls:
+        raise GraphError("it has no operation")
     recording = Recording()
     with np.errstate(all="ignore"), recording_into(recording), enable_grad():
         try:

@@ -35,13 +35,13 @@ def server():
 
 @pytest.fixture
 def get(server):
-    """A function that asks the server, and returns (status, kind, body)."""
+    """A function that asks the server, or posts what is `given`, and returns (status, kind, body)."""
 
-    def get(path, token=server.token, host=None, **query):
+    def get(path, token=server.token, host=None, **given):
         connection = HTTPConnection(*server.server_address)
-        connection.request(
-            "GET", f"{path}?{urlencode({**query, 'token': token})}", headers={"Host": host} if host else {}
-        )
+        method, body = ("POST", json.dumps(given)) if given else ("GET", None)
+        headers = {"Host": host} if host else {}
+        connection.request(method, f"{path}?{urlencode({'token': token})}", body, headers)
         answer = connection.getresponse()
         return answer.status, answer.headers.get_content_type(), answer.read().decode()
 
@@ -60,7 +60,7 @@ def test_the_address_shows_the_playground(get):
 
 
 def test_a_formula_gets_its_page_values_and_program(get):
-    status, kind, body = get("/graph", formula="a*b", a="2", b="-3")
+    status, kind, body = get("/graph", formula="a*b", values={"a": "2", "b": "-3"})
     made = json.loads(body)
     assert (status, kind) == (200, "application/json")
     assert made["values"] == {"a": 2.0, "b": -3.0}
@@ -69,29 +69,27 @@ def test_a_formula_gets_its_page_values_and_program(get):
 
 
 def test_a_name_without_a_value_gets_one_and_a_value_without_a_name_is_left_out(get):
-    made = json.loads(get("/graph", formula="a*b + c", a="5", gone="1")[2])
+    made = json.loads(get("/graph", formula="a*b + c", values={"a": "5", "gone": "1"})[2])
     assert made["values"]["a"] == 5.0
     assert sorted(made["values"]) == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize(
-    "query", [{"formula": "a ^ 2"}, {"formula": ""}, {"formula": "a*b", "a": "x"}, {"formula": "2*3"}]
-)
-def test_what_cannot_be_read_is_said_with_the_place(query, get):
-    status, _, body = get("/graph", **query)
+@pytest.mark.parametrize(("formula", "values"), [("a ^ 2", {}), ("", {}), ("a*b", {"a": "x"}), ("2*3", {})])
+def test_what_cannot_be_read_is_said_with_the_place(formula, values, get):
+    status, _, body = get("/graph", formula=formula, values=values)
     assert status == 200
     assert "\n    " in json.loads(body)["error"]
 
 
 def test_too_many_names_are_refused(get):
     formula = " + ".join(f"a{i}" for i in range(41))
-    assert "at most 40" in json.loads(get("/graph", formula=formula)[2])["error"]
+    assert "at most 40" in json.loads(get("/graph", formula=formula, values={})[2])["error"]
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "ä"])
 def test_without_the_token_nothing_is_served(token, get):
     assert get("/", token=token)[0] == 403
-    assert get("/graph", token=token, formula="a*b")[0] == 403
+    assert get("/graph", token=token, formula="a*b", values={})[0] == 403
 
 
 def test_another_name_of_the_machine_is_refused(get):
@@ -101,6 +99,45 @@ def test_another_name_of_the_machine_is_refused(get):
 
 def test_other_paths_are_not_there(get):
     assert get("/etc/passwd")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "formula", ["x", "((x))", "y = x", "变" * 2500 + "*2"], ids=["x", "((x))", "y = x", "a long name"]
+)
+def test_the_shortest_formulas_and_long_ones_have_a_page(formula, get):
+    assert "page" in json.loads(get("/graph", formula=formula, values={})[2])
+
+
+def test_names_of_the_requests_own_fields_have_values_too(get):
+    values = {"formula": 2.0, "values": 3.0, "token": 4.0, "__proto__": 5.0}
+    assert json.loads(get("/graph", formula="*".join(values), values=values)[2])["values"] == values
+
+
+@pytest.mark.parametrize(
+    ("length", "status"), [("-1", 413), ("abc", 413), ("9" * 5000, 413), (None, 413), ("100000", 400)]
+)
+def test_what_is_posted_needs_a_length_and_what_is_nested_too_deep_is_refused(length, status, server):
+    connection = HTTPConnection(*server.server_address)
+    connection.putrequest("POST", f"/graph?token={server.token}")
+    if length:
+        connection.putheader("Content-Length", length)
+    connection.endheaders(b"[" * 100_000)
+    assert connection.getresponse().status == status
+
+
+def test_an_error_of_the_program_is_said_and_shown_in_its_window(get, server, monkeypatch, capfd):
+    monkeypatch.setattr(page, "made", lambda **_: 1 / 0)
+    status, _, body = get("/graph", formula="x", values={})
+    assert (status, "An error of the program" in body) == (500, True)
+
+
+def test_who_goes_away_without_the_answer_leaves_no_trace(server, capsys):
+    for error in (BrokenPipeError(), ConnectionResetError()):
+        try:
+            raise error
+        except ConnectionError:
+            server.handle_error(None, ("127.0.0.1", 1))
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_taken_port_is_said(server, capsys):
@@ -126,11 +163,13 @@ def test_the_program_does_what_the_page_shows(example, monkeypatch, capsys):
         assert names[name].data == moved
 
 
-def test_a_value_called_cr_does_not_hide_the_library(monkeypatch, capsys):
+@pytest.mark.parametrize("name", ["cr", "chainrule", "print", "float", "parameter", "result", "__debug__", "größe"])
+def test_no_name_hides_what_the_program_needs(name, monkeypatch, capsys):
     monkeypatch.setattr(cr.Graph, "show", lambda graph: None)
-    names = {}
-    exec(source("cr*cr + result", {"cr": 3.0, "result": float("inf")}), names)
-    assert names["cr"].data == 3.0 - 0.1 * 6.0
+    program = source(f"{name}*{name} + {name}_", {name: 3.0, f"{name}_": float("inf")})
+    exec(program, {})
+    assert capsys.readouterr().out == "inf 6.0 1.0\n"
+    assert f'cr.Value(3.0, "{name}")' in program
 
 
 # ---- the page
@@ -172,6 +211,24 @@ def test_a_slider_moves_the_graph_and_the_address(playground):
     playground.locator("#sliders input").first.fill("4")
     graph.locator("#n0 .value >> text=4").first.wait_for()
     assert "a=4" in playground.url
+
+
+def test_back_leads_to_the_formula_before(playground):
+    playground.locator("#sliders input").first.fill("1.5")
+    playground.click(f"text={EXAMPLES[1].title}")
+    playground.locator("#hint", has_text=EXAMPLES[1].hint).wait_for()
+    playground.go_back()
+    playground.locator("#hint", has_text=EXAMPLES[0].hint).wait_for()
+    assert playground.evaluate("state.values.a") == 1.5
+
+
+@pytest.mark.parametrize("values", [("inf", "nan"), ("-inf", "1e+308"), ("5e-324", "-1e-05")])
+def test_the_python_can_say_any_number(values, playground):
+    numbers = ", ".join(f"Number('{text.replace('inf', 'Infinity')}')" for text in values)
+    program = playground.evaluate(f"([state.values.a, state.values.b] = [{numbers}], program())")
+    names = {}
+    exec(program.partition("\nd =")[0], names)
+    assert (str(names["a"].data), str(names["b"].data)) == values
 
 
 def test_the_second_tab_has_a_network(playground):

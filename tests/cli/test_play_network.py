@@ -99,7 +99,8 @@ def test_points_lie_on_the_map(data):
 
 @pytest.mark.parametrize(
     ("settings", "said"),
-    [({"layers": [0]}, "layers: at most"), ({"layers": [4] * 7}, "layers: at most"), ({"rate": 0}, "rate must be from"),
+    [({"layers": [0]}, "layers: at most"), ({"layers": ["six"]}, r"not \['six'\]"), ({"layers": [None]}, "layers: at most"),
+      ({"layers": [4] * 7}, "layers: at most"), ({"rate": 0}, "rate must be from"),
      ({"rate": float("nan")}, "rate must be from"), ({"data": "mons"}, "'moons'"), ({"own": [], "data": "own"}, "4 to 600"),
      ({"own": [[0, 0, float("inf")]] * 5, "data": "own"}, "4 to 600"), ({"nois": 1}, "no setting 'nois'"),
      ({"activation": "__import__('os')"}, "unknown activation"), ({"noise": "0); import os"}, "noise must be")],
@@ -138,8 +139,8 @@ def server():
 
 @pytest.mark.parametrize(
     ("path", "body", "status", "said"),
-    [("/made", {"layers": [3]}, 200, '"step"'), ("/made", {"layers": [99]}, 200, '"error"'), ("/made", 3, 400, "not what"),
-     ("/example", {"settings": {}}, 400, "not what"), ("/else", {}, 400, "not what")],
+    [("/made", {"settings": {"layers": [3]}}, 200, '"step"'), ("/made", {"settings": {"layers": [99]}}, 200, '"error"'), ("/made", 3, 400, "not what"),
+     ("/example", {"settings": {}}, 400, "not what"), ("/else", {}, 404, "no such")],
 )  # fmt: skip
 def test_what_is_posted_is_answered(path, body, status, said, server):
     connection = HTTPConnection(*server.server_address)

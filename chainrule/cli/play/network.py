@@ -70,8 +70,7 @@ class Settings:
     def __post_init__(self):
         for name, known in OPTIONS.items():
             choose(name, getattr(self, name), dict.fromkeys(known))
-        self.layers = [int(n) for n in self.layers]
-        if not 0 <= len(self.layers) <= SIZES[0] or not all(1 <= n <= SIZES[1] for n in self.layers):
+        if len(self.layers) > SIZES[0] or not all(isinstance(n, int) and 1 <= n <= SIZES[1] for n in self.layers):
             raise ArgumentError(f"layers: at most {SIZES[0]}, of 1 to {SIZES[1]} neurons each, not {self.layers}")
         limits = dict(
             noise=(0, 1), points=(20, POINTS), train=(0.1, 0.9), batch=(1, 128), dropout=(0, 0.8), l1=(0, 1), l2=(0, 1)

@@ -2,21 +2,22 @@
 
 import json
 import secrets
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs
 
 from ...autograd.errors import ChainruleError
 from ...pages.html import embedded
 from . import network, page
 
 HOST = "127.0.0.1"
-LONGEST, LONGEST_BODY = 20_000, 1_000_000  # characters of an address, and of what is posted
+LONGEST = 1_000_000  # bytes of what is posted
 
 
 class Server(ThreadingHTTPServer):
-    """Answers `/` with the playground, `/graph?formula=…&a=2` with the page of a formula's graph, `/network` with the network's page,
-    and to JSON posted to `/made` and `/example` with a network and the page of an example; all with `token=`.
+    """Answers `/` with the playground, `/network` with the network's page, and to JSON posted to `/graph`, `/made` and `/example` with
+    the page of a formula's graph, a network, and the page of an example; all with `token=`.
 
     Fields:
         token: a secret in each address, so that no other user or page of this machine can use the server.
@@ -30,6 +31,11 @@ class Server(ThreadingHTTPServer):
         self.token = secrets.token_urlsafe(16)
         self.lock = threading.Lock()  # one graph at a time
 
+    def handle_error(self, request, client_address):
+        """Who has gone away without the answer is no news."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
     @property
     def address(self):
         return f"http://{HOST}:{self.server_port}/?token={self.token}"
@@ -38,54 +44,53 @@ class Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Server
     server_version, sys_version = "chainrule", ""
+    timeout = 30  # seconds that who asks may keep silent
 
     def do_GET(self):
-        path, query = self.asked()
-        if path == "/":
-            self.answer(200, "text/html", page.shell())
-        elif path == "/network":
-            self.answer(200, "text/html", network.shell())
-        elif path == "/graph":
-            formula = query.pop("formula", "")
-            self.make(lambda: page.made(formula, query))
-        elif path:
-            self.answer(404, "text/plain", "There is no such page here.")
+        pages = {"/": page.shell, "/network": network.shell}
+        if self.asked(pages):
+            with self.server.lock:
+                text = pages[self.path]()
+            self.answer(200, "text/html", text)
 
     def do_POST(self):
-        path, _ = self.asked()
-        length = int(self.headers.get("Content-Length") or 0)
-        if not path:
+        answers = {
+            "/graph": page.made,
+            "/made": network.made,
+            "/example": lambda **given: {"page": network.example(**given)},
+        }
+        if not self.asked(answers):
             return
-        if length > LONGEST_BODY:
-            return self.answer(413, "text/plain", f"at most {LONGEST_BODY:,} characters are read")
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or len(length) > 7 or int(length) > LONGEST:
+            return self.answer(413, "text/plain", f"What is posted needs its length, at most {LONGEST:,} bytes.")
         try:
-            given = json.loads(self.rfile.read(length))
-            answers = {"/made": lambda: network.made(given), "/example": lambda: {"page": network.example(**given)}}
-            self.make(answers[path])
-        except (ValueError, TypeError, KeyError):
-            self.answer(400, "text/plain", "This is not what the page sends.")
+            given = json.loads(self.rfile.read(int(length)))
+            with self.server.lock:
+                found = answers[self.path](**given)
+        except ChainruleError as error:
+            found = {"error": str(error)}
+        except (ValueError, TypeError, RecursionError):  # those of JSON, and of values of a wrong type
+            return self.answer(400, "text/plain", "This is not what the page sends.")
+        except Exception:
+            self.answer(500, "text/plain", "An error of the program; the window in which it runs shows it.")
+            raise
+        self.answer(200, "application/json", embedded(found))
 
-    def asked(self):
-        """(the path, its query without the token); (None, None), with the answer given, for those who have no token."""
-        parts = urlsplit(self.path)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True)) if len(self.path) <= LONGEST else {}
+    def asked(self, known):
+        """Whether a path that is `known` is asked for by somebody who has the token; if not, the answer is given. Leaves the path in `path`."""
+        self.path, _, query = self.path.partition("?")
+        token = parse_qs(query).get("token", [""])[0]
         # a page of another origin that has this address under its own name sends that name
         if self.headers.get("Host") != f"{HOST}:{self.server.server_port}":
             self.answer(403, "text/plain", "This server answers to its own address only.")
-        elif not secrets.compare_digest(query.pop("token", "").encode(), self.server.token.encode()):
+        elif not secrets.compare_digest(token.encode(), self.server.token.encode()):
             self.answer(403, "text/plain", "Open the address that `python -m chainrule play` has printed.")
+        elif self.path not in known:
+            self.answer(404, "text/plain", "There is no such page here.")
         else:
-            return parts.path, query
-        return None, None
-
-    def make(self, build):
-        """Answer with what `build` gives, or with its error, as JSON."""
-        try:
-            with self.server.lock:
-                found = build()
-        except ChainruleError as error:
-            found = {"error": str(error)}
-        self.answer(200, "application/json", embedded(found))
+            return True
+        return False
 
     def answer(self, status, kind, text):
         body = text.encode("utf-8", "replace")

@@ -4,16 +4,23 @@ import ast
 
 from ..expression import parse
 
+# what the program needs under its own name, and what Python lets nobody assign to
+TAKEN = {"cr", "float", "parameter", "print", "__debug__"}
 
-class _Qualified(ast.NodeTransformer):
-    """The functions of a formula as those of a module."""
 
-    def __init__(self, module):
-        self.module = module
+class _Written(ast.NodeTransformer):
+    """The functions of a formula as those of chainrule, and its names as the program's variables."""
+
+    def __init__(self, variables):
+        self.variables = variables
+
+    def visit_Name(self, node):
+        node.id = self.variables.get(node.id, node.id)
+        return node
 
     def visit_Call(self, node):
-        self.generic_visit(node)
-        node.func = ast.Attribute(ast.Name(self.module), node.func.id)
+        node.args = [self.visit(arg) for arg in node.args]
+        node.func = ast.Attribute(ast.Name("cr"), node.func.id)
         return node
 
 
@@ -38,39 +45,51 @@ def source(formula, values, data=(), lr=0.1):
         cr.trace(result).show()  # this graph, step by step
     """
     expression = parse(formula)
-    taken = {*expression.inputs, *(name for name, _ in expression.steps)}
-    module = "cr" if "cr" not in taken else "chainrule"
-    alias = " as cr" if module == "cr" else ""
     statements = ast.parse(expression.text).body
     last = statements[-1]
-    free = (name for name in ("result", "outcome", *(f"result{i}" for i in range(2, 99))) if name not in taken)
-    result = last.targets[0].id if isinstance(last, ast.Assign) else next(free)
+    variables = _variables([*expression.inputs, *(name for name, _ in expression.steps if name)])
     if isinstance(last, ast.Expr):
+        result = _free("result", variables.values())
         statements[-1] = ast.Assign([ast.Name(result)], last.value, lineno=1)
-    lines = [ast.unparse(ast.fix_missing_locations(_Qualified(module).visit(node))) for node in statements]
+    else:
+        result = variables[last.targets[0].id]
+    lines = [ast.unparse(ast.fix_missing_locations(_Written(variables).visit(node))) for node in statements]
     names = list(expression.inputs)
-    learned = [name for name in names if name not in data] or names
-    # a name such as print or parameter would hide what the program needs under it
-    loop = next(name for name in ("parameter", "p", "each", "leaf") if name not in taken)
+    learned = [variables[name] for name in names if name not in data] or [variables[name] for name in names]
     return "\n".join(
         [
-            f"import chainrule{alias}",
+            "import chainrule as cr",
             "",
-            *(f'{name} = {module}.Value({_written(values[name])}, "{name}")' for name in names),
+            *(f'{variables[name]} = cr.Value({_number(values[name])}, "{name}")' for name in names),
             "",
             *lines,
             f"{result}.backward()",
-            f"print({', '.join([f'{result}.data', *(f'{name}.grad' for name in names)])})",
+            f"print({', '.join([f'{result}.data', *(f'{variables[name]}.grad' for name in names)])})",
             "",
-            f"for {loop} in ({', '.join(learned)}{',' * (len(learned) == 1)}):",
-            f"    {loop}.data -= {lr!r} * {loop}.grad",
+            f"for parameter in ({', '.join(learned)}{',' * (len(learned) == 1)}):",
+            f"    parameter.data -= {lr!r} * parameter.grad",
             "",
-            f"{module}.trace({result}).show()  # this graph, step by step",
+            f"cr.trace({result}).show()  # this graph, step by step",
         ]
     )
 
 
-def _written(number):
+def _variables(names):
+    """{name of a formula: that of its variable in the program}."""
+    found = {name: name for name in names if name not in TAKEN}
+    for name in names:
+        if name in TAKEN:
+            found[name] = _free(f"{name}_", {*found.values(), *names})
+    return found
+
+
+def _free(name, taken):
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _number(x):
     """A number as Python source; nan and the infinities have no literal."""
-    text = repr(float(number))
+    text = repr(float(x))
     return text if text[-1].isdigit() else f'float("{text}")'

@@ -30,7 +30,7 @@ function put(settings) {
 function settings() {
   const given = { rate, own: form.elements.data.value === "own" ? own : [] };
   for (const { name, value, type } of form.elements) if (name) given[name] = type === "number" || type === "range" || /^l[12]$/.test(name) ? Number(value) : value;
-  given.layers = given.layers.split(/[,\s]+/).filter(Boolean).map(Number);
+  given.layers = given.layers.split(/[,;\s]+/).filter(Boolean).map((word) => (Number.isInteger(Number(word)) ? Number(word) : word));
   return given;
 }
 
@@ -53,7 +53,7 @@ async function ask(path, body) {
 let asked = 0;
 async function make() {
   const turn = ++asked;
-  const made = await ask("made", settings());
+  const made = await ask("made", { settings: settings() });
   if (turn !== asked) return;
   $("error").hidden = !made.error;
   $("error").textContent = made.error ?? "";

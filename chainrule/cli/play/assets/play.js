@@ -14,14 +14,12 @@ let asked = 0; // requests so far; only the answer to the last one is shown
 // ---- the address
 
 function written() {
-  return `#${new URLSearchParams({ formula: state.formula, ...state.values })}`;
+  return `#${new URLSearchParams([["formula", state.formula], ...Object.entries(state.values)])}`;
 }
 
-function read(fragment) {
-  const { formula, ...values } = Object.fromEntries(new URLSearchParams(fragment.slice(1)));
-  if (formula === undefined) return null;
-  const numbers = Object.entries(values).map(([name, text]) => [name, Number(text)]);
-  return { formula, values: Object.fromEntries(numbers) };
+function linked(fragment) {
+  const [first, ...values] = new URLSearchParams(fragment.slice(1)); // a value may be called formula, too
+  return first?.[0] === "formula" ? { formula: first[1], values: Object.fromEntries(values) } : null;
 }
 
 const kept = () => history.replaceState(null, "", written());
@@ -31,13 +29,13 @@ const kept = () => history.replaceState(null, "", written());
 async function made({ formula, values }) {
   if (alone) {
     const example = examples.find((e) => e.formula === formula);
-    if (example) return { ...example, values: { ...example.values, ...values } };
+    if (example) return { ...example, values: Object.fromEntries(Object.entries(example.values).map(([name, value]) => [name, values[name] ?? value])) };
     return { error: "this file has its examples only; `python -m chainrule play` reads any formula" };
   }
-  const query = new URLSearchParams({ ...values, formula, token });
+  const texts = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)])); // JSON has no nan
   try {
-    const answer = await fetch(`graph?${query}`);
-    return answer.ok ? answer.json() : { error: await answer.text() };
+    const answer = await fetch(`graph?${new URLSearchParams({ token })}`, { method: "POST", body: JSON.stringify({ formula, values: texts }) });
+    return answer.ok ? await answer.json() : { error: await answer.text() };
   } catch {
     return { error: "the server does not answer: is `python -m chainrule play` still running?" };
   }
@@ -50,9 +48,11 @@ async function draw() {
   $("error").hidden = !result.error;
   $("error").textContent = result.error ?? "";
   $("formula").setAttribute("aria-invalid", String(Boolean(result.error)));
+  $("python").disabled = $("link").disabled = Boolean(result.error); // what they would show is of another formula
   if (result.error) return;
   shown = result;
-  state = { formula: state.formula, values: result.values };
+  const numbers = Object.entries(result.values).map(([name, value]) => [name, read(String(value).replace("-", "−"))]);
+  state = { formula: state.formula, values: Object.fromEntries(numbers) };
   live = false;
   $("graph").srcdoc = result.page;
   sliders();
@@ -68,15 +68,13 @@ function show(next) {
 
 // ---- the values
 
-const text = (number) => String(Number(number.toPrecision(4))).replace("-", "−");
-
 function sliders() {
   const rows = Object.entries(state.values).map(([name, value]) => {
     const row = Object.assign(document.createElement("label"), { className: "slider" });
-    const reach = Math.max(5, 2 * Math.abs(value));
-    const range = Object.assign(document.createElement("input"), { type: "range", min: -reach, max: reach, step: 0.01, value });
-    const number = Object.assign(document.createElement("output"), { textContent: text(value) });
-    row.append(Object.assign(document.createElement("b"), { textContent: name }), range, number);
+    const reach = Number.isFinite(value) ? Math.min(Math.max(5, 2 * Math.abs(value)), Number.MAX_VALUE / 4) : 5;
+    const range = Object.assign(document.createElement("input"), { type: "range", min: -reach, max: reach, step: 10 ** Math.floor(Math.log10(reach / 100)), value });
+    const output = Object.assign(document.createElement("output"), { textContent: number(value) });
+    row.append(Object.assign(document.createElement("b"), { textContent: name }), range, output);
     row.dataset.name = name;
     range.addEventListener("input", () => set(name, range.valueAsNumber));
     return row;
@@ -87,7 +85,7 @@ function sliders() {
 let later = 0;
 function set(name, value) {
   state.values[name] = value;
-  $("sliders").querySelector(`[data-name="${CSS.escape(name)}"] output`).textContent = text(value);
+  $("sliders").querySelector(`[data-name="${CSS.escape(name)}"] output`).textContent = number(value);
   kept();
   if (live) $("graph").contentWindow.postMessage({ chainrule: "set", name, value }, "*");
   else if (!alone) {
@@ -110,7 +108,7 @@ window.addEventListener("message", ({ source, data }) => {
     state.values[row.dataset.name] = value;
     const range = row.querySelector("input");
     if (document.activeElement !== range) range.value = value;
-    row.querySelector("output").textContent = text(value);
+    row.querySelector("output").textContent = number(value);
   }
   kept();
 });
@@ -119,7 +117,10 @@ window.addEventListener("message", ({ source, data }) => {
 
 for (const example of examples) {
   const button = Object.assign(document.createElement("button"), { type: "button", textContent: example.title });
-  button.addEventListener("click", () => show(example));
+  button.addEventListener("click", () => {
+    history.pushState(null, "", location.hash); // what is shown now is one "back" away
+    show(example);
+  });
   $("examples").append(button);
 }
 
@@ -131,11 +132,10 @@ function marks() {
 
 function program() {
   // values may have moved since Python wrote the program
-  return shown.source.replace(/^(\w+) = (\w+)\.Value\(.*?, "/gmu, (line, name, module) =>
-    name in state.values && Number.isFinite(state.values[name]) ? `${name} = ${module}.Value(${float(state.values[name])}, "` : line);
+  return shown.source.replace(/^(\S+ = cr\.Value\().*(, "(\S+)"\))$/gmu, (_, before, behind, name) => `${before}${float(state.values[name])}${behind}`);
 }
 
-const float = (number) => (Number.isInteger(number) && Math.abs(number) < 1e16 ? number.toFixed(1) : String(number));
+const float = (x) => (Number.isInteger(x) && Math.abs(x) < 1e16 ? x.toFixed(1) : Number.isFinite(x) ? String(x) : `float("${x}")`);
 
 async function copy(what, words) {
   try {
@@ -179,5 +179,5 @@ $("formula").addEventListener("input", () => {
   clearTimeout(typing);
   typing = setTimeout(() => show({ formula: $("formula").value, values: state.values }), WAIT);
 });
-window.addEventListener("hashchange", () => show(read(location.hash) ?? examples[0]));
-show(read(location.hash) ?? examples[0]);
+window.addEventListener("hashchange", () => show(linked(location.hash) ?? examples[0]));
+show(linked(location.hash) ?? examples[0]);
