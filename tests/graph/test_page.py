@@ -16,7 +16,7 @@ from graphs import GRAPHS, matmul, mlp, network_of_values, scalars
 import chainrule as cr
 from chainrule.graph import page as pages
 from chainrule.graph.page import page
-from chainrule.pages.html import embedded
+from chainrule.pages.html import asset, embedded
 
 
 def story(text):
@@ -317,3 +317,12 @@ def test_an_update_has_what_the_page_computes_it_from():
 def test_json_has_words_for_numbers_that_it_lacks():
     text = embedded({"a": [math.nan, (math.inf, -math.inf)], "b": 0.1})
     assert json.loads(text) == {"a": ["nan", ["inf", "-inf"]], "b": 0.1}
+
+
+def test_the_graph_of_the_tour_is_the_one_that_trace_gives():
+    w, x = cr.Value(2.0, "w"), cr.Value(3.0, "x")
+    y = w * x
+    graph = cr.trace(y, {"w": w, "x": x, "y": y})
+    for node in graph.nodes:
+        node.line = ""
+    assert json.loads(asset("chainrule.graph.page", "tour.json")) == graph.to_dict()

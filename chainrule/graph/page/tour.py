@@ -2,8 +2,8 @@
 
 from functools import lru_cache
 
-from ...autograd.tensor import Value
-from ..capture import capture
+from ...pages.html import asset
+from ..json import from_json
 from ..picture.svg import drawn
 from ..picture.view import view
 from ..text.story import Story
@@ -24,9 +24,7 @@ def tour():
     A card has what is "said", the "text" of the step, the texts of "value" and "grad" of each box, those on the edges
     ("flow"), and the lit "edge" or None.
     """
-    w, x = Value(2.0, "w"), Value(3.0, "x")
-    y = w * x
-    graph = capture(y, {"w": w, "x": x, "y": y})
+    graph = from_json(asset(__package__, "tour.json"))  # what `trace` gives, which is above this room
     story, cards, said = Story(graph, 0.1), [], None
     value = {n.id: "·" if n.kind == "operation" else str(n.value) for n in graph.nodes}
     grad, flow = {n.id: NOT_COMPUTED for n in graph.nodes}, {e.id: "" for e in graph.edges}
