@@ -20,6 +20,7 @@ from .graph import CHANGED, OUTDATED, PERHAPS_CHANGED, Edge, Node
 from .kinks import has_kinks, kinks
 from .names import Names, free
 from .recover import contributions, elementwise, operands, out_of_date, values_of
+from .sourceline import source_line
 from .text.why import why
 from .values import number, values, written
 from .views import Graph
@@ -189,6 +190,7 @@ class _Writer:
             grad=values(raw(node.grad)),
             total=values(self.totals.get(node)),
             line=short_line(node.code, node.instruction) if node.primitive else "",
+            source=source_line(node.code, node.instruction) if node.primitive else [],
             module=module,
             calls=calls,
         )

@@ -32,6 +32,7 @@ class Node:
         module: the paths of the modules it was computed in, outermost first; for a parameter, those that hold it.
         calls: for each of these modules the number of its call, from 1 on in the order of time; [] for a parameter.
         badges: what a learner should notice, in words, such as "NaN first here".
+        source: the line that made the call as it is written, in three parts: before the operator or function name, that, and behind it; []: not known.
     """
 
     id: int
@@ -51,6 +52,7 @@ class Node:
     module: list[str]
     calls: list[int]
     badges: list[str] = field(default_factory=list)
+    source: list[str] = field(default_factory=list)
 
     @property
     def is_number(self) -> bool:

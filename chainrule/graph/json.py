@@ -310,6 +310,7 @@ NODE = {
     "module": _TEXTS,
     "calls": _WHOLES,
     "badges": _TEXTS,
+    "source": _TEXTS,
 }
 
 EDGE = {

@@ -320,6 +320,14 @@ def test_a_rule_says_whose_letters_it_has(show, build, node, words):
     assert words in tab.inner_text("#inspector .terms >> nth=0")
 
 
+def test_the_learners_line_stands_beside_the_step_with_its_operator_underlined(show):
+    tab = show(two_uses, "#step=3")  # v3 is computed
+    assert tab.inner_text("#inspector .source") == "return (x * y + x) * z"
+    assert tab.inner_text("#inspector .source u") == "*"
+    tab = show(two_uses, "#step=7")  # from v2 = v1 + x
+    assert tab.inner_text("#inspector .here .source u") == "+"
+
+
 def test_a_single_share_is_no_sum(show):
     tab = show(one_element)
     tab.keyboard.press("End")

@@ -472,6 +472,40 @@ def test_the_first_variable_names_a_value_and_hidden_ones_none():
     assert [n.label for n in cr.draw(_hidden).nodes] == ["first", "v1"]
 
 
+def marked(result):
+    """The user's line of the last call of a graph, its operator in brackets."""
+    before, operator, after = cr.trace(result).root.source
+    return f"{before}[{operator}]{after}"
+
+
+def test_a_node_knows_its_line_and_where_the_operator_stands():
+    w, x = cr.Value(2.0), cr.Value(3.0)
+    y = (w * x) + cr.tanh(w)
+    assert marked(y) == "y = (w * x) [+] cr.tanh(w)"
+    z = cr.tanh(w)
+    assert marked(z) == "z = cr.[tanh](w)"
+    z = w.exp() ** 2
+    assert marked(z) == "z = w.exp() [**] 2"
+    ä, z = "ä", -(w * x)
+    assert marked(z) == f'ä, z = "{ä}", [-](w * x)'
+    z += w
+    assert marked(z) == "z [+]= w".replace("+]=", "+=]")
+
+
+def test_a_call_over_several_lines_has_its_first_one():
+    w = cr.Value(2.0)
+    y = cr.tanh(
+        w,
+    )
+    assert cr.trace(y).root.source == ["y = cr.tanh(", "", ""]
+
+
+def test_code_without_a_file_has_no_line():
+    names = {"w": cr.Value(2.0)}
+    exec("y = w * w", names)
+    assert cr.trace(names["y"]).root.source == []
+
+
 def test_values_of_one_name_have_labels_of_their_own():
     x, y = cr.Value(1.0, "same"), cr.Value(2.0, "same")
     graph = cr.trace(x * y)

@@ -168,6 +168,19 @@ def test_the_canvas_shows_the_two_classes(replay, scheme):
     assert min(blue, red) > 0.1 * all_pixels
 
 
+def test_the_page_says_what_to_look_for(replay):
+    tab = replay()
+    said = tab.inner_text("#look")
+    for words in ("Pull the slider", "The loss should fall", "border", "shaded band", "graph of one example"):
+        assert words in said
+
+
+def test_before_the_first_step_no_layer_is_blamed_and_the_band_has_a_name(replay):
+    tab = replay("#snapshot=0")
+    assert set(tab.locator("#layers td:last-child").all_inner_texts()) == {"no step yet"}
+    assert "about right" in tab.locator("#layers .chart >> nth=1").locator("text").all_text_contents()
+
+
 def test_a_row_of_the_table_brings_out_its_lines(replay):
     tab = replay()
     tab.hover("#layers tbody tr >> nth=0")

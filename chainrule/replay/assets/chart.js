@@ -60,7 +60,7 @@ function extent(series, log, always) {
  * Returns move(x, names): the marker to x, all but the named series faded if there are names.
  */
 function chart(host, series, options) {
-  const { log = false, band = null, height = 230 } = options;
+  const { log = false, band = null, bandName = "", height = 230 } = options;
   const picture = svg("svg", { role: "img", "aria-label": options.label }, host);
   const [low, high] = extent(series, log, band ? [band[0], band[2]] : []);
   const scale = log ? Math.log10 : (value) => value;
@@ -75,6 +75,7 @@ function chart(host, series, options) {
     if (band) {
       const size = { x: MARGIN.left, y: y(band[2]), width: right - MARGIN.left, height: y(band[0]) - y(band[2]) };
       svg("rect", { class: "band", ...size }, picture);
+      svg("text", { x: right - 4, y: y(band[2]) + 13, "text-anchor": "end" }, picture).textContent = bandName;
       svg("line", { class: "level", x1: MARGIN.left, x2: right, y1: y(band[1]), y2: y(band[1]) }, picture);
     }
     for (const tick of log ? decades(low, high) : steps(low, high, height / 60)) {

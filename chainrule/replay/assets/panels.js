@@ -24,6 +24,19 @@ function correct(run, snapshot) {
   return run.outputs.examples - wrongOnes(snapshot.outputs.wrong, run.outputs.examples).filter(Boolean).length;
 }
 
+/** What to look for, in a sentence for each panel that is there. */
+function lookPanel(run) {
+  const shown = (name) => !panel(name).hidden;
+  const sentences = [
+    "Pull the slider at the bottom, or press Play.",
+    shown("loss") && "The loss should fall, fast at first and then slowly.",
+    shown("plane") && run.outputs?.kind === "classes" && "Watch the border find its way between the classes.",
+    shown("layers") && "A layer learns at a good pace while its update stays in the shaded band; far above it, the learning rate is too large.",
+    shown("graph") && "Further down is the graph of one example, with the numbers of the chosen moment.",
+  ];
+  panel("look").textContent = sentences.filter(Boolean).join(" ");
+}
+
 function factsPanel(run) {
   const cells = {};
   function cell(name) {
@@ -124,7 +137,7 @@ function planePanel(run) {
     for (let k = 0; k < Math.min(classes, 12); k++) item(sample(SHAPES[k % SHAPES.length], k % STYLES), `class ${k}`);
     item(sample(null, 0, 5.5), "wrong");
   }
-  if (run.plane.followed !== null) item(sample(null, 0, 8), "large ring: the followed example");
+  if (run.plane.followed !== null) item(sample(null, 0, 8), "large ring: the example traced below");
   warn("plane", run);
   return (snapshot) => {
     show(snapshot);
@@ -139,8 +152,8 @@ function planePanel(run) {
 
 const HEALTHY = [1e-4, 1e-3, 1e-2]; // update ratios: a step of a thousandth of the weights is about right
 
-function assessment(gradient, ratio) {
-  if (gradient === null) return "no gradient";
+function assessment(gradient, ratio, steps) {
+  if (gradient === null) return steps === 0 ? "no step yet" : "no gradient";
   if (typeof gradient === "string" || typeof ratio === "string") return "not finite";
   if (gradient === 0) return "gradient 0: nothing is learned";
   if (ratio === null) return "—";
@@ -161,7 +174,7 @@ function layersPanel(run, axis, seek) {
       ...options, label: "Norm of each layer’s gradient by epoch, logarithmic; the table has the numbers",
     }),
     chart(ratios, series(1), {
-      ...options, band: HEALTHY,
+      ...options, band: HEALTHY, bandName: "about right",
       label: "Update ratio of each layer by epoch, logarithmic, with a band around 0.001; the table has the numbers",
     }),
   ];
@@ -177,7 +190,7 @@ function layersPanel(run, axis, seek) {
     charts.forEach((one) => one.move(snapshot.at));
     rows.forEach((cells, i) => {
       const [gradient, ratio] = snapshot.layers ? snapshot.layers[i] : [null, null];
-      [written(gradient), written(ratio), assessment(gradient, ratio)].forEach((text, k) => { cells[k].textContent = text; });
+      [written(gradient), written(ratio), assessment(gradient, ratio, snapshot.steps)].forEach((text, k) => { cells[k].textContent = text; });
     });
   };
 }

@@ -18,6 +18,7 @@ const panels = [
   factsPanel(run), planePanel(run), lossPanel(run, axis, seek), layersPanel(run, axis, seek), graphPanel(run),
   columnsPanel(run, axis, seek),
 ];
+lookPanel(run);
 panel("loss").classList.toggle("wide", panel("plane").hidden);
 
 if (!run.recorded) {

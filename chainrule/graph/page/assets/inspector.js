@@ -15,6 +15,7 @@ function inspect(node, snapshot, hidden) {
   document.getElementById("inspected").textContent = node.label;
   document.getElementById("inspector-body").replaceChildren(
     make("p", { className: "call" }, node.call),
+    sourceLine(node),
     ...role(node),
     ...badges.map((badge) => make("p", { className: "remark" }, `⚠ ${badge}`)),
     valueSection(node, snapshot),
@@ -42,6 +43,13 @@ function role(node) {
   if (!live.leaves.has(node.id) || node.kind !== "leaf" || numberOf("total", node.id) === undefined) return [];
   const box = make("input", { type: "checkbox", checked: node.trained, onchange: () => setTrained(node, box.checked) });
   return [make("label", { className: "role" }, box, " a parameter: training changes it")];
+}
+
+/** The learner's own line of code, its operator underlined; "" where it is not known. */
+function sourceLine(node) {
+  if (!node.source.length) return "";
+  const [before, operator, after] = node.source;
+  return make("p", { className: "source", title: node.line }, make("code", {}, before, make("u", {}, operator), after));
 }
 
 function valueSection(node, snapshot) {
@@ -98,6 +106,7 @@ function term(edge, snapshot, hidden) {
   if (!seen) return item;
   const remarks = [edge.rule, !isChanged("local", edge.id) && edge.why, edge.summed && `broadcast, so ${edge.summed}`];
   for (const remark of remarks) if (remark) item.append(make("small", {}, remark));
+  if (here) item.append(sourceLine(nodes[edge.target]));
   if (here && !isScalar(edge)) item.append(factorTables(edge));
   return item;
 }
