@@ -324,5 +324,5 @@ def test_the_graph_of_the_tour_is_the_one_that_trace_gives():
     y = w * x
     graph = cr.trace(y, {"w": w, "x": x, "y": y})
     for node in graph.nodes:
-        node.line = ""
+        node.line, node.source = "", []
     assert json.loads(asset("chainrule.graph.page", "tour.json")) == graph.to_dict()
