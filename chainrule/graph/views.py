@@ -41,7 +41,10 @@ class Graph(GraphData):
         def program(self) -> Program: ...
 
     def steps(self, lr: float = 0.1) -> list[Step]:
-        """The story as a list of Steps: forward, seed, backward contribution by contribution, update with rate `lr`."""
+        """The story as a list of Steps: forward, seed, backward contribution by contribution, update with rate `lr`.
+
+        Updated are the parameters: the leaves that modules hold; where there are none, all but those with names of data (x1, y, target).
+        """
         from .text.story import steps
 
         return steps(self, _rate(lr))

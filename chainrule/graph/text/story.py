@@ -9,6 +9,7 @@ from ...autograd.formula import put
 from ...autograd.formula_text import Written, write
 from ...backends.program import Call, Symbol
 from ..graph import NO_ZERO_GRAD, Step
+from ..roles import parameters
 from ..values import Values, in_full, values
 from .notation import bracketed, shown, total
 from .phrases import PLAIN, Note, agreed, as_used, call, change, form, holds, label, notes, operation
@@ -20,7 +21,7 @@ _REST = "rest"  # what an opened graph calls all that comes after its operation
 
 
 def steps(graph, lr=0.1):
-    """The story as a list of Steps, with an update of each leaf by gradient descent at the rate `lr`."""
+    """The story as a list of Steps, with an update of each parameter (roles.py) by gradient descent at the rate `lr`."""
     story = Story(graph, lr)
     for step in story.steps:
         step.text = " ".join(filter(None, story.cells(step)))
@@ -57,8 +58,9 @@ class Story:
             arrived[x] += 1
             self.before[i], running[x] = running.get(x), edge.running
             self.steps.append(Step("backward", x, i, arrived[x], expected[x], edge.running, ""))
+        trained = parameters(graph)
         for n in graph.nodes:
-            if n.kind == "leaf" and (n.total or n.grad or expected[n.id]):
+            if n.id in trained and (n.total or n.grad or expected[n.id]):
                 self.steps.append(Step("update", n.id, None, expected[n.id], expected[n.id], self._updated(n), ""))
 
     def cells(self, step):

@@ -77,7 +77,15 @@ function lossOf(all) {
 // ---- the phase Check: what comes out with the updated parameters
 
 const recordedUpdates = steps.filter((step) => step.phase === "update");
+for (const { id, kind, trained, total } of nodes) if (kind === "leaf" && !trained && total) recordedUpdates.push(updateOf(id, total));
 endSteps();
+
+/** The update of a leaf that only the learner trains. */
+function updateOf(node, left) {
+  const step = { phase: "update", node, edge: null, arrived: incoming[node].length, expected: incoming[node].length, text: "", left };
+  before.set(step, left);
+  return step;
+}
 
 /** End the story with the updates of what is trained, and the check. */
 function endSteps() {
