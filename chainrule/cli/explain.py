@@ -76,7 +76,7 @@ def graph_of(formula, assignments):
     graph = trace(result, {name: v for name, v in {**values, **named}.items() if isinstance(v, Value)})
     line = {"operation": f"the formula {expression.text}"}  # the user has seen no other line of code
     for node in graph.nodes:
-        node.line = line.get(node.kind, "")
+        node.line, node.source = line.get(node.kind, ""), []
     return graph
 
 
