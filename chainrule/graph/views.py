@@ -157,7 +157,7 @@ class Graph(GraphData):
         if form == "html":
             from .page import page
 
-            return page(self, _rate(lr))
+            return page(self, _rate(lr), depth=depth)
         return {"svg": self.to_svg, "dot": self.to_dot}[form](depth) if form != "json" else self.to_json()
 
     def show(self, lr: float = 0.1, predict: bool = False) -> "Shown":

@@ -242,14 +242,14 @@ def window(size):
 
 @pytest.mark.parametrize("size", [(1400, 900), (900, 700), (400, 800)])
 def test_what_a_step_changes_is_in_sight(show, size):
-    tab = show(chain, "#step=1", viewport=window(size))
+    tab = show(chain, "#step=1", viewport=window(size), reduced_motion="reduce")
     assert out_of_sight(tab, ".view .current", "next") == []
     assert step(tab)[0] == last(tab)
 
 
 @pytest.mark.parametrize("size", [(1400, 900), (900, 700), (400, 800)])
 def test_what_is_asked_for_is_in_sight(show, size):
-    tab = show(chain, viewport=window(size))
+    tab = show(chain, viewport=window(size), reduced_motion="reduce")
     tab.keyboard.press("p")
     assert out_of_sight(tab, ".view .lit .label", "reveal", "next") == []
     assert step(tab)[1] == "update"  # all was asked
@@ -584,7 +584,7 @@ class Wave(cr.nn.Module):
     """Many small operations."""
 
     def forward(self, x):
-        for _ in range(60):
+        for _ in range(80):
             x = cr.sin(x) * 1.5
         return x
 
@@ -594,6 +594,7 @@ def waves():
 
 
 SHOWN = ".view:not([hidden])"
+GROUP = f"{SHOWN} .state:not(.off) .group"
 
 
 def changed(tab):
@@ -603,29 +604,32 @@ def changed(tab):
 
 def test_a_large_graph_says_that_it_is_collapsed(show):
     tab = show(waves)
-    assert "of 541 nodes, depth 1" in tab.text_content(SHOWN)
+    assert "of 721 nodes, depth 3" in tab.text_content(SHOWN)
 
 
 def test_a_group_opens_and_the_trail_leads_back(show):
     tab = show(waves)
-    tab.focus(f"{SHOWN} .group[role=button]")
+    tab.click("#fold")
+    tab.focus(f"{GROUP}[aria-label$='look inside'] >> nth=0")
     tab.keyboard.press("Enter")
     assert tab.locator(SHOWN).get_attribute("data-path") != ""
-    assert tab.locator(f"{SHOWN} .node").count() > 60
+    assert tab.locator(f"{SHOWN} .node").count() == 6  # two repeats of two calls and their factors
     tab.click("#views button")
     assert tab.locator(SHOWN).get_attribute("data-path") == ""
 
 
 def test_a_step_inside_a_group_is_seen_where_the_group_opens(show):
     tab = show(waves, "#step=50")
-    tab.click(f"{SHOWN} .group.current")
+    tab.click(f"{GROUP}.current")
     assert changed(tab).count() == 1
 
 
 def test_a_button_leads_to_the_view_in_which_the_step_happens(show):
     tab = show(waves)
-    tab.click(f"{SHOWN} .group >> nth=-1")
-    tab.keyboard.press("ArrowRight")
+    tab.click("#fold")
+    tab.keyboard.press("b")
+    tab.click(f"{GROUP} >> nth=-1")
+    tab.keyboard.press("f")
     assert changed(tab).count() == 0
     tab.click("#elsewhere")
     assert changed(tab).count() == 1

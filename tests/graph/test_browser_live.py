@@ -167,6 +167,7 @@ def show(browse):
 
 
 def drag(tab, selector, across):
+    tab.locator(selector).scroll_into_view_if_needed()
     box = tab.locator(selector).bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     tab.mouse.move(x, y)
@@ -219,7 +220,7 @@ def test_elements_of_an_array_are_fields_of_the_inspector(show):
 
 
 def test_reset_brings_back_every_number_of_the_program(show):
-    tab = show(network_of_values)
+    tab = show(network_of_values, reduced_motion="reduce")  # else the picture still glides
     tab.keyboard.press("End")
     before = tab.inner_text("#stage")
     drag(tab, "#n0 .value", 40)

@@ -24,7 +24,7 @@ WALK = """() => { const read = () => {
   const cells = (element) => element && (element.querySelector("tspan")
     ? [...element.querySelectorAll("tspan")].map((cell) => cell.textContent).filter(Boolean) : [element.textContent]);
   const view = document.querySelector(".view:not([hidden])");
-  const nodes = Object.fromEntries([...view.querySelectorAll(".node")].map((node) => [node.id.slice(1), {
+  const nodes = Object.fromEntries([...view.querySelectorAll(".node[id]")].map((node) => [node.id.slice(1), {
     value: cells(node.querySelector(".value")), grad: cells(node.querySelector(".grad")),
     waits: node.querySelector(".waits")?.textContent ?? "" }]));
   return { nodes, phase: document.body.dataset.phase, counter: text("#counter"), said: text("#text"),

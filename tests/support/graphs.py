@@ -1,6 +1,7 @@
 """Small graphs of every kind that a page must show, and the truth about their edges from central differences."""
 
 import ast
+import random
 from functools import cache
 
 import numpy as np
@@ -116,6 +117,35 @@ GRAPHS = {
         mlp,
     )
 }
+
+
+# ---- larger ones
+
+
+def recurrent(steps):
+    """h = tanh(w·h + u·x + b), with an x for each step."""
+    w, u, b, h = (cr.Value(x, name) for x, name in ((0.5, "w"), (0.8, "u"), (0.1, "b"), (0.0, "h0")))
+    for t in range(steps):
+        h = cr.tanh(w * h + u * (0.3 * (t % 5 - 2)) + b)
+    return (h - 1.0) ** 2
+
+
+def tangle(n=250):
+    """Sums, products and tanhs of values from anywhere near, with 12 leaves."""
+    draw = random.Random(0)
+    pool = [cr.Value(draw.uniform(-1, 1), f"p{i}") for i in range(12)]
+    for _ in range(n):
+        a, b = draw.choice(pool[-14:]), draw.choice(pool[-30:])
+        pool.append(draw.choice((lambda a, b: a * b, lambda a, b: a + b, lambda a, b: cr.tanh(a)))(a, b))
+    return sum(pool[-30:-1], pool[-1])
+
+
+def wide_mlp():
+    """Layers of 64, 128, 64 and 10."""
+    cr.random.seed(0)
+    model = cr.nn.MLP([64, 128, 64, 10], activation="relu")
+    x, y = cr.random.normal(size=(8, 64)), cr.tensor([i % 10 for i in range(8)])
+    return cr.nn.cross_entropy(model(x), y)
 
 
 @cache

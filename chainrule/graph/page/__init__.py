@@ -22,6 +22,7 @@ from ...pages.html import assembled, asset
 from ..expand import scalars
 from ..json import to_dict
 from ..lettering import readable
+from ..picture.blocks import flow
 from ..picture.svg import drawn
 from ..picture.view import view
 from ..roles import parameters
@@ -36,7 +37,7 @@ from .tour import tour
 # they share one scope; the last puts everything to work
 SCRIPTS = [
     f"{name}.js"
-    for name in "arrays replay story live train picture inspector predict hunt walk fields charts surface paths page tour".split()
+    for name in "arrays replay story live train flow picture inspector predict hunt walk fields charts surface paths camera page tour".split()
 ]
 INSIDES = 2_000_000  # characters that the pictures of what is inside groups may take
 NUMBERS = 40_000  # and those of small arrays, number by number
@@ -46,9 +47,10 @@ FLOATS = {"float16", "float32", "float64"}  # whose update rules a page has
 FEW = 24  # an operation and its operands of at most so many elements get a picture of their own
 
 
-def page(graph, lr=0.1, predict=False):
+def page(graph, lr=0.1, predict=False, depth=None):
     """The page as text. `lr` is the learning rate of its update, which the learner may change; `predict` starts it in
-    predict mode, which asks for each contribution before it shows it.
+    predict mode, which asks for each contribution before it shows it; `depth` is how many levels of modules and repeats
+    are shown open at first.
 
     Example:
         >>> import chainrule as cr
@@ -75,7 +77,7 @@ def page(graph, lr=0.1, predict=False):
         data=data,
         title=html.escape(_title(graph)),
         tour=tour()[0],
-        views="\n".join(_figures(graph)),
+        views="\n".join(_figures(graph, depth)),
     )
 
 
@@ -180,10 +182,12 @@ def _told(story, step):
 # ---- the pictures
 
 
-def _figures(graph):
+def _figures(graph, depth):
     """The pictures in figures: the whole graph, what is inside its groups, and small arrays number by number."""
-    whole = view(graph)
-    return [_figure(drawn(graph, whole), path="", title="whole graph"), *_insides(graph, whole), *_numbers(graph)]
+    whole = flow(graph, depth, folding=True)
+    groups = [box.focus for block in whole.blocks for box in block.states[()].boxes if box.focus]
+    figure = _figure(drawn(graph, whole, "built-in"), path="", title="whole graph")
+    return [figure, *_insides(graph, groups), *_numbers(graph)]
 
 
 def _figure(svg, path, title, parent=None, node=None):
@@ -193,12 +197,12 @@ def _figure(svg, path, title, parent=None, node=None):
     return f'<figure class="view"{attributes}{" hidden" if path else ""}>{svg}</figure>'
 
 
-def _insides(graph, whole):
-    """A figure for each group that can be opened, outermost first, as long as there is room. `whole` is the View of all."""
-    room, waiting, seen = INSIDES, deque([("", whole)]), set()
+def _insides(graph, groups):
+    """A figure for each group that can be opened, outermost first, as long as there is room. `groups`: those in the whole."""
+    room, waiting, seen = INSIDES, deque([("", groups)]), set()
     while waiting:
-        around, shown = waiting.popleft()
-        for focus in filter(None, (box.focus for box in shown.boxes)):
+        around, found = waiting.popleft()
+        for focus in found:
             if focus in seen:
                 continue
             seen.add(focus)
@@ -208,7 +212,7 @@ def _insides(graph, whole):
             if room < 0:
                 return
             yield _figure(svg, path, readable(focus), around)
-            waiting.append((path, inside))
+            waiting.append((path, [box.focus for box in inside.boxes if box.focus]))
 
 
 def _numbers(graph):

@@ -10,7 +10,7 @@ from .geometry import entry
 ROUND = 7.0  # the corners
 PAD = 9.0  # at both sides of the text
 HEADER, LINE = 26.0, 17.0  # heights of the header and of each line below it
-BOLD, NUMBER, SMALL = 13.0, 12.0, 10.0  # font sizes, as in style()
+BOLD, NUMBER, SMALL = 13.0, 12.0, 10.5  # font sizes, as in style()
 BOLDER = 1.06  # how much wider bold text is
 APART = 11.0  # between columns of numbers, and between words of a line
 ENTRY, NAMED = 15.0, 12  # the least distance between the entries of operands; more than so many have no names
@@ -31,6 +31,17 @@ def safe(content, limit=48):
     return escape(readable(content, limit))
 
 
+def picture_of(box, graph, operands):
+    """The Picture of a view.Box of a graph; operands: for each node the edges that lead into it."""
+    node = graph.nodes[box.members[0]]
+    if box.stub:
+        title = box.title or node.name or node.label
+        return tag_picture(title, safe(title))
+    if box.is_group:
+        return group_picture(box, graph)
+    return copy_picture(node) if box.copy else node_picture(node, operands[node.id])
+
+
 def node_picture(node, edges):
     """The Picture of a Node; `edges` are those that lead into it, slot by slot."""
     if node.is_number:
@@ -39,13 +50,6 @@ def node_picture(node, edges):
     name = readable(node.name or node.label, 32)
     facts = [f"{node.shape} {node.dtype}"] if node.dtype else []
     facts += [readable(option, 28) for option in node.options]
-    in_words = operation or node.shape or not node.value
-    rows = [[written(node.value.items)]] if not in_words else node.value.rows() if node.value else [["not recorded"]]
-    grids = [("value", rows, [])]
-    if node.kind != "constant":
-        later = node.total.rows() if node.total else [[NOT_COMPUTED]]  # a page writes it there when backward comes by
-        unknown = [[NOT_COMPUTED] * len(row) for row in later]
-        grids.append(("grad", node.grad.rows() if node.grad else unknown, later))
     named = 1 < len(edges) <= NAMED and node.symbol not in PLAIN
     return _picture(
         _tooltip(node),
@@ -53,10 +57,45 @@ def node_picture(node, edges):
         head=(readable(node.symbol, 16), name) if operation else ("", name),
         word="" if operation else node.kind,
         facts=["  ".join(facts)] if facts else [],
-        grids=grids,
+        grids=_grids(node),
         badges=node_badges(node),
         slots=[readable(edge.input, 12) if named else "" for edge in edges],
     )
+
+
+def copy_picture(node):
+    """The Picture of a Node beside a use of it far from its own box: name, value and gradient; of an array the shape."""
+    if node.is_number:
+        return node_picture(node, ())
+    name, grids = readable(node.name or node.label, 24), _grids(node)
+    if node.shape:
+        return _picture(_tooltip(node), node.kind, ("", name), facts=[str(node.shape)])
+    (_, [[value]], _), *later = grids
+    grads = [row[0] for _, *both in later for rows in both for row in rows]
+    left = PAD + 3 * (node.kind == "leaf")
+    right = left + max(
+        width(name, BOLD) * BOLDER + APART + width(value, NUMBER),
+        *(width("grad", SMALL) + APART + width(grad, NUMBER) for grad in grads),
+        0.0,
+    )
+    high = HEADER + LINE * bool(grads)
+    markup = [f"<title>{_tooltip(node)}</title>", _frame(node.kind, right + PAD, high, 0.0)]
+    markup += [_text("name", left, 17.4, name), _text("value", right, 17.4, value, "end")]
+    if grads:
+        markup += [_text("word", left, HEADER + 11.5, "grad"), _text("grad", right, HEADER + 11.5, grads[0], "end")]
+    return Picture(right + PAD, high, "".join(markup))
+
+
+def _grids(node):
+    """The value of a Node and, if it is no constant, its gradient, as _picture() takes them."""
+    in_words = node.kind == "operation" or node.shape or not node.value
+    rows = [[written(node.value.items)]] if not in_words else node.value.rows() if node.value else [["not recorded"]]
+    grids = [("value", rows, [])]
+    if node.kind != "constant":
+        later = node.total.rows() if node.total else [[NOT_COMPUTED]]  # a page writes it there when backward comes by
+        unknown = [[NOT_COMPUTED] * len(row) for row in later]
+        grids.append(("grad", node.grad.rows() if node.grad else unknown, later))
+    return grids
 
 
 def node_badges(node):
@@ -71,13 +110,16 @@ def is_broken(node):
     return any(values is not None and values.broken for values in (node.value, node.grad))
 
 
-def group_picture(box):
-    """The Picture of a view.Box that stands for several nodes."""
+def group_picture(box, graph):
+    """The Picture of a view.Box that stands for several nodes of a graph."""
+    result = None if box.result is None else graph.nodes[box.result]
+    facts = [*box.facts, f"gives {result.name or result.label}"] if result else box.facts
     return _picture(
         safe(box.title, 200),
         kind="group",
         head=("", readable(box.title, 40)),
-        facts=[readable(fact, 60) for fact in box.facts],
+        facts=[readable(fact, 60) for fact in facts],
+        grids=_grids(result) if result else (),
         badges=box.badges,
     )
 

@@ -22,6 +22,7 @@ class Sheet:
     Fields:
         sizes: {item: (width, height)}.
         segments: {link: (item, item, height of the entry from the middle of the second, source of the link)}.
+        rooms: {link: how far apart its ends must be if their columns are neighbours}.
         heights: {("frame", i, source): the height from its middle at which links pass the side of a frame}.
         columns: the items from left to right, and in each from top to bottom.
         before, after: {item: [(neighbour, height from its middle, height from the item's own middle)]} on both sides.
@@ -32,7 +33,7 @@ class Sheet:
     """
 
     def __init__(self):
-        self.sizes, self.segments, self.heights = {}, {}, {}
+        self.sizes, self.segments, self.rooms, self.heights = {}, {}, {}, {}
         self.columns, self.before, self.after, self.weights = [], {}, {}, {}
         self.paths, self.loads, self.centres, self.cyclic = {}, Counter(), {}, False
 
@@ -60,7 +61,7 @@ class Sheet:
             return 0.0, 0.0
         top = min(y - self.sizes[item][1] / 2 for item, y in ys.items())
         low = max(y + self.sizes[item][1] / 2 for item, y in ys.items())
-        x = 0.0
+        x, gaps = 0.0, self.gaps(gap)
         for k, column in enumerate(self.columns):
             width = max(self.sizes[item][0] for item in column)
             for item in column:
@@ -70,8 +71,18 @@ class Sheet:
                 if item[0] == "lane":
                     self.sizes[item] = (width, 0.0)
             side = column[0][0] == "in" or k + 1 < len(self.columns) and self.columns[k + 1][0][0] == "out"
-            x += width + gap / (1.8 if side else 1)
-        return x - gap, low - top
+            x += width + gaps[k] / (1.8 if side else 1)
+        return x - gaps[-1], low - top
+
+    def gaps(self, least):
+        """The room behind each column: at least `least`, and enough for the labels of links to the next."""
+        place = {item: k for k, column in enumerate(self.columns) for item in column}
+        gaps = [least] * len(self.columns)
+        for link, room in self.rooms.items():
+            a, b, *_ = self.segments[link]
+            if place[b] == place[a] + 1:
+                gaps[place[a]] = max(gaps[place[a]], room)
+        return gaps
 
     # ---- which column
 
@@ -206,6 +217,17 @@ class Sheet:
             else:
                 self._level(columns[::-1], ys, ahead)
         self._level([pair for pair in columns if any(loose[item] for item in pair[0])], ys, loose)
+        return self._closed_up(ys)
+
+    def _closed_up(self, ys):
+        """The same heights without the bands that are empty from left to right, as between parts that no edge joins."""
+        low, up = None, 0.0
+        for item in sorted(ys, key=lambda item: ys[item] - self.sizes[item][1] / 2):
+            half = self.sizes[item][1] / 2
+            if low is not None:
+                up += max(ys[item] - half - low - GAP - up, 0.0)
+            ys[item] -= up
+            low = max(ys[item] + half, ys[item] + half if low is None else low)
         return ys
 
     def _lanes(self, item, neighbours):

@@ -8,12 +8,16 @@ PAD, TITLE = 12.0, 22.0  # inside a frame: at each side, and above for its title
 
 @dataclass(slots=True)
 class Link:
-    """An edge from the right side of a box to the left side of another: to entry `slot` of `slots`, from the top."""
+    """An edge from the right side of a box to the left side of another: to entry `slot` of `slots`, from the top.
+
+    room: how far apart neighbouring columns must be for its label.
+    """
 
     source: int
     target: int
     slot: int = 0
     slots: int = 1
+    room: float = 0.0
 
 
 @dataclass(slots=True)

@@ -81,6 +81,7 @@ class _Plan:
             self.sheets[frame].segments[i] = ("in", source), b, into, source
             b, into = ("frame", frame), 0.0
         self.sheets[common].segments[i] = a, b, into, source
+        self.sheets[common].rooms[i] = link.room
 
     def arrange(self, frame, gap):
         """Lay out what is in a frame, and tell the frame around it the size, and the heights where links pass."""

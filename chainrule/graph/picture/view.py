@@ -1,13 +1,15 @@
 """Which boxes a picture shows: `view` draws modules as frames, or as one box each, until at most LIMIT boxes are left."""
 
 import math
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from ...autograd.arguments import whole
 from ...autograd.errors import ArgumentError
-from ..values import written
+from ..graph import GraphData
+from ..values import number, written
 from .calls import adopted, called, module_calls
+from .loops import with_repeats
 
 LIMIT = 300  # boxes; larger graphs collapse by themselves
 BADGES = 3  # of a group that are shown
@@ -16,7 +18,8 @@ STUBS = 24  # neighbours of an opened group that are shown one by one
 
 @dataclass(slots=True)
 class Box:
-    """What is drawn as one box: a node, a group of nodes, or a stub: a neighbour of the group that is shown open.
+    """What is drawn as one box: a node, a group of nodes, or what stands for something drawn elsewhere: a stub, which is
+    a neighbour of the group that is shown open, or a copy of a value that stands beside one of its uses.
 
     Fields:
         members: the ids of its nodes; a node's box has one.
@@ -24,7 +27,8 @@ class Box:
         badges: of a group: those of its nodes, each once; of many the first, and how many more there are.
         frame: the place in View.frames of the innermost frame around it, or None.
         focus: for a group, what `view(graph, focus=...)` opens it with; None where nothing does.
-        stub: whether it stands for what lies outside.
+        stub, copy: whether it stands for what lies outside, or for a value that has its box in another block.
+        result: of a group: the id of the only value in it that is used outside, if it is one.
     """
 
     members: list[int]
@@ -34,6 +38,8 @@ class Box:
     frame: int | None = None
     focus: str | None = None
     stub: bool = False
+    copy: bool = False
+    result: int | None = None
 
     @property
     def is_group(self):
@@ -49,6 +55,7 @@ class Arrow:
         edges: the ids of the edges it stands for; flows: whether gradient flows along any.
         slot, slots: which operand it is, and of how many.
         label: the local derivative if that is one number, or how many edges there are; else "".
+        later: what a page may write there instead, when the gradient has passed.
     """
 
     source: int
@@ -58,15 +65,24 @@ class Arrow:
     slot: int = 0
     slots: int = 1
     label: str = ""
+    later: str = ""
 
 
 @dataclass(slots=True)
 class ModuleFrame:
-    """A module that is drawn open: its path, title and the place of the frame around it in View.frames, or None."""
+    """A module or repeat that is drawn open.
+
+    Fields:
+        path: of the module; title; parent: the place of the frame around it in View.frames, or None.
+        focus: what it is called as a box, see Box.
+        outer: the frames around it that hold nothing else; they are drawn as one with it.
+    """
 
     path: str
     title: str
     parent: int | None
+    focus: str
+    outer: list["ModuleFrame"] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -95,13 +111,56 @@ def view(graph, depth=None, focus=None):
         >>> view(graph, depth=0).caption
         '3 of 9 nodes, depth 0'
     """
+    return grouping(graph, depth, focus).view()
+
+
+def grouping(graph, depth=None, focus=None, limit=LIMIT):
+    """The Grouping that view() shows, of at most `limit` boxes."""
     depth = whole("draw", "depth", depth, 0, none="as many levels as fit")
-    chains = module_calls(graph)
+    chains = with_repeats(graph, module_calls(graph))
     shown = range(len(graph.nodes)) if focus is None else _inside(graph, chains, focus)
     if focus is not None:
         chains = {i: _below(chains[i], focus) for i in shown}
-    groups, caption = _grouped(graph, chains, shown, depth, LIMIT if focus is None else LIMIT - 2 * STUBS)
-    return _drawn(graph, chains, shown, groups, caption)
+    keys, caption = _grouped(graph, chains, shown, depth, limit if focus is None else limit - 2 * STUBS)
+    return Grouping(graph, chains, keys, caption, graph.operands())
+
+
+@dataclass(slots=True)
+class Grouping:
+    """Which nodes of a graph share a box.
+
+    Fields:
+        chains: {id: the modules and repeats around a node, outermost first, as (path, number of the call)}.
+        keys: {id of each node that is shown: the key of its box}: its id if it has one to itself, the chain that ends
+            with a module or repeat that is one box, or what else is one box, in words.
+        caption: how it was grouped, in words.
+        operands: for each node the edges that lead into it.
+    """
+
+    graph: GraphData
+    chains: dict
+    keys: dict
+    caption: str
+    operands: list
+
+    def view(self):
+        """The View of all that is shown."""
+        return _drawn(self, self.chains, self.keys, self.caption)
+
+    def around(self, i):
+        """The chain of frames around the box of a node."""
+        key = self.keys[i]
+        return self.chains[i] if isinstance(key, int) else key[:-1] if isinstance(key, tuple) else ()
+
+    def part(self, ids, folded=(), frames=None):
+        """The View of some nodes, with copies of the values that they use from elsewhere.
+
+        folded: chains that are drawn as one box. frames: {id: chain} where a node is drawn elsewhere than it belongs.
+        """
+        chains, keys = self.chains | (frames or {}), {}
+        for i in ids:
+            keys[i] = next((chain for chain in folded if chains[i][: len(chain)] == chain), self.keys[i])
+        return _drawn(self, chains, keys, "", copies=True)
 
 
 # ---- which nodes belong together
@@ -173,34 +232,61 @@ def _nearest(graph, keys, count):
 # ---- the boxes, arrows and frames
 
 
-def _drawn(graph, chains, shown, keys, caption):
-    """The View, once each node has its key."""
-    members = {}
-    for i in shown:
-        members.setdefault(keys[i], []).append(i)
-    boxes, places, frames = [], {}, {}
-    ends = _ends(graph, keys)
+def _drawn(groups, chains, keys, caption, copies=False):
+    """The View, once each node has its key; where not all nodes are shown, with stubs or copies of their neighbours."""
+    graph, members = groups.graph, {}
+    for i, key in keys.items():
+        members.setdefault(key, []).append(i)
+    boxes, places, frames, ends = [], {}, {}, {}
+    if len(members) < len(keys):
+        ends = _ends(graph, keys)
     for key, ids in members.items():
         box = Box(ids) if len(ids) == 1 else _group(graph, key, ids, *ends[key])
         chain = key[:-1] if isinstance(key, tuple) else chains[key] if isinstance(key, int) else ()
         box.frame = _frame(graph, frames, chain)
         places.update(dict.fromkeys(ids, len(boxes)))
         boxes.append(box)
-    if len(shown) < len(graph.nodes):
+    sources, edges = {}, graph.edges
+    if copies:
+        edges = [edge for i in keys for edge in groups.operands[i]]
+        sources = _copies(edges, boxes, places)
+    elif len(keys) < len(graph.nodes):
         _stubs(graph, boxes, places)
-    of = f"{sum(not box.stub for box in boxes):,} of {len(shown):,} nodes"
+    of = f"{sum(not box.stub for box in boxes):,} of {len(keys):,} nodes"
     hidden = any(box.is_group and not box.stub for box in boxes)
-    opened = [frame for _, frame in frames.values()]
-    return View(boxes, _arrows(graph, boxes, places), opened, f"{of}, {caption}" if hidden else "")
+    opened, arrows = (
+        [frame for _, frame in frames.values()],
+        _arrows(graph, edges, boxes, places, sources, groups.operands),
+    )
+    if copies:
+        opened = _merged(opened, boxes)
+    return View(boxes, arrows, opened, f"{of}, {caption}" if hidden else "")
 
 
 def _frame(graph, frames, chain):
     """The place of the innermost of a chain of modules in `frames`, {chain: (place, frame)}; missing ones are added."""
     place = None
     for k in range(1, len(chain) + 1):
-        frame = ModuleFrame(chain[k - 1][0], _title(graph, *chain[k - 1]), place)
+        frame = ModuleFrame(chain[k - 1][0], _title(graph, *chain[k - 1]), place, called(*chain[k - 1]))
         place, _ = frames.setdefault(chain[:k], (len(frames), frame))
     return place
+
+
+def _merged(frames, boxes):
+    """The frames without those that hold one other frame and nothing else: they become part of that one."""
+    parents = Counter(frame.parent for frame in frames)
+    filled = {box.frame for box in boxes}
+    gone = {i for i in range(len(frames)) if parents[i] == 1 and i not in filled}
+    for frame in frames:
+        if frame.parent in gone:
+            around = frames[frame.parent]
+            frame.outer, frame.parent = [*around.outer, around], around.parent
+    places = {i: k for k, i in enumerate(i for i in range(len(frames)) if i not in gone)}
+    for box in boxes:
+        box.frame = places.get(box.frame)
+    for i in places:
+        frames[i].parent = places.get(frames[i].parent)
+    return [frames[i] for i in places]
 
 
 def _title(graph, path, number):
@@ -210,19 +296,18 @@ def _title(graph, path, number):
 
 
 def _ends(graph, keys):
-    """{key: (shapes that enter its box, shapes that leave it)}"""
-    ends = {key: ([], []) for key in keys.values()}
+    """{key: (ids of what enters its box, ids of what leaves it)}, each once."""
+    ends = {key: ({}, {}) for key in keys.values()}
     for edge in graph.edges:
         source, target = keys.get(edge.source), keys.get(edge.target)
         if source != target:
-            shape = graph.nodes[edge.source].shape
             if target is not None:
-                ends[target][0].append(shape)
+                ends[target][0][edge.source] = None
             if source is not None:
-                ends[source][1].append(shape)
+                ends[source][1][edge.source] = None
     if graph.root.id in keys:
-        ends[keys[graph.root.id]][1].append(graph.root.shape)
-    return ends
+        ends[keys[graph.root.id]][1][graph.root.id] = None
+    return {key: (list(before), list(behind)) for key, (before, behind) in ends.items()}
 
 
 def _group(graph, key, ids, inputs, outputs):
@@ -239,12 +324,13 @@ def _group(graph, key, ids, inputs, outputs):
     weights = sum(math.prod(node.shape) for node in nodes if node.kind == "leaf")
     if weights and isinstance(key, tuple):
         facts.append(f"{weights:,} parameter{'s' * (weights != 1)}")
-    if any(inputs + outputs):
-        facts.append(f"{_shapes(inputs)} → {_shapes(outputs)}".strip())
+    before, behind = ([graph.nodes[i].shape for i in side] for side in (inputs, outputs))
+    if any(before + behind):
+        facts.append(f"{_shapes(before)} → {_shapes(behind)}".strip())
     badges = list(dict.fromkeys(badge for node in nodes for badge in node.badges))
     if len(badges) > BADGES:
         badges[BADGES:] = [f"and {len(badges) - BADGES} more"]
-    return Box(ids, title, facts, badges, focus=focus)
+    return Box(ids, title, facts, badges, focus=focus, result=outputs[0] if len(outputs) == 1 else None)
 
 
 def _shapes(shapes):
@@ -268,12 +354,27 @@ def _stubs(graph, boxes, places):
             boxes.append(box)
 
 
-def _arrows(graph, boxes, places):
+def _copies(edges, boxes, places):
+    """Add a copy of each value from elsewhere in each frame that uses it: {(id, place of the frame): its place}."""
+    sources = {}
+    if len(boxes) == 1 and boxes[0].is_group:  # it says itself what enters
+        return sources
+    for edge in edges:
+        if edge.source not in places:
+            frame = boxes[places[edge.target]].frame
+            if (edge.source, frame) not in sources:
+                sources[edge.source, frame] = len(boxes)
+                boxes.append(Box([edge.source], frame=frame, copy=True))
+    return sources
+
+
+def _arrows(graph, edges, boxes, places, sources, operands):
     """The arrows between the boxes: those that begin or end at a group are merged, those within a box left out."""
-    slots = [len(edges) for edges in graph.operands()]
     arrows, merged = [], {}
-    for edge in graph.edges:
+    for edge in edges:
         source, target = places.get(edge.source), places.get(edge.target)
+        if source is None and target is not None:
+            source = sources.get((edge.source, boxes[target].frame))
         if source is None or target is None or source == target or boxes[source].stub and boxes[target].stub:
             continue
         one, other = boxes[source], boxes[target]
@@ -284,11 +385,13 @@ def _arrows(graph, boxes, places):
             merged[source, target].edges.append(edge.id)
             merged[source, target].flows |= edge.flows
         else:
-            arrows.append(Arrow(source, target, [edge.id], edge.flows, edge.slot, slots[edge.target]))
+            arrows.append(Arrow(source, target, [edge.id], edge.flows, edge.slot, len(operands[edge.target])))
     for arrow in arrows:
-        local = graph.edges[arrow.edges[0]].local
+        edge = graph.edges[arrow.edges[0]]
+        local, part = edge.local, edge.contribution
         if len(arrow.edges) > 1:
             arrow.label = f"{len(arrow.edges):,} edges"
         elif local is not None and local.shape == ():
             arrow.label = f"×\u202f{written(local.items, most=6)}"
+            arrow.later = number(part.items) if part is not None and part.shape == () else ""
     return arrows

@@ -22,7 +22,7 @@ function squeeze(texts) {
 /** The room of each cell: from where the one before ends, or the word at the text's start, to where it ends itself. */
 function roomsOf(text) {
   const word = text.previousElementSibling;
-  const isLabelled = word?.classList.contains("word");
+  const isLabelled = word?.matches(".word, .name");
   const start = isLabelled ? Number(word.getAttribute("x")) + word.getComputedTextLength() : 0;
   let [left, row] = [start, null];
   return cellsOf(text).map((cell) => {

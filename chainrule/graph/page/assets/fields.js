@@ -37,8 +37,8 @@ function showLive() {
 /** {id, place} of the number under a pointer, or null: a leaf's value that can be changed. */
 function numberAt(target) {
   const text = target.closest?.(".value");
-  const box = text?.closest(".node");
-  const node = box && !box.closest("[data-node]") && nodes[Number(box.id.match(/\d+$/)[0])];
+  const box = text?.closest(".node, .copy");
+  const node = box && !box.closest("[data-node]") && nodes[nodeOf(box)];
   if (!node || !isEditable(node)) return null;
   const place = cellsOf(text).indexOf(target);
   return size(node.shape) === 1 ? { id: node.id, place: 0, cell: text } : isListed(node.value) && place >= 0 ? { id: node.id, place, cell: target } : null;
@@ -113,7 +113,7 @@ function closeField() {
 
 /** Arrow keys on a leaf of the picture that is one number, and digits, which open its field. */
 function keyOnBox(event) {
-  const box = event.target.closest?.(".node");
+  const box = event.target.closest?.(".node, .copy");
   const text = box?.querySelector(".value");
   const found = text && numberAt(text);
   if (!found || size(nodes[found.id].shape) !== 1 || event.ctrlKey || event.metaKey || event.altKey) return;

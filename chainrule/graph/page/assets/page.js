@@ -3,10 +3,9 @@
 const byId = (id) => document.getElementById(id);
 const figures = [...document.querySelectorAll(".view")];
 const pictures = new Map(); // figure -> its Picture, made when it is first opened
-const player = { position: 0, timer: null, picked: null, figure: figures[0], zoom: null, flashing: false };
+const player = { position: 0, timer: null, picked: null, figure: figures[0], flashing: false };
 const PACE = 1400; // milliseconds a step, when playing
-const MARGIN = 16; // pixels around what the picture was scrolled to
-const SMALLEST = 0.75; // the picture shrinks to fit until its text would be too small to read
+const FEW = 2; // heights of the stage that a picture may take before what repeats in it is folded at first
 
 // ---- where in the story
 
@@ -82,11 +81,15 @@ function show(prefix = "") {
     else button.removeAttribute("aria-current");
   }
   const picture = pictures.get(player.figure);
-  picture.show(snapshot, hidden, player.picked);
   const changing = hidden?.source ?? snapshot.step?.node;
-  const [place, from] = [changing, picture.lit?.target].map((id) => picture.stands(id));
-  byId("elsewhere").hidden = changing === undefined || Boolean(place);
-  reach(hidden ? [picture.label, place, from] : [place, picture.label, from]);
+  const edge = hidden ?? edges[snapshot.step?.edge];
+  if (picture.flow.reveal([edge?.target ?? changing, player.picked])) {
+    picture.flow.choose();
+    lay(); // at the same size, so that the eye can follow
+  }
+  const seen = picture.show(snapshot, hidden, player.picked);
+  byId("elsewhere").hidden = changing === undefined || Boolean(picture.stands(changing));
+  reach(player.picked === null ? seen : [picture.stands(player.picked)]);
   inspect(node, snapshot, hidden);
   showLive();
   showPanel();
@@ -120,10 +123,15 @@ function openView(path) {
   if (!figure) return;
   for (const other of figures) other.hidden = other !== figure;
   player.figure = figure;
-  if (!pictures.has(figure)) pictures.set(figure, figure.dataset.node ? new Numbers(figure) : new Picture(figure));
+  if (!pictures.has(figure)) {
+    pictures.set(figure, figure.dataset.node ? new Numbers(figure) : new Picture(figure));
+    foldAtFirst(pictures.get(figure));
+  }
   byId("views").replaceChildren(...trail(figure));
   byId("views").hidden = !figure.dataset.path;
-  fit();
+  byId("fold").hidden = !pictures.get(figure).flow.known.size;
+  camera.fitted = true;
+  refold();
   show();
 }
 
@@ -147,43 +155,40 @@ function showStep() {
   enterView(figures.find(shows)?.dataset.path ?? "");
 }
 
-// ---- zoom
+// ---- frames that can be folded
 
-function fit() {
-  player.zoom = null;
-  zoom(1);
+/** Bring the picture to what is folded now. */
+function refold() {
+  const { flow } = pictures.get(player.figure);
+  flow.choose();
+  if (camera.fitted) fit();
+  else lay();
+  byId("fold").textContent = flow.folded.size ? "Unfold all" : "Fold all";
 }
 
-/** Make the picture larger by a factor, and keep its middle in the middle. */
-function zoom(factor) {
-  const stage = byId("stage");
-  const svg = player.figure.querySelector("svg");
-  const { width, height } = svg.viewBox.baseVal;
-  const room = Math.min((stage.clientWidth - 24) / width, (stage.clientHeight - 24) / height);
-  player.zoom = Math.min(Math.max((player.zoom ?? Math.min(Math.max(room, SMALLEST), 1.6)) * factor, 0.1), 8);
-  const middle = [stage.scrollLeft + stage.clientWidth / 2, stage.scrollTop + stage.clientHeight / 2];
-  svg.style.width = `${width * player.zoom}px`;
-  svg.style.height = `${height * player.zoom}px`;
-  stage.scrollTo(middle[0] * factor - stage.clientWidth / 2, middle[1] * factor - stage.clientHeight / 2);
+/** Fold a frame or unfold it, and stay there with the keyboard. */
+function toggleFrame(name) {
+  const picture = pictures.get(player.figure);
+  picture.flow.toggle(name);
+  refold();
+  show();
+  const shown = [...picture.svg.querySelectorAll("[data-focus]")].filter((e) => e.dataset.focus === name);
+  const there = shown.find((element) => isShown(element.closest(".state")));
+  (there?.matches(".cluster") ? there.querySelector("text") : there)?.focus({ preventScroll: true });
+  reach([there]);
 }
 
-/** Scroll the stage, and only the stage, until as many elements as fit are in sight: the first before the others. */
-function reach(elements) {
-  const stage = byId("stage");
-  const frame = stage.getBoundingClientRect();
-  const seen = elements.filter((element) => element instanceof Element && element.isConnected);
-  const sides = seen.map((element) => element.getBoundingClientRect());
-  for (const [start, end, scroll] of [["left", "right", "scrollLeft"], ["top", "bottom", "scrollTop"]]) {
-    const room = frame[end] - frame[start] - 2 * MARGIN;
-    let [from, to] = [Infinity, -Infinity];
-    for (const box of sides) {
-      const wider = [Math.min(from, box[start]), Math.max(to, box[end])];
-      if (from < to && wider[1] - wider[0] > room) break;
-      [from, to] = wider;
-    }
-    const isOut = from < frame[start] + MARGIN || to > frame[end] - MARGIN;
-    if (from < to && isOut) stage[scroll] += (from + to - frame[start] - frame[end]) / 2;
-  }
+function toggleAll() {
+  pictures.get(player.figure).flow.toggleAll();
+  refold();
+  show();
+}
+
+/** At first all that repeats is folded, if the picture would be far larger than the stage. */
+function foldAtFirst({ flow, svg }) {
+  if (svg.dataset.folded || !svg.dataset.units) return;
+  const { height } = flow.rows(byId("stage").clientWidth / SMALLEST);
+  if (height * SMALLEST > FEW * byId("stage").clientHeight) flow.toggleAll();
 }
 
 // ---- predict mode
@@ -230,7 +235,7 @@ const KEYS = {
   "+": () => zoom(1.25),
   "=": () => zoom(1.25),
   "-": () => zoom(0.8),
-  0: fit,
+  0: () => (fit(), show()),
   "?": () => byId("help").showModal(),
   Escape: () => (predict.question ? (dismiss(), show()) : player.picked === null ? pause() : leave()),
 };
@@ -255,13 +260,21 @@ function onKey(event) {
   act();
 }
 
-/** Make an element of the picture a button. */
-function press(element, label, act) {
-  set(element, { tabindex: 0, role: "button", "aria-label": label });
-  element.addEventListener("click", act);
-  element.addEventListener("keydown", (event) => {
+/** Make an element of the picture, or a part of it, a button. */
+function press(element, label, act, button = element) {
+  set(button, { tabindex: 0, role: "button", "aria-label": label });
+  button.addEventListener("click", act);
+  button.addEventListener("keydown", (event) => {
     if (event.key === "Enter") act();
   });
+}
+
+/** Show the inspector beside the picture, or leave its room to the picture. */
+function toggleInspector() {
+  const shown = document.body.classList.toggle("wide") === false;
+  byId("details").setAttribute("aria-expanded", shown);
+  refold();
+  show();
 }
 
 const BUTTONS = {
@@ -275,7 +288,9 @@ const BUTTONS = {
   reveal: () => (reveal(), uncover()),
   larger: () => zoom(1.25),
   smaller: () => zoom(0.8),
-  fit,
+  fit: () => fit(),
+  fold: toggleAll,
+  details: toggleInspector,
   elsewhere: showStep,
   reset: () => (resetLeaves(), show(), tellAround(), byId("next").focus()),
   "open-help": () => byId("help").showModal(),
@@ -303,9 +318,12 @@ byId("stage").addEventListener("wheel", (event) => {
 }, { passive: false });
 byId("stage").addEventListener("pointerdown", dragNumber, { capture: true });
 byId("stage").addEventListener("keydown", keyOnBox);
+for (const name of ["wheel", "pointerdown", "touchstart"]) byId("stage").addEventListener(name, letGo, { passive: true });
+byId("stage").addEventListener("scroll", () => camera.goal ?? drawView());
+for (const name of ["pointerdown", "pointermove"]) byId("map").addEventListener(name, followMap);
 document.addEventListener("keydown", onKey);
 window.addEventListener("hashchange", followAddress);
-window.addEventListener("resize", () => (fit(), show()));
+window.addEventListener("resize", () => ((camera.fitted = true), refold(), show()));
 
 window.addEventListener("message", setNamed);
 if (window.parent !== window && live.program) window.parent.postMessage({ chainrule: "ready" }, "*");

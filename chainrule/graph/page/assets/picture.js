@@ -11,57 +11,114 @@ function* members(text) {
   }
 }
 
+/** The id of the node that a box of the picture shows. */
+function nodeOf(element) {
+  return Number(element.dataset.of ?? element.id.match(/\d+$/)[0]);
+}
+
 class Picture {
   constructor(figure) {
     this.svg = figure.querySelector("svg");
     this.svg.setAttribute("role", "group"); // it was an image; now its nodes are buttons
-    this.boxes = new Map(); // id of a node -> its box: {element, value, computed, grad, badges, waits}
-    this.groups = new Map(); // id of a node -> the group, or neighbour of what is shown, that stands for it
+    this.flow = new Flow(this.svg);
+    this.states = new Map(this.flow.blocks.flatMap((block) => block.states.map((state) => [state.element, block])));
+    this.areas = new Map(); // the <g> of a state -> where its boxes stand in it
+    this.boxes = new Map(); // id of a node -> its boxes: {element, state, value, computed, grad, badges, waits}
+    this.groups = new Map(); // id of a node -> the groups, or neighbours of what is shown, that stand for it
     this.noticed = []; // {badges, inside} of the groups that have badges: their elements, and the nodes they are about
     this.label = document.createElementNS(SVG, "path"); // the bubble behind the text on the lit edge
     this.label.setAttribute("class", "label");
     this.lit = null; // the edge along which gradient comes in this snapshot
-    this.arrows = new Map(); // id of an edge -> its arrow: {element, flow, place, still, ids}; still: text at rest
-    this.svg.querySelectorAll(".node").forEach((element) => this.addNode(element));
+    this.arrows = new Map(); // id of an edge -> its arrows: {element, state, flow, place, still, ids, ends}
+    this.all = []; // all arrows; still: text at rest
+    this.marked = {}; // what has which class: "current", "picked", "lit"
+    this.svg.querySelectorAll(".node, .copy, .group[data-of]").forEach((element) => this.addBox(element));
     this.svg.querySelectorAll(".group, .stub").forEach((element) => this.addGroup(element));
-    this.areas = [...this.svg.querySelectorAll(".node, .group, .stub")].map(area);
     this.svg.querySelectorAll(".edge").forEach((element) => this.addEdge(element));
+    this.svg.querySelectorAll(".cluster").forEach((element) => this.addFrame(element));
   }
 
-  addNode(element) {
-    const node = nodes[Number(element.id.match(/\d+$/)[0])];
-    const box = { element, value: element.querySelector(".value"), grad: element.querySelector(".grad") };
-    box.badges = [...element.querySelectorAll(".badge")];
+  /** A box that shows the numbers of a node: its own, a copy, or that of the group whose result it is. */
+  addBox(element) {
+    const node = nodes[nodeOf(element)];
+    const box = { element, state: element.closest(".state"), value: element.querySelector(".value") };
+    box.grad = element.querySelector(".grad");
+    box.badges = element.matches(".group") ? [] : [...element.querySelectorAll(".badge")];
     box.computed = box.value && cellsOf(box.value).map((cell) => cell.textContent);
     if (box.grad) likeValue(box.grad, box.value);
-    if (incoming[node.id].length > 1) box.waits = this.note(element);
+    if (incoming[node.id].length > 1 && !element.matches(".group")) box.waits = this.note(element);
     element.classList.toggle("live", isEditable(node));
-    this.boxes.set(node.id, box);
-    press(element, node.label, () => select(node.id));
+    remember(this.boxes, node.id, box);
+    if (!element.matches(".group")) press(element, node.label, () => select(node.id));
   }
 
   addGroup(element) {
     const ids = [...members(element.dataset.members)];
-    const path = `module ${element.dataset.focus}`;
+    const { focus } = element.dataset;
+    const path = `module ${focus}`;
     const badges = [...element.querySelectorAll(".badge")];
-    for (const id of ids) this.groups.set(id, element);
+    for (const id of ids) remember(this.groups, id, { element, state: element.closest(".state") });
     const inside = ids.map((id) => nodes[id]).filter((node) => node.kind !== "constant");
     if (badges.length) this.noticed.push({ badges, inside });
-    const label = `${element.dataset.focus}, ${ids.length} values: look inside`;
-    if (hasView(path)) press(element, label, () => enterView(path));
+    const label = `${focus}, ${ids.length} values`;
+    if (this.flow.known.has(focus)) press(element, `${label}: unfold`, () => toggleFrame(focus));
+    else if (hasView(path)) press(element, `${label}: look inside`, () => enterView(path));
+  }
+
+  /** A frame that can be folded has a button before its title. */
+  addFrame(element) {
+    const { focus } = element.dataset;
+    if (!this.flow.known.has(focus)) return;
+    const title = element.querySelector("text");
+    title.textContent = `− ${title.textContent}`;
+    press(element, `${focus}: fold`, () => toggleFrame(focus), title);
   }
 
   addEdge(element) {
     const ids = element.dataset.edges ? [...members(element.dataset.edges)] : [Number(element.id.match(/\d+$/)[0])];
     const flow = element.querySelector(".flow, .count");
     const place = { x: flow.getAttribute("x"), y: flow.getAttribute("y") };
-    const arrow = { element, flow, place, still: flow.textContent, ids };
-    for (const id of ids) this.arrows.set(id, arrow);
+    const state = element.closest(".state");
+    const arrow = { element, state, flow, place, still: flow.textContent, ids, ends: this.ends(element, state, edges[ids[0]]) };
+    this.all.push(arrow);
+    for (const id of ids) remember(this.arrows, id, arrow);
   }
 
-  /** What stands for a node here, if anything. */
+  /** The boxes at both ends of an arrow, {source, target}: of several copies the one where it begins. */
+  ends(element, state, edge) {
+    const [x, y] = element.querySelector("path").getAttribute("d").match(/-?[\d.]+/g).map(Number);
+    const inState = (found) => (found ?? []).filter((box) => box.state === state).map((box) => box.element);
+    const at = (id) => [...inState(this.boxes.get(id)), ...inState(this.groups.get(id))];
+    const far = (box) => Math.abs(box.x + box.width - x) + Math.abs(box.y + box.height / 2 - y);
+    const source = at(edge.source).sort((a, b) => far(area(a)) - far(area(b)))[0];
+    return { source, target: at(edge.target)[0] };
+  }
+
+  /** What stands for a node here, if anything: its own box rather than a group or a copy. */
   stands(id) {
-    return this.boxes.get(id)?.element ?? this.groups.get(id);
+    const shown = (found) => (found ?? []).find(({ state }) => isShown(state))?.element;
+    const own = (this.boxes.get(id) ?? []).filter(({ element }) => element.matches(".node"));
+    const element = shown(own) ?? shown(this.groups.get(id)) ?? shown(this.boxes.get(id));
+    this.blockOf(element)?.element.classList.remove("off"); // it may be asked where it stands, or get the focus
+    return element;
+  }
+
+  /** The arrow of an edge as it is shown now, if it is. */
+  arrow(id) {
+    return this.arrows.get(id)?.find(({ state }) => isShown(state));
+  }
+
+  blockOf(element) {
+    return this.states.get(element?.closest(".state"));
+  }
+
+  /** Where the boxes of a state stand in it. */
+  areasIn(state) {
+    if (!this.areas.has(state)) {
+      const titles = [...state.querySelectorAll(".cluster text")].map((text) => text.getBBox());
+      this.areas.set(state, [...[...state.querySelectorAll(".node, .copy, .group, .stub")].map(area), ...titles]);
+    }
+    return this.areas.get(state);
   }
 
   /** A small text below a node's box, for "1 of 2 contributions". */
@@ -73,18 +130,28 @@ class Picture {
     return text;
   }
 
-  /** Show what is known in a snapshot. The contribution of `hidden`, the edge asked about, stays hidden. */
+  /**
+   * Show what is known in a snapshot. The contribution of `hidden`, the edge asked about, stays hidden. Returns what should
+   * be in sight: the lit arrow's label and ends, or else what the step changes.
+   */
   show(snapshot, hidden, picked) {
     const step = snapshot.step;
     const lit = (this.lit = hidden ?? (step?.phase === "backward" ? edges[step.edge] : null));
-    for (const [id, box] of this.boxes) this.showNode(nodes[id], box, snapshot);
+    for (const [id, boxes] of this.boxes) {
+      for (const box of boxes) if (isShown(box.state)) this.showNode(nodes[id], box, snapshot);
+    }
     for (const { badges, inside } of this.noticed) showBadges(badges, inside, snapshot);
-    for (const arrow of new Set(this.arrows.values())) this.showArrow(arrow, snapshot);
-    this.mark("current", this.stands(lit?.source ?? step?.node));
-    this.mark("picked", this.stands(picked));
-    this.mark("lit", this.arrows.get(lit?.id)?.element);
+    for (const arrow of this.all) if (isShown(arrow.state)) this.showArrow(arrow, snapshot);
+    const arrow = lit && this.arrow(lit.id);
+    const changing = arrow?.ends.source ?? this.stands(lit?.source ?? step?.node);
+    this.mark("current", changing);
+    this.mark("picked", picked === null ? undefined : this.stands(picked));
+    this.mark("lit", arrow?.element);
     this.label.remove();
-    if (lit && this.arrows.has(lit.id)) this.light(this.arrows.get(lit.id), hidden ? "?" : brief(lit));
+    for (const element of [changing, arrow?.element]) this.blockOf(element)?.element.classList.remove("off"); // to be measured
+    if (!arrow) return [changing];
+    this.light(arrow, hidden ? "?" : brief(lit));
+    return [this.label, arrow.ends.source, arrow.ends.target];
   }
 
   showNode(node, box, snapshot) {
@@ -92,9 +159,12 @@ class Picture {
     const updated = snapshot.updated.get(node.id);
     const gradient = snapshot.gradients.get(node.id);
     const [arrived, expected] = [snapshot.arrived.get(node.id) ?? 0, incoming[node.id].length];
+    const seen = [known, updated, gradient, arrived, node.value, node.trained];
+    if (!box.badges.length && box.seen?.every((x, i) => x === seen[i])) return;
+    box.seen = seen;
     box.element.classList.toggle("pending", !known);
     box.element.classList.toggle("data", node.kind === "leaf" && !node.trained);
-    set(box.element, { "aria-label": spoken(node, snapshot) });
+    if (!box.element.matches(".group")) set(box.element, { "aria-label": spoken(node, snapshot) });
     showBadges(box.badges, [node], snapshot);
     const now = isChanged("value", node.id) && node.value ? cells(node.value).flat() : box.computed;
     const value = updated ? cells(updated).flat() : known ? now : ["·"];
@@ -106,10 +176,15 @@ class Picture {
   }
 
   /** An arrow says its local derivative when that is known, and what came along it after the gradient has passed. */
-  showArrow({ element, flow, place, still, ids }, snapshot) {
+  showArrow(arrow, snapshot) {
+    const { element, flow, place, still, ids } = arrow;
     const known = snapshot.computed.has(edges[ids[0]].target) && !predict.on; // in predict mode the learner finds them
     const passed = ids.some((id) => snapshot.passed.has(id));
     const feeds = snapshot.step?.phase === "forward" && ids.some((id) => edges[id].target === snapshot.step.node);
+    const lit = ids.includes(this.lit?.id);
+    const seen = [known, passed, feeds, lit, edges[ids[0]].contribution, edges[ids[0]].local];
+    if (arrow.seen?.every((x, i) => x === seen[i])) return;
+    arrow.seen = seen;
     const came = passed && isScalar(edges[ids[0]]) ? inline(edges[ids[0]].contribution) : null;
     element.classList.toggle("passed", passed);
     element.classList.toggle("feeds", feeds);
@@ -121,49 +196,66 @@ class Picture {
 
   /** Let one element, or none, have a class. */
   mark(name, element) {
-    for (const other of this.svg.querySelectorAll(`.${name}`)) other.classList.remove(name);
+    if (this.marked[name] === element) return;
+    this.marked[name]?.classList.remove(name);
     element?.classList.add(name);
+    this.marked[name] = element;
   }
 
   /** Write on the lit arrow, which comes above the others, so that nothing covers its text. */
-  light({ element, flow }, text) {
+  light({ element, state, flow }, text) {
     element.parentNode.append(element);
     write(flow, text);
     const { width, height } = flow.getBBox();
-    const { x, y, aside } = this.freePlace(element, width + 14, height + 6);
+    const { x, y, aside, at } = this.freePlace(element, this.areasIn(state), width + 14, height + 6);
     set(flow, { x, y: y + 4.5 });
-    set(this.label, { d: bubble(x, y, width + 14, height + 6, aside) });
+    set(this.label, { d: bubble(x, y, width + 14, height + 6, aside, at) });
     element.insertBefore(this.label, flow);
   }
 
   /** The middle of a label of some size: on its arrow or close, where it covers least of the boxes and the tip. */
-  freePlace(arrow, width, height) {
+  freePlace(arrow, boxes, width, height) {
     const path = arrow.querySelector("path");
     const length = path.getTotalLength();
     const tip = path.getPointAtLength(0);
-    const areas = [...this.areas, { x: tip.x, y: tip.y - 14, width: 24, height: 28 }];
+    const texts = this.all.filter((other) => other.state === arrow.closest(".state") && other.element !== arrow);
+    const [far, { width: right, height: low }] = [1e4, this.states.get(arrow.closest(".state"))?.state ?? { width: 1e4, height: 1e4 }];
+    const outside = [[-far, -far, 2 * far, far], [-far, low, 2 * far, far], [-far, -far, far, 2 * far], [right, -far, far, 2 * far]];
+    const around = outside.map(([x, y, wide, high]) => ({ x, y, width: wide, height: high }));
+    const areas = [...boxes, ...around, ...texts.map(({ flow }) => written.get(flow) && flow.getBBox()).filter(Boolean), { x: tip.x, y: tip.y - 14, width: 24, height: 28 }];
     let best = { covered: Infinity };
     for (const part of [0.5, 0.6, 0.4, 0.75, 0.25]) {
+      const point = path.getPointAtLength(part * length);
       for (const aside of ASIDE) {
-        const point = path.getPointAtLength(part * length);
-        const [x, y] = [point.x, point.y + aside];
+        const [x, y] = [Math.max(Math.min(point.x, right + EDGE - width / 2), width / 2 - EDGE), point.y + aside];
         const area = (box) => overlap(box, x - width / 2, y - height / 2, width, height);
         const covered = areas.reduce((sum, box) => sum + area(box), Math.abs(aside));
-        if (covered < best.covered) best = { x, y, aside, covered };
+        if (covered < best.covered) best = { x, y, aside, covered, at: point.x };
       }
     }
     return best;
   }
 }
 
-/** A rounded box around (x, y), and a line from it to the arrow that it belongs to, `aside` above or below. */
-function bubble(x, y, width, height, aside) {
+/** Whether a state of a block, or what is outside of all blocks, is shown. */
+function isShown(state) {
+  return !state?.classList.contains("off");
+}
+
+/** Add to the list that a Map has for a key. */
+function remember(map, key, item) {
+  if (!map.has(key)) map.set(key, []);
+  map.get(key).push(item);
+}
+
+/** A rounded box around (x, y), and a line from it to the arrow that it belongs to, `aside` above or below, at x = `at`. */
+function bubble(x, y, width, height, aside, at) {
   const [w, h] = [width - 12, height - 12];
   const corners = ["6,6", "-6,6", "-6,-6", "6,-6"].map((end) => `a6,6,0,0,1,${end}`);
   const sides = [`h${w}`, `v${h}`, `h${-w}`, `v${-h}`];
   const box = `M${x - w / 2},${y - height / 2}${sides.map((side, i) => side + corners[i]).join("")}z`;
   const edge = y - (Math.sign(aside) * height) / 2;
-  return Math.abs(aside) > height / 2 ? `${box}M${x},${edge}V${y - aside}` : box;
+  return Math.abs(aside) > height / 2 ? `${box}M${at},${edge}V${y - aside}` : box;
 }
 
 /** The area in which a rectangle overlaps a box. */
@@ -203,6 +295,8 @@ function showBadges(badges, about, snapshot) {
 /** The picture of a small array, number by number: its gradients appear when the pass has gone through it. */
 class Numbers {
   constructor(figure) {
+    this.svg = figure.querySelector("svg");
+    this.flow = new Flow(this.svg);
     this.id = Number(figure.dataset.node);
     this.grads = [...figure.querySelectorAll(".node")].map((node) => {
       const element = node.querySelector(".grad");
@@ -220,6 +314,15 @@ class Numbers {
       const known = id < before ? through : id < before + size(nodes[this.id].shape) ? complete : snapshot.gradients.size;
       element.textContent = known ? text : "—";
     }
+    return [];
+  }
+
+  blockOf(element) {
+    return this.flow.blocks.find((block) => block.element.contains(element));
+  }
+
+  areasIn(state) {
+    return [...state.querySelectorAll(".node")].map(area);
   }
 
   stands(id) {

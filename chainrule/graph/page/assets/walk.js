@@ -50,8 +50,8 @@ function arrive([edge, id]) {
 
 /** The node of the box that has the focus. */
 function boxOf(element) {
-  const id = element?.closest?.(".view .node")?.id.match(/n(\d+)$/)?.[1];
-  return id === undefined ? null : Number(id);
+  const box = element?.closest?.(".view .node, .view .copy");
+  return box ? nodeOf(box) : null;
 }
 
 /** Say something to those who hear the page, and show it to nobody. */

@@ -1,0 +1,153 @@
+// The camera: how large the picture is, which part of it is in sight, and the map beside it.
+
+const LARGEST = 1.6;
+const SMALLEST = 0.86; // of a picture that is fitted: its smallest text, of 10.5 units, is then 9 pixels high
+const GLIDE = 250; // milliseconds for a move of the camera
+const AROUND = 16; // pixels around what was moved into sight
+const MAP = 48; // width of the map in pixels
+
+const camera = { zoom: 1, fitted: true, frame: null, goal: null };
+
+const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/** Give the picture the largest size at which all of it is in sight, but none at which its text is too small to read. */
+function fit(again = false) {
+  camera.fitted = true;
+  const [stage, { flow }] = [byId("stage"), pictures.get(player.figure)];
+  const [wide, high] = [stage.clientWidth - 2, stage.clientHeight - 2];
+  const widest = Math.max(...flow.blocks.map(({ state }) => state.width)) + 2 * EDGE;
+  const whole = (zoom) => {
+    const { width, height } = flow.rows(wide / zoom - 2 * EDGE);
+    return width * zoom <= wide && height * zoom <= high;
+  };
+  const sizes = [LARGEST, 1.45, 1.3, 1.2, 1.1, 1, 0.95];
+  camera.zoom = sizes.find(whole) ?? Math.max(SMALLEST, Math.min(1, wide / widest));
+  lay();
+  if (stage.clientWidth - 2 !== wide && !again) fit(true); // the map or a scroll bar has come or gone
+}
+
+/** Put the blocks into rows of the stage's width, at the present zoom. */
+function lay() {
+  const [stage, { flow, svg }] = [byId("stage"), pictures.get(player.figure)];
+  const { width, height } = flow.arrange((stage.clientWidth - 2) / camera.zoom - 2 * EDGE);
+  svg.style.width = `${width * camera.zoom}px`;
+  svg.style.height = `${height * camera.zoom}px`;
+  drawMap();
+}
+
+/** Make the picture larger by a factor, and keep its middle in the middle. */
+function zoom(factor) {
+  const stage = byId("stage");
+  camera.fitted = false;
+  const before = camera.zoom;
+  camera.zoom = Math.min(Math.max(before * factor, 0.1), 8);
+  const [x, y] = [stage.scrollLeft + stage.clientWidth / 2, stage.scrollTop + stage.clientHeight / 2];
+  lay();
+  const by = camera.zoom / before;
+  stage.scrollTo(x * by - stage.clientWidth / 2, y * by - stage.clientHeight / 2);
+  drawView();
+}
+
+/** Where something stands in the stage's content, in pixels, when nothing moves any more. */
+function standsAt(element) {
+  const block = pictures.get(player.figure).blockOf(element);
+  block?.element.classList.remove("off"); // to be measured
+  const box = element.getBBox();
+  const own = element.transform.baseVal.consolidate()?.matrix ?? { e: 0, f: 0 };
+  const [left, top] = block?.place ?? [0, 0];
+  const [stage, svg] = [byId("stage").getBoundingClientRect(), pictures.get(player.figure).svg.getBoundingClientRect()];
+  const x = svg.left - stage.left + byId("stage").scrollLeft + (EDGE + left + own.e + box.x) * camera.zoom;
+  const y = svg.top - stage.top + byId("stage").scrollTop + (EDGE + top + own.f + box.y) * camera.zoom;
+  return { left: x, top: y, right: x + box.width * camera.zoom, bottom: y + box.height * camera.zoom };
+}
+
+/** Move the stage, and only the stage, until as many elements as fit are in sight: the first before the others. */
+function reach(elements) {
+  const stage = byId("stage");
+  const sides = elements.filter((element) => element?.isConnected).map(standsAt);
+  const goal = camera.goal ?? { left: stage.scrollLeft, top: stage.scrollTop };
+  const aim = { ...goal };
+  for (const [start, end, length] of [["left", "right", stage.clientWidth], ["top", "bottom", stage.clientHeight]]) {
+    const room = length - 2 * AROUND;
+    let [from, to] = [Infinity, -Infinity];
+    for (const box of sides) {
+      const wider = [Math.min(from, box[start]), Math.max(to, box[end])];
+      if (from < to && wider[1] - wider[0] > room) continue;
+      [from, to] = wider;
+    }
+    const isOut = from < goal[start] + AROUND || to > goal[start] + length - AROUND;
+    if (from < to && isOut) aim[start] = (from + to - length) / 2;
+  }
+  if (aim.left !== goal.left || aim.top !== goal.top) glide(aim);
+  drawView();
+}
+
+/** Scroll there in a quarter of a second, or at once where the reader wants no motion. */
+function glide(goal) {
+  const stage = byId("stage");
+  const from = { left: stage.scrollLeft, top: stage.scrollTop, time: performance.now() };
+  cancelAnimationFrame(camera.frame);
+  camera.goal = goal;
+  const move = (now) => {
+    const part = isStill() ? 1 : Math.min(Math.max((now - from.time) / GLIDE, 0), 1);
+    const eased = part * part * (3 - 2 * part);
+    stage.scrollTo(from.left + (goal.left - from.left) * eased, from.top + (goal.top - from.top) * eased);
+    if (part < 1) camera.frame = requestAnimationFrame(move);
+    else camera.goal = null;
+  };
+  move(from.time);
+}
+
+/** The stage is the reader's when he scrolls it himself. */
+function letGo() {
+  cancelAnimationFrame(camera.frame);
+  camera.goal = null;
+}
+
+// ---- the map: a small picture of all blocks, and what is in sight
+
+/** Draw the map, if not all of the picture is in sight. */
+function drawMap() {
+  const [map, stage, picture] = [byId("map"), byId("stage"), pictures.get(player.figure)];
+  const { width, height } = picture.svg.viewBox.baseVal;
+  map.toggleAttribute("hidden", height * camera.zoom <= stage.clientHeight * 1.2);
+  if (map.hasAttribute("hidden")) return;
+  set(map, { viewBox: `0 0 ${width} ${height}`, width: MAP });
+  const box = (area, [x, y]) => `M${EDGE + x + area.x},${EDGE + y + area.y}h${area.width}v${area.height}h${-area.width}z`;
+  const shown = picture.flow.blocks.filter(({ state }) => state.width);
+  const frame = ({ state }) => ({ x: 0, y: 0, width: state.width, height: state.height });
+  set(map.querySelector(".frames"), { d: shown.map((block) => box(frame(block), block.place)).join("") });
+  const boxes = shown.flatMap((block) => picture.areasIn(block.state.element).map((area) => box(area, block.place)));
+  set(map.querySelector(".boxes"), { d: boxes.join("") });
+  drawView();
+}
+
+/** Show on the map which part is in sight, and where the step happens. */
+function drawView() {
+  const [map, stage, picture] = [byId("map"), byId("stage"), pictures.get(player.figure)];
+  const seen = [stage.scrollTop, camera.goal?.top ?? stage.scrollTop].map((y) => y / camera.zoom);
+  picture.flow.cull(Math.min(...seen), Math.max(...seen) + stage.clientHeight / camera.zoom);
+  if (map.hasAttribute("hidden")) return;
+  const at = camera.goal ?? { left: stage.scrollLeft, top: stage.scrollTop };
+  const [x, y, width, height] = [at.left, at.top, stage.clientWidth, stage.clientHeight].map((n) => n / camera.zoom);
+  set(map.querySelector(".sight"), { x, y, width, height });
+  const here = picture.marked?.current;
+  const [left, top] = picture.blockOf(here)?.place ?? [0, 0];
+  const own = here?.transform.baseVal.consolidate()?.matrix ?? { e: 0, f: 0 };
+  set(map.querySelector(".here"), { cx: EDGE + left + own.e + 40, cy: EDGE + top + own.f + 30, r: here ? 45 : 0 });
+}
+
+/** Go where the map was pressed, and along with the pointer. */
+function followMap(event) {
+  if (event.type === "pointermove" && !event.buttons) return;
+  const [map, stage] = [byId("map"), byId("stage")];
+  letGo();
+  const frame = map.getBoundingClientRect();
+  const { width } = map.viewBox.baseVal;
+  const scale = (camera.zoom * width) / frame.width;
+  stage.scrollTo(
+    (event.clientX - frame.left) * scale - stage.clientWidth / 2,
+    (event.clientY - frame.top) * scale - stage.clientHeight / 2,
+  );
+  drawView();
+}
