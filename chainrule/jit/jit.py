@@ -7,9 +7,6 @@ from copy import deepcopy
 from functools import update_wrapper
 from threading import RLock
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
-
-import numpy as np
 
 from ..autograd.callsite import warn_once
 from ..autograd.dtypes import DEFAULT
@@ -17,17 +14,18 @@ from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.foreign import explaining
 from ..autograd.grad_mode import recording
 from ..autograd.shard import current_shard
-from ..autograd.tensor import Tensor
 from ..autograd.watch import current_watch
 from ..backends import default_name, is_deterministic
 from ..backends.lowering import LOWERINGS
 from ..backends.program import Program
-from ..backends.record import ONE_AT_A_TIME, RecordingError
+from ..backends.record import ONE_AT_A_TIME
 from ..backends.trace import current
 from . import scalars
+from .entry import Entry, Shared, alike
 from .holds import holds
+from .locks import lock_of
 from .reach import Reach
-from .record import Recorded, Unmet, record
+from .record import Unmet, record
 from .replay import Replay
 from .signature import crowded, objects, signature
 from .verify import verified
@@ -35,7 +33,6 @@ from .verify import verified
 SIGNATURES = 16  # of which programs are kept; the one that was made first goes first
 LOOKS = 16  # how often `holds` is made for a program
 RECORDINGS = 16  # of one signature: what still changes then runs eagerly
-_LOCKS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # {optimizer: what is held while one of its programs runs}
 
 
 class Cache(NamedTuple):
@@ -53,76 +50,6 @@ class Cache(NamedTuple):
     replayed: int
     eager: int
     reasons: dict[str, int]
-
-
-class _All:
-    """Several locks as one, taken in the one order that all threads keep to."""
-
-    def __init__(self, locks):
-        self.locks = locks
-
-    def __enter__(self):
-        for lock in self.locks:
-            lock.acquire()
-
-    def __exit__(self, *_):
-        for lock in self.locks:
-            lock.release()
-
-
-def _lock(reach):
-    """What to hold while a function runs that reaches this."""
-    locks = [_LOCKS.setdefault(o, RLock()) for o in sorted(reach.optimizers, key=id)]
-    return (locks or [RLock()])[0] if len(locks) < 2 else _All(locks)
-
-
-class _Entry:
-    """The programs of one signature, the last that ran first; `eager` says why there are no more, or None."""
-
-    def __init__(self):
-        self.replays: list[Replay] = []
-        self.recordings, self.eager = 0, None
-        self.given: Any = None  # what its signature names by id must stay
-        self.shared: dict[Any, Shared] = {}
-
-    def unchanged(self, args, options):
-        """The programs to which nothing outside has changed."""
-        same = lambda replay: replay not in self.shared or self.shared[replay].same(args, options)
-        return [replay for replay in self.replays if replay.changed() is None and same(replay)]
-
-
-class Shared:
-    """Which arguments of a call are one tensor, or one that the function reaches by itself: with others, it is another program.
-
-    Fields:
-        matters: whether it must be looked at: where some are, where the program leaves something at an argument or writes to what may
-            be one, or where one may get a gradient.
-        outside: {id: a tensor that the function reaches by itself}; apart: whether no two are one, and none is of these.
-    """
-
-    def __init__(self, function: Any, args: tuple, options: dict[str, Any], recorded: Any):
-        self.outside = {id(t): t for t in Reach(function).tensors}
-        self._pattern = self._of(args, options)
-        self.apart = self._pattern == [*range(len(self._pattern))]
-        leaves_something = recorded.changes_arguments() or recorded.writes()
-        self.matters = not self.apart or leaves_something or any(t.requires_grad for t in _tensors((args, options)))
-
-    def _of(self, args, options):
-        first: dict[int, int] = {}
-        ids = [id(x) for x in _tensors((args, options))]
-        return [(x,) if x in self.outside else first.setdefault(x, i) for i, x in enumerate(ids)]
-
-    def same(self, args: tuple, options: dict[str, Any]) -> bool:
-        return self._of(args, options) == self._pattern
-
-
-def _tensors(x):
-    """All Tensors in arguments."""
-    if isinstance(x, Tensor):
-        return [x]
-    if type(x) in (tuple, list, dict):
-        return [found for item in (x.values() if type(x) is dict else x) for found in _tensors(item)]
-    return []
 
 
 class _Undone(Exception):
@@ -158,7 +85,7 @@ class Jit:
         self._lowering = lowering
         update_wrapper(self, function)
         self.function, self.verify, self.refused, self.whole = function, verify, refused, whole
-        self._entries: dict[Any, _Entry] = {}
+        self._entries: dict[Any, Entry] = {}
         self._last: Replay | None = None
         self._recorded = self._eager = self._forgotten = 0
         self._reasons: dict[str, int] = {}
@@ -231,7 +158,7 @@ class Jit:
         undone = False
 
         def check(recorded):
-            same.extend(_alike(recorded, holding))
+            same.extend(alike(recorded, holding))
             if self.whole and self._by(recorded) != "numpy":
                 raise _Undone(recorded)
 
@@ -242,7 +169,7 @@ class Jit:
             if (entry := self._entries.get(key)) is not None and len(entry.unchanged(args, options)) > len(holding):
                 return self._attempt(args, options)  # they were looked at while another thread recorded
             reach = Reach(self.function, args, options)
-            lock = _lock(reach)
+            lock = lock_of(reach)
             try:
                 single = scalars.concerns(reach)
                 with lock:
@@ -262,7 +189,7 @@ class Jit:
             if self.refused is None and not self._crowded:
                 self._crowded = True
                 warn_once(lambda: crowded(self.function, key, [*self._entries][-1]), RuntimeWarning)
-        entry = self._entries.setdefault(key, _Entry())
+        entry = self._entries.setdefault(key, Entry())
         entry.given = entry.given or objects((args, options))
         entry.recordings += 1
         if recorded is not None:
@@ -380,26 +307,3 @@ def jit(function: Callable[..., Any] | None = None, *, verify: bool | int = Fals
     """
     make = lambda function: Jit(function, verify, lowering)
     return make if function is None else make(function)
-
-
-def _alike(recorded: Recorded, holding: list[Replay]) -> list[Replay]:
-    """Of programs to which nothing outside has changed, the one that was recorded again.
-
-    Raises: RecordingError if they differ in a number or an array alone.
-    """
-    for replay in holding:
-        apart = replay.apart(recorded) if type(replay.recorded) is type(recorded) else ()
-        if apart is None:
-            return [replay]
-        if apart:
-            first, second, name, where = apart
-            what = (
-                "a Python number"
-                if not isinstance(first, np.ndarray)
-                else "an array that is computed outside of the recording"
-            )
-            raise RecordingError(
-                f"jit: {what} changes from call to call, so a program cannot keep it: {first!r:.60} before, {second!r:.60} now, in "
-                f"{name} at {where}. Pass it to the function as a tensor"
-            )
-    return []

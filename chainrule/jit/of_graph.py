@@ -11,11 +11,13 @@ from ..autograd.ops.creation import ones_like
 from ..autograd.tensor import Tensor
 from ..backends.passes import planned
 from ..backends.program import Program
+from ..backends.record import ONE_AT_A_TIME
 from ..backends.trace import current
 from ..graph.calls import Called, Given, Place
 from .origin import Line
 from .reach import Reach
-from .record import ONE_AT_A_TIME, Argument, record
+from .record import record
+from .recorded import Argument
 
 if TYPE_CHECKING:
     from ..graph.views import Graph

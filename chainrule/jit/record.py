@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import ref
 
 import numpy as np
 
 from ..autograd.accumulate import accumulate
 from ..autograd.deliver import delivering
-from ..autograd.errors import GraphError
 from ..autograd.node import Node
 from ..autograd.tensor import Tensor, raw
 from ..backends import owner
 from ..backends.passes import without_dead
-from ..backends.program import MOVES, Instruction, Program
+from ..backends.program import MOVES, Instruction
 from ..backends.record import ONE_AT_A_TIME, RecordingError
 from ..backends.trace import Recording, Traced, TracedNumber, current, recording_into
 from .collector import without_collector
 from .origin import line, originating
 from .reach import Reach
+from .recorded import Argument, Effects, Place, Recorded, rebuilt
+from .undo import Before, Swaps, undraw
 
 
 def array_of(x: Tensor) -> Any:
@@ -30,74 +31,6 @@ def array_of(x: Tensor) -> Any:
         with ONE_AT_A_TIME:
             array = x._data
     return array
-
-
-class Place(NamedTuple):
-    """Where in what a function returns one of the program's results stands.
-
-    Fields:
-        at: which result it is.
-        tensor: whether it is a Tensor or Value, or a bare array or number.
-    """
-
-    at: int
-    tensor: bool
-
-
-class Argument(NamedTuple):
-    """An argument itself, by the way that leads to it: positions and keys."""
-
-    path: tuple
-
-
-class Effects(NamedTuple):
-    """What a call does to Python objects, beside what it writes into arrays.
-
-    Fields:
-        changed: the leaves that it changes.
-        gradients: {leaf's Node, or Argument: key of its gradient in `Program.kept`, or None where it has none at the end}.
-        steps: [(optimizer, how many steps it takes, the input that is its last rate, keys of its squares)].
-        updates: [(FlatBuffer, for each parameter how often it is updated)].
-        draws: [(generator, its key, its counter's input, how many words are drawn)].
-        leaves: the leaves outside, arguments apart; before: {Node of one: whether it had no gradient before the call}.
-        runs: [(FlatBuffer, i, j)]: parameters i to j are updated as one, since they were updated equally often.
-    """
-
-    changed: list[Tensor]
-    gradients: dict[Any, Any]
-    steps: list[tuple[Any, int, Any, list[Any]]]
-    updates: list[tuple[Any, list[int]]]
-    draws: list[tuple[Any, int, Instruction, int]]
-    leaves: list[Tensor]
-    before: dict[Node, bool]
-    runs: list[tuple[Any, int, int]]
-
-
-class Recorded(NamedTuple):
-    """One call, recorded.
-
-    Fields:
-        program: the Program; returns: what the function returned, with a Place for each of its results.
-        state: {input: the array outside that it is}; effects: an Effects.
-        sources: {input: how it is found at a run}: ("argument", path, whether it is a Tensor), ("rate", optimizer, group, steps before),
-            ("count", flat, parameter, updates more, last parameter of its run), ("counter", generator) or ("gradient", Node).
-        value: what this call returned.
-    """
-
-    program: Program
-    returns: Any
-    state: dict[Instruction, np.ndarray]
-    effects: Effects
-    sources: dict[Instruction, Any]
-    value: Any
-
-    def changes_arguments(self) -> bool:
-        """Whether it leaves something at an argument."""
-        return any(type(target) is Argument for target in self.effects.gradients)
-
-    def writes(self) -> bool:
-        """Whether it writes to arrays outside."""
-        return bool(self.program.stores)
 
 
 def _outside(leaf):
@@ -113,30 +46,6 @@ class Unmet(Exception):
 def _may_overflow(instructions):
     """How many of the instructions raise where they overflow."""
     return sum(bool(made.strict) and (made.name not in MOVES or made.name == "astype") for made in instructions)
-
-
-class Swaps:
-    """Attributes that are changed for a while."""
-
-    def __init__(self):
-        self._before: list[tuple[Any, str, Any]] = []
-
-    def set(self, x, name, value):
-        self._before.append((x, name, getattr(x, name)))
-        setattr(x, name, value)
-
-    def shadow(self, x, name, value):
-        """Let an attribute of the instance stand before a method."""
-        self._before.append((x, name, Swaps))
-        setattr(x, name, value)
-
-    def undo(self):
-        while self._before:
-            x, name, value = self._before.pop()
-            if value is Swaps:
-                delattr(x, name)
-            else:
-                setattr(x, name, value)
 
 
 @without_collector()
@@ -180,33 +89,6 @@ def record(
     for x, name, value in landing:
         setattr(x, name, value)
     return recorded
-
-
-def undraw(generator: Any, first: int, count: int) -> None:
-    """Give back `count` words, of which this was the first, unless another thread has drawn since."""
-    with generator._lock:
-        if generator.counter == first + count:
-            generator.counter = first
-
-
-class Before:
-    """The Python state of what a function can reach, before it runs."""
-
-    def __init__(self, reach):
-        self.optimizers = [(o, o.steps, o.last_lr, o._squares, o._warned) for o in reach.optimizers]
-        self.flats = [(f, f.updates[:], f.gradient, f.due, f._spread) for f in reach.flats]
-        self.tensors = [(t, t._version, t._access) for t in reach.tensors]
-        self.nodes = [(t._node, t._node.grad, t._node.result) for t in reach.tensors if t._node is not None]
-
-    def restore(self):
-        for o, *values in self.optimizers:
-            o.steps, o.last_lr, o._squares, o._warned = values
-        for f, *values in self.flats:
-            f.updates, f.gradient, f.due, f._spread = values
-        for t, version, access in self.tensors:
-            t._version, t._access = version, access
-        for node, grad, result in self.nodes:
-            node.grad, node.result = grad, result
 
 
 class _Traced:
@@ -396,49 +278,3 @@ class _Traced:
         if type(x) is dict:
             return {key: self._returned(item, results) for key, item in x.items()}
         return x
-
-
-class Result(Tensor):
-    """What a recorded function returns: a Tensor without a graph, which says so."""
-
-    __slots__ = ()
-
-    def backward(self, *_: Any, **__: Any) -> None:
-        raise GraphError(
-            "backward: this tensor comes from a function under jit, which has no graph; call backward() inside that function"
-        )
-
-
-def landed(array: np.ndarray) -> Result:
-    """A Result with a copy of an array."""
-    result = object.__new__(Result)
-    result._data = array.copy("K")
-    result._node = result._version = result._access = None
-    return result
-
-
-def _copied(array, tensor):
-    return landed(array) if tensor else np.array(array)
-
-
-def rebuilt(returns: Any, results: list[Any], given: Any, own: Callable[[Any, bool], Any] = _copied) -> Any:
-    """What a function returns, from the program's results, of which `own` makes what belongs to the caller; `given` are its
-    (args, options).
-    """
-    kind = type(returns)
-    if kind is Place:
-        return own(results[returns.at], returns.tensor)
-    if kind is Argument:
-        return at(given, returns.path)
-    if kind in (tuple, list):
-        return kind([rebuilt(x, results, given, own) for x in returns])
-    if kind is dict:
-        return {key: rebuilt(x, results, given, own) for key, x in returns.items()}
-    return returns
-
-
-def at(given: Any, path: tuple) -> Any:
-    """What stands at a path of positions and keys."""
-    for step in path:
-        given = given[step]
-    return given

@@ -15,7 +15,8 @@ from ..backends.program import Program
 from .collector import without_collector
 from .pending import Pending, is_none, leave, unwrap
 from .reach import Reach
-from .record import Argument, Recorded, at, undraw
+from .recorded import Argument, Recorded, at
+from .undo import undraw
 from .unrolled import call
 
 

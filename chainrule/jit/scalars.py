@@ -18,7 +18,8 @@ from ..nonfinite.calls import observe
 from .collector import without_collector
 from .origin import line
 from .reach import Reach
-from .record import Argument, Place, Unmet, at, rebuilt
+from .record import Unmet
+from .recorded import Argument, Place, at, rebuilt
 
 
 class Recorded(NamedTuple):

@@ -12,7 +12,8 @@ from ..autograd.callsite import INSIDE
 from ..autograd.tensor import raw
 from ..optim.optimizer import Optimizer
 from .names import Names
-from .record import Place, Result, array_of, landed, rebuilt
+from .record import array_of
+from .recorded import Place, Result, landed, rebuilt
 
 
 def call(replay: Any) -> Any:

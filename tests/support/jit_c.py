@@ -11,7 +11,7 @@ from chainrule.backends.c_lowering import BEFORE, Lowered
 from chainrule.backends.compiler import NoCompiler, load
 from chainrule.backends.numpy_lowering import Lowered as Plain
 from chainrule.jit.names import Names
-from chainrule.jit.record import at
+from chainrule.jit.recorded import at
 from chainrule.jit.unrolled import number
 
 
