@@ -17,10 +17,16 @@ const remember = (page, how) => {
 const pageOf = (address) => new URL(address, location.href).pathname.match(/(\d\d-[^/]*?)(?:\.html)?$/)?.[1];
 
 const numbersIn = (text) =>
-  text.replace(/[()[\]]/g, "").replaceAll("−", "-").split(/[,;\s]+/).filter(Boolean).map((part) => {
+  text.split(/[,;\s]+/).filter(Boolean).map((part) => {
     const [over, under = "1"] = part.split("/");
-    return Number(over) / Number(under);
+    return Number(over || NaN) / Number(under || NaN); // Number("") would be 0
   });
+/** So many numbers as are wanted, where commas part them, or are decimal points as in 0,5. */
+function typed(text, wanted) {
+  const plain = text.replace(/[()[\]]/g, "").replace(/[−–]/g, "-").replace(/([-+])\s+/g, "$1").replace(/\s*\/\s*/g, "/");
+  const readings = [plain, plain.replace(/(\d),(?=\d)/g, "$1.")].map(numbersIn);
+  return readings.find((numbers) => numbers.length === wanted) ?? readings[0];
+}
 // three digits are enough: nobody is asked to compute more of them by hand
 const same = (given, wanted) =>
   given.length === wanted.length && given.every((x, i) => Math.abs(x - wanted[i]) <= 0.01 * Math.abs(wanted[i]) + 1e-3);
@@ -33,8 +39,8 @@ function judge(question, form) {
     const [, right, words] = question.choices[chosen];
     return { right, words };
   }
-  const given = numbersIn(form.elements.answer.value);
   const wanted = question.answer.length;
+  const given = typed(form.elements.answer.value, wanted);
   if (given.length !== wanted || given.some(Number.isNaN))
     return { right: false, words: wanted === 1 ? "Type a number." : `Type ${wanted} numbers, with commas between them.` };
   if (same(given, question.answer)) return { right: true, words: question.right };

@@ -184,6 +184,53 @@ def test_starting_again_starts_from_the_same_weights(alone):
     assert alone.evaluate("[...trainer.flat()]") == after
 
 
+def test_a_frame_looks_draws_or_trains_and_pausing_shows_the_last_step(alone):
+    """Each is short for a large network; two of them in one frame would be seen as a halt."""
+    did = alone.evaluate(
+        """async () => {
+          const did = [];
+          const noted = (name, f) => (...args) => (did.push(name), f(...args));
+          [look, drawNeurons] = [noted("look", look), noted("draw", drawNeurons)];
+          trainer.train = noted("train", trainer.train.bind(trainer));
+          const begun = requestAnimationFrame;
+          window.requestAnimationFrame = (f) => begun((now) => (did.push("frame"), f(now)));
+          document.getElementById("run").click();
+          while (did.filter((word) => word === "look").length < 3) await new Promise((done) => setTimeout(done, 20));
+          window.requestAnimationFrame = begun;
+          return did.join(" ");
+        }"""
+    )
+    frames = [set(frame.split()) for frame in did.split("frame")]
+    assert max(map(len, frames)) == 1
+    assert set.union(*frames) == {"look", "draw", "train"}
+    alone.click("#run")
+    assert alone.evaluate("curve.at(-1)[0] === trainer.steps && undrawn.length === 0")
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [("1,-2,0", [1, -2, 0]), ("0,5;-1,5;1", [0.5, -1.5, 1]), ("1\t2\t1", [1, 2, 1]), ('"1", "2",1', [1, 2, 1]), ("1,,1", [1, None, 1]),
+     ("x1,x2,y", [None] * 3), ("", [None])],
+)  # fmt: skip
+def test_a_line_of_a_file_is_read_as_spreadsheets_write_it(line, wanted, alone):
+    got = alone.evaluate("(line) => numbersOf(line).map((x) => (Number.isNaN(x) ? null : x))", line)
+    assert got == wanted
+
+
+def test_escape_closes_the_window_over_the_page(alone):
+    alone.evaluate("show('An example', null, page.source)")
+    alone.keyboard.press("Escape")
+    assert not alone.is_visible("#window")
+
+
+def test_numbers_that_are_none_are_drawn_and_said(alone):
+    alone.evaluate("trainer.state.forEach(({ data }) => data?.fill(NaN))")
+    alone.click("#run")
+    alone.locator("#state", has_text="no number any more").wait_for()
+    assert alone.get_attribute("#run", "aria-pressed") == "false"
+    assert alone.inner_text("#state").count("smaller learning rate") == 1
+
+
 def test_the_python_is_the_program(alone):
     alone.click("#python")
     assert "optimizer = cr.optim.Adam(model.parameters(), lr=0.03)" in alone.inner_text("#program")

@@ -74,6 +74,21 @@ def test_what_is_typed_is_judged_and_only_the_right_number_opens_the_rest(typed,
     assert answer(lesson(NUMBER, g=10.0), typed) == (said, opens)
 
 
+@pytest.mark.parametrize("text", ["-0,5", "− 0.5", "–1/2", "-1 / 2", " -.5 ", "(-5e-1)"])
+def test_a_number_may_be_written_in_any_usual_way(text, lesson):
+    assert answer(lesson(NUMBER, g=-0.5), text) == ("Both.", True)
+
+
+@pytest.mark.parametrize("text", ["-0,5; 3", "−0,5 3", "[-1/2, 3]", "-0.5,3", "-0,5, 3,0"])
+def test_numbers_may_be_parted_in_any_usual_way(text, lesson):
+    assert answer(lesson(NUMBER, g=[-0.5, 3.0]), text) == ("Both.", True)
+
+
+@pytest.mark.parametrize("text", ["1/", "/2", "--1", "1,"])
+def test_half_a_number_is_none(text, lesson):
+    assert answer(lesson(NUMBER, g=0.0), text) == ("Type a number.", False)
+
+
 def test_several_numbers_are_judged_together(lesson):
     tab = lesson("<!-- ask: Both?\n= g\n3, −1 | swapped\n-->".replace("−", "-"), g=[-1.0, 3.0])
     assert answer(tab, "[3, −1]") == ("swapped", False)

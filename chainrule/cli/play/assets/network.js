@@ -5,13 +5,19 @@ const $ = (id) => document.getElementById(id);
 const form = $("settings");
 const token = new URLSearchParams(location.search).get("token") ?? "";
 const style = getComputedStyle(document.documentElement);
-const colour = (name) => style.getPropertyValue(`--cr-${name}`).trim();
-const BUDGET = 8; // milliseconds of a frame that may go into steps
+const colours = new Map(); // of the theme; asking the style for one costs more than painting with it
+const colour = (name) => colours.get(name) ?? colours.set(name, style.getPropertyValue(`--cr-${name}`).trim()).get(name);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  colours.clear();
+  pale = [];
+  look();
+});
+const BUDGET = 8; // milliseconds of a frame that may go into steps, or into pictures
 const LOOK = 100; // milliseconds between two looks at the whole network
 const WAIT = 300; // milliseconds after the last change of a setting
 const SIZES = [0, 0.0001, 0.001, 0.01, 0.1]; // of L1 and L2
 
-let trainer, seen, curve, running = false, looked = 0, own = [];
+let trainer, seen, curve, running = false, next = 0, looked = 0, own = [];
 let rate = 0.03;
 
 // ---- settings
@@ -83,11 +89,19 @@ form.addEventListener("input", ({ target }) => {
 });
 form.addEventListener("submit", (event) => event.preventDefault());
 
+/** The numbers of a line; nan for what is none. Where semicolons or tabs part them, a comma is a decimal point. */
+function numbersOf(line) {
+  const cells = /[;\t]/.test(line) ? line.replaceAll(",", ".").split(/[;\t]/) : line.split(",");
+  return cells.map((cell) => parseFloat(cell.replaceAll('"', "").trim() && Number(cell.replaceAll('"', ""))));
+}
+
 $("csv").addEventListener("change", async ({ target }) => {
-  const rows = (await target.files[0].text()).split(/\r?\n/).map((line) => line.split(/[,;\t]/).map(Number)).filter((row) => row.length === 3 && row.every(Number.isFinite));
+  if (!target.files.length) return;
+  const rows = (await target.files[0].text()).split(/\r\n?|\n/).map(numbersOf).filter((row) => row.length === 3 && row.every(Number.isFinite));
+  target.value = ""; // so that the same file, changed, can be chosen again
   if (rows.length < 4) {
     $("error").hidden = false;
-    $("error").textContent = "the file needs at least 4 lines of three numbers, x1, x2 and y, with commas between them";
+    $("error").textContent = "the file needs at least 4 lines of three numbers, x1, x2 and y, with commas or semicolons between them; the two classes are 0 and 1";
     return;
   }
   own = fitted(rows.slice(0, 600));
@@ -105,16 +119,16 @@ function fitted(rows) {
 // ---- training
 
 function frame(now) {
-  if (!running) return;
+  next = requestAnimationFrame(frame);
   const begun = performance.now();
-  do trainer.train(rate);
-  while (performance.now() - begun < BUDGET);
-  if (now - looked > LOOK) look(now);
-  requestAnimationFrame(frame);
+  if (undrawn.length) drawNeurons(BUDGET);
+  else if (now - looked > LOOK) look();
+  else
+    do trainer.train(rate);
+    while (performance.now() - begun < BUDGET);
 }
 
-function look(now = performance.now()) {
-  looked = now;
+function look() {
   seen = trainer.see(grid());
   const [train, test] = means(Array.from(seen.losses), trainer.n);
   curve.push([trainer.steps, train, test]);
@@ -125,19 +139,24 @@ function look(now = performance.now()) {
   const hits = trainer.y.slice(trainer.n).filter((y, i) => (seen.scores[trainer.n + i] > 0) === (y > 0.5)).length;
   $("right").textContent = trainer.regression ? "" : `· ${Math.round((100 * hits) / (trainer.y.length - trainer.n))} % of them right`;
   if (!Number.isFinite(train)) {
-    stop();
+    if (running) return stop();
     $("state").textContent += ": the loss is no number any more. Try a smaller learning rate.";
   }
   drawMap();
   drawCurve();
-  drawNeurons();
   drawGradients();
+  drawWeights();
+  undrawn = [...neurons];
+  if (!running) drawNeurons();
 }
 
 const shownLoss = (x) => (Number.isFinite(x) ? x.toPrecision(3) : String(x));
 
 function stop() {
+  if (!running) return;
   running = false;
+  cancelAnimationFrame(next);
+  look();
   $("run").textContent = "Run";
   $("run").setAttribute("aria-pressed", "false");
 }
@@ -147,7 +166,7 @@ $("run").addEventListener("click", () => {
   running = true;
   $("run").textContent = "Pause";
   $("run").setAttribute("aria-pressed", "true");
-  requestAnimationFrame(frame);
+  next = requestAnimationFrame(frame);
 });
 $("step").addEventListener("click", () => {
   stop();
@@ -175,10 +194,16 @@ function shade(x) {
   return mid.map((m, k) => Math.round(m + (end[k] - m) * part));
 }
 
+let pale = []; // 65 colours, paler than the points'
+
 function painted(values, scale) {
   const image = new ImageData(SIDE, SIDE);
-  const table = Array.from({ length: 65 }, (_, k) => shade((0.55 * (k - 32)) / 32)); // paler than the points
-  values.forEach((x, i) => image.data.set([...table[Math.round(32 + 32 * Math.max(-1, Math.min(1, x * scale)))], 255], 4 * i));
+  if (!pale.length) pale = Array.from({ length: 65 }, (_, k) => shade((0.55 * (k - 32)) / 32));
+  for (let i = 0; i < values.length; i++) {
+    const place = Math.round(32 + 32 * Math.max(-1, Math.min(1, values[i] * scale || 0))); // nan is painted as 0
+    for (let k = 0; k < 3; k++) image.data[4 * i + k] = pale[place][k];
+    image.data[4 * i + 3] = 255;
+  }
   const canvas = new OffscreenCanvas(SIDE, SIDE);
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
@@ -249,7 +274,8 @@ function drawGradients() {
 // ---- the network
 
 const [BOX, NAMES] = [34, "http://www.w3.org/2000/svg"];
-let neurons = []; // [{ canvas, layer, unit }]
+let neurons = []; // [{ image, layer, unit, last: the number of the last layer }]
+let undrawn = []; // those whose pictures are older than what was seen
 let wires = []; // [{ line, place }]
 
 function made(tag, attributes, ...inside) {
@@ -279,8 +305,8 @@ function drawWires() {
       const [x, y] = place(layer, unit);
       const label = layer === 0 ? `x${unit + 1}` : layer === layers.length - 1 ? "score" : `layer ${layer}, neuron ${unit + 1}`;
       const image = made("image", { x: x - BOX / 2, y: y - BOX / 2, width: BOX, height: BOX });
-      const box = made("g", { class: "neuron", tabindex: 0, role: "button", "aria-label": `${label}: see one example's backpropagation` });
-      box.append(image, made("rect", { x: x - BOX / 2, y: y - BOX / 2, width: BOX, height: BOX, rx: 5 }), made("title", {}, label));
+      const box = made("g", { class: "neuron", tabindex: 0, role: "button", "aria-label": `${label}: see the backpropagation of point 1` });
+      box.append(image, made("rect", { x: x - BOX / 2, y: y - BOX / 2, width: BOX, height: BOX, rx: 5 }), made("title", {}, `${label}: see the backpropagation of point 1`));
       box.addEventListener("click", () => open(0));
       box.addEventListener("keydown", ({ key }) => key === "Enter" && open(0));
       for (const event of ["pointerenter", "focus"]) box.addEventListener(event, () => tell(label, layer, unit));
@@ -293,7 +319,7 @@ function drawWires() {
   $("wires").replaceChildren(...parts);
 }
 
-function drawNeurons() {
+function drawWeights() {
   const weights = trainer.flat();
   const most = Math.max(...weights.map(Math.abs), 1e-9);
   for (const { line, place } of wires) {
@@ -302,15 +328,19 @@ function drawNeurons() {
     line.setAttribute("stroke-width", 0.3 + 5 * (Math.abs(w) / most));
     line.firstChild.textContent = `weight ${Number(w.toPrecision(3))}`;
   }
-  const points = grid().data;
-  for (const { image, layer, unit, last } of neurons) {
-    let values;
-    if (layer === 0) values = points.filter((_, i) => i % 2 === unit);
-    else if (layer === last) values = seen.score;
-    else values = seen.layers[layer - 1].data.filter((_, i) => i % seen.layers[layer - 1].shape[1] === unit);
+}
+
+/** Draws neurons that are not drawn, for some milliseconds. */
+function drawNeurons(budget = Infinity) {
+  const [points, begun] = [grid().data, performance.now()];
+  while (undrawn.length && performance.now() - begun < budget) {
+    const { image, layer, unit, last } = undrawn.pop();
+    const [data, wide] = layer === 0 ? [points, 2] : layer === last ? [seen.score, 1] : [seen.layers[layer - 1].data, seen.layers[layer - 1].shape[1]];
+    const values = Float64Array.from({ length: SIDE * SIDE }, (_, i) => data[i * wide + unit]);
     const reach = values.reduce((m, x) => Math.max(m, Math.abs(x)), 1e-9);
     image.setAttribute("href", address(painted(values, 1 / reach)));
   }
+  looked = performance.now(); // between two looks is time to train, however long they take
 }
 
 const sheet = Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE });
