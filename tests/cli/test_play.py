@@ -125,10 +125,12 @@ def test_what_is_posted_needs_a_length_and_what_is_nested_too_deep_is_refused(le
     assert connection.getresponse().status == status
 
 
-def test_an_error_of_the_program_is_said_and_shown_in_its_window(get, server, monkeypatch, capfd):
+def test_an_error_of_the_program_is_said_and_shown_in_its_window(get, server, monkeypatch):
+    shown = threading.Event()
+    monkeypatch.setattr(server, "handle_error", lambda *_: shown.set())
     monkeypatch.setattr(page, "made", lambda **_: 1 / 0)
     status, _, body = get("/graph", formula="x", values={})
-    assert (status, "An error of the program" in body) == (500, True)
+    assert (status, "An error of the program" in body, shown.wait(10)) == (500, True, True)
 
 
 def test_who_goes_away_without_the_answer_leaves_no_trace(server, capsys):

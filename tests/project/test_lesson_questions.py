@@ -84,7 +84,7 @@ def test_numbers_may_be_parted_in_any_usual_way(text, lesson):
     assert answer(lesson(NUMBER, g=[-0.5, 3.0]), text) == ("Both.", True)
 
 
-@pytest.mark.parametrize("text", ["1/", "/2", "--1", "1,"])
+@pytest.mark.parametrize("text", ["1/", "/2", "--1", "/"])
 def test_half_a_number_is_none(text, lesson):
     assert answer(lesson(NUMBER, g=0.0), text) == ("Type a number.", False)
 
