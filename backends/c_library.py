@@ -68,7 +68,7 @@ def large() -> int:
 
     Raises: NoCompiler.
     """
-    if blas() is None or _vector() >= WIDE:
+    if blas() is None or vector() >= WIDE:
         return 1 << 62
     return 1 << 22 if _cores() > 1 else 1 << 27
 
@@ -105,7 +105,11 @@ def _cores() -> int:
 
 
 @cache
-def _vector() -> int:
+def vector() -> int:
+    """Bytes of the vectors that the compiler makes.
+
+    Raises: NoCompiler.
+    """
     return loaded().cr_bytes()
 
 

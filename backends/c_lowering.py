@@ -112,7 +112,7 @@ class Lowered:
             said = [f"{x.opt if x.op == 'each' else x.op} {x.dtype}{list(x.shape)}" for x in step.nodes[:4]]
             text.append(f"// {', '.join(said)}{' …' * (len(step.nodes) > 4)}")
             if step.call:
-                text.append(call(step.nodes[0], places))
+                text.append(call(step.nodes[0], places, functions))
             else:
                 nest = Nest(step, places)
                 text.append(nest.call(functions.setdefault(nest.text(), f"nest{len(functions)}")))

@@ -13,8 +13,12 @@ MATH = r"""
 #define NOINLINE __attribute__((noinline))
 #if defined(__GNUC__) && !defined(__clang__)
 #define QUICKLY __attribute__((optimize("O1"))) /* a list of calls, of which a compiler makes much work otherwise */
+#define FUSED __attribute__((optimize("fp-contract=fast"))) /* with fused multiply-adds */
+#define FUSED_HERE
 #else
 #define QUICKLY
+#define FUSED
+#define FUSED_HERE _Pragma("clang fp contract(fast)")
 #endif
 #ifdef __FP_FAST_FMAF
 #define FMAF(a, b, c) __builtin_fmaf(a, b, c)

@@ -8,9 +8,10 @@ from math import inf
 import numpy as np
 
 from .c_graph import BOOL, NoC, Value
-from .c_library import large
+from .c_library import large, vector
 from .c_products import room
 from .c_schedule import Schedule, below, contiguous, linear
+from .c_small import small
 
 NUMBERS = {
     "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "divide": "{0} / {1}", "negative": "-{0}", "absolute": "fabs({0})",
@@ -96,8 +97,8 @@ def numbers(order, given) -> list[str]:
     return lines
 
 
-def call(x: Value, places: Places) -> str:
-    """A product, or random words, as a call of the library."""
+def call(x: Value, places: Places, functions: dict[str, str]) -> str:
+    """A product, or random words, as a call of the library, or of a function that is added to {text: name}."""
     to = places.first(x)
     if x.op == "philox":
         (counter,), (key, n) = x.args, x.opt
@@ -124,12 +125,16 @@ def call(x: Value, places: Places) -> str:
     at = written(linear((*z, (), ()), contiguous(x.shape)))
     double = x.dtype == np.float64
     plain = lambda r, c, rows, columns: c == 1 and r >= columns or r == 1 and c >= rows
-    if m * n * k > large() and plain(ar, ac, m, k) and plain(br, bc, k, n):
+    ctype, nbytes = memory(x.dtype), x.dtype.itemsize
+    function = small((m, n, k), (ar, ac), (br, bc), ctype, nbytes, vector())
+    if function:
+        text = f"{functions.setdefault(function, f'nest{len(functions)}')}({a}, {b}, {to} + {at});"
+    elif m * n * k > large() and plain(ar, ac, m, k) and plain(br, bc, k, n):
         turned = lambda r, c: (111, r) if c == 1 and r > 0 else (112, c)
         (ta, lda), (tb, ldb) = turned(ar, ac), turned(br, bc)
         text = f"cr->{'d' if double else 's'}gemm(101, {ta}, {tb}, {m}, {n}, {k}, 1, {a}, {lda}, {b}, {ldb}, 0, {to} + {at}, {n});"
     else:
-        nbytes, apart = room(m, n, k, x.dtype.itemsize, ac == 1)
-        places.room = max(places.room, nbytes)
+        needed, apart = room(m, n, k, nbytes, ac == 1)
+        places.room = max(places.room, needed)
         text = f"cr->product{'_double' if double else ''}({m}, {n}, {k}, {a}, {ar}, {ac}, {b}, {br}, {bc}, {to} + {at}, {n}, arena + {places.schedule.size}, {apart});"
     return " ".join(f"for (int64_t {v} = 0; {v} < {n}; {v}++)" for v, n in stack) + " " + text

@@ -10,6 +10,8 @@ from jit_c import needs_compiler
 
 from chainrule.backends import c_library, c_products
 from chainrule.backends.c_library import END, STRUCT, TEXT
+from chainrule.backends.c_math import HEAD
+from chainrule.backends.c_small import small
 from chainrule.backends.compiler import load
 
 pytestmark = needs_compiler
@@ -141,3 +143,23 @@ def test_any_number_of_threads_gives_the_same_bits(flags, dtype):
             with threads(count, flags):
                 assert product(flags, a, b).tobytes() == alone.tobytes()
                 assert product(flags, a, b, copied).tobytes() == alone.tobytes()
+
+
+@pytest.mark.parametrize("width", [16, 64])
+def test_small_products(width):
+    r, texts, cases = np.random.default_rng(0), [HEAD], []
+    for m, n, k in [(1, 1, 1), (2, 3, 4), (7, 17, 5), (40, 2, 32), (33, 19, 21), (5, 40, 9)]:
+        for first in (np.ascontiguousarray, np.asfortranarray):
+            for second in (np.ascontiguousarray, np.asfortranarray):
+                a, b = first(r.normal(size=(m, k)).astype("f4")), second(r.normal(size=(k, n)).astype("f4"))
+                steps = [tuple(s // 4 for s in x.strides) for x in (a, b)]
+                text = small((m, n, k), *steps, "float", 4, width)
+                assert text
+                texts.append(text.replace("NOINLINE static ", "").replace("@", f"f{len(cases)}"))
+                cases.append((a, b))
+    made = load("\n".join(texts))
+    for i, (a, b) in enumerate(cases):
+        c = np.full((len(a) + 1, b.shape[1]), np.nan, "f4")
+        getattr(made, f"f{i}")(*(ctypes.c_void_p(x.ctypes.data) for x in (a, b, c)))
+        assert near(c[:-1], a, b), (a.shape, b.shape)
+        assert np.isnan(c[-1]).all(), "written behind the end of the result"
