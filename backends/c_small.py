@@ -26,9 +26,8 @@ def small(sizes: tuple[int, int, int], a: tuple[int, int], b: tuple[int, int], c
     lanes = min(width // nbytes, 1 << n.bit_length() - 1)
     lines = [f"typedef {ctype} vec __attribute__((vector_size({lanes * nbytes}), aligned({nbytes}), may_alias));"]
     if b[1] != 1:
-        if (
-            k * n * nbytes > PANEL or n % (2 * lanes) == k % lanes == 0
-        ):  # whole blocks are turned in registers by the library
+        # whole blocks are turned in registers by the library
+        if k * n * nbytes > PANEL or n % (2 * lanes) == k % lanes == 0:
             return None
         lines += [
             f"{ctype} panel[{k * n}];",
