@@ -22,9 +22,9 @@ from .c_schedule import Schedule, ordered
 from .c_text import Places, call, memory, numbers
 from .c_translate import translated
 from .compiler import load
+from .functions import GUARDS
 from .memory import ALIGNED
 from .program import Instruction, Program, flops
-from .trace import GUARDS
 
 # which pass an overflow on
 PASSED_ON = frozenset("add subtract multiply negative positive sqrt square absolute astype".split())

@@ -9,10 +9,10 @@ import numpy as np
 
 from .c_graph import BOOL, DOUBLE, KNOWN, LONG, C, Graph, NoC, Value
 from .c_views import MOVES, Views
+from .functions import GUARDS
 from .passes import WRITES
 from .program import Instruction, Program
 from .record import NAMES
-from .trace import GUARDS
 
 RESHAPES = frozenset("reshape ravel squeeze expand_dims".split())
 COPIES = frozenset("array asarray ascontiguousarray copy astype positive".split())

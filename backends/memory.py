@@ -6,9 +6,9 @@ from bisect import insort
 
 import numpy as np
 
+from .functions import FUNCTIONS, GUARDS
 from .passes import WRITES, root
 from .program import Instruction, Program, mapped
-from .trace import FUNCTIONS, GUARDS
 
 ALIGNED = 64  # bytes: a line of the cache
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from .functions import CPU, FUNCTIONS, GUARDS
 from .memory import Plan
 from .passes import WRITES, root
 from .program import Instruction, Program, mapped
-from .trace import CPU, FUNCTIONS, GUARDS
 
 _SIGNS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "floor_divide": "//", "remainder": "%", "power": "**",

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .functions import FUNCTIONS, GUARDS, outside
 from .program import Instruction, Program, mapped
-from .trace import FUNCTIONS, GUARDS, outside
 
 FOLDED = 1 << 16  # bytes: a larger constant is computed anew at each run, rather than kept
 LIKE = {"ones_like": "ones", "zeros_like": "zeros"}  # which look at nothing but the form of their operand

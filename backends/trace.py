@@ -12,30 +12,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
-from operator import getitem
 from typing import Any
 
 import numpy as np
 
-from . import NUMBERS, OWNERS, STANDING_IN, STRIDED, get
-from .base import Backend, philox
+from . import NUMBERS, OWNERS, STANDING_IN, STRIDED
+from .base import Backend
+from .functions import CPU, FUNCTIONS, GUARDS, VIEWS, outside
 from .program import Instruction, Origin, Program, mapped
 from .record import COMPARISON, NAMES, OPERATORS, Namespace, Recorded, RecordingError
 
-# how a call of a name is computed, where that is no function of NumPy's of this name
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "getitem": getitem,
-    "astype": lambda x, dtype, order="K": x.astype(dtype, order),
-    "copy": lambda x: x.copy(),
-    "philox": philox,
-    "item": getitem,
-}
 ASKED = np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.may_share_memory  # of the form of arrays
-# what may give a part of its operand's memory in another form
-VIEWS = frozenset("broadcast_to expand_dims flip getitem moveaxis ravel reshape squeeze swapaxes transpose".split())
-CPU = get("cpu")
-GUARDS = {"guard": bool, "guard_fits": CPU.fits, "guard_overflowed": CPU.overflowed}
-
 _recording: ContextVar[Recording | None] = ContextVar("chainrule_tracing", default=None)
 current = _recording.get
 LIVE: set[Recording] = set()  # those of all threads
@@ -247,11 +234,6 @@ class Traced(Recorded):
 def _foreign(x):
     """Whether it is an array of another kind, such as a Tensor, which computes for itself."""
     return hasattr(x, "__array_function__") and not isinstance(x, (np.ndarray, Recorded))
-
-
-def outside(made: Instruction) -> bool:
-    """Whether an instruction gives an array that others can write to."""
-    return made.name == "constant" and "private" not in made.options
 
 
 _REDUCED = {np.add: "sum", np.maximum: "max", np.minimum: "min", np.logical_and: "all", np.logical_or: "any"}

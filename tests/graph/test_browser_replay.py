@@ -12,10 +12,11 @@ from chainrule.autograd.ops.creation import ones_like
 from chainrule.autograd.primitive import REGISTRY
 from chainrule.autograd.samples import cases
 from chainrule.autograd.tensor import Tensor
+from chainrule.backends.functions import FUNCTIONS, GUARDS
 from chainrule.backends.passes import planned
 from chainrule.backends.program import Instruction, mapped
 from chainrule.backends.record import NAMES as ROWS
-from chainrule.backends.trace import FUNCTIONS, GUARDS, TRACE, Recording, recording_into
+from chainrule.backends.trace import TRACE, Recording, recording_into
 from chainrule.graph.page.live import Writer
 from chainrule.graph.recover import contributions
 from chainrule.pages.html import embedded

@@ -1,0 +1,29 @@
+"""How a call that was noted is computed, by its name: what the tracer does, and the lowerings do again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import getitem
+from typing import Any
+
+from . import get
+from .base import philox
+from .program import Instruction
+
+CPU = get("cpu")
+# how a call of a name is computed, where that is no function of NumPy's of this name
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "getitem": getitem,
+    "astype": lambda x, dtype, order="K": x.astype(dtype, order),
+    "copy": lambda x: x.copy(),
+    "philox": philox,
+    "item": getitem,
+}
+# what may give a part of its operand's memory in another form
+VIEWS = frozenset("broadcast_to expand_dims flip getitem moveaxis ravel reshape squeeze swapaxes transpose".split())
+GUARDS = {"guard": bool, "guard_fits": CPU.fits, "guard_overflowed": CPU.overflowed}
+
+
+def outside(made: Instruction) -> bool:
+    """Whether an instruction gives an array that others can write to."""
+    return made.name == "constant" and "private" not in made.options
