@@ -206,3 +206,30 @@ def test_in_a_notebooks_frame_it_steps_too(browse):
     frame.locator("#next").click()
     tab.keyboard.press("ArrowRight")
     assert frame.locator("#counter").inner_text().startswith("2 / ")
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_on_a_phone_buttons_are_as_large_as_fingers_and_the_words_stand_above_them(width, browse):
+    tab = browse(page_of(scalars), "#step=3", viewport={"width": width, "height": 844})
+    small = tab.evaluate(
+        """[...document.querySelectorAll("button")].filter((b) => b.checkVisibility()).map((b) => b.getBoundingClientRect())
+        .filter(({ width, height }) => width < 44 || height < 44).length"""
+    )
+    assert small == 0
+    assert tab.locator("#text").bounding_box()["y"] < tab.locator("#next").bounding_box()["y"]
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(("to", "step"), [(200, "4 / "), (400, "2 / "), (290, "3 / ")])
+def test_a_swipe_over_the_words_is_a_step(to, step, browse):
+    tab = browse(page_of(scalars), "#step=3", viewport={"width": 390, "height": 844})
+    tab.evaluate(
+        """(to) => {
+          const target = document.querySelector(".said");
+          const finger = (clientX) => new Touch({ identifier: 1, target, clientX, clientY: 500 });
+          target.dispatchEvent(new TouchEvent("touchstart", { touches: [finger(300)], changedTouches: [finger(300)] }));
+          target.dispatchEvent(new TouchEvent("touchend", { touches: [], changedTouches: [finger(to)] }));
+        }""",
+        to,
+    )
+    assert tab.inner_text("#counter").startswith(step)

@@ -302,6 +302,18 @@ for (const button of document.querySelectorAll("[data-jump]")) {
   button.addEventListener("click", () => jump(button.dataset.jump));
   button.disabled = !steps.some((step) => step.phase === button.dataset.jump);
 }
+/** A finger that moves to the left asks for the next step, to the right for the one before; where the picture can move, it moves that. */
+function swipe({ target, touches }) {
+  const stage = byId("stage");
+  if (touches.length > 1 || (stage.contains(target) && stage.scrollWidth > stage.clientWidth)) return;
+  const { clientX: x, clientY: y } = touches[0];
+  const end = ({ changedTouches: [touch] }) => {
+    const [across, down] = [touch.clientX - x, touch.clientY - y];
+    if (Math.abs(across) > 40 && Math.abs(across) > 2 * Math.abs(down)) byId(across < 0 ? "next" : "back").click();
+  };
+  target.addEventListener("touchend", end, { once: true });
+}
+
 byId("scrubber").max = steps.length;
 byId("scrubber").addEventListener("input", (event) => go(Number(event.target.value)));
 byId("lr").value = story.lr;
@@ -321,6 +333,7 @@ byId("stage").addEventListener("keydown", keyOnBox);
 for (const name of ["wheel", "pointerdown", "touchstart"]) byId("stage").addEventListener(name, letGo, { passive: true });
 byId("stage").addEventListener("scroll", () => camera.goal ?? drawView());
 for (const name of ["pointerdown", "pointermove"]) byId("map").addEventListener(name, followMap);
+for (const place of [byId("stage"), document.querySelector(".said")]) place.addEventListener("touchstart", swipe, { passive: true });
 document.addEventListener("keydown", onKey);
 window.addEventListener("hashchange", followAddress);
 window.addEventListener("resize", () => ((camera.fitted = true), refold(), show()));
