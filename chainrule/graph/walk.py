@@ -3,6 +3,7 @@
 import copy
 import io
 import re
+from html import escape
 
 from ..autograd.errors import ArgumentError, GraphError
 from ..pages.palette import COLOURS
@@ -29,7 +30,7 @@ def film(graph, depth=None, lr=0.1):
     except ImportError as error:
         raise GraphError(f"graph: writing a .gif needs the package Pillow: {TRIED} ({error})") from error
     frames = [Image.open(io.BytesIO(render(svg, "png"))).convert("RGB") for svg in frames_of(graph, told, depth)]
-    colours = frames[-1].quantize(128)  # of all frames, so that none of them flickers
+    colours = frames[-1].quantize(128)  # the last shows everything; with its colours for all, no frame flickers
     first, *others = [frame.quantize(palette=colours, dither=Image.Dither.NONE) for frame in frames]
     made, times = io.BytesIO(), [SHOW] * len(others) + [END]
     first.save(made, "GIF", save_all=True, append_images=others, duration=times, loop=0)
@@ -41,7 +42,7 @@ def frames_of(graph, told, depth=None):
     shown = copy.copy(graph)
     shown.nodes = [copy.copy(node) for node in graph.nodes]
     for node in shown.nodes:
-        node.grad = node.total if node.total is not None else node.grad  # as it is after the pass; hidden until then
+        node.grad = node.total  # as it is after the pass; hidden until then
     svg = shown.to_svg(depth, "built-in")
     wide, high = (float(n) for n in re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups())
     words = [readable(step.text.partition(" [")[0], 140) for step in told]
@@ -55,21 +56,19 @@ def frames_of(graph, told, depth=None):
         svg,
     )
     computed = {step.node for step in told if step.phase == "forward"}
-    hidden = {*(f"#n{i} .value" for i in computed), *(f"#n{n.id} .grad" for n in graph.nodes)}
+    # a box, and the copies of it that stand beside its uses
+    part = lambda i, kind: f'#n{i} .{kind},[data-of="{i}"] .{kind}'
+    hidden = {*(part(i, "value") for i in computed), *(part(n.id, "grad") for n in graph.nodes)}
     hidden |= {f"#e{i} .flow" for i in graph.order}
     for step, line in zip(told, words, strict=True):
         if step.phase == "forward":
-            hidden.discard(f"#n{step.node} .value")
+            hidden.discard(part(step.node, "value"))
         if step.phase == "seed" or (step.phase == "backward" and step.arrived == step.expected):
-            hidden.discard(f"#n{step.node} .grad")
+            hidden.discard(part(step.node, "grad"))
         now = f"#n{step.node} .edging{{stroke:{FLOW};stroke-width:3}}"
         if step.edge is not None:
             hidden.discard(f"#e{step.edge} .flow")
             now += f"#e{step.edge} path{{stroke:{FLOW};stroke-width:3}}#e{step.edge} .tip{{fill:{FLOW}}}"
         style = f"{','.join(sorted(hidden))}{{visibility:hidden}}" * bool(hidden) + now
-        text = f'<text x="16" y="{high + LINE / 2:.1f}" style="font-size:{SIZE}px">{_escaped(line)}</text>'
+        text = f'<text x="16" y="{high + LINE / 2:.1f}" style="font-size:{SIZE}px">{escape(line, quote=False)}</text>'
         yield svg.replace("</style>", f"{style}</style>", 1).replace("</svg>", f"{text}</svg>")
-
-
-def _escaped(text):
-    return text.replace("&", "&amp;").replace("<", "&lt;")
