@@ -10,6 +10,20 @@ from math import isfinite
 from .palette import custom_properties
 
 SCRIPTS = "numbers.js", "svg.js"  # those that all pages use
+HEAD = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="@policy@">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>@title@</title>
+<link rel="icon" href="data:,">
+<style>
+@style@
+</style>
+</head>
+"""
 
 
 def asset(package, *names):
@@ -25,9 +39,9 @@ def _brief(text, name):
 
 
 def assembled(template, style, script, data, inside=(), **parts):
-    """A page as text: `template`, with what belongs there in place of each @name@.
+    """A page as text: the head that all pages share, and `template`, its body, with what belongs there in place of each @name@.
 
-    @style@ is `style` behind the palette's colours and the rules that all pages share; @script@ is `script` behind the
+    @title@ is among `parts`; @style@ is `style` behind the palette's colours and the rules that all pages share; @script@ is `script` behind the
     shared scripts, and @policy@ lets this script run and no other, and nothing be loaded; @data@ is `data` as JSON; all
     others are `parts`, which are HTML. A page that shows pages such as those `inside` in frames lets their script run too, since
     frames obey the page around them, and may ask its own server.
@@ -40,11 +54,11 @@ def assembled(template, style, script, data, inside=(), **parts):
     policy = (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
         f"script-src 'sha256-{digest}'{inner}; base-uri 'none'; form-action 'none'"
-        + "; connect-src 'self'"
+        + "; connect-src 'self'; frame-src 'self'"
         * bool(inside)
     )
     parts |= {"style": style, "script": script, "policy": policy, "data": embedded(data)}
-    page = re.sub(r"@(\w+)@", lambda slot: parts[slot[1]], template)
+    page = re.sub(r"@(\w+)@", lambda slot: parts[slot[1]], HEAD + template)
     return page.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
 
 

@@ -14,7 +14,6 @@ from chainrule.cli.explain import graph_of
 from chainrule.cli.expression import parse
 from chainrule.cli.play import page
 from chainrule.cli.play.examples import EXAMPLES
-from chainrule.cli.play.server import Server
 from chainrule.cli.play.source import source
 from chainrule.graph.roles import parameters
 
@@ -22,15 +21,6 @@ EXAMPLE = pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.title)
 
 
 # ---- the server
-
-
-@pytest.fixture(scope="module")
-def server():
-    server = Server()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The playground's network: the page trains as the Python program does, and settings that make no sense are refused."""
 
 import json
-import threading
 from http.client import HTTPConnection
 
 import numpy as np
@@ -11,7 +10,6 @@ from browser import violations
 import chainrule as cr
 from chainrule.backends.base import philox
 from chainrule.cli.play import network
-from chainrule.cli.play.server import Server
 from chainrule.graph.page.live import functions
 from chainrule.pages.html import asset
 
@@ -126,15 +124,6 @@ def test_the_words_of_a_stream_are_those_of_numpy_but_for_the_last_bits(trainer,
 
 
 # ---- the server
-
-
-@pytest.fixture(scope="module")
-def server():
-    server = Server()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --no-pings"
 ).split()
-OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND"
+OFFLINE = (
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # a server of the tests can be reached, nothing else
+)
 WINDOW = {"width": 1280, "height": 720}
 PATIENCE = 20_000  # milliseconds until an action that does not come about fails; a busy machine is slow
 

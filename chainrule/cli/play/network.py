@@ -313,5 +313,6 @@ def shell(static=False):
         + asset("chainrule.graph.page", "arrays.js", "replay.js")
         + asset(__package__, "trainer.js", "network.js"),
         data=begins,
+        title="chainrule: a network that trains in the page",
         inside=(example({}, begins["start"], 0),),
     )

@@ -58,5 +58,6 @@ def shell(static=False):
         style=asset(__package__, "play.css"),
         script=asset(__package__, "play.js"),
         data={"examples": examples, "static": static, "network": network.shell(static=True) if static else ""},
+        title="chainrule: playground",
         inside=(made(EXAMPLES[0].formula, EXAMPLES[0].values)["page"], network.shell(static)),
     )
