@@ -14,7 +14,7 @@ from .linear import Linear
 from .module import Module
 from .norm import BatchNorm, LayerNorm
 
-_RECTIFIERS = {"relu", "leaky_relu", "elu", "gelu", "silu", "softplus"}
+RECTIFIERS = {"relu", "leaky_relu", "elu", "gelu", "silu", "softplus"}
 NORMS = {None: None, "batch": BatchNorm, "layer": LayerNorm}
 
 
@@ -54,7 +54,7 @@ class MLP(Module):
             raise ArgumentError(f"MLP: sizes needs at least an input and an output size, was given {sizes}")
         self.activation, self.output, make_norm = find(activation), find(output), choose("norm", norm, NORMS)
         self.input_dropout, after_hidden = Dropout(input_dropout), Dropout(dropout)
-        init = "he_normal" if name_of(self.activation) in _RECTIFIERS else "xavier_normal"
+        init = "he_normal" if name_of(self.activation) in RECTIFIERS else "xavier_normal"
         *hidden, last = zip(sizes, sizes[1:], strict=False)
         self.layers = [Linear(n, m, bias=norm != "batch", init=init) for n, m in hidden]
         self.layers.append(Linear(*last, init="xavier_normal"))

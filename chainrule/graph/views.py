@@ -151,7 +151,7 @@ class Graph(GraphData):
 
             return render(self.to_svg(depth), form)
         if form == "gif":
-            from .walk import film
+            from .film import film
 
             return film(self, depth, _rate(lr))
         if form == "html":

@@ -21,6 +21,8 @@ SETTINGS = {
     "regression": dict(data="regression", layers=[6], optimizer="rmsprop", init="uniform", noise=0.05),
     "one neuron": dict(data="circles", layers=[], optimizer="nadam", batch=1),
     "lion": dict(data="xor", activation="softplus", optimizer="lion", rate=0.01, batch=7, seed=5),
+    "adagrad": dict(data="moons", layers=[3], optimizer="adagrad", init="orthogonal"),
+    "adamax": dict(data="moons", layers=[3], optimizer="adamax", activation="elu"),
     "drawn": dict(
         data="own", own=[[0, 0, 0], [1, 1, 1], [-1, 0.5, 0], [0.5, -1, 1], [0.2, 0.1, 1]], optimizer="adadelta"
     ),

@@ -24,6 +24,7 @@ from ...jit.reach import Reach
 from ...jit.record import record
 from ...nn.activations import ACTIVATIONS
 from ...nn.init import INITIALIZERS
+from ...nn.mlp import RECTIFIERS
 from ...optim import OPTIMIZERS
 from ...pages.html import assembled, asset
 from .points import DATA
@@ -32,11 +33,11 @@ SIZES = 6, 16  # layers, and neurons in one, at most
 POINTS = 600  # at most
 ORDER = 1000  # batches that are drawn beforehand
 GRID, EDGE = 32, 1.6  # points along each side of the map, and how far it goes
-RECTIFIERS = ("relu", "leaky_relu", "elu", "gelu", "silu")
 OPTIONS = {
     "data": [*DATA, "own"],
     "activation": [a for a in ACTIVATIONS if a not in ("softmax", "step")],
-    "init": ["by activation", *(i for i in INITIALIZERS if i != "orthogonal")],
+    "init": ["by activation", *INITIALIZERS],
+    # one step of these is not like another: L-BFGS looks around, and RAdam goes another way after a few steps
     "optimizer": [o for o in OPTIMIZERS if o not in ("lbfgs", "radam")],
 }
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import chainrule as cr
-from chainrule.graph import walk
+from chainrule.graph import film
 from chainrule.graph.picture.raster import render
 from chainrule.graph.text.story import steps
 from chainrule.pages.palette import COLOURS
@@ -46,23 +46,23 @@ def gradients_drawn(svg):
 
 
 def test_there_is_a_frame_for_each_step(graph, tmp_path):
-    film = Image.open(io.BytesIO(graph.save(tmp_path / "walk.gif").read_bytes()))
-    assert (film.format, film.n_frames) == ("GIF", len(steps(graph)))
-    assert film.info["loop"] == 0
+    saved = Image.open(io.BytesIO(graph.save(tmp_path / "walk.gif").read_bytes()))
+    assert (saved.format, saved.n_frames) == ("GIF", len(steps(graph)))
+    assert saved.info["loop"] == 0
 
 
 def test_frames_differ(graph, tmp_path):
-    film = Image.open(graph.save(tmp_path / "walk.gif"))
+    saved = Image.open(graph.save(tmp_path / "walk.gif"))
     seen = set()
-    for i in range(film.n_frames):
-        film.seek(i)
-        seen.add(film.convert("RGB").tobytes())
-    assert len(seen) == film.n_frames
+    for i in range(saved.n_frames):
+        saved.seek(i)
+        seen.add(saved.convert("RGB").tobytes())
+    assert len(seen) == saved.n_frames
 
 
 def test_a_value_is_hidden_until_it_is_computed_and_a_gradient_until_all_of_it_has_arrived(graph):
     told = steps(graph)
-    frames = list(walk.frames_of(graph, told))
+    frames = list(film.frames_of(graph, told))
     for i in range(len(told)):
         later = {f"#n{s.node} .value" for s in told[i + 1 :] if s.phase == "forward"}
         assert {h for h in hidden(frames[i]) if h.startswith("#n") and h.endswith(".value")} == later
@@ -75,7 +75,7 @@ def test_a_value_is_hidden_until_it_is_computed_and_a_gradient_until_all_of_it_h
 
 
 def test_a_copy_is_hidden_as_long_as_its_value_is(blocks):
-    for svg in walk.frames_of(blocks, steps(blocks)):
+    for svg in film.frames_of(blocks, steps(blocks)):
         copies = set(re.findall(r'data-of="(\d+)" class="copy', svg))
         assert copies
         for i in copies:
@@ -85,7 +85,7 @@ def test_a_copy_is_hidden_as_long_as_its_value_is(blocks):
 
 def test_no_gradient_is_drawn_before_the_backward_pass(blocks):
     told = steps(blocks)
-    frames = list(walk.frames_of(blocks, told))
+    frames = list(film.frames_of(blocks, told))
     assert gradients_drawn(frames[0]) == 0
     assert gradients_drawn(frames[-1]) > 0
 
@@ -94,12 +94,12 @@ def test_the_text_of_the_step_is_below(graph):
     told = steps(graph)
     assert all(
         html.escape(step.text.partition(" [")[0], quote=False) in f
-        for step, f in zip(told, walk.frames_of(graph, told), strict=True)
+        for step, f in zip(told, film.frames_of(graph, told), strict=True)
     )
 
 
 def test_too_many_steps_are_refused_and_no_file_is_left(graph, tmp_path, monkeypatch):
-    monkeypatch.setattr(walk, "MOST", 3)
+    monkeypatch.setattr(film, "MOST", 3)
     with pytest.raises(cr.ArgumentError, match=r"too many frames, at most 3: save as \.html"):
         graph.save(tmp_path / "walk.gif")
     assert list(tmp_path.iterdir()) == []
