@@ -233,3 +233,20 @@ def test_a_swipe_over_the_words_is_a_step(to, step, browse):
         to,
     )
     assert tab.inner_text("#counter").startswith(step)
+
+
+def test_a_question_that_is_dismissed_gives_the_focus_back_at_once(browse):
+    """Keys that come before the browser notices that the focused field is hidden would be lost."""
+    tab = browse(page_of(bias))
+    for key in "b", "p", "ArrowRight":
+        tab.keyboard.press(key)
+    tab.focus("#answer")
+    assert (
+        tab.evaluate(
+            """() => {
+          document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+          return document.activeElement.id;
+        }"""
+        )
+        == "next"
+    )

@@ -168,5 +168,7 @@ function keepScore() {
 
 function dismiss() {
   predict.question = null;
-  document.getElementById("question").hidden = true;
+  const form = byId("question");
+  if (form.contains(document.activeElement)) byId("next").focus(); // keys that come before the next frame would go to what is hidden
+  form.hidden = true;
 }
