@@ -1,3 +1,21 @@
-"""The engine: tensors, primitives, the tape, and the reverse and forward passes over it."""
+"""The engine: tensors, primitives, the tape, and the passes over it. What is imported here declares all operations and completes Tensor."""
 
-from . import deliver, methods, micrograd, numpy_protocol, transforms, values  # noqa: F401  (all but the last complete Tensor)
+from . import deliver, methods, micrograd, numpy_protocol, transforms, values  # noqa: F401
+from .ops import (  # noqa: F401
+    arithmetic,
+    choose,
+    compare,
+    creation,
+    exponential,
+    index,
+    length,
+    linalg,
+    logistic,
+    norm,
+    reduce,
+    rounding,
+    shape,
+    softmax,
+    trigonometric,
+    variance,
+)

@@ -26,7 +26,7 @@ from .typing import ArrayLike, Axis, Counts, DType, Shape
 _T = TypeVar("_T", Value, Tensor)
 
 
-__all__ = ['reshape', 'transpose', 'swapaxes', 'moveaxis', 'broadcast_to', 'unbroadcast', 'squeeze', 'expand_dims', 'concatenate', 'flip', 'roll', 'pad', 'astype', 'equal', 'not_equal', 'less', 'less_equal', 'greater', 'greater_equal', 'logical_and', 'logical_or', 'logical_not', 'bitwise_and', 'bitwise_or', 'invert', 'isnan', 'isfinite', 'maximum', 'minimum', 'where', 'relu', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'sign', 'floor', 'ceil', 'rint', 'floor_divide', 'remainder', 'add', 'subtract', 'multiply', 'divide', 'positive', 'negative', 'square', 'power', 'absolute', 'hypot', 'sum', 'mean', 'max', 'min', 'cumsum', 'argmax', 'argmin', 'all', 'any', 'logsumexp', 'softmax', 'log_softmax', 'argsort', 'sort', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'arctan2', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'logaddexp', 'sigmoid', 'softplus', 'erf', 'gelu', 'silu', 'matmul', 'einsum', 'tril', 'triu', 'default_dtype', 'set_default_dtype', 'tensor', 'asarray', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'zeros_like', 'ones_like', 'full_like', 'stack', 'split', 'tile', 'repeat', 'flatten', 'clip', 'prod', 'norm', 'var', 'std', 'take', 'take_along_axis', 'one_hot', 'leaky_relu', 'elu', 'dot', 'outer', 'tensordot', 'diagonal']
+__all__ = ['reshape', 'transpose', 'swapaxes', 'moveaxis', 'broadcast_to', 'unbroadcast', 'squeeze', 'expand_dims', 'concatenate', 'flip', 'roll', 'pad', 'astype', 'equal', 'not_equal', 'less', 'less_equal', 'greater', 'greater_equal', 'logical_and', 'logical_or', 'logical_not', 'bitwise_and', 'bitwise_or', 'invert', 'isnan', 'isfinite', 'maximum', 'minimum', 'where', 'relu', 'sum', 'mean', 'max', 'min', 'cumsum', 'argmax', 'argmin', 'all', 'any', 'argsort', 'sort', 'sign', 'floor', 'ceil', 'rint', 'floor_divide', 'remainder', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'add', 'subtract', 'multiply', 'divide', 'positive', 'negative', 'square', 'power', 'absolute', 'hypot', 'matmul', 'einsum', 'tril', 'triu', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'arctan2', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'logaddexp', 'sigmoid', 'softplus', 'erf', 'logsumexp', 'softmax', 'log_softmax', 'gelu', 'silu', 'default_dtype', 'set_default_dtype', 'tensor', 'asarray', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'zeros_like', 'ones_like', 'full_like', 'stack', 'split', 'tile', 'repeat', 'flatten', 'clip', 'prod', 'take', 'take_along_axis', 'one_hot', 'dot', 'outer', 'tensordot', 'diagonal', 'norm', 'var', 'std', 'leaky_relu', 'elu']
 
 class TensorMethods:
     def __eq__(self, y: object) -> Tensor: ...
@@ -125,6 +125,40 @@ class TensorMethods:
         """The smaller of x and y; nan if either is nan."""
     def relu(self) -> Tensor:
         """Rectified linear unit max(x, 0)."""
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Sum along `axis` (an axis, several, or None for all)."""
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Arithmetic mean along `axis`."""
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Largest element along `axis`; nan if there is one."""
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Smallest element along `axis`; nan if there is one."""
+    def cumsum(self, axis: int | None = None) -> Tensor:
+        """Running sum along `axis` (None: of the flattened array)."""
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        """Position of the (first) largest element along `axis`."""
+    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        """Position of the (first) smallest element along `axis`."""
+    def all(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Whether all elements along `axis` are true (not 0)."""
+    def any(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Whether any element along `axis` is true (not 0)."""
+    def argsort(self, axis: int | None = -1) -> Tensor:
+        """The positions that sort x along `axis`; equal elements keep their order."""
+    def sort(self, axis: int = -1) -> Tensor:
+        """x in ascending order along `axis`."""
+    def sign(self) -> Tensor:
+        """Sign of x: -1, 0 or 1."""
+    def floor(self) -> Tensor:
+        """Largest whole number ≤ x."""
+    def ceil(self) -> Tensor:
+        """Smallest whole number ≥ x."""
+    def rint(self) -> Tensor:
+        """Nearest whole number; halves go to the even one."""
+    def floor_divide(self, y: ArrayLike) -> Tensor:
+        """Largest whole number ≤ x / y."""
+    def remainder(self, y: ArrayLike) -> Tensor:
+        """Remainder x - y · ⌊x / y⌋, which has the sign of y."""
     def exp(self) -> Tensor:
         """Exponential eˣ."""
     def expm1(self) -> Tensor:
@@ -139,18 +173,6 @@ class TensorMethods:
         """log(1 + x), accurate near 0."""
     def sqrt(self) -> Tensor:
         """Square root √x."""
-    def sign(self) -> Tensor:
-        """Sign of x: -1, 0 or 1."""
-    def floor(self) -> Tensor:
-        """Largest whole number ≤ x."""
-    def ceil(self) -> Tensor:
-        """Smallest whole number ≥ x."""
-    def rint(self) -> Tensor:
-        """Nearest whole number; halves go to the even one."""
-    def floor_divide(self, y: ArrayLike) -> Tensor:
-        """Largest whole number ≤ x / y."""
-    def remainder(self, y: ArrayLike) -> Tensor:
-        """Remainder x - y · ⌊x / y⌋, which has the sign of y."""
     def add(self, y: ArrayLike) -> Tensor:
         """Sum x + y."""
     def subtract(self, y: ArrayLike) -> Tensor:
@@ -171,34 +193,12 @@ class TensorMethods:
         """Absolute value |x|."""
     def hypot(self, y: ArrayLike) -> Tensor:
         """Length √(x² + y²) of the vector (x, y), without overflow."""
-    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Sum along `axis` (an axis, several, or None for all)."""
-    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Arithmetic mean along `axis`."""
-    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Largest element along `axis`; nan if there is one."""
-    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Smallest element along `axis`; nan if there is one."""
-    def cumsum(self, axis: int | None = None) -> Tensor:
-        """Running sum along `axis` (None: of the flattened array)."""
-    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
-        """Position of the (first) largest element along `axis`."""
-    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
-        """Position of the (first) smallest element along `axis`."""
-    def all(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Whether all elements along `axis` are true (not 0)."""
-    def any(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Whether any element along `axis` is true (not 0)."""
-    def logsumexp(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """log Σ eˣ along `axis`, without overflow."""
-    def softmax(self, axis: Axis = -1) -> Tensor:
-        """Softmax eˣ / Σ eˣ: positive numbers that add up to 1 along `axis`; all 0 where there is nothing but -inf."""
-    def log_softmax(self, axis: Axis = -1) -> Tensor:
-        """Logarithm of softmax, x - log Σ eˣ, without overflow or log 0; all -inf where there is nothing but -inf."""
-    def argsort(self, axis: int | None = -1) -> Tensor:
-        """The positions that sort x along `axis`; equal elements keep their order."""
-    def sort(self, axis: int = -1) -> Tensor:
-        """x in ascending order along `axis`."""
+    def matmul(self, y: ArrayLike) -> Tensor:
+        """Matrix product x @ y; vectors on either side and broadcast batches of matrices as in NumPy."""
+    def tril(self, k: int = 0) -> Tensor:
+        """The lower triangle of x, up to its k-th diagonal; 0 above."""
+    def triu(self, k: int = 0) -> Tensor:
+        """The upper triangle of x, from its k-th diagonal; 0 below."""
     def sin(self) -> Tensor:
         """Sine of x."""
     def cos(self) -> Tensor:
@@ -233,16 +233,16 @@ class TensorMethods:
         """Smooth ramp log(1 + eˣ), without overflow."""
     def erf(self) -> Tensor:
         """Error function 2/√π ∫₀ˣ exp(-t²) dt, to within a few units in the last place."""
+    def logsumexp(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """log Σ eˣ along `axis`, without overflow."""
+    def softmax(self, axis: Axis = -1) -> Tensor:
+        """Softmax eˣ / Σ eˣ: positive numbers that add up to 1 along `axis`; all 0 where there is nothing but -inf."""
+    def log_softmax(self, axis: Axis = -1) -> Tensor:
+        """Logarithm of softmax, x - log Σ eˣ, without overflow or log 0; all -inf where there is nothing but -inf."""
     def gelu(self) -> Tensor:
         """Gaussian error linear unit x · Φ(x), with the exact distribution function Φ."""
     def silu(self) -> Tensor:
         """Sigmoid linear unit x · sigmoid(x), also known as swish."""
-    def matmul(self, y: ArrayLike) -> Tensor:
-        """Matrix product x @ y; vectors on either side and broadcast batches of matrices as in NumPy."""
-    def tril(self, k: int = 0) -> Tensor:
-        """The lower triangle of x, up to its k-th diagonal; 0 above."""
-    def triu(self, k: int = 0) -> Tensor:
-        """The upper triangle of x, from its k-th diagonal; 0 below."""
     def zeros_like(self, dtype: DType | None = None) -> Tensor:
         """Zeros with the shape, dtype and device of x."""
     def ones_like(self, dtype: DType | None = None) -> Tensor:
@@ -261,20 +261,10 @@ class TensorMethods:
         """x kept between `min` and `max`; None leaves that side open."""
     def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Product along `axis`."""
-    def norm(self, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Vector norm (Σ |x|ᵒʳᵈ)^(1/ord) along `axis` (None: of all elements); ord = 1, 2, any p ≥ 1, or inf."""
-    def var(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
-        """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof, or 0 if ddof is above n."""
-    def std(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
-        """Standard deviation along `axis`, the root of the variance."""
     def take(self, indices: ArrayLike, axis: int | None = None) -> Tensor:
         """The elements of x at `indices` along `axis` (None: of the flattened array)."""
     def take_along_axis(self, indices: ArrayLike, axis: int | None = -1) -> Tensor:
         """For each position, the element of x that `indices` names along `axis` (None: of the flattened array); undoes and applies sorts."""
-    def leaky_relu(self, slope: float = 0.01) -> Tensor:
-        """x where x > 0, else slope · x."""
-    def elu(self, alpha: float = 1.0) -> Tensor:
-        """x where x > 0, else alpha · (eˣ - 1)."""
     def dot(self, y: ArrayLike) -> Tensor:
         """np.dot: inner product of vectors, matrix product of matrices, and the last axis of x with the last but one of y."""
     def outer(self, y: ArrayLike) -> Tensor:
@@ -285,6 +275,16 @@ class TensorMethods:
         """The diagonal of the planes spanned by two axes, as a new last axis."""
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
         """Sum of the diagonal."""
+    def norm(self, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Vector norm (Σ |x|ᵒʳᵈ)^(1/ord) along `axis` (None: of all elements); ord = 1, 2, any p ≥ 1, or inf."""
+    def var(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+        """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof, or 0 if ddof is above n."""
+    def std(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+        """Standard deviation along `axis`, the root of the variance."""
+    def leaky_relu(self, slope: float = 0.01) -> Tensor:
+        """x where x > 0, else slope · x."""
+    def elu(self, alpha: float = 1.0) -> Tensor:
+        """x where x > 0, else alpha · (eˣ - 1)."""
     def abs(self) -> Tensor:
         """Absolute value |x|."""
 
@@ -360,6 +360,18 @@ class ValueMethods(TensorMethods):
         """The smaller of x and y; nan if either is nan."""
     def relu(self) -> Value:
         """Rectified linear unit max(x, 0)."""
+    def sign(self) -> Value:
+        """Sign of x: -1, 0 or 1."""
+    def floor(self) -> Value:
+        """Largest whole number ≤ x."""
+    def ceil(self) -> Value:
+        """Smallest whole number ≥ x."""
+    def rint(self) -> Value:
+        """Nearest whole number; halves go to the even one."""
+    def floor_divide(self, y: ArrayLike) -> Value:
+        """Largest whole number ≤ x / y."""
+    def remainder(self, y: ArrayLike) -> Value:
+        """Remainder x - y · ⌊x / y⌋, which has the sign of y."""
     def exp(self) -> Value:
         """Exponential eˣ."""
     def expm1(self) -> Value:
@@ -374,18 +386,6 @@ class ValueMethods(TensorMethods):
         """log(1 + x), accurate near 0."""
     def sqrt(self) -> Value:
         """Square root √x."""
-    def sign(self) -> Value:
-        """Sign of x: -1, 0 or 1."""
-    def floor(self) -> Value:
-        """Largest whole number ≤ x."""
-    def ceil(self) -> Value:
-        """Smallest whole number ≥ x."""
-    def rint(self) -> Value:
-        """Nearest whole number; halves go to the even one."""
-    def floor_divide(self, y: ArrayLike) -> Value:
-        """Largest whole number ≤ x / y."""
-    def remainder(self, y: ArrayLike) -> Value:
-        """Remainder x - y · ⌊x / y⌋, which has the sign of y."""
     def add(self, y: ArrayLike) -> Value:
         """Sum x + y."""
     def subtract(self, y: ArrayLike) -> Value:
@@ -454,24 +454,24 @@ class ValueMethods(TensorMethods):
         """x kept between `min` and `max`; None leaves that side open."""
     def prod(self, axis: Axis = None, keepdims: bool = False) -> Value:
         """Product along `axis`."""
+    def take(self, indices: ArrayLike, axis: int | None = None) -> Value:
+        """The elements of x at `indices` along `axis` (None: of the flattened array)."""
+    def take_along_axis(self, indices: ArrayLike, axis: int | None = -1) -> Value:
+        """For each position, the element of x that `indices` names along `axis` (None: of the flattened array); undoes and applies sorts."""
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
+        """The diagonal of the planes spanned by two axes, as a new last axis."""
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
+        """Sum of the diagonal."""
     def norm(self, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> Value:
         """Vector norm (Σ |x|ᵒʳᵈ)^(1/ord) along `axis` (None: of all elements); ord = 1, 2, any p ≥ 1, or inf."""
     def var(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Value:
         """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof, or 0 if ddof is above n."""
     def std(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Value:
         """Standard deviation along `axis`, the root of the variance."""
-    def take(self, indices: ArrayLike, axis: int | None = None) -> Value:
-        """The elements of x at `indices` along `axis` (None: of the flattened array)."""
-    def take_along_axis(self, indices: ArrayLike, axis: int | None = -1) -> Value:
-        """For each position, the element of x that `indices` names along `axis` (None: of the flattened array); undoes and applies sorts."""
     def leaky_relu(self, slope: float = 0.01) -> Value:
         """x where x > 0, else slope · x."""
     def elu(self, alpha: float = 1.0) -> Value:
         """x where x > 0, else alpha · (eˣ - 1)."""
-    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
-        """The diagonal of the planes spanned by two axes, as a new last axis."""
-    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
-        """Sum of the diagonal."""
     def abs(self) -> Value:
         """Absolute value |x|."""
 
@@ -742,46 +742,70 @@ def relu(x: _T) -> _T:
 def relu(x: ArrayLike) -> Any: ...
 
 @overload
-def exp(x: _T) -> _T:
-    """Exponential eˣ."""
+def sum(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
+    """Sum along `axis` (an axis, several, or None for all)."""
 @overload
-def exp(x: ArrayLike) -> Any: ...
+def sum(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
 
 @overload
-def expm1(x: _T) -> _T:
-    """eˣ - 1, accurate near 0."""
+def mean(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
+    """Arithmetic mean along `axis`."""
 @overload
-def expm1(x: ArrayLike) -> Any: ...
+def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
 
 @overload
-def log(x: _T) -> _T:
-    """Natural logarithm of x."""
+def max(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
+    """Largest element along `axis`; nan if there is one."""
 @overload
-def log(x: ArrayLike) -> Any: ...
+def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
 
 @overload
-def log2(x: _T) -> _T:
-    """Logarithm of x to base 2."""
+def min(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
+    """Smallest element along `axis`; nan if there is one."""
 @overload
-def log2(x: ArrayLike) -> Any: ...
+def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
 
 @overload
-def log10(x: _T) -> _T:
-    """Logarithm of x to base 10."""
+def cumsum(x: _T, axis: int | None = None) -> _T:
+    """Running sum along `axis` (None: of the flattened array)."""
 @overload
-def log10(x: ArrayLike) -> Any: ...
+def cumsum(x: ArrayLike, axis: int | None = None) -> Any: ...
 
 @overload
-def log1p(x: _T) -> _T:
-    """log(1 + x), accurate near 0."""
+def argmax(x: _T, axis: int | None = None, keepdims: bool = False) -> _T:
+    """Position of the (first) largest element along `axis`."""
 @overload
-def log1p(x: ArrayLike) -> Any: ...
+def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Any: ...
 
 @overload
-def sqrt(x: _T) -> _T:
-    """Square root √x."""
+def argmin(x: _T, axis: int | None = None, keepdims: bool = False) -> _T:
+    """Position of the (first) smallest element along `axis`."""
 @overload
-def sqrt(x: ArrayLike) -> Any: ...
+def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Any: ...
+
+@overload
+def all(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
+    """Whether all elements along `axis` are true (not 0)."""
+@overload
+def all(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
+
+@overload
+def any(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
+    """Whether any element along `axis` is true (not 0)."""
+@overload
+def any(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
+
+@overload
+def argsort(x: _T, axis: int | None = -1) -> _T:
+    """The positions that sort x along `axis`; equal elements keep their order."""
+@overload
+def argsort(x: ArrayLike, axis: int | None = -1) -> Any: ...
+
+@overload
+def sort(x: _T, axis: int = -1) -> _T:
+    """x in ascending order along `axis`."""
+@overload
+def sort(x: ArrayLike, axis: int = -1) -> Any: ...
 
 @overload
 def sign(x: _T) -> _T:
@@ -822,6 +846,48 @@ def remainder(x: _T, y: ArrayLike) -> _T:
 def remainder(x: ArrayLike, y: _T) -> _T: ...
 @overload
 def remainder(x: ArrayLike, y: ArrayLike) -> Any: ...
+
+@overload
+def exp(x: _T) -> _T:
+    """Exponential eˣ."""
+@overload
+def exp(x: ArrayLike) -> Any: ...
+
+@overload
+def expm1(x: _T) -> _T:
+    """eˣ - 1, accurate near 0."""
+@overload
+def expm1(x: ArrayLike) -> Any: ...
+
+@overload
+def log(x: _T) -> _T:
+    """Natural logarithm of x."""
+@overload
+def log(x: ArrayLike) -> Any: ...
+
+@overload
+def log2(x: _T) -> _T:
+    """Logarithm of x to base 2."""
+@overload
+def log2(x: ArrayLike) -> Any: ...
+
+@overload
+def log10(x: _T) -> _T:
+    """Logarithm of x to base 10."""
+@overload
+def log10(x: ArrayLike) -> Any: ...
+
+@overload
+def log1p(x: _T) -> _T:
+    """log(1 + x), accurate near 0."""
+@overload
+def log1p(x: ArrayLike) -> Any: ...
+
+@overload
+def sqrt(x: _T) -> _T:
+    """Square root √x."""
+@overload
+def sqrt(x: ArrayLike) -> Any: ...
 
 @overload
 def add(x: _T, y: ArrayLike) -> _T:
@@ -896,88 +962,30 @@ def hypot(x: ArrayLike, y: _T) -> _T: ...
 def hypot(x: ArrayLike, y: ArrayLike) -> Any: ...
 
 @overload
-def sum(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
-    """Sum along `axis` (an axis, several, or None for all)."""
+def matmul(x: _T, y: ArrayLike) -> _T:
+    """Matrix product x @ y; vectors on either side and broadcast batches of matrices as in NumPy."""
 @overload
-def sum(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
+def matmul(x: ArrayLike, y: _T) -> _T: ...
+@overload
+def matmul(x: ArrayLike, y: ArrayLike) -> Any: ...
 
 @overload
-def mean(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
-    """Arithmetic mean along `axis`."""
+def einsum(subscripts: str, *operands: _T) -> _T:
+    """Sums of products by index letters, as np.einsum: "ij,jk->ik" is the matrix product."""
 @overload
-def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
+def einsum(subscripts: str, *operands: ArrayLike) -> Any: ...
 
 @overload
-def max(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
-    """Largest element along `axis`; nan if there is one."""
+def tril(x: _T, k: int = 0) -> _T:
+    """The lower triangle of x, up to its k-th diagonal; 0 above."""
 @overload
-def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
+def tril(x: ArrayLike, k: int = 0) -> Any: ...
 
 @overload
-def min(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
-    """Smallest element along `axis`; nan if there is one."""
+def triu(x: _T, k: int = 0) -> _T:
+    """The upper triangle of x, from its k-th diagonal; 0 below."""
 @overload
-def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
-
-@overload
-def cumsum(x: _T, axis: int | None = None) -> _T:
-    """Running sum along `axis` (None: of the flattened array)."""
-@overload
-def cumsum(x: ArrayLike, axis: int | None = None) -> Any: ...
-
-@overload
-def argmax(x: _T, axis: int | None = None, keepdims: bool = False) -> _T:
-    """Position of the (first) largest element along `axis`."""
-@overload
-def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Any: ...
-
-@overload
-def argmin(x: _T, axis: int | None = None, keepdims: bool = False) -> _T:
-    """Position of the (first) smallest element along `axis`."""
-@overload
-def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Any: ...
-
-@overload
-def all(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
-    """Whether all elements along `axis` are true (not 0)."""
-@overload
-def all(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
-
-@overload
-def any(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
-    """Whether any element along `axis` is true (not 0)."""
-@overload
-def any(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
-
-@overload
-def logsumexp(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
-    """log Σ eˣ along `axis`, without overflow."""
-@overload
-def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
-
-@overload
-def softmax(x: _T, axis: Axis = -1) -> _T:
-    """Softmax eˣ / Σ eˣ: positive numbers that add up to 1 along `axis`; all 0 where there is nothing but -inf."""
-@overload
-def softmax(x: ArrayLike, axis: Axis = -1) -> Any: ...
-
-@overload
-def log_softmax(x: _T, axis: Axis = -1) -> _T:
-    """Logarithm of softmax, x - log Σ eˣ, without overflow or log 0; all -inf where there is nothing but -inf."""
-@overload
-def log_softmax(x: ArrayLike, axis: Axis = -1) -> Any: ...
-
-@overload
-def argsort(x: _T, axis: int | None = -1) -> _T:
-    """The positions that sort x along `axis`; equal elements keep their order."""
-@overload
-def argsort(x: ArrayLike, axis: int | None = -1) -> Any: ...
-
-@overload
-def sort(x: _T, axis: int = -1) -> _T:
-    """x in ascending order along `axis`."""
-@overload
-def sort(x: ArrayLike, axis: int = -1) -> Any: ...
+def triu(x: ArrayLike, k: int = 0) -> Any: ...
 
 @overload
 def sin(x: _T) -> _T:
@@ -1086,6 +1094,24 @@ def erf(x: _T) -> _T:
 def erf(x: ArrayLike) -> Any: ...
 
 @overload
+def logsumexp(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
+    """log Σ eˣ along `axis`, without overflow."""
+@overload
+def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
+
+@overload
+def softmax(x: _T, axis: Axis = -1) -> _T:
+    """Softmax eˣ / Σ eˣ: positive numbers that add up to 1 along `axis`; all 0 where there is nothing but -inf."""
+@overload
+def softmax(x: ArrayLike, axis: Axis = -1) -> Any: ...
+
+@overload
+def log_softmax(x: _T, axis: Axis = -1) -> _T:
+    """Logarithm of softmax, x - log Σ eˣ, without overflow or log 0; all -inf where there is nothing but -inf."""
+@overload
+def log_softmax(x: ArrayLike, axis: Axis = -1) -> Any: ...
+
+@overload
 def gelu(x: _T) -> _T:
     """Gaussian error linear unit x · Φ(x), with the exact distribution function Φ."""
 @overload
@@ -1096,32 +1122,6 @@ def silu(x: _T) -> _T:
     """Sigmoid linear unit x · sigmoid(x), also known as swish."""
 @overload
 def silu(x: ArrayLike) -> Any: ...
-
-@overload
-def matmul(x: _T, y: ArrayLike) -> _T:
-    """Matrix product x @ y; vectors on either side and broadcast batches of matrices as in NumPy."""
-@overload
-def matmul(x: ArrayLike, y: _T) -> _T: ...
-@overload
-def matmul(x: ArrayLike, y: ArrayLike) -> Any: ...
-
-@overload
-def einsum(subscripts: str, *operands: _T) -> _T:
-    """Sums of products by index letters, as np.einsum: "ij,jk->ik" is the matrix product."""
-@overload
-def einsum(subscripts: str, *operands: ArrayLike) -> Any: ...
-
-@overload
-def tril(x: _T, k: int = 0) -> _T:
-    """The lower triangle of x, up to its k-th diagonal; 0 above."""
-@overload
-def tril(x: ArrayLike, k: int = 0) -> Any: ...
-
-@overload
-def triu(x: _T, k: int = 0) -> _T:
-    """The upper triangle of x, from its k-th diagonal; 0 below."""
-@overload
-def triu(x: ArrayLike, k: int = 0) -> Any: ...
 
 @overload
 def split(x: _T, sections: int | list[int] | tuple[int, ...], axis: int = 0) -> list[_T]:
@@ -1160,24 +1160,6 @@ def prod(x: _T, axis: Axis = None, keepdims: bool = False) -> _T:
 def prod(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any: ...
 
 @overload
-def norm(x: _T, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> _T:
-    """Vector norm (Σ |x|ᵒʳᵈ)^(1/ord) along `axis` (None: of all elements); ord = 1, 2, any p ≥ 1, or inf."""
-@overload
-def norm(x: ArrayLike, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> Any: ...
-
-@overload
-def var(x: _T, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> _T:
-    """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof, or 0 if ddof is above n."""
-@overload
-def var(x: ArrayLike, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any: ...
-
-@overload
-def std(x: _T, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> _T:
-    """Standard deviation along `axis`, the root of the variance."""
-@overload
-def std(x: ArrayLike, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any: ...
-
-@overload
 def take(x: _T, indices: ArrayLike, axis: int | None = None) -> _T:
     """The elements of x at `indices` along `axis` (None: of the flattened array)."""
 @overload
@@ -1188,18 +1170,6 @@ def take_along_axis(x: _T, indices: ArrayLike, axis: int | None = -1) -> _T:
     """For each position, the element of x that `indices` names along `axis` (None: of the flattened array); undoes and applies sorts."""
 @overload
 def take_along_axis(x: ArrayLike, indices: ArrayLike, axis: int | None = -1) -> Any: ...
-
-@overload
-def leaky_relu(x: _T, slope: float = 0.01) -> _T:
-    """x where x > 0, else slope · x."""
-@overload
-def leaky_relu(x: ArrayLike, slope: float = 0.01) -> Any: ...
-
-@overload
-def elu(x: _T, alpha: float = 1.0) -> _T:
-    """x where x > 0, else alpha · (eˣ - 1)."""
-@overload
-def elu(x: ArrayLike, alpha: float = 1.0) -> Any: ...
 
 @overload
 def dot(x: _T, y: ArrayLike) -> _T:
@@ -1230,3 +1200,33 @@ def diagonal(x: _T, offset: int = 0, axis1: int = 0, axis2: int = 1) -> _T:
     """The diagonal of the planes spanned by two axes, as a new last axis."""
 @overload
 def diagonal(x: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any: ...
+
+@overload
+def norm(x: _T, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> _T:
+    """Vector norm (Σ |x|ᵒʳᵈ)^(1/ord) along `axis` (None: of all elements); ord = 1, 2, any p ≥ 1, or inf."""
+@overload
+def norm(x: ArrayLike, ord: float | None = 2, axis: Axis = None, keepdims: bool = False) -> Any: ...
+
+@overload
+def var(x: _T, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> _T:
+    """Variance along `axis`: mean squared distance from the mean; the sum is divided by n - ddof, or 0 if ddof is above n."""
+@overload
+def var(x: ArrayLike, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any: ...
+
+@overload
+def std(x: _T, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> _T:
+    """Standard deviation along `axis`, the root of the variance."""
+@overload
+def std(x: ArrayLike, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any: ...
+
+@overload
+def leaky_relu(x: _T, slope: float = 0.01) -> _T:
+    """x where x > 0, else slope · x."""
+@overload
+def leaky_relu(x: ArrayLike, slope: float = 0.01) -> Any: ...
+
+@overload
+def elu(x: _T, alpha: float = 1.0) -> _T:
+    """x where x > 0, else alpha · (eˣ - 1)."""
+@overload
+def elu(x: ArrayLike, alpha: float = 1.0) -> Any: ...

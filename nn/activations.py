@@ -12,8 +12,8 @@ from ..autograd.ops.arithmetic import square
 from ..autograd.ops.choose import relu, where, within
 from ..autograd.ops.exponential import expm1
 from ..autograd.ops.logistic import erf, normal_density, sigmoid, sigmoid_slope, softplus
-from ..autograd.ops.reduce import softmax
 from ..autograd.ops.rounding import no_slope
+from ..autograd.ops.softmax import softmax
 from ..autograd.ops.trigonometric import tanh
 from ..autograd.primitive import ELEMENTWISE, composed, primitive
 from ..autograd.samples import reals

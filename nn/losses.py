@@ -21,7 +21,8 @@ from ..autograd.ops.creation import asarray
 from ..autograd.ops.exponential import log, log1p
 from ..autograd.ops.length import absolute
 from ..autograd.ops.logistic import sigmoid, softplus
-from ..autograd.ops.reduce import less_share, log_softmax, mean, softmax, softmax_kernels, sum_
+from ..autograd.ops.reduce import mean, sum_
+from ..autograd.ops.softmax import less_share, log_softmax, softmax, softmax_kernels
 from ..autograd.primitive import ELEMENTWISE, primitive
 from ..autograd.samples import indices, on, reals, unit
 from ..autograd.tensor import Tensor, owner_or_none, raw

@@ -9,7 +9,8 @@ from ..autograd.dtypes import floating
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.ops.arithmetic import square
 from ..autograd.ops.length import absolute
-from ..autograd.ops.reduce import direction, norm2, sum_
+from ..autograd.ops.norm import direction, norm2
+from ..autograd.ops.reduce import sum_
 from ..autograd.tensor import Tensor, raw
 from ..backends import owner
 from .clip import named

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..autograd.ops.reduce import norm2
+from ..autograd.ops.norm import norm2
 from ..autograd.primitive import ELEMENTWISE, REGISTRY
 from ..backends import owner
 from .graph import NO_ZERO_GRAD, OUTDATED

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..autograd.node import SMALL
-from ..autograd.ops.reduce import norm2
+from ..autograd.ops.norm import norm2
 from ..backends import owner
 
 NOT_COMPUTED = "—"  # a gradient that no backward pass has left; never 0

@@ -13,7 +13,7 @@ import numpy as np
 from ..autograd.arguments import choose, positive, whole
 from ..autograd.errors import ArgumentError, CheckpointError, ShapeError
 from ..autograd.ops.creation import tensor
-from ..autograd.ops.reduce import norm
+from ..autograd.ops.norm import norm
 from ..autograd.random import Generator
 from ..nn.module import Module
 from .canvas import pyplot

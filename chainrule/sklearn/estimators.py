@@ -9,7 +9,7 @@ from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 
 from ..autograd.errors import ArgumentError, ShapeError
-from ..autograd.ops.reduce import log_softmax, softmax
+from ..autograd.ops.softmax import log_softmax, softmax
 from ..metrics import accuracy
 from .base import BaseMLP
 

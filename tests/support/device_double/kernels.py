@@ -78,11 +78,11 @@ def _norm_weight_slope(parts, blocks, slope, k):
 
 def _softmax(function, *given):
     """The last three of a kernel's arguments are its result and two sizes; the others are given to the code for arrays."""
-    from chainrule.autograd.ops import reduce
+    from chainrule.autograd.ops import softmax
     from chainrule.nn import losses
 
     *given, out, _, _ = given
-    out[...] = function(reduce, losses, *given)
+    out[...] = function(softmax, losses, *given)
 
 
 def _positions(index, place, ok, n, size):
@@ -116,10 +116,10 @@ FORMS = {  # by a kernel's name: a function of its inputs that gives its outputs
     ),
     "norm_slope_sums": _norm_slope_sums,
     "norm_weight_slope": _norm_weight_slope,
-    "softmax_output": partial(_softmax, lambda reduce, _, z: reduce.softmax.primitive.fn(np, z)),
-    "softmax_slope": partial(_softmax, lambda reduce, _, g, p: reduce._softmax_slope(g, p, -1)),
-    "log_softmax_output": partial(_softmax, lambda reduce, _, z: reduce.log_softmax.primitive.fn(np, z)),
-    "log_softmax_slope": partial(_softmax, lambda reduce, _, g, z: reduce._log_softmax_slope(g, z, -1)),
+    "softmax_output": partial(_softmax, lambda softmax, _, z: softmax.softmax.primitive.fn(np, z)),
+    "softmax_slope": partial(_softmax, lambda softmax, _, g, p: softmax._softmax_slope(g, p, -1)),
+    "log_softmax_output": partial(_softmax, lambda softmax, _, z: softmax.log_softmax.primitive.fn(np, z)),
+    "log_softmax_slope": partial(_softmax, lambda softmax, _, g, z: softmax._log_softmax_slope(g, z, -1)),
     "soft_entropy": partial(_softmax, lambda _, losses, z, y: losses.soft_entropy.primitive.fn(np, z, y)),
     "soft_entropy_slope": partial(_softmax, lambda _, losses, g, apart, z, y: losses._of_probabilities(g, z, y)),
     "chainrule_sum": lambda x, axis: total(x, axis),  # with the digits of the CPU
