@@ -6,12 +6,14 @@ from collections.abc import Callable
 from operator import getitem
 from typing import Any
 
+import numpy as np
+
 from . import get
 from .base import philox
 from .program import Instruction
 
 CPU = get("cpu")
-# how a call of a name is computed, where that is no function of NumPy's of this name
+# where that is no function of NumPy's of this name
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "getitem": getitem,
     "astype": lambda x, dtype, order="K": x.astype(dtype, order),
@@ -22,6 +24,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 # what may give a part of its operand's memory in another form
 VIEWS = frozenset("broadcast_to expand_dims flip getitem moveaxis ravel reshape squeeze swapaxes transpose".split())
 GUARDS = {"guard": bool, "guard_fits": CPU.fits, "guard_overflowed": CPU.overflowed}
+
+
+def function_of(name: str) -> Callable[..., Any] | None:
+    """How a call of `name` is computed; None where that is no function of operands, as of "setitem"."""
+    return FUNCTIONS.get(name) or getattr(np, name, None)
 
 
 def outside(made: Instruction) -> bool:

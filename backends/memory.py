@@ -6,7 +6,7 @@ from bisect import insort
 
 import numpy as np
 
-from .functions import FUNCTIONS, GUARDS
+from .functions import GUARDS, function_of
 from .passes import WRITES, root
 from .program import Instruction, Program, mapped
 
@@ -166,7 +166,7 @@ class Plan:
         block = self._block.get(made)
         if made.part:
             known = lambda x: self.arrays[x] if isinstance(x, Instruction) else x
-            array = FUNCTIONS.get(made.name) or getattr(np, made.name)
+            array = function_of(made.name)
             array = array(*mapped(known, made.operands), **mapped(known, made.options))
         elif block is None:  # an item of several that nobody needs
             array = np.empty(made.shape, made.dtype)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .functions import FUNCTIONS, GUARDS, outside
+from .functions import GUARDS, function_of, outside
 from .program import Instruction, Program, mapped
 
 FOLDED = 1 << 16  # bytes: a larger constant is computed anew at each run, rather than kept
@@ -59,7 +59,7 @@ def with_constants(program: Program) -> Program:
         ):
             return None
         else:
-            function = FUNCTIONS.get(made.name) or getattr(np, made.name, None)
+            function = function_of(made.name)
         if made.nbytes > FOLDED or function is None:
             return None
         known = lambda x: x.operands[0] if isinstance(x, Instruction) else x

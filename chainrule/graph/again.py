@@ -12,7 +12,9 @@ from ..autograd.tensor import Tensor
 from ..backends import owner
 from ..backends.passes import planned
 from ..backends.program import Instruction, Program
-from ..backends.trace import Recording, Traced, recording_into
+from ..backends.recording import Recording
+from ..backends.trace import recording_into
+from ..backends.traced import Traced
 from .calls import Given, Place
 from .graph import GraphData
 from .recover import contributions

@@ -19,7 +19,7 @@ from ..backends import default_name, is_deterministic
 from ..backends.lowering import LOWERINGS
 from ..backends.program import Program
 from ..backends.record import ONE_AT_A_TIME
-from ..backends.trace import current
+from ..backends.traced import current
 from . import scalars
 from .entry import Entry, Shared, alike
 from .holds import holds

@@ -12,7 +12,7 @@ from ..autograd.tensor import Tensor
 from ..backends.passes import planned
 from ..backends.program import Program
 from ..backends.record import ONE_AT_A_TIME
-from ..backends.trace import current
+from ..backends.traced import current
 from ..graph.calls import Called, Given, Place
 from .origin import Line
 from .reach import Reach

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..autograd.callsite import INSIDE, describe
 from ..autograd.watch import Watch, watching
 from ..backends.program import Origin
-from ..backends.trace import Recording
+from ..backends.recording import Recording
 from ..nonfinite.calls import observe
 
 

@@ -16,7 +16,9 @@ from ..backends import owner
 from ..backends.passes import without_dead
 from ..backends.program import MOVES, Instruction
 from ..backends.record import ONE_AT_A_TIME, RecordingError
-from ..backends.trace import Recording, Traced, TracedNumber, current, recording_into
+from ..backends.recording import Recording
+from ..backends.trace import recording_into
+from ..backends.traced import Traced, TracedNumber, current
 from .collector import without_collector
 from .origin import line, originating
 from .reach import Reach

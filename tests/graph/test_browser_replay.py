@@ -12,11 +12,12 @@ from chainrule.autograd.ops.creation import ones_like
 from chainrule.autograd.primitive import REGISTRY
 from chainrule.autograd.samples import cases
 from chainrule.autograd.tensor import Tensor
-from chainrule.backends.functions import FUNCTIONS, GUARDS
+from chainrule.backends.functions import GUARDS, function_of
 from chainrule.backends.passes import planned
 from chainrule.backends.program import Instruction, mapped
 from chainrule.backends.record import NAMES as ROWS
-from chainrule.backends.trace import TRACE, Recording, recording_into
+from chainrule.backends.recording import Recording
+from chainrule.backends.trace import TRACE, recording_into
 from chainrule.graph.page.live import Writer
 from chainrule.graph.recover import contributions
 from chainrule.pages.html import embedded
@@ -124,7 +125,7 @@ def run(program, values):
                 else:
                     np.add.at(values[made], *given[1:])
             else:
-                values[made] = (FUNCTIONS.get(made.name) or getattr(np, made.name))(*given, **options)
+                values[made] = function_of(made.name)(*given, **options)
     return values
 
 

@@ -8,7 +8,8 @@ from inspect import signature
 import numpy as np
 
 from ...backends.passes import planned
-from ...backends.trace import Recording, recording_into
+from ...backends.recording import Recording
+from ...backends.trace import recording_into
 from ...optim import SGD, Adam
 from .live import Writer
 
