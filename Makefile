@@ -55,6 +55,9 @@ types: $(VENV)/.with-dev  ## write operations.pyi and docs/from-*.md anew
 	@PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(PY) docs/operations.py
 	@PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(PY) docs/porting.py
 
+texts:  ## bring the pages' texts in other languages up to what the code says
+	@$(or $(PYTHON),python3) docs/texts.py
+
 docs: $(VENV)/.with-docs  ## build the documentation site into docs/_build
 	@$(PY) -m sphinx -E -a -q -W --keep-going -b html docs docs/_build $(ARGS)
 	@echo "docs: open docs/_build/index.html"

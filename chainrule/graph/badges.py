@@ -1,6 +1,7 @@
 """Badges: what a learner should notice on a node, in a few words. Each states a fact that the Graph itself shows."""
 
 import math
+import re
 
 import numpy as np
 
@@ -21,6 +22,22 @@ WATCHED = {*LARGEST, *GATES}  # operations whose local derivatives badge() looks
 FLAT = 0.05  # of the largest slope: below it, a unit is saturated
 SATURATED = 0.5  # a badge says so from this fraction of the elements on
 SMALL_RATIO = 1e-3  # of the last layer's gradient: below it, a layer hardly learns
+
+
+_KINDS = {  # how a badge begins or reads -> its kind
+    re.escape(NO_ZERO_GRAD): "zero_grad",
+    "(?:NaN|inf) first here": "born",
+    "(?:NaN|inf) gradient first here": "born gradient",
+    "gradient": "gradient",
+    "(?:dead|off)$|(?:dead|off): ": "off",
+    "saturated": "saturated",
+    r"\(.* made .*: meant\?$": "stretched",
+}
+
+
+def kind(text):
+    """What a badge is about, in one word, which is the same in all languages; "" where nothing depends on it."""
+    return next((kind for form, kind in _KINDS.items() if re.match(form, text)), "")
 
 
 def badge(graph, slopes=None):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..autograd.arguments import finite
 from ..autograd.errors import ArgumentError
 from ..autograd.files import write_atomically
+from ..pages.words import speaking
 from .attached import attached
 from .graph import GraphData, Step
 
@@ -49,10 +50,10 @@ class Graph(GraphData):
 
         return steps(self, _rate(lr))
 
-    def explain(self, lr: float = 0.1, limit: int | None = 1000) -> str:
+    def explain(self, lr: float = 0.1, limit: int | None = 1000, language: str = "en") -> str:
         """The steps as a table of text: each value, each contribution upstream × local, each update.
 
-        Of more than `limit` steps the middle is left out; None shows all.
+        Of more than `limit` steps the middle is left out; None shows all. `language` may be "de", as in save.
 
         Example:
             >>> import chainrule as cr
@@ -72,7 +73,8 @@ class Graph(GraphData):
         """
         from .text.explain import explain
 
-        return explain(self, _rate(lr), limit)
+        with speaking(language):
+            return explain(self, _rate(lr), limit)
 
     def derivation(self, name: str | int) -> "Derivation":
         """The chain rule worked out for one value: `str` of it is text, `.latex` LaTeX."""
@@ -125,13 +127,15 @@ class Graph(GraphData):
 
         return to_svg(self, depth, engine)
 
-    def save(self, path: str | PathLike[str], depth: int | None = None, lr: float = 0.1) -> Path:
+    def save(
+        self, path: str | PathLike[str], depth: int | None = None, lr: float = 0.1, language: str = "en"
+    ) -> Path:
         """Write the graph to `path`, whose suffix says how: .svg, .png, .pdf, .gif, .html, .json or .dot. Returns the path.
 
         .png, .pdf and .gif, a film of the steps, need `pip install resvg-py cairosvg pillow matplotlib`; .html is the page that show()
-        opens, with learning rate `lr`.
+        opens, with learning rate `lr`. Its texts, and those of pictures, are in English or, with language="de", in German.
 
-        Raises: ArgumentError if the suffix is another; GraphError if a package is missing. Nothing is written then.
+        Raises: ArgumentError if the suffix or the language is another; GraphError if a package is missing. Nothing is written then.
         """
         try:
             path = Path(path)
@@ -141,7 +145,9 @@ class Graph(GraphData):
         if form not in FORMS:
             known = ", ".join(f".{f}" for f in FORMS)
             raise ArgumentError(f"graph: cannot tell the format from {path.name!r}: end the name in one of {known}")
-        write_atomically(path, self._render(form, depth, lr))
+        with speaking(language):
+            content = self._render(form, depth, lr)
+        write_atomically(path, content)
         return path
 
     def _render(self, form, depth, lr):
@@ -160,14 +166,15 @@ class Graph(GraphData):
             return page(self, _rate(lr), depth=depth)
         return {"svg": self.to_svg, "dot": self.to_dot}[form](depth) if form != "json" else self.to_json()
 
-    def show(self, lr: float = 0.1, predict: bool = False) -> "Shown":
+    def show(self, lr: float = 0.1, predict: bool = False, language: str = "en") -> "Shown":
         """The interactive page: in a notebook below the cell, elsewhere in the browser. Returns what a notebook shows.
 
-        With `predict` it asks for each contribution before it shows it.
+        With `predict` it asks for each contribution before it shows it. `language` is that of its texts, as in save.
         """
         from .page import show
 
-        return show(self, _rate(lr), predict)
+        with speaking(language):
+            return show(self, _rate(lr), predict)
 
     def __str__(self):
         from .text.table import listing

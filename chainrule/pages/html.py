@@ -8,10 +8,11 @@ from importlib.resources import files
 from math import isfinite
 
 from .palette import custom_properties
+from .words import catalogue, language
 
-SCRIPTS = "numbers.js", "svg.js"  # those that all pages use
+SCRIPTS = "words.js", "numbers.js", "svg.js"  # those that all pages use
 HEAD = """<!doctype html>
-<html lang="en">
+<html lang="@language@">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="@policy@">
@@ -41,13 +42,15 @@ def _brief(text, name):
 def assembled(template, style, script, data, inside=(), **parts):
     """A page as text: the head that all pages share, and `template`, its body, with what belongs there in place of each @name@.
 
+    Texts in [[double brackets]] become those of the language of now, see words.py, which the page carries for its script, too.
     @title@ is among `parts`; @style@ is `style` behind the palette's colours and the rules that all pages share; @script@ is `script` behind the
     shared scripts, and @policy@ lets this script run and no other, and nothing be loaded; @data@ is `data` as JSON; all
     others are `parts`, which are HTML. A page that shows pages such as those `inside` in frames lets their script run too, since
     frames obey the page around them, and may ask its own server.
     """
     style = _palette() + asset(__package__, "base.css") + style
-    script = f'\n"use strict";\n{asset(__package__, *SCRIPTS)}\n{script}'
+    script = f"{asset(__package__, *SCRIPTS)}\n{script}"
+    script = f'\n"use strict";\nconst WORDS = {embedded(_words_of(script))};\n{script}'
     hashes = (hashed for page in inside for hashed in re.findall(r"'sha256-[^']+'", page.partition("<title>")[0]))
     inner = "".join(f" {hashed}" for hashed in dict.fromkeys(hashes))
     digest = b64encode(sha256(script.encode()).digest()).decode()
@@ -57,9 +60,20 @@ def assembled(template, style, script, data, inside=(), **parts):
         + "; connect-src 'self'; frame-src 'self'"
         * bool(inside)
     )
-    parts |= {"style": style, "script": script, "policy": policy, "data": embedded(data)}
-    page = re.sub(r"@(\w+)@", lambda slot: parts[slot[1]], HEAD + template)
+    parts |= {"style": style, "script": script, "policy": policy, "data": embedded(data), "language": language()}
+    template = re.sub(r"\[\[(.*?)\]\]", lambda text: _said(" ".join(text[1].split())), HEAD + template, flags=re.DOTALL)
+    page = re.sub(r"@(\w+)@", lambda slot: parts[slot[1]], template)
     return page.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
+
+
+def _said(text):
+    return catalogue(language()).get(text, text)
+
+
+def _words_of(script):
+    """Of the catalogue of the language of now what a script may ask for."""
+    asked = lambda text: all(piece in script for piece in re.split(r"\{\d\}", text))
+    return {text: other for text, other in catalogue(language()).items() if asked(text)}
 
 
 def embedded(data):

@@ -200,7 +200,7 @@ def test_strange_names_become_no_elements(browse, strange):
 
 
 def test_in_a_notebooks_frame_it_steps_too(browse):
-    shown = Shown(page_of(square))._repr_html_()
+    shown = Shown(page_of(square), "A graph")._repr_html_()
     tab = browse(f"<!doctype html><html lang=en><title>notebook</title><main><h1>n</h1>{shown}</main>")
     frame = tab.frame_locator("iframe")
     frame.locator("#next").click()

@@ -19,6 +19,8 @@ from ...autograd.files import write_atomically
 from ...autograd.formula import put
 from ...autograd.formula_text import write
 from ...pages.html import assembled, asset
+from ...pages.words import t, translated
+from ..badges import kind
 from ..expand import scalars
 from ..json import to_dict
 from ..lettering import readable
@@ -48,7 +50,7 @@ FEW = 24  # an operation and its operands of at most so many elements get a pict
 
 
 def page(graph, lr=0.1, predict=False, depth=None):
-    """The page as text. `lr` is the learning rate of its update, which the learner may change; `predict` starts it in
+    """The page as text, in the language of now. `lr` is the learning rate of its update, which the learner may change; `predict` starts it in
     predict mode, which asks for each contribution before it shows it; `depth` is how many levels of modules and repeats
     are shown open at first.
 
@@ -75,7 +77,7 @@ def page(graph, lr=0.1, predict=False, depth=None):
         style=asset(__package__, "page.css"),
         script=functions() + asset(__package__, *SCRIPTS),
         data=data,
-        title=html.escape(_title(graph)),
+        title=html.escape(_title(graph.root.name)),
         tour=tour()[0],
         views="\n".join(_figures(graph, depth)),
     )
@@ -85,13 +87,13 @@ def show(graph, lr=0.1, predict=False):
     """Open the page in a browser, or return what a notebook shows below the cell."""
     text = page(graph, lr, predict)
     if "ipykernel" in sys.modules:
-        return Shown(text)
+        return Shown(text, _title())
     path = Path(tempfile.mkdtemp(prefix="chainrule-")) / "graph.html"
     write_atomically(path, text)
     webbrowser.open(path.as_uri())
     if not hasattr(sys, "ps1"):  # else Python shows what is returned, which says the same
         print(f"wrote {path}; open it in a browser", file=sys.stderr)
-    return Shown(text, path)
+    return Shown(text, _title(), path)
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,24 +101,24 @@ class Shown:
     """The page, as a notebook shows it: in a frame of its own, which nothing of the notebook's can reach.
 
     Fields:
-        page: its text; path: the file that it was written to, None in a notebook; height: of the frame, in pixels.
+        page: its text; title: what it is, for those who hear it; path: the file that it was written to, None in a notebook; height: of the frame, in pixels.
     """
 
     page: str
+    title: str
     path: Path | None = None
     height: int = 720
 
     def _repr_html_(self):
         inside = html.escape(self.page)
-        return f'<iframe srcdoc="{inside}" title="Backprop, step by step" width="100%" height="{self.height}" style="border:0"></iframe>'
+        return f'<iframe srcdoc="{inside}" title="{self.title}" width="100%" height="{self.height}" style="border:0"></iframe>'
 
     def __repr__(self):
         return f"<page of {len(self.page):,} characters{f' in {self.path}: open it in a browser' if self.path else ''}>"
 
 
-def _title(graph):
-    name = graph.root.name
-    return f"Backprop, step by step: {readable(name, limit=150)}" if name else "Backprop, step by step"
+def _title(name=None):
+    return t("Backprop, step by step: {0}", readable(name, limit=150)) if name else t("Backprop, step by step")
 
 
 # ---- the words
@@ -127,6 +129,7 @@ def _named(story, node):
     operands = [label(story.graph.nodes[edge.source]) for edge in story.operands[node.id]]
     made = call(node, operands) if operands else node.kind
     named = {"label": label(node), "call": made, "held": story.held(node)}
+    named["badges"] = [{"kind": kind(badge), "text": translated(badge)} for badge in node.badges]
     if operands:  # with places for numbers, in brackets where a negative one has them
         named["pattern"] = call(node, [f"−{{{i}}}" for i in range(len(operands))])
     return named

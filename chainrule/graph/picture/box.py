@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from html import escape
 
+from ...pages.words import english, t, translated
+from ..badges import kind as kind_of
 from ..lettering import readable, width
 from ..values import NOT_COMPUTED, written
 from .geometry import entry
@@ -49,13 +51,13 @@ def node_picture(node, edges):
     operation = node.kind == "operation"
     name = readable(node.name or node.label, 32)
     facts = [f"{node.shape} {node.dtype}"] if node.dtype else []
-    facts += [readable(option, 28) for option in node.options]
+    facts += [readable(translated(option), 28) for option in node.options]
     named = 1 < len(edges) <= NAMED and node.symbol not in PLAIN
     return _picture(
         _tooltip(node),
         kind=node.kind,
         head=(readable(node.symbol, 16), name) if operation else ("", name),
-        word="" if operation else node.kind,
+        word="" if operation else translated(node.kind),
         facts=["  ".join(facts)] if facts else [],
         grids=_grids(node),
         badges=node_badges(node),
@@ -102,7 +104,7 @@ def node_badges(node):
     """The badges of a node, of which one says so if there is a nan or an infinity in it."""
     words = " ".join(node.badges).lower()
     broken = is_broken(node) and "nan" not in words and "inf" not in words
-    return [*node.badges, *["nan or infinity"] * broken]
+    return [*node.badges, *[english("nan or infinity")] * broken]
 
 
 def is_broken(node):
@@ -113,7 +115,7 @@ def is_broken(node):
 def group_picture(box, graph):
     """The Picture of a view.Box that stands for several nodes of a graph."""
     result = None if box.result is None else graph.nodes[box.result]
-    facts = [*box.facts, f"gives {result.name or result.label}"] if result else box.facts
+    facts = [*box.facts, t("gives {0}", result.name or result.label)] if result else box.facts
     return _picture(
         safe(box.title, 200),
         kind="group",
@@ -138,9 +140,9 @@ def tag_picture(content, tooltip, word="name"):
 def _tooltip(node):
     """What a browser shows when the mouse rests on a box: the call, its line, its module."""
     parts = [f"{readable(node.name or node.label, 200)}: {node.operation}", *node.options]
-    parts += [f"at {readable(node.line, 200)}"] if node.line else []
-    parts += [f"in module {readable(node.module[-1], 200)}"] if node.module else []
-    parts += [f"on {node.device}"] if node.device not in ("", "scalar", "cpu") else []
+    parts += [t("at {0}", readable(translated(node.line), 200))] if node.line else []
+    parts += [t("in module {0}", readable(node.module[-1], 200))] if node.module else []
+    parts += [t("on {0}", node.device)] if node.device not in ("", "scalar", "cpu") else []
     return safe(", ".join(parts), 1000)
 
 
@@ -155,6 +157,7 @@ def _picture(tooltip, kind, head, word="", facts=(), grids=(), badges=(), slots=
     slots: the name of each operand, which stands where it enters, or "".
     """
     symbol, name = head
+    said = [translated(badge) for badge in badges]
     gutter = max((width(slot, SMALL) for slot in slots), default=0.0)
     left = PAD + (gutter + 8 if gutter else 0.0) + (3 if kind == "leaf" else 0.0)
     chip = max(width(symbol, BOLD) + 10, 20.0) if symbol else 0.0
@@ -165,7 +168,7 @@ def _picture(tooltip, kind, head, word="", facts=(), grids=(), badges=(), slots=
         header,
         *(width(fact, SMALL) for fact in facts),
         *(label + _wide(columns, row) for _, *both in grids for rows in both for row in rows),
-        *(width(badge, SMALL) + 14 for badge in badges),
+        *(width(badge, SMALL) + 14 for badge in said),
         0.0,
     )
     lines = len(facts) + sum(max(map(len, both)) for _, *both in grids) + 1.15 * len(badges)
@@ -190,11 +193,12 @@ def _picture(tooltip, kind, head, word="", facts=(), grids=(), badges=(), slots=
         out.append(_text("word", left, y, text))
         out.append(_grid(text, now, columns, right, y))
         y += LINE * max(len(now), len(later))
-    for badge in badges:
-        pill = width(badge, SMALL) + 12
+    for badge, text in zip(badges, said, strict=True):
+        pill = width(text, SMALL) + 12
+        about = f' data-kind="{kind_of(badge)}"' * bool(kind_of(badge))
         out.append(
-            f'<g class="badge"><rect x="{left - 2:.1f}" y="{y - 10.5:.1f}" width="{pill:.1f}" height="15.5" rx="7.7"/>'
-            f"{_text('', left + 4, y + 0.8, badge)}</g>"
+            f'<g class="badge"{about}><rect x="{left - 2:.1f}" y="{y - 10.5:.1f}" width="{pill:.1f}" height="15.5" rx="7.7"/>'
+            f"{_text('', left + 4, y + 0.8, text)}</g>"
         )
         y += 1.15 * LINE
     return Picture(wide, high, "".join(out))

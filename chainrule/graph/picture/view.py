@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ...autograd.arguments import whole
 from ...autograd.errors import ArgumentError
+from ...pages.words import english, t
 from ..graph import GraphData
 from ..values import number, written
 from .calls import adopted, called, module_calls
@@ -317,19 +318,19 @@ def _group(graph, key, ids, inputs, outputs):
     if isinstance(key, tuple):
         title, focus = _title(graph, *key[-1]), called(*key[-1])
     elif key == "earlier":
-        title, focus = f"{len(ids):,} earlier values", None
+        title, focus = t("{0} earlier values", f"{len(ids):,}"), None
     else:
         title, focus = key, key
-    facts = [f"{operations:,} operation{'s' * (operations != 1)}"]
+    facts = [t("1 operation") if operations == 1 else t("{0} operations", f"{operations:,}")]
     weights = sum(math.prod(node.shape) for node in nodes if node.kind == "leaf")
     if weights and isinstance(key, tuple):
-        facts.append(f"{weights:,} parameter{'s' * (weights != 1)}")
+        facts.append(t("1 parameter") if weights == 1 else t("{0} parameters", f"{weights:,}"))
     before, behind = ([graph.nodes[i].shape for i in side] for side in (inputs, outputs))
     if any(before + behind):
         facts.append(f"{_shapes(before)} → {_shapes(behind)}".strip())
     badges = list(dict.fromkeys(badge for node in nodes for badge in node.badges))
     if len(badges) > BADGES:
-        badges[BADGES:] = [f"and {len(badges) - BADGES} more"]
+        badges[BADGES:] = [english("and {0} more", len(badges) - BADGES)]
     return Box(ids, title, facts, badges, focus=focus, result=outputs[0] if len(outputs) == 1 else None)
 
 
@@ -343,10 +344,12 @@ def _stubs(graph, boxes, places):
     """Add the neighbours of what is shown; where there are many, one box for all before, and one for all behind."""
     before = {e.source for e in graph.edges if e.target in places and e.source not in places}
     behind = {e.target for e in graph.edges if e.source in places and e.target not in places}
-    for ids, words in (before, "operands from outside"), (behind - before, "uses outside"):
+    for ids in before, behind - before:
+        many = f"{len(ids):,}"
+        title = t("{0} operands from outside", many) if ids is before else t("{0} uses outside", many)
         ids = sorted(ids)
         if len(ids) > STUBS:
-            new = [Box(ids, title=f"{len(ids):,} {words}", stub=True)]
+            new = [Box(ids, title=title, stub=True)]
         else:
             new = [Box([i], stub=True) for i in ids]
         for box in new:
@@ -390,7 +393,7 @@ def _arrows(graph, edges, boxes, places, sources, operands):
         edge = graph.edges[arrow.edges[0]]
         local, part = edge.local, edge.contribution
         if len(arrow.edges) > 1:
-            arrow.label = f"{len(arrow.edges):,} edges"
+            arrow.label = t("{0} edges", f"{len(arrow.edges):,}")
         elif local is not None and local.shape == ():
             arrow.label = f"×\u202f{written(local.items, most=6)}"
             arrow.later = number(part.items) if part is not None and part.shape == () else ""

@@ -121,8 +121,12 @@ function drawLosses() {
   dot(draw, points.at(-1), 4, colour("flow"));
   caption(draw, number(high), 4, 11);
   caption(draw, number(losses.at(-1)), width - 4, 11, "right");
-  caption(draw, `${losses.length - 1} steps`, width - 4, height - 4, "right");
-  canvas.setAttribute("aria-label", `${nodes.at(-1).label} over ${losses.length - 1} steps: from ${number(losses[0])} to ${number(losses.at(-1))}`);
+  caption(draw, stepsText(losses.length - 1), width - 4, height - 4, "right");
+  canvas.setAttribute("aria-label", t`${nodes.at(-1).label} over ${stepsText(losses.length - 1)}: from ${number(losses[0])} to ${number(losses.at(-1))}`);
+}
+
+function stepsText(count) {
+  return count === 1 ? t`1 step` : t`${count} steps`;
 }
 
 /** About how much one computation of the result takes. */
@@ -183,10 +187,10 @@ function drawCurve(choice) {
   for (const [w, loss] of walked.slice(-60)) if (Number.isFinite(w + loss)) dot(draw, [x(w), y(loss)], 2.5, colour("soft"));
   dot(draw, [x(now[0]), y(now[1])], 5, colour("flow"));
   caption(draw, number(low, "", 3), 4, height - 4);
-  caption(draw, `${choice.label} = ${number(now[0])}, slope ${number(slope)}`, width / 2, height - 4, "center");
+  caption(draw, t`${choice.label} = ${number(now[0])}, slope ${number(slope)}`, width / 2, height - 4, "center");
   caption(draw, number(high, "", 3), width - 4, height - 4, "right");
   caption(draw, number(top), 4, 11);
-  describe(canvas, `${nodes.at(-1).label} over ${choice.label} from ${number(low)} to ${number(high)}; at ${number(now[0])} the tangent has slope ${number(slope)}, the gradient`);
+  describe(canvas, t`${nodes.at(-1).label} over ${choice.label} from ${number(low)} to ${number(high)}; at ${number(now[0])} the tangent has slope ${number(slope)}, the gradient`);
 }
 
 function describe(canvas, text) {

@@ -27,8 +27,8 @@ function change(id, place, number) {
 
 function showLive() {
   byId("reset").hidden = !live.changed;
-  const old = isOutdated(player.figure) ? ["This picture shows the program's own numbers."] : [];
-  byId("live").textContent = live.program ? [...old, ...live.remarks].join(" ") : `The numbers cannot be changed here: ${live.reason}.`;
+  const old = isOutdated(player.figure) ? [t`This picture shows the program's own numbers.`] : [];
+  byId("live").textContent = live.program ? [...old, ...live.remarks].join(" ") : t`The numbers cannot be changed here: ${live.reason}.`;
   byId("live").hidden = !byId("live").textContent;
 }
 
@@ -138,10 +138,10 @@ function editable(node) {
   const measured = live.measured?.id === node.id ? live.measured : null;
   const said = measured && [
     make("p", { className: "sum" }, measured.text),
-    make("p", { className: "state" }, `${measured.said}. The gradient is ${measured.gradient}.`),
+    make("p", { className: "state" }, t`${measured.said}. The gradient is ${measured.gradient}.`),
   ];
   const nudge = make("button", { type: "button", onclick: () => nudgeIt(node) }, "± h");
-  nudge.setAttribute("aria-label", `Nudge ${node.label} by h and measure how the result changes`);
+  nudge.setAttribute("aria-label", t`Nudge ${node.label} by h and measure how the result changes`);
   if (all.length === 1) return make("div", {}, make("p", { className: "buttons" }, all[0], nudge), ...(said ?? []));
   const table = make("table");
   const width = shape.at(-1);

@@ -2,25 +2,25 @@
 
 const hunt = { on: false, left: [], found: new Set() }; // the guilty nodes that are not found yet; those that are
 
-/** What can be hunted: how its badge begins or reads, a clue, and what to do about it. */
-const BUGS = [
-  [/^no zero_grad/, "A gradient is too large: an older one is still in it. Which box holds it?",
-    "Call zero_grad() before each backward pass: backward adds to what .grad holds."],
-  [/ made .*: meant\?$/, "There are more differences than examples. Which box made too many?",
-    "Give both operands the same shape, for example y.reshape(-1, 1)."],
-  [/^(dead|off)/, "Some gradients are exactly 0. Which box lets nothing through?",
-    "Its input is below 0 for every example. A smaller learning rate, another start or a leaky ReLU keeps it alive."],
-  [/^saturated/, "The gradient shrinks to almost nothing at one place. Which box is it?",
-    "Its input is so far out that the curve is flat. Smaller weights, or an activation that does not flatten."],
-  [/^(NaN|inf) first here/, "Some number is no longer finite. In which box was the first one born?",
-    "Keep its operand where the function is defined, for example with clip or a small constant."],
-  [/^(NaN|inf) gradient first here/, "Some gradient is no longer finite. Which box got the first one?",
-    "The rule multiplies by an infinite slope: keep away from the end of the function's domain."],
-];
+/** What can be hunted: kind of a badge -> [a clue, what to do about it]. */
+const BUGS = {
+  zero_grad: [t`A gradient is too large: an older one is still in it. Which box holds it?`,
+    t`Call zero_grad() before each backward pass: backward adds to what .grad holds.`],
+  stretched: [t`There are more differences than examples. Which box made too many?`,
+    t`Give both operands the same shape, for example y.reshape(-1, 1).`],
+  off: [t`Some gradients are exactly 0. Which box lets nothing through?`,
+    t`Its input is below 0 for every example. A smaller learning rate, another start or a leaky ReLU keeps it alive.`],
+  saturated: [t`The gradient shrinks to almost nothing at one place. Which box is it?`,
+    t`Its input is so far out that the curve is flat. Smaller weights, or an activation that does not flatten.`],
+  born: [t`Some number is no longer finite. In which box was the first one born?`,
+    t`Keep its operand where the function is defined, for example with clip or a small constant.`],
+  "born gradient": [t`Some gradient is no longer finite. Which box got the first one?`,
+    t`The rule multiplies by an infinite slope: keep away from the end of the function's domain.`],
+};
 
 /** [node, badge, clue, advice] of what can be found in this graph. */
 const guilty = nodes.flatMap((node) =>
-  node.badges.flatMap((badge) => BUGS.filter(([form]) => form.test(badge)).map(([, clue, advice]) => ({ node, badge, clue, advice }))),
+  node.badges.filter(({ kind }) => kind in BUGS).map(({ kind, text }) => ({ node, badge: text, clue: BUGS[kind][0], advice: BUGS[kind][1] })),
 );
 
 function toggleHunt() {
@@ -38,8 +38,8 @@ function toggleHunt() {
 
 function giveClue(before = "") {
   const [next] = hunt.left;
-  const after = next ? `${next.clue} Click it, or press Enter on it.` : "You found all there is to find.";
-  document.getElementById("clue-text").textContent = before + after;
+  const after = next ? t`${next.clue} Click it, or press Enter on it.` : t`You found all there is to find.`;
+  document.getElementById("clue-text").textContent = [before, after].filter(Boolean).join(" ");
 }
 
 /** Whether a badge may be seen: while hunting, only on boxes that were found. */
@@ -51,10 +51,11 @@ function isUncovered(node) {
 function accuse(id) {
   const hit = hunt.left.find(({ node }) => node.id === id);
   if (!hit) {
-    const { call, label } = nodes[id];
-    return giveClue(hunt.found.has(id) ? "That one is found already. " : `Not ${label}${call === "leaf" ? "" : ` = ${call}`}. `);
+    const { kind, call, label } = nodes[id];
+    const box = kind === "operation" ? `${label} = ${call}` : label;
+    return giveClue(hunt.found.has(id) ? t`That one is found already.` : t`Not ${box}.`);
   }
   hunt.left = hunt.left.filter(({ node }) => node.id !== id);
   hunt.found.add(id);
-  giveClue(`Yes: ${hit.badge}. ${hit.advice} `);
+  giveClue(t`Yes: ${hit.badge}. ${hit.advice}`);
 }

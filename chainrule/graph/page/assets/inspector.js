@@ -17,7 +17,7 @@ function inspect(node, snapshot, hidden) {
     make("p", { className: "call" }, node.call),
     sourceLine(node),
     ...role(node),
-    ...badges.map((badge) => make("p", { className: "remark" }, `⚠ ${badge}`)),
+    ...badges.map((badge) => make("p", { className: "remark" }, `⚠ ${badge.text}`)),
     valueSection(node, snapshot),
     ...pathsSection(node),
     ...gradientSection(node, snapshot, hidden),

@@ -288,7 +288,7 @@ function flash(element) {
 /** Badges appear once the values they speak of are known. */
 function showBadges(badges, about, snapshot) {
   for (const badge of badges) {
-    badge.classList.toggle("early", !about.every((node) => isDue(badge.textContent, node, snapshot) && isUncovered(node)));
+    badge.classList.toggle("early", !about.every((node) => isDue(badge.dataset, node, snapshot) && isUncovered(node)));
   }
 }
 

@@ -6,9 +6,9 @@ const story = JSON.parse(document.getElementById("story").textContent, (key, val
 const { nodes, edges } = story.graph;
 const { steps } = story;
 
-const START = "We will compute the result from left to right, then send gradients back. Press Next, or B for the first gradient.";
+const START = t`We will compute the result from left to right, then send gradients back. Press Next, or B for the first gradient.`;
 const LINE = 44; // characters that a formula may have
-const RULE = "the formula itself"; // what stands for one that is too long
+const RULE = t`the formula itself`; // what stands for one that is too long
 const BRIEF = 24; // and one on an edge of the picture
 
 /** For each node the edges along which gradient comes to it, in the order of their arrival. */
@@ -67,10 +67,12 @@ function isComplete(node, snapshot) {
   return snapshot.gradients.has(node.id) && incoming[node.id].every((edge) => snapshot.passed.has(edge.id));
 }
 
+const ABOUT_GRADIENT = new Set(["gradient", "born gradient", "zero_grad"]); // kinds of badges
+
 /** Whether a badge can be understood yet: one on the gradient when that is complete, others when there is a value. */
 function isDue(badge, node, snapshot) {
   if (isChanged("value", node.id) || isChanged("total", node.id)) return false; // it speaks of the program's own numbers
-  return badge.includes("gradient") ? isComplete(node, snapshot) : snapshot.computed.has(node.id);
+  return ABOUT_GRADIENT.has(badge.kind) ? isComplete(node, snapshot) : snapshot.computed.has(node.id);
 }
 
 /** The value after an update by the chosen rule at the learner's rate, in its own precision; null where it is unknown. */
@@ -106,14 +108,14 @@ function isScalar(edge) {
 function product(edge, digits = PLAIN) {
   const g = upstream(edge);
   if (!edge.local) return `${edge.short || RULE}: ${shapeText(g.shape)} → ${shapeText(nodes[edge.source].shape)}`;
-  const sum = edge.summed ? "sum of " : "";
-  const numbers = `${sum}${inline(g, digits)} × ${bracketed(inline(edge.local, digits))}`;
-  return numbers.length <= LINE || isScalar(edge) ? numbers : `${sum}upstream × local`;
+  const sum = (product) => (edge.summed ? t`sum of ${product}` : product);
+  const numbers = sum(`${inline(g, digits)} × ${bracketed(inline(edge.local, digits))}`);
+  return numbers.length <= LINE || isScalar(edge) ? numbers : sum("upstream × local");
 }
 
 /** `upstream × local = contribution`, on one line. */
 function formula(edge) {
-  if (!edge.contribution) return `unknown: ${edge.note}`;
+  if (!edge.contribution) return t`unknown: ${edge.note}`;
   if (isScalar(edge)) {
     const { digits, sign } = agreed(([g], [local]) => [g * local], [upstream(edge), edge.local], edge.contribution);
     return `${product(edge, digits)} ${sign} ${inline(edge.contribution, digits)}`;
@@ -125,7 +127,7 @@ function formula(edge) {
 
 /** The same in so few characters that it can stand on an edge of the picture. */
 function brief(edge) {
-  if (!edge.contribution) return "unknown";
+  if (!edge.contribution) return t`unknown`;
   if (isScalar(edge)) return formula(edge);
   if (edge.local) return edge.summed ? "Σ g ⊙ local" : "g ⊙ local";
   return edge.short && edge.short.length <= BRIEF ? edge.short : RULE;

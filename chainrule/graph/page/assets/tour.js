@@ -16,7 +16,7 @@ function showCard() {
   const { said, text, value, grad, flow, edge } = story.tour[tour.at];
   byId("tour-said").textContent = said;
   byId("tour-text").textContent = text;
-  byId("tour-count").textContent = `${tour.at + 1} of ${story.tour.length}`;
+  byId("tour-count").textContent = t`${tour.at + 1} of ${story.tour.length}`;
   for (const [kind, texts] of Object.entries({ value, grad })) {
     for (const [id, content] of Object.entries(texts)) document.querySelector(`#tour-n${id} .${kind}`).textContent = content;
   }
@@ -25,7 +25,7 @@ function showCard() {
     byId(`tour-e${id}`).classList.toggle("lit", Number(id) === edge);
   }
   byId("tour-back").disabled = tour.at === 0;
-  byId("tour-next").textContent = tour.at === story.tour.length - 1 ? "Now your graph" : "Next →";
+  byId("tour-next").textContent = tour.at === story.tour.length - 1 ? t`Now your graph` : t`Next →`;
 }
 
 function turnCard(by) {

@@ -4,7 +4,7 @@
 const train = {
   rule: Object.keys(story.rules)[0],
   clears: true, // whether zero_grad is called after each step
-  states: new Map(), // id of a leaf -> {t, state}: how often it was updated, and the arrays that its rule keeps
+  states: new Map(), // id of a leaf -> {count, state}: how often it was updated, and the arrays that its rule keeps
   held: new Map(), // id of a leaf -> what `.grad` holds from the steps before
   losses: [], // after each step
   path: [], // the numbers of all parameters before each step: Map id -> array
@@ -54,12 +54,12 @@ function ruled(id) {
   const rule = p && story.rules[train.rule][p.dtype];
   if (!g || !rule) return null;
   const form = ([shape, dtype]) => [shape.length ? p.shape : shape, dtype];
-  const { t, state } = train.states.get(id) ?? { t: 0, state: rule.start.map((x) => filled(p.shape, p.dtype, x)) };
-  const named = { p, g, lr: story.lr, t: t + 1, ...Object.fromEntries(state.map((x, i) => [`state ${i}`, x])) };
+  const { count, state } = train.states.get(id) ?? { count: 0, state: rule.start.map((x) => filled(p.shape, p.dtype, x)) };
+  const named = { p, g, lr: story.lr, t: count + 1, ...Object.fromEntries(state.map((x, i) => [`state ${i}`, x])) };
   const inputs = new Map(rule.given.map(([name, number]) => [number, named[name]]));
   const all = replay({ forms: rule.forms.map(form), code: rule.code }, inputs);
   const kept = (kind) => (rule.kept[kind] ?? []).map(([, number]) => all[number]);
-  return { value: kept("p")[0], state: { t: t + 1, state: kept("state") } };
+  return { value: kept("p")[0], state: { count: count + 1, state: kept("state") } };
 }
 
 /** All results of the graph with other arrays for some leaves: Map id -> array. */
@@ -120,8 +120,8 @@ function check() {
 
 function checkText() {
   const { loss, after, predicted } = check();
-  const words = `Check: ${arrow(loss, after)}. The gradients alone predict a change of ${number(predicted)}; it is ${number(after - loss)}.`;
-  return `${words} ${after > loss ? "The step was too long: the slope changes on the way." : ""}`.trim();
+  const words = t`Check: ${arrow(loss, after)}. The gradients alone predict a change of ${number(predicted)}; it is ${number(after - loss)}.`;
+  return after > loss ? `${words} ${t`The step was too long: the slope changes on the way.`}` : words;
 }
 
 /** `loss: 2.55 → 0.41 ▼` */
@@ -149,7 +149,7 @@ function takeSteps(count) {
   player.flashing = count === 1;
   show();
   player.flashing = false;
-  byId("text").textContent = `Step ${train.losses.length - 1}: ${arrow(start, train.losses.at(-1))}`;
+  byId("text").textContent = t`Step ${train.losses.length - 1}: ${arrow(start, train.losses.at(-1))}`;
   tellAround();
 }
 
@@ -176,13 +176,13 @@ function runSteps() {
   if (train.timer) return stopRun();
   pause();
   train.timer = setInterval(() => takeSteps(1), PAUSE);
-  byId("run").textContent = "Stop";
+  byId("run").textContent = t`Stop`;
 }
 
 function stopRun() {
   clearInterval(train.timer);
   train.timer = null;
-  byId("run").textContent = "Run";
+  byId("run").textContent = t`Run`;
 }
 
 /** Forget the steps: the optimiser's state, what `.grad` holds, the losses. */

@@ -5,14 +5,14 @@ function spoken(node, snapshot) {
   const value = snapshot.updated.get(node.id) ?? (snapshot.computed.has(node.id) ? node.value : null);
   const gradient = snapshot.gradients.get(node.id);
   const [arrived, expected] = [snapshot.arrived.get(node.id) ?? 0, incoming[node.id].length];
-  const state = isComplete(node, snapshot) ? "complete" : `${arrived} of ${expected} contributions`;
+  const state = isComplete(node, snapshot) ? t`complete` : t`${arrived} of ${expected} contributions`;
   const gets = node.kind !== "constant" && (expected || node === nodes.at(-1));
   return [
     node.label,
     node.call,
-    snapshot.computed.has(node.id) ? `value ${value ? line(value) : "not recorded"}` : "not computed yet",
-    gets && (gradient === undefined ? "no gradient yet" : `gradient ${gradient ? line(gradient) : "unknown"}, ${state}`),
-    ...node.badges.filter((badge) => isDue(badge, node, snapshot) && isUncovered(node)),
+    snapshot.computed.has(node.id) ? t`value ${value ? line(value) : t`not recorded`}` : t`not computed yet`,
+    gets && (gradient === undefined ? t`no gradient yet` : t`gradient ${gradient ? line(gradient) : t`unknown`}, ${state}`),
+    ...node.badges.filter((badge) => isDue(badge, node, snapshot) && isUncovered(node)).map(({ text }) => text),
   ].filter(Boolean).join(", ");
 }
 
@@ -22,7 +22,7 @@ const walk = { edge: null, beside: [] }; // the edge that the walk came by, and 
 function walkAlong(isBack) {
   const from = boxOf(document.activeElement) ?? player.picked ?? snapshotAt(player.position).step?.node ?? nodes.length - 1;
   const ways = isBack ? operands[from].map((edge) => [edge, edge.source]) : uses(from).map((edge) => [edge, edge.target]);
-  if (!ways.length) return say(isBack ? `${nodes[from].label} has no operands.` : `${nodes[from].label} is not used any further.`);
+  if (!ways.length) return say(isBack ? t`${nodes[from].label} has no operands.` : t`${nodes[from].label} is not used any further.`);
   walk.beside = ways;
   return arrive(ways[0]);
 }
@@ -30,7 +30,7 @@ function walkAlong(isBack) {
 /** Along the edge before or behind the one that the walk came by. */
 function walkBeside(by) {
   const at = walk.beside.findIndex(([edge]) => edge === walk.edge);
-  return walk.beside[at + by] ? arrive(walk.beside[at + by]) : say("There is no other edge.");
+  return walk.beside[at + by] ? arrive(walk.beside[at + by]) : say(t`There is no other edge.`);
 }
 
 function uses(id) {
@@ -40,11 +40,11 @@ function uses(id) {
 function arrive([edge, id]) {
   walk.edge = edge;
   const place = walk.beside.findIndex(([other]) => other === edge) + 1;
-  const many = walk.beside.length > 1 ? ` (${place} of ${walk.beside.length})` : "";
+  const many = walk.beside.length > 1 ? ` (${t`${place} of ${walk.beside.length}`})` : "";
   const [source, target] = [nodes[edge.source].label, nodes[edge.target].label];
   const passed = snapshotAt(player.position).passed.has(edge.id);
-  const flow = !edge.flows ? ", no gradient flows back" : passed ? `, ${formula(edge)}` : "";
-  say(`Along the edge from ${source} to ${target}, its ${edge.input}${many}${flow}.`);
+  const flow = !edge.flows ? `, ${t`no gradient flows back`}` : passed ? `, ${formula(edge)}` : "";
+  say(t`Along the edge from ${source} to ${target}, its ${edge.input}${many}${flow}.`);
   pictures.get(player.figure).stands(id)?.focus();
 }
 
