@@ -18,7 +18,7 @@ GPU := $(if $(filter cuda,$(DEVICE)),$(VENV)/.with-cuda$(CUDA))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run examples test test-gpu bench bench-gpu proof check types docs clean
+.PHONY: help run examples test test-gpu bench bench-gpu proof check types texts docs clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s%s\n", $$1, $$2 }'
@@ -55,8 +55,8 @@ types: $(VENV)/.with-dev  ## write operations.pyi and docs/from-*.md anew
 	@PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(PY) docs/operations.py
 	@PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(PY) docs/porting.py
 
-texts:  ## bring the pages' texts in other languages up to what the code says
-	@$(or $(PYTHON),python3) docs/texts.py
+texts: $(VENV)/.with-dev  ## bring the pages' texts in other languages up to what the code says
+	@$(PY) docs/texts.py
 
 docs: $(VENV)/.with-docs  ## build the documentation site into docs/_build
 	@$(PY) -m sphinx -E -a -q -W --keep-going -b html docs docs/_build $(ARGS)

@@ -79,7 +79,9 @@ class Script:
 
 def _cooked(text):
     """What a string of JavaScript says."""
-    escaped = lambda found: chr(int(found[1][1:], 16)) if found[1][0] == "u" else {"n": "\n", "t": "\t"}.get(found[1], found[1])
+    escaped = lambda found: (
+        chr(int(found[1][1:], 16)) if found[1][0] == "u" else {"n": "\n", "t": "\t"}.get(found[1], found[1])
+    )
     return re.sub(r"\\(u[0-9a-f]{4}|.)", escaped, text, flags=re.DOTALL)
 
 
@@ -103,7 +105,9 @@ def _literals(argument):
         return _literals(argument.body) + _literals(argument.orelse)
     if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
         return [argument.value]
-    raise SyntaxError(f"line {argument.lineno}: a text for the catalogue must be written out, not {ast.unparse(argument)}")
+    raise SyntaxError(
+        f"line {argument.lineno}: a text for the catalogue must be written out, not {ast.unparse(argument)}"
+    )
 
 
 READERS = {".js": of_script, ".html": of_page, ".py": of_python}

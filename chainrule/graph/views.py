@@ -127,9 +127,7 @@ class Graph(GraphData):
 
         return to_svg(self, depth, engine)
 
-    def save(
-        self, path: str | PathLike[str], depth: int | None = None, lr: float = 0.1, language: str = "en"
-    ) -> Path:
+    def save(self, path: str | PathLike[str], depth: int | None = None, lr: float = 0.1, language: str = "en") -> Path:
         """Write the graph to `path`, whose suffix says how: .svg, .png, .pdf, .gif, .html, .json or .dot. Returns the path.
 
         .png, .pdf and .gif, a film of the steps, need `pip install resvg-py cairosvg pillow matplotlib`; .html is the page that show()

@@ -16,7 +16,9 @@ _language = ContextVar("language", default=ENGLISH)
 @cache
 def languages():
     """The languages that pages can be written in, by the two letters of ISO 639: {"en", "de", …}."""
-    return {ENGLISH} | {file.name[:2] for file in (files(__package__) / "texts").iterdir() if file.name.endswith(".json")}
+    return {ENGLISH} | {
+        file.name[:2] for file in (files(__package__) / "texts").iterdir() if file.name.endswith(".json")
+    }
 
 
 @contextmanager

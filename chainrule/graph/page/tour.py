@@ -12,8 +12,12 @@ from ..values import NOT_COMPUTED
 
 SAID = {  # in plain words, before the step's own line
     "forward": english("First the result is computed, from left to right."),
-    "seed": english("Then we go backwards, and ask of each value: if it grows by 1, by how much does y grow? Of y itself: by 1."),
-    "backward": english("A box sends its gradient back along each arrow, times a local slope. In a product that is the other factor."),
+    "seed": english(
+        "Then we go backwards, and ask of each value: if it grows by 1, by how much does y grow? Of y itself: by 1."
+    ),
+    "backward": english(
+        "A box sends its gradient back along each arrow, times a local slope. In a product that is the other factor."
+    ),
     "update": english("A small step against the gradient makes y smaller. Training is this, again and again."),
 }
 
