@@ -5,7 +5,8 @@ from threading import Lock
 import numpy as np
 
 from ..backends import owner
-from .tensor import Tensor, raw
+from .convert import raw
+from .tensor import Tensor
 
 LOCK = Lock()  # held by who reads and writes a node's gradient: threads may run backward over the same nodes
 HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)

@@ -1,7 +1,7 @@
 """The call path: find the backend that owns the inputs, run plain array code there, leave a Node if one wants a gradient.
 
 There are three forms: the general one, and two unrolled for one and two operands, which take half the time and hand
-everything unusual to the general one, and Values to code of their own (values.py).
+everything unusual to the general one, and Values to code of their own (value_calls.py).
 """
 
 import inspect
@@ -15,13 +15,15 @@ import numpy as np
 from ..backends import NUMBERS, OWNERS, SINGLES, owner
 from .call_errors import array_of, check_dtypes, failed, together
 from .callsite import INSIDE
+from .convert import KEPT
 from .dtypes import SETTLED, settled
 from .errors import ChainruleError
 from .grad_mode import recording, scope
 from .node import SMALL, Node
-from .tensor import KEPT, Tensor, Value
+from .tensor import Tensor
+from .value import Value
 
-FOR_VALUES: list[Callable] = []  # `written` of values.py, which needs all that is here
+FOR_VALUES: list[Callable] = []  # `written` of value_calls.py, which needs all that is here
 REFUSALS = ValueError, TypeError, IndexError, AttributeError, OverflowError  # by which array code says no
 
 

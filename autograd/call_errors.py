@@ -3,8 +3,9 @@
 import numpy as np
 
 from ..backends import NUMBERS, STANDING_IN, owner
+from .convert import refuse_masked
 from .errors import DeviceError, DtypeError, GraphError, ShapeError
-from .tensor import Tensor, refuse_masked
+from .tensor import Tensor
 
 
 def array_of(p, data, backend):

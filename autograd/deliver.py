@@ -8,8 +8,9 @@ from contextvars import ContextVar
 from ..backends import owner
 from .accumulate import accumulate
 from .backward import backward
+from .convert import convert
 from .errors import GraphError, ShapeError
-from .tensor import Tensor, convert
+from .tensor import Tensor
 from .typing import ArrayLike
 
 _delivery = ContextVar("chainrule_delivery", default=accumulate)

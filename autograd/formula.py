@@ -10,13 +10,14 @@ import numpy as np
 
 from ..backends.program import Call, Symbol, mapped
 from ..backends.record import NAMES, RECORD, Number, Recorded
+from .convert import raw
 from .errors import ArgumentError
 from .formula_text import name, write
 from .grad_mode import enable_grad
 from .node import Node
 from .plan import Shapes, asked
 from .primitive import REGISTRY, Primitive
-from .tensor import Tensor, raw
+from .tensor import Tensor
 
 _SAME = {"positive", "astype", "asarray", "array", "copy"}  # names that change no number
 

@@ -4,11 +4,12 @@ from math import nan
 
 from ..backends import owner
 from .backward import backward, conform
+from .convert import raw
 from .guards import saved_values
 from .ops.kink import added_up, generic, strong_product
 from .order import topological
 from .primitive import ELEMENTWISE, LINEAR, MULTILINEAR
-from .tensor import Tensor, raw
+from .tensor import Tensor
 from .watch import current_watch
 
 

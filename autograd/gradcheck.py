@@ -9,10 +9,12 @@ import numpy as np
 
 from ..backends import owner
 from . import random
+from .convert import raw
 from .errors import ArgumentError, GradcheckError
 from .ops.creation import asarray
-from .tensor import Tensor, Value, raw
+from .tensor import Tensor
 from .transforms import jvp, vjp
+from .value import Value
 
 STEP = 1e-5  # relative to an element, or to 1 where it is smaller
 DIRECTIONS = 2  # along which each input is moved; a mistake that cancels along both is very unlikely

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..backends import FUSING, get, owner, registered
 from .cast import cast
+from .convert import convert, refuse_masked
 from .doors import refuse_leaving
 from .errors import DeviceError, DtypeError, GraphError, ShapeError
 from .grad_mode import recording
@@ -17,9 +18,10 @@ from .ops.creation import dtype_of
 from .ops.index import getitem, put, read, unwrapped
 from .ops.shape import astype, reshape, to_device, transpose
 from .primitive import COMPOSED, ELEMENTWISE, REGISTRY
-from .tensor import Tensor, Value, convert, refuse_masked
+from .tensor import Tensor
 from .typing import ArrayLike, Axis, DType, Shape
-from .values import written
+from .value import Value
+from .value_calls import written
 
 OPERATORS = {  # (symbol, operands) -> (method, reflected method)
     ("+", 2): ("__add__", "__radd__"),
@@ -75,7 +77,7 @@ def functions():
 
 
 def _late(p, name, turned):
-    """Give Value a method of its own (values.py), whose code is written at its first call."""
+    """Give Value a method of its own (value_calls.py), whose code is written at its first call."""
 
     def call(*operands):
         setattr(Value, name, update_wrapper(written(p, turned), p.call))

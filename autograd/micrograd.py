@@ -3,7 +3,7 @@
 from .backward import pull
 from .guards import saved_values
 from .node import Node
-from .tensor import Value
+from .value import Value
 
 
 def _operands(self):

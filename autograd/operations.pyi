@@ -20,7 +20,8 @@ from .ops.creation import zeros as zeros
 from .ops.creation import zeros_like as zeros_like
 from .ops.index import one_hot as one_hot
 from .ops.shape import stack as stack
-from .tensor import Tensor, Value
+from .tensor import Tensor
+from .value import Value
 from .typing import ArrayLike, Axis, Counts, DType, Shape
 
 _T = TypeVar("_T", Value, Tensor)

@@ -25,7 +25,7 @@ class Plan:
         jvps: the same for forward mode.
         slots: {what a rule asks for: its place in (g, *saved)}.
         fast: picks what is saved from (*inputs, out), where that is all there is to do.
-        kind: SUM, PRODUCT, or None for other rules, for passes over single numbers (values.py).
+        kind: SUM, PRODUCT, or None for other rules, for passes over single numbers (value_backward.py).
     """
 
     __slots__ = ("primitive", "kind", "tracked", "keep", "links", "arrays", "numbers", "vjps", "jvps", "slots", "fast")

@@ -17,11 +17,12 @@ from ..backends.kernel import one_pass
 from .arguments import simple_types, whole_options
 from .call import public
 from .call_errors import array_of
+from .convert import refuse_masked
 from .dtypes import settling
 from .errors import RuleError, ShapeError
 from .foreign import explain_arguments, explaining, unknown_argument
 from .plan import Plan, asked
-from .tensor import Tensor, refuse_masked
+from .tensor import Tensor
 
 # each output element depends on the matching input elements: forward mode is the rule itself
 ELEMENTWISE = "elementwise"
@@ -43,7 +44,7 @@ class Primitive:
     Fields:
         fn: the array code, `fn(xp, *arrays, **options)`.
         inputs: the names of the arrays; one name and `variadic` for any number of them.
-        plain: the same where there are no kernels; single, general: the call for Values (values.py), and for all that is unusual (call.py).
+        plain: the same where there are no kernels; single, general: the call for Values (value_calls.py), and for all that is unusual (call.py).
         options: the keyword-only arguments with their defaults (inspect.Parameter.empty: required).
         vjp: for each differentiable input, the rule that turns the gradient g of the output into its contribution.
         jvp: ELEMENTWISE, LINEAR, MULTILINEAR, or for each input the rule that turns its tangent t into the output's.

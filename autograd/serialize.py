@@ -13,10 +13,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as parse
 from safetensors.numpy import save as render
 
+from .convert import UNMASK, masked
 from .errors import ChainruleError, CheckpointError
 from .files import parse_json, refuse_device, write_atomically
 from .ops.creation import tensor
-from .tensor import UNMASK, Tensor, masked
+from .tensor import Tensor
 from .typing import FilePath
 
 _TREE, _LEAF = "chainrule", "$tensor"  # the metadata entry with the nesting, and what stands in it for a tensor

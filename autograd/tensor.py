@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Self, SupportsFloat
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import ref
 
 import numpy as np
 
 from ..backends import SINGLES, get, owner
 from .callsite import user_line
-from .cast import cast
+from .convert import KEPT, SHARED, UNMASK, Holder, convert, owner_or_none
 from .doors import refuse_leaving, warn_leaving
 from .errors import DtypeError, GraphError, ShapeError, UnsizedError
 from .node import SMALL, Node
 from .typing import ArrayLike, MaybeNone
 
 if TYPE_CHECKING:
-    from .operations import TensorMethods, ValueMethods
+    from .operations import TensorMethods
 else:
-    TensorMethods = ValueMethods = object
-
-UNMASK = "a masked array would lose its mask; use x.filled(value), or chainrule.where with the mask"
-# what a Value has in place of a Plan: it is a leaf that takes part in gradients, or takes part in none
-LEAF, FREE = "leaf", ""
-KEPT, SHARED = "kept by a pending backward", "reachable from outside"
+    TensorMethods = object
 
 
-class Tensor(TensorMethods):
+class Tensor(Holder, TensorMethods):
     """An array on one backend, with its place in the recorded graph. Made by `tensor`, `asarray`, `zeros` and so on.
 
     Fields:
@@ -36,12 +31,8 @@ class Tensor(TensorMethods):
         requires_grad: whether gradients flow to this tensor.
     """
 
-    __slots__ = ("_data", "_node", "_version", "_access", "_frozen", "__weakref__")
-    _data: Any
-    _node: Any
-    _version: Any
-    _access: Any
-    _frozen: Any  # the Node that it had before requires_grad was set to False; not set otherwise
+    __slots__ = ()
+    _of_numbers: ClassVar[type[Tensor]]  # Value, which stands above
 
     def __init__(self, data: Any):
         if owner_or_none(data) is None or not hasattr(data, "shape"):
@@ -50,12 +41,6 @@ class Tensor(TensorMethods):
             )
         self._set(data, None)
         self._access = SHARED
-
-    def _set(self, data, node):
-        self._data = data
-        self._node = node
-        self._version = None  # the user's line that last changed the data
-        self._access = None  # None, KEPT, SHARED, or (copy, line): taken at that line while the tape needed it
 
     # ---- what it holds
 
@@ -251,7 +236,7 @@ class Tensor(TensorMethods):
 
     @classmethod
     def _wrap(cls, data, node=None):
-        kind = Value if type(data) in SINGLES else Tensor
+        kind = Tensor._of_numbers if type(data) in SINGLES else Tensor
         twin = kind.__new__(kind)
         twin._set(data, node)
         return twin
@@ -349,135 +334,6 @@ class Tensor(TensorMethods):
         return f"<div><pre style='margin:0'>{body}</pre><small>{facts}</small></div>"
 
 
-class Value(Tensor, ValueMethods):
-    """A number that takes part in gradients: the same Tensor, on the scalar backend, with micrograd's interface.
-
-    Fields:
-        data: the number, a float. `v.data -= 0.1 * v.grad` changes a leaf.
-        grad: its gradient, 0.0 until a backward pass reaches it; passes add up. (Tensors have None there, as do messages
-            and pictures, which tell a gradient of 0 from one that never came.)
-
-    Example:
-        >>> import chainrule as cr
-        >>> x = cr.Value(3.0)
-        >>> y = x * x + 1
-        >>> y.backward()
-        >>> y.data, x.grad
-        (10.0, 6.0)
-    """
-
-    # It is its own Node (values.py) while `_plan` is true: a call's Plan, or LEAF; these are the fields of Node of the same names,
-    # but _kept (saved, None when used), _flow (of the pass that runs), _called (name) and _held, its Node, where it has one.
-    __slots__ = (
-        "_plan", "_parents", "_kept", "_used", "_grad", "_flow", "_code", "_instruction", "_scope", "_called", "_held",
-    )  # fmt: skip
-
-    if TYPE_CHECKING:  # numbers, where other Tensors have arrays
-        data: float  # type: ignore[assignment]
-
-        @property
-        def grad(self) -> float: ...
-        @grad.setter
-        def grad(self, value: ArrayLike | None) -> None: ...
-
-        label: str
-        _op: str
-        _prev: set[Value]
-
-        def detach(self) -> Value: ...
-
-    else:
-
-        @property
-        def data(self):
-            return self._data
-
-        @data.setter
-        def data(self, value):
-            if type(value) is not type(self._data) or not self.is_leaf:
-                self.assign(value)
-                return
-            self._version = user_line()  # programs for micrograd do this for every parameter at every step
-            self._data = value
-            if self._held is not None:
-                self._held.result = value
-
-        @property
-        def grad(self):
-            grad = self._grad if self._alone() else Tensor.grad.fget(self)
-            return 0.0 if grad is None else grad
-
-        @grad.setter
-        def grad(self, value):
-            if self._alone() and (value is None or value.__class__ in (float, int)):
-                self._grad = None if value is None else float(value)
-            else:
-                Tensor.grad.fset(self, value)
-
-        def _alone(self):
-            """Whether it is its own Node, and has none beside itself."""
-            return self._plan is LEAF and self._held is None or self._plan and self._plan is not LEAF
-
-        @property
-        def name(self):
-            return getattr(self, "_called", None) if self._alone() else Tensor.name.fget(self)
-
-        @name.setter
-        def name(self, name):
-            if self._alone():
-                self._called = name
-            else:
-                Tensor.name.fset(self, name)
-
-        @property
-        def is_leaf(self):
-            plan = self._plan
-            return plan is LEAF or plan is FREE or plan is None and self._held.primitive is None
-
-        @property
-        def requires_grad(self):
-            return self._plan is not FREE
-
-        requires_grad = requires_grad.setter(Tensor.requires_grad.fset)
-
-        def __float__(self):
-            if self._waits():
-                warn_leaving("float", self)
-            return self.item()
-
-        def __bool__(self):
-            return bool(self._data)
-
-        def __int__(self):
-            if self._waits():
-                warn_leaving("int", self)
-            return int(self.item())
-
-        def _waits(self):
-            """Whether a backward pass may still come through it."""
-            plan = self._plan
-            return plan is None or plan and self._grad is None and (plan is LEAF or self._kept is not None)
-
-    def __init__(self, data: SupportsFloat, name: str | None = None, *, label: str | None = None):
-        if data.__class__ not in SINGLES:
-            refuse_leaving("Value", data)
-            refuse_masked("Value", data)
-        try:
-            self._data, self._plan, self._held = data if data.__class__ in SINGLES else float(data), LEAF, None
-        except (TypeError, ValueError, OverflowError):
-            raise DtypeError(f"Value: needs one number, not {data!r}; for arrays use chainrule.tensor") from None
-        self._grad = self._flow = self._kept = self._version = self._access = None
-        if name is not None:
-            self._called = name
-        elif label is not None:  # micrograd's word for it
-            self._called = label
-
-    def __repr__(self):
-        return f"Value(data={self._data}, grad={self.grad})"
-
-    _repr_html_ = None  # type: ignore[assignment]  # a number needs no table
-
-
 def _node_dtype(data):
     return None if type(data) in SINGLES else data.dtype
 
@@ -491,83 +347,3 @@ def _rebuild(kind, array, device, requires_grad, name, grad):
     if grad is not None:
         twin.grad = grad
     return twin
-
-
-def raw(value):
-    """The array under a Tensor; anything else unchanged."""
-    return value._data if isinstance(value, Tensor) else value
-
-
-def convert(operation, data, dtype, backend):
-    """`data` (Tensor, array, number, nested list, whatever NumPy takes) as an array of `backend` with `dtype` (None: the
-    natural one).
-
-    Raises: DtypeError for masked arrays, text, objects, ragged lists, and numbers that `dtype` cannot hold; DeviceError for
-        a Tensor of another device.
-    """
-    data = raw(data)
-    refuse_masked(operation, data)
-    if not isinstance(data, (bool, int, float, list, tuple)) and owner_or_none(data) is backend:
-        if np.dtype(data.dtype if hasattr(data, "dtype") else float).kind not in "biuf":
-            raise DtypeError(f"{operation}: needs numbers, was given {data.dtype} data")
-        data = backend.asarray(data)
-        return data if dtype is None or data.dtype == dtype else cast(operation, data, dtype)
-    try:
-        host = np.asarray(to_host(operation, data, backend))
-    except ValueError as error:
-        raise ShapeError(f"{operation}: nested lists must be rectangular ({error})") from None
-    if host.dtype.kind not in "biuf":
-        real = (bool, int, float, np.bool_, np.integer, np.floating)
-        odd = next((x for x in host.flat if not isinstance(x, real)), None)
-        advice = "; convert it first, e.g. with x.astype('float32')" if odd is None and hasattr(data, "astype") else ""
-        example = (host.flat[0] if odd is None else odd) if host.size else host
-        raise DtypeError(f"{operation}: needs numbers, was given {host.dtype} data such as {example}{advice}")
-    try:
-        # converted by the backend, so that a recording sees it; Python floats are no arrays
-        if backend.on_host and backend.array_type is not float and type(data) is np.ndarray:
-            same = dtype is None or host.dtype == dtype
-            array = backend.asarray(host, copy=same)
-            return array if same else cast(operation, array, dtype)
-        array = host if dtype is None else cast(operation, host, dtype)
-        return backend.asarray(array, copy=array is host)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, (DtypeError, ShapeError)):
-            raise
-        raise DtypeError(f"{operation}: device {backend.name!r} cannot hold this: {error}") from None
-
-
-def masked(data):
-    """Whether it is a NumPy array with a mask. (Other libraries' tables have a mask too, a method of theirs.)"""
-    return isinstance(data, np.ndarray) and hasattr(data, "mask")
-
-
-def refuse_masked(operation, *values):
-    """Raise a DtypeError if one of the values is a masked array, or a list that holds one."""
-    waiting, seen = [*values], set()
-    for value in waiting:
-        if isinstance(value, (list, tuple)):
-            if id(value) not in seen:
-                seen.add(id(value))
-                waiting += value
-        elif masked(value):
-            raise DtypeError(f"{operation}: {UNMASK}")
-
-
-def owner_or_none(data: Any):
-    try:
-        return owner(data)
-    except ValueError:
-        return None
-
-
-def to_host(operation, data, backend, depth=0):
-    """`data` as something NumPy understands; lists may hold Tensors of any device."""
-    if isinstance(data, (list, tuple)):
-        if depth > 64:
-            raise ValueError("nested more than 64 deep, the most axes that an array can have")
-        return [to_host(operation, item, backend, depth + 1) for item in data]
-    if isinstance(data, Tensor):
-        refuse_leaving(operation, data, "use chainrule.stack(...)")
-        return data.numpy()
-    owning = owner_or_none(data)
-    return data if owning is None or owning.on_host else owning.read(data)

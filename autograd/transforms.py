@@ -11,6 +11,7 @@ from typing import Any, overload
 from ..backends import owner
 from .arguments import whole, whole_number
 from .backward import backward
+from .convert import raw
 from .deliver import seed_for
 from .errors import ArgumentError, GraphError
 from .foreign import explaining
@@ -23,7 +24,7 @@ from .ops.shape import reshape, stack
 from .order import topological
 from .primitive import LINEAR, primitive
 from .samples import reals
-from .tensor import Tensor, raw
+from .tensor import Tensor
 from .typing import ArrayLike
 
 

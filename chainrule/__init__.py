@@ -36,8 +36,9 @@ from .autograd.methods import bind as _bind
 from .autograd.methods import functions as _functions
 from .autograd.primitive import ELEMENTWISE, LINEAR, MULTILINEAR, primitive
 from .autograd.serialize import load, save
-from .autograd.tensor import Tensor, Value
+from .autograd.tensor import Tensor
 from .autograd.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .autograd.value import Value
 from .backends import deterministic
 from .graph import draw, step_through, trace
 from .graph.attached import attached as _attached

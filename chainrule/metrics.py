@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .autograd.arguments import choose, whole
+from .autograd.convert import convert
 from .autograd.errors import ArgumentError, DtypeError, ShapeError
 from .autograd.ops.reduce import mean, scale
-from .autograd.tensor import convert
 from .autograd.typing import ArrayLike
 from .backends import get
 from .data.check import check_finite, places

@@ -13,7 +13,11 @@ OPERATIONS = {p.call: p for p in REGISTRY.values()}
 SECTION = re.compile(r"^(Shape|Domain|Unit|Gradient|Raises|Returns|Example|Fields|Source): *(.*)$")
 # (page, its title, the folders and files whose public names it lists); operations have a page for each file of autograd/ops
 ROOMS = [
-    ("tensors", "Tensors", "autograd.tensor autograd.ops.creation autograd.grad_mode autograd.serialize"),
+    (
+        "tensors",
+        "Tensors",
+        "autograd.tensor autograd.value autograd.ops.creation autograd.grad_mode autograd.serialize",
+    ),
     ("derivatives", "Derivatives", "autograd.transforms autograd.gradcheck autograd.formula autograd.primitive"),
     ("training", "Training", "train mistakes"),
     ("jit", "Recorded steps", "jit"),

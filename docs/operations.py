@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from typing import Any, TypeVar, overload
 
 {imports}
-from .tensor import Tensor, Value
+from .tensor import Tensor
+from .value import Value
 from .typing import ArrayLike, Axis, Counts, DType, Shape
 
 _T = TypeVar("_T", Value, Tensor)

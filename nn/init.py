@@ -10,10 +10,11 @@ import numpy as np
 
 from ..autograd import random
 from ..autograd.arguments import choose
+from ..autograd.convert import raw
 from ..autograd.errors import ShapeError
 from ..autograd.ops import creation
 from ..autograd.ops.creation import default_dtype, tensor
-from ..autograd.tensor import Tensor, raw
+from ..autograd.tensor import Tensor
 from ..backends import default
 
 Initializer: TypeAlias = str | Callable[[tuple[int, ...], int, int], Tensor]  # a name, or a function like those below

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.arguments import choose, fraction
+from ..autograd.convert import owner_or_none, raw
 from ..autograd.dtypes import floating, settled, unsettled
 from ..autograd.errors import ArgumentError, DtypeError, ShapeError
 from ..autograd.foreign import explaining
@@ -25,7 +26,7 @@ from ..autograd.ops.reduce import mean, sum_
 from ..autograd.ops.softmax import less_share, log_softmax, softmax, softmax_kernels
 from ..autograd.primitive import ELEMENTWISE, primitive
 from ..autograd.samples import indices, on, reals, unit
-from ..autograd.tensor import Tensor, owner_or_none, raw
+from ..autograd.tensor import Tensor
 from ..autograd.typing import ArrayLike
 from ..backends import FUSING, SINGLES, check, owner
 

@@ -8,13 +8,14 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..autograd.convert import raw
 from ..autograd.doors import refuse_leaving
 from ..autograd.errors import CheckpointError, DtypeError, GraphError
 from ..autograd.foreign import Explaining, explaining
 from ..autograd.grad_mode import call_number, enter, leave, no_grad, scope
 from ..autograd.ops.creation import tensor
 from ..autograd.serialize import fitted
-from ..autograd.tensor import Tensor, raw
+from ..autograd.tensor import Tensor
 from ..autograd.typing import ArrayLike, DType
 from .activations import name_of
 

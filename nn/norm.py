@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.arguments import choose, positive, probability, whole
+from ..autograd.convert import raw
 from ..autograd.errors import ArgumentError, ShapeError
 from ..autograd.ops.arithmetic import square
 from ..autograd.ops.creation import asarray, ones, ones_like, zeros, zeros_like
@@ -16,7 +17,7 @@ from ..autograd.ops.reduce import mean, scale
 from ..autograd.ops.sums import rows
 from ..autograd.primitive import primitive
 from ..autograd.samples import on
-from ..autograd.tensor import Tensor, raw
+from ..autograd.tensor import Tensor
 from ..backends import FUSING, check, owner
 from .module import Module, Parameter
 from .sync import meets, normalized

@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 
+from ..autograd.convert import raw
 from ..autograd.errors import ShapeError
 from ..autograd.ops.arithmetic import square
 from ..autograd.ops.creation import full
@@ -15,7 +16,6 @@ from ..autograd.ops.shape import astype, concatenate
 from ..autograd.primitive import LINEAR, primitive
 from ..autograd.samples import on
 from ..autograd.shard import current_shard
-from ..autograd.tensor import raw
 from ..backends import check, owner
 
 

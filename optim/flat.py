@@ -11,9 +11,10 @@ from math import inf
 import numpy as np
 
 from ..autograd.callsite import user_line
+from ..autograd.convert import raw
 from ..autograd.errors import GraphError
 from ..autograd.ops.choose import where
-from ..autograd.tensor import Tensor, raw
+from ..autograd.tensor import Tensor
 from ..autograd.watch import OBSERVERS
 from ..backends import owner
 from ..backends.c_rule import native

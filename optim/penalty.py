@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd.arguments import flag, positive
+from ..autograd.convert import raw
 from ..autograd.dtypes import floating
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.ops.arithmetic import square
 from ..autograd.ops.length import absolute
 from ..autograd.ops.norm import direction, norm2
 from ..autograd.ops.reduce import sum_
-from ..autograd.tensor import Tensor, raw
+from ..autograd.tensor import Tensor
 from ..backends import owner
 from .clip import named
 from .options import Parameters

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ..cast import beside
+from ..convert import raw
 from ..primitive import ELEMENTWISE, composed, primitive
 from ..samples import booleans, reals
-from ..tensor import Tensor, raw
+from ..tensor import Tensor
 from ..typing import ArrayLike
 from .compare import greater, isfinite, less, logical_and
 from .kink import bend, differentiable

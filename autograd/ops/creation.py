@@ -7,11 +7,12 @@ import numpy as np
 from ...backends import default, get, owner
 from ..arguments import whole_number
 from ..cast import cast
+from ..convert import SHARED, convert, masked, owner_or_none, raw, refuse_masked
 from ..doors import refuse_leaving
 from ..dtypes import DEFAULT
 from ..errors import ArgumentError, ChainruleError, DtypeError, ShapeError
 from ..primitive import composed
-from ..tensor import SHARED, Tensor, convert, masked, owner_or_none, raw, refuse_masked
+from ..tensor import Tensor
 from ..typing import ArrayLike, DType, Shape
 
 _FLOATS = ("float16", "float32", "float64")

@@ -9,10 +9,11 @@ import numpy as np
 
 from ...backends import FUSING, check, owner
 from ..call import Owned
+from ..convert import raw, refuse_masked
 from ..errors import ArgumentError, DeviceError, DtypeError, ShapeError
 from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
-from ..tensor import Tensor, raw, refuse_masked
+from ..tensor import Tensor
 from ..typing import ArrayLike, DType, Shape
 from .creation import default_dtype, home, tensor
 from .reduce import max_, min_

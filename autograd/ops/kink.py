@@ -23,13 +23,15 @@ import numpy as np
 
 from ...backends import SINGLES, owner
 from ..backward import backward
+from ..convert import raw
 from ..grad_mode import recording
 from ..guards import saved_values
 from ..node import Node
 from ..order import leading_to, topological
 from ..primitive import ELEMENTWISE, primitive
 from ..samples import reals
-from ..tensor import Tensor, Value, raw
+from ..tensor import Tensor
+from ..value import Value
 from ..watch import watching
 
 

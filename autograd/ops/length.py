@@ -7,9 +7,9 @@ from math import inf
 import numpy as np
 
 from ...backends import owner
+from ..convert import raw
 from ..primitive import ELEMENTWISE, primitive
 from ..samples import reals
-from ..tensor import raw
 from .arithmetic import square
 from .choose import where
 from .kink import curved, differentiable

@@ -8,10 +8,11 @@ import numpy as np
 
 from ...backends import SINGLES, owner
 from ..arguments import number
+from ..convert import raw
 from ..errors import ArgumentError
 from ..primitive import composed, primitive
 from ..samples import on
-from ..tensor import Tensor, raw
+from ..tensor import Tensor
 from ..typing import Axis
 from .arithmetic import power
 from .choose import where

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ...backends import FUSING, is_deterministic, owner
+from ..convert import raw
 from ..dtypes import wide
 from ..primitive import LINEAR, composed, primitive
 from ..samples import distinct, on
-from ..tensor import Tensor, raw
+from ..tensor import Tensor
 from ..typing import Axis
 from .choose import where
 from .compare import isfinite, logical_or

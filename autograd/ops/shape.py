@@ -10,11 +10,12 @@ import numpy as np
 
 from ...backends import STRIDED, get, move
 from ..cast import cast
+from ..convert import owner_or_none, raw, refuse_masked
 from ..doors import refuse_leaving
 from ..errors import ShapeError
 from ..primitive import LINEAR, composed, primitive
 from ..samples import on
-from ..tensor import Tensor, owner_or_none, raw, refuse_masked
+from ..tensor import Tensor
 from ..typing import Axis, Counts, DType, Shape
 from .creation import asarray
 from .sums import rows, total

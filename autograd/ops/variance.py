@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...backends import owner
+from ..convert import raw
 from ..primitive import composed
-from ..tensor import Tensor, raw
+from ..tensor import Tensor
 from ..typing import Axis
 from .arithmetic import square
 from .norm import norm2

@@ -20,10 +20,10 @@ import numpy as np
 import pytest
 from rule_checks import CHECKS, applies, check_digits
 
+from chainrule.autograd.convert import raw
 from chainrule.autograd.ops import kink
 from chainrule.autograd.primitive import REGISTRY
 from chainrule.autograd.samples import cases
-from chainrule.autograd.tensor import raw
 
 from .equal import Equality
 

@@ -5,7 +5,7 @@ import math
 from unicodedata import normalize
 
 from ..autograd.errors import ArgumentError
-from ..autograd.tensor import Value
+from ..autograd.value import Value
 from ..graph import trace
 from .expression import LARGEST, ExpressionError, parse
 from .parser import Parser

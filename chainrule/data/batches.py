@@ -7,12 +7,13 @@ from copy import copy
 
 from ..autograd import random
 from ..autograd.arguments import whole
+from ..autograd.convert import raw
 from ..autograd.errors import ArgumentError, DeviceError, ShapeError
 from ..autograd.foreign import Explaining
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.index import getitem
 from ..autograd.shard import cut
-from ..autograd.tensor import Tensor, raw
+from ..autograd.tensor import Tensor
 from ..autograd.typing import ArrayLike
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.convert import raw
 from ..autograd.errors import ArgumentError
 from ..autograd.ops.creation import asarray
-from ..autograd.tensor import raw
 from ..backends import owner
 
 SHOWN = 5  # rows or columns that a message names

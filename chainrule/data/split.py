@@ -10,11 +10,12 @@ import numpy as np
 
 from ..autograd import random
 from ..autograd.arguments import whole_number
+from ..autograd.convert import owner_or_none, raw
 from ..autograd.errors import ArgumentError, ShapeError
 from ..autograd.foreign import explaining
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.index import getitem
-from ..autograd.tensor import Tensor, owner_or_none, raw
+from ..autograd.tensor import Tensor
 from ..backends import owner
 from .batches import common_length
 

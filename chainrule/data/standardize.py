@@ -6,9 +6,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..autograd.convert import raw
 from ..autograd.errors import ArgumentError, ChainruleError, CheckpointError, ShapeError
 from ..autograd.ops.creation import asarray, default_dtype
-from ..autograd.tensor import Tensor, raw
+from ..autograd.tensor import Tensor
 from ..autograd.typing import ArrayLike
 from .check import check_finite
 

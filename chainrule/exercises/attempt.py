@@ -9,7 +9,7 @@ from textwrap import shorten
 
 import numpy as np
 
-from ..autograd.tensor import raw, to_host
+from ..autograd.convert import raw, to_host
 from . import diagnosis
 from .report import Wrong
 from .task import Task

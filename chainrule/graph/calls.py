@@ -7,9 +7,9 @@ from types import CodeType
 from typing import Any, NamedTuple
 from weakref import ref
 
+from ..autograd.convert import raw
 from ..autograd.node import Node
 from ..autograd.primitive import Primitive
-from ..autograd.tensor import raw
 
 KNOWN = "known"  # the option of a primitive that holds what was computed from its operands already
 

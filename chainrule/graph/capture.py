@@ -7,11 +7,12 @@ from weakref import ref
 import numpy as np
 
 from ..autograd.callsite import short_line
+from ..autograd.convert import raw
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.formula import rules
 from ..autograd.node import SMALL
 from ..autograd.node import Node as TapeNode
-from ..autograd.tensor import Tensor, raw
+from ..autograd.tensor import Tensor
 from ..backends import get, owner
 from .badges import badge
 from .calls import calls

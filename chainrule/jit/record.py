@@ -9,9 +9,10 @@ from weakref import ref
 import numpy as np
 
 from ..autograd.accumulate import accumulate
+from ..autograd.convert import raw
 from ..autograd.deliver import delivering
 from ..autograd.node import Node
-from ..autograd.tensor import Tensor, raw
+from ..autograd.tensor import Tensor
 from ..backends import owner
 from ..backends.passes import without_dead
 from ..backends.program import MOVES, Instruction

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..autograd.callsite import user_line
 from ..autograd.errors import GraphError
-from ..autograd.tensor import Tensor, Value
+from ..autograd.tensor import Tensor
+from ..autograd.value import Value
 from ..backends.record import RecordingError
 from ..backends.singles import CONSTANT, INPUT, Single, Tape, recording_on
 from ..backends.table import Table

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.callsite import INSIDE
-from ..autograd.tensor import raw
+from ..autograd.convert import raw
 from ..optim.optimizer import Optimizer
 from .names import Names
 from .record import array_of

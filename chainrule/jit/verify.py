@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.tensor import raw
+from ..autograd.convert import raw
 from ..backends.record import RecordingError
 from .record import Before
 from .replay import Replay

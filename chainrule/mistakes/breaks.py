@@ -1,6 +1,6 @@
 """Where the path from a parameter to the loss breaks."""
 
-from ..autograd.tensor import raw
+from ..autograd.convert import raw
 
 
 def broken(p, events):

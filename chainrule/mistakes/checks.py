@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..autograd.convert import raw
 from ..autograd.node import Node
 from ..autograd.primitive import ELEMENTWISE
-from ..autograd.tensor import raw
 from ..backends import owner
 from ..graph.stretched import stretched
 from ..nn.dropout import Dropout

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..autograd.callsite import INSIDE, user_line
+from ..autograd.convert import raw
 from ..autograd.deliver import delivering, delivery
 from ..autograd.grad_mode import recording, scope
 from ..autograd.node import Node
 from ..autograd.order import topological
-from ..autograd.tensor import raw
 from ..autograd.watch import Watch, watching
 from ..backends import owner
 from ..nonfinite.calls import observe

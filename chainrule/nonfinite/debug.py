@@ -15,9 +15,9 @@ import numpy as np
 
 from ..autograd.arguments import flag
 from ..autograd.backward import pull
+from ..autograd.convert import raw
 from ..autograd.errors import NonFiniteError
 from ..autograd.node import Node
-from ..autograd.tensor import raw
 from ..autograd.watch import Watch, current_watch, set_watch
 from ..backends import owner
 from ..backends.record import Recorded

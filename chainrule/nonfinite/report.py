@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..autograd.callsite import describe, line_of
+from ..autograd.convert import raw
 from ..autograd.errors import NonFiniteError
 from ..autograd.primitive import ELEMENTWISE, REGISTRY
-from ..autograd.tensor import raw
 from ..backends import NUMBERS, owner
 from .place import Place, module_of, source
 

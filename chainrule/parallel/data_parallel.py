@@ -13,11 +13,12 @@ import numpy as np
 
 from ..autograd import random
 from ..autograd.arguments import choose, whole, whole_number
+from ..autograd.convert import raw
 from ..autograd.errors import ArgumentError, DeviceError, ShapeError, WorkerError
 from ..autograd.ops.shape import concatenate
 from ..autograd.random import Generator
 from ..autograd.shard import Shard, cut
-from ..autograd.tensor import Tensor, raw
+from ..autograd.tensor import Tensor
 from ..backends import is_deterministic, owner
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer

@@ -8,8 +8,9 @@ from itertools import compress
 import numpy as np
 
 from ..autograd.accumulate import own
+from ..autograd.convert import raw
 from ..autograd.errors import ArgumentError, DeviceError
-from ..autograd.tensor import Tensor, raw
+from ..autograd.tensor import Tensor
 from ..backends import owner
 from ..nn.module import Parameter
 from ..optim.flat import gradient

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
+from ..autograd.convert import raw
 from ..autograd.deliver import delivering
 from ..autograd.errors import ArgumentError, ShapeError
 from ..autograd.shard import Shard
-from ..autograd.tensor import Tensor, raw
+from ..autograd.tensor import Tensor
 from ..backends import deterministic as same_bits
 from ..backends import owner
 from .replica import Replica

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..autograd.arguments import whole
+from ..autograd.convert import raw
 from ..autograd.errors import ArgumentError
 from ..autograd.foreign import explaining
 from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import asarray
 from ..autograd.ops.shape import concatenate
-from ..autograd.tensor import Tensor, raw
+from ..autograd.tensor import Tensor
 from ..backends import get, owner
 from ..metrics import Metric
 from ..metrics import metric as find

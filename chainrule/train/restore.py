@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack, contextmanager
 
-from ..autograd.tensor import raw
+from ..autograd.convert import raw
 
 
 @contextmanager

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..autograd import random
+from ..autograd.convert import raw
 from ..autograd.errors import ArgumentError, GraphError
 from ..autograd.random import Generator
-from ..autograd.tensor import Tensor, raw
+from ..autograd.tensor import Tensor
 from ..backends import owner
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer

@@ -6,9 +6,10 @@ from threading import Lock
 
 import numpy as np
 
+from ..autograd.convert import raw
 from ..autograd.errors import ArgumentError
 from ..autograd.shard import current_shard
-from ..autograd.tensor import Tensor, raw
+from ..autograd.tensor import Tensor
 from ..autograd.watch import current_watch
 from ..backends import owner
 from ..backends.lowering import pays

@@ -9,9 +9,9 @@ from device_double import forbid
 from rule_checks import CHECKS, applies, complex_steps, function_of_reals, is_scalar
 
 import chainrule as cr
+from chainrule.autograd.convert import raw
 from chainrule.autograd.primitive import ELEMENTWISE, REGISTRY
 from chainrule.autograd.samples import cases, on, reals
-from chainrule.autograd.tensor import raw
 
 PRIMITIVES = {p.name: p for p in REGISTRY.values() if p.module.startswith("chainrule.")}
 DIFFERENTIABLE = {name: p for name, p in PRIMITIVES.items() if p.vjp}

@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import Value
-from chainrule.autograd.values import made
+from chainrule.autograd.value import made
 
 
 def network(xs):
