@@ -18,7 +18,8 @@ def trace(x: Tensor, names: Mapping[str, Any] | None = None) -> "Graph":
 
     The result is plain data, and holds no tensors. It watches one backward pass of its own, which frees and changes
     nothing; a result of several elements is taken to start with a gradient of ones. It works before `backward` and after;
-    but what backward has freed of arrays of more than 64 elements is no longer there to be shown.
+    what the program has freed of arrays of more than 64 elements is computed again where its operands are still what they were,
+    up to 256 MiB, and says so.
 
     Names come from `names`, a dict of name → Tensor, from each Tensor's own `name`, for parameters from their place in the
     model, and without `names` also from the variables of the caller.

@@ -17,10 +17,11 @@ from ..backends import get, owner
 from .badges import badge
 from .calls import calls
 from .expand import jacobian
-from .graph import CHANGED, OUTDATED, PERHAPS_CHANGED, Edge, Node
+from .graph import CHANGED, GONE, OUTDATED, PERHAPS_CHANGED, Edge, Node
 from .kinks import has_kinks, kinks
 from .names import Names, free
-from .recover import contributions, elementwise, operands, out_of_date, values_of
+from .recompute import out_of_date, recompute
+from .recover import contributions, elementwise, operands, values_of
 from .sourceline import source_line
 from .text.why import why
 from .values import number, values, written
@@ -50,9 +51,10 @@ def capture(x, names=None, elements=True, variables=None):
     order = [leaf for leaf in names.asked if leaf not in reached] + order
     known = _known(order, {**names.held, x._node: x})
     with np.errstate(all="ignore"):  # a nan is shown on the picture; a warning would not say where
+        again = recompute(order, known, {**names.held, x._node: x})
         one = 1.0 if x._node.dtype is None else owner(x._data).xp.ones_like(x._data)
         totals, found = contributions(x._node, one, known)
-        writer = _Writer(names, known, totals)
+        writer = _Writer(names, known, totals, again)
         for node in order:
             writer.recorded(node)
         _label(writer.nodes)
@@ -65,7 +67,7 @@ def capture(x, names=None, elements=True, variables=None):
             for node in order:
                 if node.primitive and not elementwise(node):
                     writer.elements(node, slots, vjps)
-        for node, text in _changes(order, known, names.held):
+        for node, text in _changes([n for n in order if n not in again], known, names.held):
             badges = writer.nodes[writer.ids[node]].badges
             badges += [text] if text not in badges else []
         graph = Graph(writer.nodes, writer.edges, [e.id for e in backward], values(one), _ran(x._node), names.modules)
@@ -150,10 +152,11 @@ class _Writer:
         nodes, edges: what is written so far.
         ids: {recorded node, or the id of a constant's array: the id of its Node}.
         slopes: {id of an Edge: its local derivative, on its own device}.
+        notes: {recorded node: how its value is known, or why not, where the tape did not keep it}.
     """
 
-    def __init__(self, names, known, totals):
-        self.names, self.known, self.totals = names, known, totals
+    def __init__(self, names, known, totals, notes):
+        self.names, self.known, self.totals, self.notes = names, known, totals, notes
         self.nodes, self.edges, self.ids, self.slopes = [], [], {}, {}
 
     def write(self, kind, primitive, data, name, **fields):
@@ -192,6 +195,7 @@ class _Writer:
             total=values(self.totals.get(node)),
             line=short_line(node.code, node.instruction) if node.primitive else "",
             source=source_line(node.code, node.instruction) if node.primitive else [],
+            note=self.notes.get(node, "" if node in self.known else GONE),
             module=module,
             calls=calls,
         )
@@ -226,6 +230,7 @@ class _Writer:
             line="",
             module=[],
             calls=[],
+            note=GONE if value is None else "",
         )
         if shared:
             self.ids[id(value)] = i

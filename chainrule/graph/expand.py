@@ -156,6 +156,7 @@ class _Opened:
                     line=array.line,
                     module=array.module,
                     calls=array.calls,
+                    note=array.note,
                 )
                 for j, (value, grad) in enumerate(zip(values, grads, strict=True))
             ]

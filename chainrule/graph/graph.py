@@ -4,12 +4,17 @@ from dataclasses import dataclass, field
 
 from ..autograd.arguments import whole_number
 from ..autograd.errors import ArgumentError
+from ..pages.words import english
 from .values import Values
 
 # badges that the words of a step depend on
 OUTDATED = "computed before an operand was changed"
 NO_ZERO_GRAD = "no zero_grad?"
 CHANGED, PERHAPS_CHANGED = "changed since it was used", "perhaps changed since it was used"
+
+# what Node.note says, or begins with
+RECOMPUTED = english("recomputed: your program had freed this array")
+GONE = english("not recorded: your program freed this array")
 
 
 @dataclass(slots=True)
@@ -25,7 +30,7 @@ class Node:
             or else v1, v2, …
         options: the call's keyword arguments that are not the defaults, as text.
         shape, dtype, device: of the value; dtype is "" for a Python number.
-        value: None where the array was not kept.
+        value: None where it is unknown.
         grad: what `.grad` held when the graph was traced. None: no pass has left one, which is not 0.
         total: the gradient of one backward pass, the sum of the contributions; None where unknown.
         line: the line that made the call, as `file.py:12, in loss`.
@@ -33,6 +38,7 @@ class Node:
         calls: for each of these modules the number of its call, from 1 on in the order of time; [] for a parameter.
         badges: what a learner should notice, in words, such as "NaN first here".
         source: the line that made the call as it is written, in three parts: before the operator or function name, that, and behind it; []: not known.
+        note: where the program had freed the array: that the value was recomputed, or why it is unknown; else "".
     """
 
     id: int
@@ -53,6 +59,7 @@ class Node:
     calls: list[int]
     badges: list[str] = field(default_factory=list)
     source: list[str] = field(default_factory=list)
+    note: str = ""
 
     @property
     def is_number(self) -> bool:

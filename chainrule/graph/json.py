@@ -311,6 +311,7 @@ NODE = {
     "calls": _WHOLES,
     "badges": _TEXTS,
     "source": _TEXTS,
+    "note": _TEXT,
 }
 
 EDGE = {

@@ -4,8 +4,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ..autograd.backward import backward, conform, pull
 from ..autograd.callsite import short_line
 from ..autograd.guards import changed
@@ -150,23 +148,3 @@ def operands(node, known):
             array = saved[links.index("all")][slot]
         arrays.append(array)
     return arrays
-
-
-def out_of_date(node, known):
-    """Whether the call would give another result now: an operand was changed since. False if that cannot be told."""
-    if node not in known or not any(
-        p.plan is None if isinstance(p, Node) else hasattr(p, "shape") for p in node.parents
-    ):
-        return False
-    arrays, out = operands(node, known), known[node]
-    if any(a is None for a in arrays):
-        return False
-    backend = owner(out)
-    try:
-        again = backend.to_numpy(backend.asarray(node.primitive.fn(backend.xp, *arrays, **node.options)))
-    except Exception:  # what cannot be computed again cannot be compared
-        return False
-    before = backend.to_numpy(out)
-    rounding = 64 * np.finfo(before.dtype).eps  # another thread or alignment may add up in another order
-    absolute = 0 if elementwise(node) else rounding * np.abs(before).max(initial=0)
-    return not np.allclose(again, before, rtol=rounding, atol=absolute, equal_nan=True)

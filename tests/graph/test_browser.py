@@ -293,6 +293,26 @@ def test_the_inspector_gives_the_gradient_as_a_sum_of_terms(show):
     assert tab.inner_text("#inspector .sum") == "grad = 1 × 3 + 1 × 3 = 6"
 
 
+_HELD = cr.ones((10, 10), requires_grad=True)
+
+
+def freed():
+    """A graph of which the program keeps neither x + 1 nor, as its second operand is gone, what follows."""
+    loss = ((_HELD + 1) * np.full((10, 10), 2.0, "float32")).exp().sum()
+    loss.backward()
+    return loss
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [("v2", "Recomputed: your program had freed this array."), ("v4", "and what is needed to compute it again.")],
+)
+def test_the_inspector_says_what_the_program_had_freed(show, label, said):
+    tab = show(freed, "#step=3")
+    tab.evaluate("label => select(nodes.find((node) => node.label === label).id)", label)
+    assert said in tab.inner_text("#inspector")
+
+
 def test_the_inspector_says_where_broadcasting_was_summed(show):
     tab = show(bias)
     tab.keyboard.press("End")

@@ -304,6 +304,7 @@ def test_a_call_is_told_as_in_the_steps():
         "label": "v1",
         "call": "−x",
         "held": "",
+        "note": "",
         "badges": [],
         "pattern": "−(−{0})",
         "trained": False,

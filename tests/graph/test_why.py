@@ -50,13 +50,13 @@ def test_why_a_relu_is_on():
 
 def test_how_many_units_are_off():
     x = cr.tensor([-1.0, 2.0, -3.0, 4.0, -5.0, 6.0, 7.0, 8.0], requires_grad=True)
-    assert whys(cr.relu(x))["relu", "x"] == "0 for 3 of 8 elements"
+    assert whys(cr.relu(x))["relu", "x"] == "0 for 3 of 8 elements, where v1 is not above 0"
 
 
 def test_how_many_units_of_a_larger_array_are_off():
     x = cr.arange(-50, 50, dtype="float32")
     x.requires_grad = True
-    assert whys(cr.relu(x).sum())["relu", "x"] == "0 for 51 of 100 elements"
+    assert whys(cr.relu(x).sum())["relu", "x"] == "0 for 51 of 100 elements, where v1 is not above 0"
 
 
 def test_why_a_larger_array_passes_1():

@@ -129,6 +129,7 @@ def _named(story, node):
     operands = [label(story.graph.nodes[edge.source]) for edge in story.operands[node.id]]
     made = call(node, operands) if operands else node.kind
     named = {"label": label(node), "call": made, "held": story.held(node)}
+    named["note"] = translated(node.note)
     named["badges"] = [{"kind": kind(badge), "text": translated(badge)} for badge in node.badges]
     if operands:  # with places for numbers, in brackets where a negative one has them
         named["pattern"] = call(node, [f"−{{{i}}}" for i in range(len(operands))])

@@ -142,6 +142,7 @@ def _tooltip(node):
     parts = [f"{readable(node.name or node.label, 200)}: {node.operation}", *node.options]
     parts += [t("at {0}", readable(translated(node.line), 200))] if node.line else []
     parts += [t("in module {0}", readable(node.module[-1], 200))] if node.module else []
+    parts += [translated(node.note)] if node.note else []
     parts += [t("on {0}", node.device)] if node.device not in ("", "scalar", "cpu") else []
     return safe(", ".join(parts), 1000)
 

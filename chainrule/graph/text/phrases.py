@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from ..graph import CHANGED, OUTDATED, PERHAPS_CHANGED
+from ..graph import CHANGED, OUTDATED, PERHAPS_CHANGED, RECOMPUTED
 from ..lettering import readable
 from ..values import Values, noise
 from .notation import bracketed
@@ -24,8 +24,9 @@ class Note(str):
 
 
 def notes(node):
-    """The badges of a node as Notes."""
-    return [Note(badge) for badge in node.badges]
+    """The badges of a node as Notes, and behind them whether its value was recomputed."""
+    again = [node.note.partition(":")[0]] if node.note == RECOMPUTED else []
+    return [Note(badge) for badge in [*node.badges, *again]]
 
 
 def label(node):

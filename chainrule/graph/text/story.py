@@ -8,6 +8,7 @@ import numpy as np
 from ...autograd.formula import put
 from ...autograd.formula_text import Written, write
 from ...backends.program import Call, Symbol
+from ...pages.words import translated
 from ..graph import NO_ZERO_GRAD, Step
 from ..roles import parameters
 from ..values import Values, in_full, values
@@ -231,7 +232,7 @@ def _summed(array, shape):
 
 
 def _result(node, equals="=", digits=PLAIN):
-    return f"{equals} {node.value.line(digits)}" if node.value else "= not recorded: your program freed this array"
+    return f"{equals} {node.value.line(digits)}" if node.value else f"= {translated(node.note) or 'unknown'}"
 
 
 def _added(one, other, both):

@@ -27,6 +27,7 @@ _WORDS = {
     **dict.fromkeys(("sign", "floor", "ceil", "rint", "floor_divide", "step"), _STEP),
     "where": ("0: the condition chose the other one", "1: the condition chose this one"),
 }
+_ZERO_WHERE = {"relu": ", where {x} is not above 0"}  # for elements of an array
 GENERAL = {_UNCHANGED, "× 1: the gradient passes on unchanged"}  # said once in a story
 _FEW = 4  # so many operands are listed with their values
 
@@ -46,7 +47,8 @@ def why(graph):
             if size and size in (zeros, ones):
                 edge.why = _reason(graph, edge, operands[edge.target], 0 if zeros else 1)
             elif zeros:
-                edge.why = f"0 for {zeros} of {size} elements"
+                where = _ZERO_WHERE.get(graph.nodes[edge.target].operation, "")
+                edge.why = f"0 for {zeros} of {size} elements{where.format(x=label(graph.nodes[edge.source]))}"
 
 
 def _count(local):

@@ -56,10 +56,15 @@ function valueSection(node, snapshot) {
   const known = snapshot.computed.has(node.id);
   const after = snapshot.updated.get(node.id);
   if (!known) return make("div", {}, make("h3", {}, "Value"), make("p", {}, "· not computed yet"));
-  const value = isEditable(node) ? editable(node) : shown(node.value, "Not recorded: your program freed this array.");
+  const value = isEditable(node) ? editable(node) : shown(node.value, sentence(node.note));
   const updated = after ? [make("h3", {}, "Value after the update"), shown(after)] : [];
-  return make("div", {}, make("h3", {}, "Value"), value, ...updated);
+  const isOld = node.value && node.note && !isChanged("value", node.id);
+  const note = isOld ? make("p", { className: "state" }, sentence(node.note)) : "";
+  return make("div", {}, make("h3", {}, "Value"), value, note, ...updated);
 }
+
+/** `Not recorded: …`: words that stand by themselves. */
+const sentence = (words) => words && `${words[0].toUpperCase()}${words.slice(1)}.`;
 
 /** The gradient as the sum of one contribution for each use: those that have arrived, and those it waits for. */
 function gradientSection(node, snapshot, hidden) {
