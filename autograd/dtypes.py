@@ -7,6 +7,14 @@
   float16 again; integers work in 64 bits and stay so.
 
 How sums of float32 keep their digits stands in ops/sums.py.
+
+Example:
+    >>> import chainrule as cr
+    >>> whole, half = cr.tensor([1, 2, 3], dtype="int32"), cr.ones(3000, dtype="float16")
+    >>> [str(y.dtype) for y in (whole * half[:3], cr.exp(whole), whole.sum(), half.sum())]
+    ['float64', 'float64', 'int64', 'float16']
+    >>> half.sum().item()  # one by one in float16, 1 would be added to 2048 in vain
+    3000.0
 """
 
 from collections.abc import Callable, Sequence

@@ -21,8 +21,8 @@ from .ops.creation import zeros_like as zeros_like
 from .ops.index import one_hot as one_hot
 from .ops.shape import stack as stack
 from .tensor import Tensor
-from .value import Value
 from .typing import ArrayLike, Axis, Counts, DType, Shape
+from .value import Value
 
 _T = TypeVar("_T", Value, Tensor)
 

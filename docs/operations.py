@@ -21,8 +21,8 @@ from typing import Any, TypeVar, overload
 
 {imports}
 from .tensor import Tensor
-from .value import Value
 from .typing import ArrayLike, Axis, Counts, DType, Shape
+from .value import Value
 
 _T = TypeVar("_T", Value, Tensor)
 '''

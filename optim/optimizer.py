@@ -121,7 +121,7 @@ class Optimizer(Explaining):
         work = [(i, flat) for i, flat in self.buffers if flat.gather() is not None]
         self._check_gradients_reached(work)
         options = [{name: rates[i] if name == "lr" else self.groups[i][name] for name in self._asked} for i, _ in work]
-        self._update(work, options)
+        self._apply(work, options)
         self.steps, self.last_lr = self.steps + 1, rates[0]
         return value
 
@@ -237,7 +237,7 @@ class Optimizer(Explaining):
         return squares
 
     @np.errstate(over="raise")
-    def _update(self, work, options):
+    def _apply(self, work, options):
         """Run the rule, and write what it gives. An overflow raises before anything is written.
 
         Few elements are all computed before; for many that would need too much memory: they are computed twice where
@@ -245,7 +245,7 @@ class Optimizer(Explaining):
         """
         found = squares = self._checked_squares([flat.gradient for _, flat in work])
         if self._devices:
-            work, options, squares = self._update_devices(work, options, squares)
+            work, options, squares = self._apply_on_devices(work, options, squares)
         rule, counted, unchanged = self.update, self._counted, self._few
         try:
             results = [
@@ -273,7 +273,7 @@ class Optimizer(Explaining):
             "clip the gradients, lower the learning rate, or train in float64"
         )
 
-    def _update_devices(self, work, options, squares):
+    def _apply_on_devices(self, work, options, squares):
         """Update what is on devices; return the rest. Gradients that are not finite leave all on their device as it is."""
         joint = {}
         for (_, flat), s in zip(work, squares, strict=True):

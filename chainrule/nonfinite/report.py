@@ -105,7 +105,7 @@ def forward_error(kind, p, arrays, options, out, known, tensors, place):
         cause, advice = _overflow(out, OVERFLOWS.get(name))
     at = _first(p, given, out)
     headline = f"{name}{_in(p, place)} made the first {kind}"
-    return _error(kind, "forward", headline, p, place, given, at, cause, advice, origin)
+    return _error(headline, p, place, given, kind=kind, cause=cause, advice=advice, at=at, origin=origin)
 
 
 def given_error(p, arrays, tensors, place):
@@ -114,7 +114,7 @@ def given_error(p, arrays, tensors, place):
     name, what = _culprit("nan", given, tensors, place)
     headline = f"operand {name} of {p.name}{_in(p, place)}, {what}, was nan already"
     cause = "no operation that the block has seen made it"
-    return _error("nan", "forward", headline, p, place, given, None, cause, LOOK, f"{name}: {what}")
+    return _error(headline, p, place, given, kind="nan", cause=cause, advice=LOOK, origin=f"{name}: {what}")
 
 
 def origin(kind, p, arrays, tensors, place):
@@ -142,7 +142,7 @@ def rule_error(kind, phase, node, slot, g, part, again, saved, chooser, kept, kn
     `again` computes it anew from them; `chooser` is a call after it that leaves elements out; `kept` are the operands and
     the result, by name, as far as they are known; `known` is the error about one of these, or says where its infinity comes from.
     """
-    p, place = node.primitive, Place(node.code, node.instruction, "", node.scope)
+    p, place = _call(node)
     name = operand_names(p, len(node.parents))[slot]
     bad = np.isnan(host(part)) if kind == "nan" else np.isinf(host(part))
     unused = np.broadcast_to(host(g) == 0, bad.shape)[bad].any() if host(g).shape == bad.shape else (host(g) == 0).any()
@@ -170,38 +170,44 @@ def rule_error(kind, phase, node, slot, g, part, again, saved, chooser, kept, kn
         f"the gradient of {p.name} by {name} gave the first {kind}",
         {"g" if phase == "backward" else "t": g} | kept,
     )
-    return _error(kind, phase, headline, p, place, given, None, cause, advice)
+    return _error(headline, p, place, given, phase, kind=kind, cause=cause, advice=advice)
 
 
 def sum_error(kind, node, g):
     """The contributions to `node` are finite, and their sum `g` is not."""
     cause, advice = _overflow(g, "scale the loss down, or compute in a wider dtype")
-    place = Place(node.code, node.instruction, "", node.scope)
     what = "the leaf" + f" {node.name}" * bool(node.name) if node.primitive is None else node.primitive.name
     headline = f"adding up the contributions to the gradient of {what} gave the first {kind}"
-    return _error(kind, "backward", headline, node.primitive, place, {"g": g}, None, cause, advice)
+    return _error(headline, *_call(node), {"g": g}, "backward", kind=kind, cause=cause, advice=advice)
 
 
 def root_error(kind, node, known):
     """The loss itself is not finite; `known` says where an infinity comes from, if anybody knows."""
-    place = Place(node.code, node.instruction, "", node.scope)
     headline = f"the loss is {kind} already in the forward pass"
-    cause = known or "made outside the block"
+    cause, origin = (known, known) if known else ("made outside the block", "before the block")
     return _error(
-        kind, "backward", headline, node.primitive, place, {"out": node.result}, None, cause, LOOK, known or "before the block"
-    )  # fmt: skip
+        headline, *_call(node), {"out": node.result}, "backward", kind=kind, cause=cause, advice=LOOK, origin=origin
+    )
 
 
 def seed_error(node, g):
     """backward was given a gradient `g` that is nan."""
-    place = Place(node.code, node.instruction, "", node.scope)
     headline = "the gradient that backward was given is nan already"
-    return _error(
-        "nan", "backward", headline, node.primitive, place, {"g": g}, None, "", "", "the gradient given to backward"
-    )
+    origin = "the gradient given to backward"
+    return _error(headline, *_call(node), {"g": g}, "backward", kind="nan", origin=origin)
 
 
-def _error(kind, phase, headline, p, place, given, at, cause, advice, origin=None):
+def _call(node):
+    """(the Primitive, the Place) of a recorded call."""
+    return node.primitive, Place(node.code, node.instruction, "", node.scope)
+
+
+def _error(headline, p, place, given, phase="forward", *, kind, cause="", advice="", at=None, origin=None):
+    """The NonFiniteError of a call of `p` at `place`.
+
+    `given` are its arrays by name, `kind` is "nan" or "inf", `at` says which element is the first, and `origin` where the nan
+    or inf comes from, where that is elsewhere.
+    """
     operands = [operand(name, a) for name, a in given.items()]
     file, line = (place.code.co_filename, line_of(place.code, place.instruction)) if place.code else ("", 0)
     text, module = linecache.getline(file, line).strip(), module_of(place.scope)

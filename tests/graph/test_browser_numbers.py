@@ -4,6 +4,7 @@ import math
 import re
 from collections import Counter
 from dataclasses import asdict
+from itertools import product
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ import chainrule as cr
 from chainrule.graph.page import page
 from chainrule.graph.roles import parameters
 from chainrule.graph.text.notation import shown
+from chainrule.graph.text.phrases import agreed
 from chainrule.graph.values import number, values
+from chainrule.pages.html import asset
 
 LR = 0.1
 UNDEFINED = {"not_a_number"}  # central differences of a result that is nan are all nan
@@ -190,3 +193,37 @@ def test_arrays_are_written_as_in_python(browse, name):
     given = values(ARRAYS[name])
     tab = browse(page_of(square))
     assert tab.evaluate("(given) => line(given)", asdict(given)) == shown(given)
+
+
+OPERATIONS = {
+    "product": (np.multiply, "(x, y) => x.map((v, i) => v * y[i])"),
+    "sum": (np.add, "(x, y) => x.map((v, i) => v + y[i])"),
+    "step": (lambda w, g: w - LR * g, f"(w, g) => w.map((v, i) => v - {LR} * g[i])"),
+}
+
+
+def equations(function):
+    """[two operands and the result, as Values]: numbers and small arrays of each dtype, of one size and of several."""
+    rng, found = np.random.default_rng(0), []
+    for dtype, shape in [("", ()), *product(("float16", "float32", "float64"), ((), (3,), (2, 2)))] * 40:
+        sizes = 10.0 ** rng.integers(-5, 4, 2)
+        drawn = [rng.normal(size=shape) * s if rng.random() < 0.7 else rng.integers(-9, 9, shape) / 8 for s in sizes]
+        with np.errstate(all="ignore"):
+            x, y = (np.asarray(a, dtype or None) for a in drawn)
+            parts = x, y, np.asarray(function(x, y), dtype or None)
+        found.append([values(p if dtype else p.item()) for p in parts])
+    return found
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_equation_has_the_digits_and_the_sign_of_python(browse, name):
+    function, script = OPERATIONS[name]
+    cases = equations(function)
+    page = f"<!doctype html><title>t</title><script>{asset('chainrule.pages', 'numbers.js')}</script>"
+    told = browse(page).evaluate(
+        f"(cases) => cases.map(([x, y, z]) => agreed({script}, [x, y], z)).map(({{ digits, sign }}) => [digits, sign])",
+        [[asdict(v) for v in case] for case in cases],
+    )
+    ours = [list(agreed(function, given, result)) for *given, result in cases]
+    assert [pair for pair in zip(cases, told, ours, strict=True) if pair[1] != pair[2]] == []
+    assert {sign for _, sign in ours} == {"=", "≈"}

@@ -101,12 +101,11 @@ def agreed(function, given, result):
     """
     if not all(v.listed for v in (*given, result)):
         return PLAIN, "="
-    if all(_in_full(v) for v in (*given, result)):
-        return PLAIN, "="
     if not result.shape and not any(rounded(v, EXACT) or noise(v.dtype) > FINE for v in (*given, result)):
         return EXACT, "="
+    unknown = PLAIN, "≈" if any(map(rounded, given)) else "="
     if function is None:
-        return PLAIN, "≈" if any(map(rounded, given)) else "="
+        return unknown
     exact = _exact(result)
     others = [_exact(v) for v in given if v.shape == result.shape]
     distinct = [np.abs(other - exact) > noise(result.dtype) * np.abs(exact) for other in others]
@@ -116,7 +115,7 @@ def agreed(function, given, result):
             with np.errstate(all="ignore"):
                 again = np.asarray(function(*shown), "float64")
         except (TypeError, ValueError):  # the elements of an opened product are no matrices
-            return PLAIN, "≈"
+            return unknown
         looks = [v for v in shown if v.shape == result.shape]
         if any((differ & (look == seen)).any() for differ, look in zip(distinct, looks, strict=True)):
             continue
@@ -150,11 +149,6 @@ def operation(node):
     """NumPy's function of an operation, which has the same name; None where there is none."""
     function = getattr(np, node.operation, None)
     return function if isinstance(function, np.ufunc) and not node.options else None
-
-
-def _in_full(given):
-    """Whether the numbers that Values show are the numbers, to the last bit."""
-    return np.array_equal(_printed(given), _exact(given), equal_nan=True)
 
 
 def _exact(given):
