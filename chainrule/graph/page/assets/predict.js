@@ -43,7 +43,7 @@ function asked({ edge, place }) {
 }
 
 function headline(question) {
-  return `Your turn: what is ${asked(question)}'s gradient after this step?`;
+  return t`Your turn: what is ${asked(question)}'s gradient after this step?`;
 }
 
 function questionText(question) {
@@ -51,9 +51,9 @@ function questionText(question) {
   const target = nodes[edge.target];
   const g = upstream(edge);
   const isShown = g && (size(g.shape) === 1 || isListed(g));
-  const given = `The gradient of ${target.label} = ${target.call} is ${isShown ? inline(g) : "complete"}.`;
-  if (before === null) return `${given} Which number reaches ${asked(question)}?`;
-  return `${given} ${asked(question)} has ${number(before)} so far. Which number reaches it now, and what is the new sum?`;
+  const given = t`The gradient of ${target.label} = ${target.call} is ${isShown ? inline(g) : t`complete`}.`;
+  if (before === null) return t`${given} Which number reaches ${asked(question)}?`;
+  return t`${given} ${asked(question)} has ${number(before)} so far. Which number reaches it now, and what is the new sum?`;
 }
 
 /** The number in a text, with comma or point, "−" or "-", or a fraction; NaN if there is none. */
@@ -77,40 +77,40 @@ function diagnosis(question, given, text = "") {
   const is = (x) => agrees(given, x, text);
   const used = (x) => Number.isFinite(x) && x !== 0 && is(x);
   if (is(part)) return "";
-  if (before !== null && is(answer)) return `That is the new sum. What comes along this edge alone?`;
-  if (before !== null && is(before)) return "That is the sum so far. What comes along this edge?";
-  if (used(-part)) return "Right size, wrong sign.";
+  if (before !== null && is(answer)) return t`That is the new sum. What comes along this edge alone?`;
+  if (before !== null && is(before)) return t`That is the sum so far. What comes along this edge?`;
+  if (used(-part)) return t`Right size, wrong sign.`;
   if (local !== null && g !== null) {
-    if (used(local)) return `That is the local derivative alone. Multiply it by the gradient of ${target}.`;
-    if (used(g)) return `That is the upstream gradient alone. Multiply it by the slope ∂${target}/∂${source}.`;
+    if (used(local)) return t`That is the local derivative alone. Multiply it by the gradient of ${target}.`;
+    if (used(g)) return t`That is the upstream gradient alone. Multiply it by the slope ∂${target}/∂${source}.`;
     if (other !== null && used(g * other)) {
-      return `Swapped operands: you used the other operand's local derivative. What is ∂${target}/∂${source}?`;
+      return t`Swapped operands: you used the other operand's local derivative. What is ∂${target}/∂${source}?`;
     }
-    if (used(g / local)) return "You divided by the local derivative. The chain rule multiplies: upstream × local.";
+    if (used(g / local)) return t`You divided by the local derivative. The chain rule multiplies: upstream × local.`;
   }
   const mistake = question.mistakes.find(({ items }) => used(items[place]) && !agrees(items[place], part));
   if (mistake) return mistake.says;
-  if (used(1 / part)) return "That is the reciprocal.";
-  if (edge.summed) return `Not yet. The operand was broadcast, so its contribution is ${edge.summed}.`;
-  return `Not yet. ${hint(question)}`;
+  if (used(1 / part)) return t`That is the reciprocal.`;
+  if (edge.summed) return t`Not yet. The operand was broadcast, so its contribution is ${edge.summed}.`;
+  return t`Not yet. ${hint(question)}`;
 }
 
 /** What a wrong sum tells. "" for a right one. */
 function sumDiagnosis({ answer, before, part }, given, text = "") {
   const is = (x) => agrees(given, x, text);
   if (is(answer)) return "";
-  if (is(part)) return `That is only the new part. Add it to the ${number(before)} that is already there.`;
-  if (is(before)) return "That is the sum so far. Add what comes along this edge.";
-  if (is(before * part)) return "You multiplied. What comes from two uses adds up.";
-  return `The sum is not right: ${number(before)} is there already, and the new part comes on top.`;
+  if (is(part)) return t`That is only the new part. Add it to the ${number(before)} that is already there.`;
+  if (is(before)) return t`That is the sum so far. Add what comes along this edge.`;
+  if (is(before * part)) return t`You multiplied. What comes from two uses adds up.`;
+  return t`The sum is not right: ${number(before)} is there already, and the new part comes on top.`;
 }
 
 function hint({ edge, upstream: g }) {
   const [source, target] = [nodes[edge.source].label, nodes[edge.target]];
-  if (predict.tries > 1 && edge.rule) return `The rule of ${edge.rule}. Here g is the gradient of ${target.label}.`;
-  if (g === null) return `Use the rule of ${target.operation}, with the gradient of ${target.label}.`;
+  if (predict.tries > 1 && edge.rule) return t`The rule of ${edge.rule}. Here g is the gradient of ${target.label}.`;
+  if (g === null) return t`Use the rule of ${target.operation}, with the gradient of ${target.label}.`;
   const much = number(g);
-  return `Upstream is ${much}. How does ${target.label} change when only ${source} changes a little?`;
+  return t`Upstream is ${much}. How does ${target.label} change when only ${source} changes a little?`;
 }
 
 /** Hide the next step and ask for it. Returns whether there is a question. */
@@ -134,12 +134,12 @@ function judge(text, sumText = "") {
   const [given, sum] = [parsed(text), question.before === null ? null : parsed(sumText)];
   const verdict = document.getElementById("verdict");
   if (Number.isNaN(given)) {
-    verdict.textContent = "Give a number, such as −1.5 or 2/3.";
+    verdict.textContent = t`Give a number, such as −1.5 or 2/3.`;
     return false;
   }
   const fault = diagnosis(question, given, text);
   if (!fault && Number.isNaN(sum)) {
-    verdict.textContent = "That is what arrives. And the new sum?";
+    verdict.textContent = t`That is what arrives. And the new sum?`;
     return false;
   }
   predict.tries += 1;
@@ -162,8 +162,8 @@ function reveal() {
 
 function keepScore() {
   const skipped = [...predict.known.values()].some((times) => times >= ENOUGH);
-  const more = skipped ? " · what was right three times is not asked again" : "";
-  document.getElementById("score").textContent = `${predict.right} of ${predict.asked} right on the first try${more}`;
+  const score = t`${predict.right} of ${predict.asked} right on the first try`;
+  document.getElementById("score").textContent = skipped ? `${score} · ${t`what was right three times is not asked again`}` : score;
 }
 
 function dismiss() {
