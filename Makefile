@@ -56,7 +56,7 @@ types: $(VENV)/.with-dev  ## write operations.pyi and docs/from-*.md anew
 	@PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(PY) docs/porting.py
 
 texts: $(VENV)/.with-dev  ## bring the pages' texts in other languages up to what the code says
-	@$(PY) docs/texts.py
+	@PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(PY) docs/texts.py
 
 docs: $(VENV)/.with-docs  ## build the documentation site into docs/_build
 	@$(PY) -m sphinx -E -a -q -W --keep-going -b html docs docs/_build $(ARGS)

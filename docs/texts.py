@@ -1,7 +1,8 @@
 """Bring the catalogues of the pages' texts up to what the code says: chainrule/pages/texts/*.json. Run by `make texts`.
 
 A translation stays where its English text does, a new text gets "", which is to be filled in, and what the code does not say any
-more goes. The texts are found in the scripts, as t`…`, in the pages' HTML, as [[…]], and in Python, as t("…") and english("…").
+more goes. The texts are found in the scripts, as t`…`, in the pages' HTML, as [[…]], and in Python: "said" as t("…"), "kept" in English until they
+are shown as english("…"), and in the rules of operations that are stated in words.
 """
 
 import ast
@@ -9,9 +10,11 @@ import json
 import re
 from pathlib import Path
 
+from chainrule.autograd.primitive import REGISTRY
+
 PACKAGE = Path(__file__).resolve().parent.parent / "chainrule"
 CATALOGUES = PACKAGE / "pages" / "texts"
-MARKS = "t", "english"
+MARKS = {"t": "said", "english": "kept"}
 
 # what a script is made of, but for templates: comments, strings, regular expressions behind what no division can follow
 _TOKEN = re.compile(
@@ -86,18 +89,18 @@ def _cooked(text):
 
 
 def of_script(code):
-    return [text for _, text in Script(code).marked]
+    return [("said", text) for _, text in Script(code).marked]
 
 
 def of_page(html):
-    return [" ".join(text.split()) for text in re.findall(r"\[\[(.*?)\]\]", html, re.DOTALL)]
+    return [("said", " ".join(text.split())) for text in re.findall(r"\[\[(.*?)\]\]", html, re.DOTALL)]
 
 
 def of_python(code):
     """The first arguments of calls of t and english, which must be literals, or a choice between such."""
     calls = [c for c in ast.walk(ast.parse(code)) if isinstance(c, ast.Call) and getattr(c.func, "id", "") in MARKS]
     calls.sort(key=lambda call: (call.lineno, call.col_offset))
-    return [text for call in calls for text in _literals(call.args[0])]
+    return [(MARKS[call.func.id], text) for call in calls for text in _literals(call.args[0])]
 
 
 def _literals(argument):
@@ -110,30 +113,43 @@ def _literals(argument):
     )
 
 
+def of_rules():
+    """The rules of operations that are stated in words, with places for letters and for n."""
+    for primitive in REGISTRY.values():
+        for words in primitive.words.values():
+            letters = []
+            if re.search(r"\b(the|with|over|along|back)\b", words):
+                place = lambda found, letters=letters: letters.append(found[0]) or f"{{{letters.index(found[0])}}}"
+                yield "kept", re.sub(r"\{\w+\}|\bn\b", place, words)
+
+
 READERS = {".js": of_script, ".html": of_page, ".py": of_python}
 
 
-def said():
-    """{English text: the file that says it first}, file by file."""
+def marked():
+    """{"said": texts, "kept": texts} of the code, file by file; a text of both kinds is kept."""
     found = {}
     for path in sorted(PACKAGE.rglob("*")):
         if path.suffix in READERS and path.stem != "words":
-            for text in READERS[path.suffix](path.read_text(encoding="utf-8")):
-                found.setdefault(text, str(path.relative_to(PACKAGE)))
-    return found
+            for kind, text in READERS[path.suffix](path.read_text(encoding="utf-8")):
+                found[text] = "kept" if kind == "kept" else found.get(text, kind)
+    found |= {text: kind for kind, text in of_rules()}
+    return {kind: [text for text, its in found.items() if its == kind] for kind in ("said", "kept")}
 
 
 def renewed(catalogue):
     """A catalogue with exactly what the code says, in that order."""
-    return {text: catalogue.get(text, "") for text in said()}
+    known = {text: other for texts in catalogue.values() for text, other in texts.items()}
+    return {kind: {text: known.get(text, "") for text in texts} for kind, texts in marked().items()}
 
 
 def written(catalogue):
-    return json.dumps(catalogue, ensure_ascii=False, indent=0) + "\n"
+    return json.dumps(catalogue, ensure_ascii=False, indent=1) + "\n"
 
 
 if __name__ == "__main__":
     for path in sorted(CATALOGUES.glob("*.json")):
-        texts = renewed(json.loads(path.read_text(encoding="utf-8")))
-        path.write_text(written(texts), encoding="utf-8")
-        print(f"{path.name}: {len(texts)} texts, {sum(not other for other in texts.values())} to translate")
+        catalogue = renewed(json.loads(path.read_text(encoding="utf-8")))
+        path.write_text(written(catalogue), encoding="utf-8")
+        texts = [other for texts in catalogue.values() for other in texts.values()]
+        print(f"{path.name}: {len(texts)} texts, {texts.count('')} to translate")

@@ -8,6 +8,7 @@ import numpy as np
 from ..autograd.ops.norm import norm2
 from ..autograd.primitive import ELEMENTWISE, REGISTRY
 from ..backends import owner
+from ..pages.words import english
 from .graph import NO_ZERO_GRAD, OUTDATED
 from .lettering import readable
 from .stretched import stretched
@@ -24,6 +25,10 @@ SATURATED = 0.5  # a badge says so from this fraction of the elements on
 SMALL_RATIO = 1e-3  # of the last layer's gradient: below it, a layer hardly learns
 
 
+VALUE = english("NaN first here"), english("inf first here")
+GRADIENT = english("NaN gradient first here"), english("inf gradient first here")
+DEAD = english("dead"), english("dead: {0} of {1} units"), english("dead: {0} of {1} elements")
+OFF = english("off"), english("off: {0} of {1} units"), english("off: {0} of {1} elements")
 _KINDS = {  # how a badge begins or reads -> its kind
     re.escape(NO_ZERO_GRAD): "zero_grad",
     "(?:NaN|inf) first here": "born",
@@ -69,13 +74,13 @@ def badge(graph, slopes=None):
         if not node.is_number and OUTDATED not in node.badges:  # whose operands were others
             sources = [graph.nodes[e.source] for e in operands[node.id]]
             before = [n.value for n in sources if not (n.is_number and math.isnan(n.value.items))]
-            node.badges += _born(node, sources) or _first_here("", node.value, before)
+            node.badges += _born(node, sources) or _first_here(VALUE, node.value, before)
             node.badges += _stretched(node, sources)
-        node.badges += _first_here(" gradient", node.total, [graph.nodes[i].total for i in users[node.id]])
+        node.badges += _first_here(GRADIENT, node.total, [graph.nodes[i].total for i in users[node.id]])
         if node.operation in WATCHED:
             node.badges += _slopes(graph, node, operands[node.id], slopes or {})
         if node.kind == "leaf":
-            node.badges += _small(node, lasting) if node.id in reached else ["no path"]
+            node.badges += _small(node, lasting) if node.id in reached else [english("no path")]
             node.badges += _left_over(node, graph.ran)
 
 
@@ -92,12 +97,12 @@ def _reached(graph, operands):
 
 
 def _first_here(what, values, before):
-    """The badge of the place where a nan or an infinity was born; none where one of `before` is not known."""
+    """The badge, of `what` one for nan and one for infinities, of the place where a nan or an infinity was born; none where one of `before` is not known."""
     if values is None or not values.broken or any(v is None for v in before):
         return []
     if _has_nan(values):
-        return [] if any(map(_has_nan, before)) else [f"NaN{what} first here"]
-    return [] if any(v.broken for v in before) else [f"inf{what} first here"]
+        return [] if any(map(_has_nan, before)) else [what[0]]
+    return [] if any(v.broken for v in before) else [what[1]]
 
 
 def _has_nan(values):
@@ -120,8 +125,11 @@ def _born(node, sources):
         if (broken & finite).any():
             place = tuple(np.argwhere(broken & finite)[0])
             numbers = [number(a[place].item(), n.dtype) for a, n in zip(given, sources, strict=True)]
-            at = f" at [{', '.join(map(str, place))}]" if place else ""
-            badges.append(f"{word} first here: {call(node, numbers)}{at}")
+            told = word, call(node, numbers)
+            at = f"[{', '.join(map(str, place))}]"
+            badges.append(
+                english("{0} first here: {1} at {2}", *told, at) if place else english("{0} first here: {1}", *told)
+            )
     return badges
 
 
@@ -133,7 +141,7 @@ def _stretched(node, sources):
     primitive, shapes = REGISTRY.get(node.operation), [n.shape for n in sources]
     if primitive is None or primitive.jvp != ELEMENTWISE or not stretched(shapes, node.shape):
         return []
-    return [f"{shapes[0]} and {shapes[1]} made {node.shape}: meant?"]
+    return [english("{0} and {1} made {2}: meant?", *shapes, node.shape)]
 
 
 def _left_over(leaf, ran):
@@ -145,9 +153,9 @@ def _left_over(leaf, ran):
     if not np.any(earlier) or not np.isfinite(earlier).all():
         return []
     if leaf.shape:
-        return [f"{NO_ZERO_GRAD} .grad held another gradient before"]
+        return [english("no zero_grad? .grad held another gradient before")]
     terms = total([number(x.item(), leaf.dtype) for x in (earlier, brought)])
-    return [f"{NO_ZERO_GRAD} gradient {terms} = {number((earlier + brought).item(), leaf.dtype)}"]
+    return [english("no zero_grad? gradient {0} = {1}", terms, number((earlier + brought).item(), leaf.dtype))]
 
 
 # ---- activations
@@ -173,11 +181,11 @@ def _slopes(graph, node, edges, slopes):
 def _off(local):
     """Of a gate: which units pass no gradient for any example."""
     units = local.shape[-1] if local.ndim else 1
-    word = "dead" if local.size > units else "off"
+    one, some, elements = DEAD if local.size > units else OFF
     off = _count((local.reshape(-1, units) == 0).all(axis=0))
     if not off:
         return []
-    return [word if units == 1 else f"{word}: {off} of {units} {'units' if local.ndim > 1 else 'elements'}"]
+    return [one if units == 1 else (some if local.ndim > 1 else elements).format(off, units)]
 
 
 def _saturated(local, largest):
@@ -185,7 +193,7 @@ def _saturated(local, largest):
     flat = _count(abs(local) < FLAT * largest)
     if flat < SATURATED * local.size:
         return []
-    return ["saturated" if local.size == 1 else f"saturated {100 * flat // local.size} %"]
+    return [english("saturated") if local.size == 1 else english("saturated {0} %", 100 * flat // local.size)]
 
 
 def _count(hits):
@@ -214,7 +222,7 @@ def _small(leaf, weights):
         return []
     size = _rms(leaf.total)
     if size == 0:
-        return ["gradient all 0"] if leaf.shape and not _nonzero(leaf) else []
+        return [english("gradient all 0")] if leaf.shape and not _nonzero(leaf) else []
     if not any(leaf is weight for weight in weights):
         return []
     last = weights[-1]
@@ -222,7 +230,7 @@ def _small(leaf, weights):
     if ratio >= SMALL_RATIO:
         return []
     digit, exponent = f"{ratio:.0e}".split("e")
-    return [f"gradient {digit}e−{-int(exponent)} of {readable(last.label, limit=24)}'s"]
+    return [english("gradient {0} of {1}'s", f"{digit}e−{-int(exponent)}", readable(last.label, limit=24))]
 
 
 def _rms(values):

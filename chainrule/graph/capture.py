@@ -14,6 +14,7 @@ from ..autograd.node import SMALL
 from ..autograd.node import Node as TapeNode
 from ..autograd.tensor import Tensor
 from ..backends import get, owner
+from ..pages.words import english
 from .badges import badge
 from .calls import calls
 from .expand import jacobian
@@ -132,7 +133,7 @@ def _changes(order, known, held):
         if node.primitive is None:
             now, used = node.result, known.get(node)
             if node.dtype is None and now != used and now == now:
-                yield node, f"{CHANGED}, to {number(now)}"
+                yield node, english("changed since it was used, to {0}", number(now))
         elif out_of_date(node, known):
             yield node, OUTDATED
             leaves = {p for p in node.parents if isinstance(p, TapeNode) and p.plan is None}
@@ -259,7 +260,7 @@ class _Writer:
             edge.why = self.kinks(contribution)
         wide, narrow = self.nodes[edge.target].shape, self.nodes[edge.source].shape
         if contribution.local is not None and wide != narrow:
-            edge.summed = f"summed over {_axes(wide, narrow)}: {wide} → {narrow}"
+            edge.summed = english("summed over {0}: {1} → {2}", _axes(wide, narrow), wide, narrow)
 
     def kinks(self, contribution):
         """Why a contribution is a choice, in words, where the arrays are known and small; else ""."""
@@ -278,7 +279,7 @@ def _axes(wide, narrow):
     """The axes along which an operand of shape `narrow` was repeated to `wide`, in words."""
     padded = (1,) * (len(wide) - len(narrow)) + narrow
     axes = [i for i, (w, n) in enumerate(zip(wide, padded, strict=True)) if w != n or i < len(wide) - len(narrow)]
-    return ("axis " if len(axes) == 1 else "axes ") + ", ".join(map(str, axes))
+    return english("axis {0}" if len(axes) == 1 else "axes {0}", ", ".join(map(str, axes)))
 
 
 def _input(node, slot):

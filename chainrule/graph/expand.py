@@ -8,6 +8,7 @@ import numpy as np
 from ..autograd.errors import ArgumentError
 from ..autograd.node import SMALL
 from ..backends import owner
+from ..pages.words import english
 from .graph import Edge, Node
 from .text.why import why
 from .values import Values
@@ -148,7 +149,7 @@ class _Opened:
                     symbol=array.symbol,
                     name=array.name and array.name + _index(array, j),
                     label=array.label + _index(array, j),
-                    options=["computed before"] if given else array.options,
+                    options=[english("computed before")] if given else array.options,
                     dtype=array.dtype,
                     device=array.device,
                     value=value,
@@ -207,7 +208,7 @@ class _Opened:
             line=root.line,
             module=[],
             calls=[],
-            badges=["the rest of the graph"],
+            badges=[english("the rest of the graph")],
         )
         self.nodes[rest].total = Values((), seed.dtype, 1.0)
         return rest
@@ -223,7 +224,7 @@ class _Opened:
         if derivative is not None:
             edge.local = Values((), z.dtype, derivative)
         if derivative is None or z.total is None:
-            edge.note = f"the gradient of {z.label if z.total is None else x.label} is unknown"
+            edge.note = english("the gradient of {0} is unknown", z.label if z.total is None else x.label)
             self.unknown.add(source)
         else:
             part = _exact(z.dtype, z.total.items) * _exact(z.dtype, derivative)

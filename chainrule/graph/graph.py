@@ -8,9 +8,9 @@ from ..pages.words import english
 from .values import Values
 
 # badges that the words of a step depend on
-OUTDATED = "computed before an operand was changed"
+OUTDATED = english("computed before an operand was changed")
 NO_ZERO_GRAD = "no zero_grad?"
-CHANGED, PERHAPS_CHANGED = "changed since it was used", "perhaps changed since it was used"
+CHANGED, PERHAPS_CHANGED = english("changed since it was used"), english("perhaps changed since it was used")
 
 # what Node.note says, or begins with
 RECOMPUTED = english("recomputed: your program had freed this array")

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..autograd.primitive import ELEMENTWISE
+from ..pages.words import english
 from .values import number
 
 STEP = 1e-6  # how far each side is looked at, of what is moved, where that is larger than 1
@@ -21,8 +22,12 @@ def kinks(primitive, call, arrays, slot, local):
     if primitive.name == "sort":
         return _equal(call(*arrays), **call.keywords)
     if primitive.name == "where" and (count := int((np.asarray(arrays[1]) == arrays[2]).sum())):
-        at = f" for {count} elements" if np.ndim(arrays[1]) or np.ndim(arrays[2]) else ""
-        return f"at a kink{at}: both branches are equal; the condition says which one gets the gradient"
+        if np.ndim(arrays[1]) or np.ndim(arrays[2]):
+            return english(
+                "at a kink for {0} elements: both branches are equal; the condition says which one gets the gradient",
+                count,
+            )
+        return english("at a kink: both branches are equal; the condition says which one gets the gradient")
     arrays = [np.asarray(a, "float64") if np.asarray(a).dtype.kind == "f" else a for a in arrays]
     x = arrays[slot]
     if not isinstance(x, np.ndarray) or x.dtype.kind != "f" or not np.isfinite(x).all():
@@ -41,13 +46,15 @@ def kinks(primitive, call, arrays, slot, local):
     if not count:
         return ""
     first = tuple(np.argwhere(bent)[0])
-    sides = f"{_short(left[first])} below, {_short(right[first])} above"
-    taken = f"; the rule takes {number(float(np.asarray(local)[first]))}" if local is not None else ""
-    if out.shape == () == x.shape:
-        return f"at a kink: slope {sides}{taken}"
-    place = f"[{', '.join(map(str, first))}]"
-    more = f"{count} kinks, the first at {place}" if count > 1 else f"a kink at {place}"
-    return f"{more}: slope {sides}{taken}"
+    where = english("at a kink")
+    if not out.shape == () == x.shape:
+        place = f"[{', '.join(map(str, first))}]"
+        where = english("{0} kinks, the first at {1}", count, place) if count > 1 else english("a kink at {0}", place)
+    given = where, _short(left[first]), _short(right[first])
+    if local is None:
+        return english("{0}: slope {1} below, {2} above", *given)
+    taken = number(float(np.asarray(local)[first]))
+    return english("{0}: slope {1} below, {2} above; the rule takes {3}", *given, taken)
 
 
 def has_kinks(primitive):
@@ -58,7 +65,9 @@ def has_kinks(primitive):
 def _equal(ordered, axis=-1):
     """Of what a sort returned: whether elements are equal, so that another order would be as good."""
     ties = int((np.diff(ordered, axis=axis) == 0).sum())
-    return f"at a kink: {ties + 1 if ties == 1 else 'some'} elements are equal, and keep their order" if ties else ""
+    if ties == 1:
+        return english("at a kink: 2 elements are equal, and keep their order")
+    return english("at a kink: some elements are equal, and keep their order") if ties else ""
 
 
 def _slopes(call, arrays, slot, out, step):

@@ -12,8 +12,9 @@ from ..autograd.order import topological
 from ..autograd.primitive import ELEMENTWISE
 from ..autograd.watch import Watch, watching
 from ..backends import owner
+from ..pages.words import english
 
-NO_GRADIENT = "no gradient arrives here"  # what a Contribution notes that is not unknown, but absent
+NO_GRADIENT = english("no gradient arrives here")  # what a Contribution notes that is not unknown, but absent
 
 
 @dataclass(slots=True)
@@ -53,7 +54,7 @@ class _Record(Watch):
         self.totals[node] = g
 
     def failed(self, node, slot, error):  # a picture of a graph whose rule fails is worth having
-        self.faults[node, slot] = f"its rule raised {type(error).__name__}: {error}"
+        self.faults[node, slot] = english("its rule raised {0}: {1}", type(error).__name__, error)
         return True
 
 
@@ -70,7 +71,7 @@ def contributions(root, seed, known):
         saved, note = saved_or_restored(node, known)
         g = None if node in unknown else record.totals.get(node)
         if node in unknown:
-            note = note or f"the gradient of this {node.label} is unknown"
+            note = note or english("the gradient of this {0} is unknown", node.label)
         elif g is None:
             note = NO_GRADIENT
         form = known.get(node) if g is None else g
@@ -106,7 +107,7 @@ def saved_or_restored(node, known):
     """(what the rules of `node` ask for, "") as it was kept, or restored from `known`; (None, why) if it cannot be."""
     line = changed(node)
     if line is not None:
-        return None, f"an array that it needs was changed at {short_line(*line)}"
+        return None, english("an array that it needs was changed at {0}", short_line(*line))
     saved = values_of(node)
     if saved is not None:
         return saved, ""
@@ -114,12 +115,16 @@ def saved_or_restored(node, known):
     for slot in node.plan.arrays:
         parent = node.parents[slot]
         if isinstance(parent, Node) and parent.plan is None and parent not in guarded:
-            return None, "backward has freed its own copy of an operand that others could change; trace before backward"
+            why = english(
+                "backward has freed its own copy of an operand that others could change; trace before backward"
+            )
+            return None, why
     shapes = [p.shape if isinstance(p, Node) else p[0] if type(p) is tuple else () for p in node.parents]
     arrays = [_Gone(shape) if a is None else a for a, shape in zip(operands(node, known), shapes, strict=True)]
     saved = node.plan.save(arrays, known.get(node, _Gone(node.shape)), node.options)
     if any(isinstance(part, _Gone) for entry in saved for part in (entry if isinstance(entry, tuple) else (entry,))):
-        return None, "backward has freed what it needs; trace before backward, or call backward(retain_graph=True)"
+        why = english("backward has freed what it needs; trace before backward, or call backward(retain_graph=True)")
+        return None, why
     return saved, ""
 
 

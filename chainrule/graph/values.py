@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd.node import SMALL
 from ..autograd.ops.norm import norm2
 from ..backends import owner
+from ..pages.words import t
 
 NOT_COMPUTED = "—"  # a gradient that no backward pass has left; never 0
 ROWS, COLUMNS = 4, 5  # arrays of up to this many rows and columns are shown element by element
@@ -163,12 +164,12 @@ def _in_words(shape, dtype, facts):
     """A summary in a few words: range and mean, and what is not finite."""
     size = math.prod(shape)
     if size == 0:
-        return "no elements"
+        return t("no elements")
     if dtype == "bool":
-        return f"{size - facts['zero']} of {size} true"
+        return t("{0} of {1} true", size - facts["zero"], size)
     parts = []
     if facts["min"] is not None:
         low, high, mean = (number(facts[key], digits=3) for key in ("min", "max", "mean"))
-        parts = [f"all {low}"] if low == high else [f"{low} … {high}", f"mean {mean}"]
+        parts = [t("all {0}", low)] if low == high else [f"{low} … {high}", t("mean {0}", mean)]
     parts += [f"{facts[word]} {word}" for word in ("nan", "inf") if facts[word]]
     return ", ".join(parts)

@@ -40,12 +40,13 @@ def language():
 
 
 @cache
-def catalogue(name):
-    """{text in English: that text in another language}, both with {0}, {1} … where something is put in."""
+def catalogue(name, *kinds):
+    """{text in English: that text in another language}, both with {0}, {1} … where something is put in. `kinds`: "said" by t, "kept"
+    by `english`, or all."""
     if name == ENGLISH:
         return {}
     texts = json.loads((files(__package__) / "texts" / f"{name}.json").read_text(encoding="utf-8"))
-    return {text: other for text, other in texts.items() if other}
+    return {text: other for kind in kinds or texts for text, other in texts[kind].items() if other}
 
 
 def t(text, *given):
@@ -77,11 +78,11 @@ def translated(text):
 
 @cache
 def _forms(name):
-    """(a piece that a text must have, its pattern, the translation) for all texts with places, those with most words first."""
+    """(a piece that a text must have, its pattern, its places, the translation) of kept texts with places, those with most words first."""
     found = []
-    for text, other in catalogue(name).items():
+    for text, other in catalogue(name, "kept").items():
         pieces = re.split(r"\{\d\}", text)
-        if len(pieces) > 1 and re.search(r"\w", "".join(pieces)):
+        if len(pieces) > 1:
             order = [int(place) for place in re.findall(r"\{(\d)\}", text)]
             pattern = re.compile("(.*?)".join(map(re.escape, pieces)), re.DOTALL)
             found.append((len("".join(pieces)), max(pieces, key=len), pattern, order, other))
@@ -95,6 +96,6 @@ def _found(name, text):
         return known[text]
     for piece, pattern, order, other in _forms(name):
         if piece in text and (match := pattern.fullmatch(text)):
-            given = dict(zip(order, match.groups(), strict=True))
-            return other.format(*(_found(name, given[place]) for place in sorted(given)))
+            given = {place: _found(name, part) for place, part in zip(order, match.groups(), strict=True)}
+            return other.format(*map(given.get, sorted(given)))
     return text

@@ -4,6 +4,7 @@ import html
 from itertools import groupby
 
 from ...autograd.arguments import whole
+from ...pages.words import t
 from .phrases import Note, few
 from .story import Story
 
@@ -32,10 +33,13 @@ def explain(graph, lr=0.1, limit=1000):
     """
     limit = whole("explain", "limit", limit, none="all lines")
     story = Story(graph, lr)
-    parts = [("given", [("", node) for node in story.given], story.start)]
+    parts = [(t("given"), [("", node) for node in story.given], story.start)]
+    titles = {"forward": t("forward"), "seed": t("seed"), "backward": t("backward")}
+    titles["update"] = t("update: value − {0} × grad", story.rate)
     for phase, numbered in groupby(enumerate(story.steps, start=1), key=lambda pair: pair[1].phase):
-        title = f"update: value − {story.rate} × grad" if phase == "update" else phase
-        parts.append((title, [(f"{i:>{len(str(len(story.steps)))}} ", step) for i, step in numbered], story.cells))
+        parts.append(
+            (titles[phase], [(f"{i:>{len(str(len(story.steps)))}} ", step) for i, step in numbered], story.cells)
+        )
     return Explanation(
         "\n".join(line for title, rows, tell in parts if rows for line in _table(title, rows, tell, limit))
     )
@@ -49,7 +53,7 @@ def _table(title, rows, tell, limit):
         max((len(cells[i]) for cells in found if i < len(cells) and len(cells[i]) <= _WIDEST), default=0)
         for i in range(max(map(len, found)))
     ]
-    more = f"… {len(rows) - (limit or 0):,} more"
+    more = t("… {0} more", f"{len(rows) - (limit or 0):,}")
     return [title, *("  " + (_row(line[0], widths, line[1]) if line else more) for line in lines)]
 
 

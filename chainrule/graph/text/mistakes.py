@@ -12,6 +12,7 @@ import numpy as np
 from ...autograd.node import SMALL
 from ...autograd.primitive import REGISTRY
 from ...backends import get
+from ...pages.words import t
 from .phrases import holds
 
 _TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_.]*|\d+(?:\.\d+)?|[·@/+−()ᵀ²Σ])")
@@ -65,7 +66,7 @@ def mistakes(graph, edge, operands):
     found = [(says, _tried(changed, names, part.shape)) for says, changed in _changes(rule)]
     found += _of_sums(wide, part.shape)
     if "@" in edge.rule and len(part.shape) == 2 and part.shape[0] == part.shape[1]:
-        found.append((f"That is the transpose of {rule}.", part.array().T))
+        found.append((t("That is the transpose of {0}.", rule), part.array().T))
     right, told = part.array(), []
     for says, array in found:
         if array is not None and not np.allclose(array, right, equal_nan=True):
@@ -195,19 +196,19 @@ def _changes(part, put=lambda part: part):
         yield from _changes(operand, back)
     if len(part.operands) == 2:
         one, other = part.operands
-        yield f"You left out “{part.head} {_inner(other)}”: that is {put(one)}.", put(one)
+        yield t("You left out “{0}”: that is {1}.", f"{part.head} {_inner(other)}", put(one)), put(one)
         if part.head != "/":
-            yield f"You left out “{_inner(one)}”: that is {put(other)}.", put(other)
+            yield t("You left out “{0}”: that is {1}.", _inner(one), put(other)), put(other)
     if part.head == "@":
         times = put(Part("·", part.operands))
-        yield "That is multiplied element by element. @ takes a row times a column, and adds up.", times
-        yield f"The factors stand the other way round: {put(part)}.", put(Part("@", (other, one)))
+        yield t("That is multiplied element by element. @ takes a row times a column, and adds up."), times
+        yield t("The factors stand the other way round: {0}.", put(part)), put(Part("@", (other, one)))
     if part.head == "ᵀ":
-        yield f"The transpose is missing: {part}.", put(part.operands[0])
+        yield t("The transpose is missing: {0}.", part), put(part.operands[0])
     if part.head == "Σ":
-        yield f"You left out the sum: {part}.", put(part.operands[0])
+        yield t("You left out the sum: {0}.", part), put(part.operands[0])
     if part.head == "−" and len(part.operands) == 1:
-        yield "Right size, wrong sign.", put(part.operands[0])
+        yield t("Right size, wrong sign."), put(part.operands[0])
 
 
 def _inner(part):
@@ -220,12 +221,12 @@ def _of_sums(wide, shape):
         return
     extra = np.ndim(wide) - len(shape)
     for row in wide.reshape(-1, *shape) if np.shape(wide)[extra:] == shape else ():
-        yield "That is the share of one row alone. Add up over the batch: every row used it.", row
+        yield t("That is the share of one row alone. Add up over the batch: every row used it."), row
     yield (
-        "That is the mean. What was repeated gets the sum of what comes back.",
+        t("That is the mean. What was repeated gets the sum of what comes back."),
         _summed(wide, shape) * np.prod(shape) / np.size(wide),
     )
     for axis in range(np.ndim(wide)):
         other = wide.sum(axis=axis)
         if np.shape(other) == shape and np.shape(wide)[extra:] == shape and axis >= extra:
-            yield f"That is summed over axis {axis}, the wrong one.", other
+            yield t("That is summed over axis {0}, the wrong one.", axis), other

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 
+from ...pages.words import t, translated
 from ..graph import CHANGED, OUTDATED, PERHAPS_CHANGED, RECOMPUTED
 from ..lettering import readable
 from ..values import Values, noise
@@ -26,7 +27,7 @@ class Note(str):
 def notes(node):
     """The badges of a node as Notes, and behind them whether its value was recomputed."""
     again = [node.note.partition(":")[0]] if node.note == RECOMPUTED else []
-    return [Note(badge) for badge in [*node.badges, *again]]
+    return [Note(translated(badge)) for badge in [*node.badges, *again]]
 
 
 def label(node):
@@ -51,7 +52,7 @@ def call(node, names):
         base = bracketed(names[0]) if symbol == "**" else names[0]  # −2 ** 2 would be −(2 ** 2)
         return f"{base} {symbol} {bracketed(names[1])}"
     if len(names) > _OPERANDS:
-        names = [*names[:2], f"… {len(names) - 2:,} more"]
+        names = [*names[:2], t("… {0} more", f"{len(names) - 2:,}")]
     name = node.symbol if node.symbol.isidentifier() else node.operation
     return f"{name}({', '.join([*names, *options])})"
 

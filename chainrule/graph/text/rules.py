@@ -10,6 +10,7 @@ from ...autograd.formula import chosen, formula, put, rules
 from ...autograd.formula_text import write
 from ...autograd.primitive import REGISTRY
 from ...backends.program import Call, Symbol
+from ...pages.words import english
 from .notation import Written, named
 from .phrases import as_used
 
@@ -51,7 +52,7 @@ def product(graph, edge, operands):
         part = Call("outer", ((g, y), (x, g))[slot])
     else:
         part = Call("matmul", ((g, Call("transpose", (y,))), (Call("transpose", (x,)), g))[slot])
-    return part if (left, right)[slot][:-2] == batch else Call("{0}, summed over the batch", (part,))
+    return part if (left, right)[slot][:-2] == batch else Call(english("{0}, summed over the batch"), (part,))
 
 
 def as_text(edge, tree):

@@ -8,7 +8,7 @@ import numpy as np
 from ...autograd.formula import put
 from ...autograd.formula_text import Written, write
 from ...backends.program import Call, Symbol
-from ...pages.words import translated
+from ...pages.words import t, translated
 from ..graph import NO_ZERO_GRAD, Step
 from ..roles import parameters
 from ..values import Values, in_full, values
@@ -72,7 +72,7 @@ class Story:
         """The words for a node that is there from the start."""
         digits = PLAIN if node.value is None or node.shape else in_full(node.value.items)
         remarks = [
-            Note(badge) for badge in node.badges if not badge.startswith(NO_ZERO_GRAD)
+            Note(translated(badge)) for badge in node.badges if not badge.startswith(NO_ZERO_GRAD)
         ]  # which `held` says later
         return label(node), _result(node, digits=digits), form(node), *remarks
 
@@ -92,36 +92,36 @@ class Story:
 
     def _seed(self, step):
         root = self.graph.root
-        reason = f"as ∂{label(root)}/∂{label(root)} = 1"
+        reason = t("as {0} = 1", f"∂{label(root)}/∂{label(root)}")
         if math.prod(root.shape) != 1:
-            reason = f"ones: the gradient of {label(root)}.sum()"
+            reason = t("ones: the gradient of {0}", f"{label(root)}.sum()")
         return label(root), f"-> grad = {shown(step.result)},", reason, *_noted(self.held(root))
 
     def _backward(self, step):
         edge, node = self.graph.edges[step.edge], self.graph.nodes[step.node]
         target = self.graph.nodes[edge.target]
-        count = f"({step.arrived} of {step.expected})" if step.expected > 1 else ""
-        use = f"from {label(target)} = {self._call(target)}"
+        count = t("({0} of {1})", step.arrived, step.expected) if step.expected > 1 else ""
+        use = t("from {0} = {1}", label(target), self._call(target))
         if target.operation == _REST:
-            use = "from the rest of the graph"
+            use = t("from the rest of the graph")
         if edge.contribution is None:
-            return label(node), f"-> unknown: {edge.note}", "", count, use
+            return label(node), "-> " + t("unknown: {0}", translated(edge.note)), "", count, use
         held = self.held(node) if step.arrived == step.expected else ""
         why = "" if edge.why in GENERAL and edge.id != self.first[edge.why] else edge.why
         words, digits = self._contribution(edge, target)
         sum_ = self._sum(edge, digits)
-        return label(node), f"-> {words};" if sum_ else f"-> {words}", sum_, count, use, *_noted(why, held)
+        return label(node), f"-> {words};" if sum_ else f"-> {words}", sum_, count, use, *_noted(translated(why), held)
 
     def _update(self, step):
         node = self.graph.nodes[step.node]
         if changed := change(node):
-            return f"{label(node)}:", f"not shown, because it was {changed}"
+            return f"{label(node)}:", t("not shown, because it was {0}", translated(changed))
         if self.graph.ran and node.grad is None:
-            return f"{label(node)}:", "no update: .grad is None, as after zero_grad"
+            return f"{label(node)}:", t("no update: .grad is None, as after zero_grad")
         left = self.left(node)
         grads = [left] if left else self._grads(node)
         if node.value is None or not grads:
-            return f"{label(node)}:", "unknown, because its value or its gradient is unknown"
+            return f"{label(node)}:", t("unknown, because its value or its gradient is unknown")
         digits, equals = agreed(self._descended, [node.value, left], step.result) if step.result else (PLAIN, "")
         by = bracketed(total([shown(g, digits) for g in grads]))
         words = f"{shown(node.value, digits)} − {self.rate} × {by}"
@@ -140,15 +140,16 @@ class Story:
         g, local, part = target.total, edge.local, edge.contribution
         if local is None:
             return f"{self._ruled(edge, target)}: {self._shapes(edge, target)} = {shown(part)}", PLAIN
-        summed = f", {edge.summed}" if edge.summed else ""
+        summed = f", {translated(edge.summed)}" if edge.summed else ""
         terms = _computed(np.multiply, g, local)
         if terms and part.items is not None:
             product = _summed(terms.array(), part.shape)
             if not holds(product, part, scale=np.abs(terms.array()).max(initial=0)):
-                factors = f"upstream {shown(g)} × local {shown(local)}"
-                return f"the rule gives {shown(part)} ({factors}{summed} would be {shown(values(product))})", PLAIN
+                factors = t("upstream {0} × local {1}", shown(g), shown(local)) + summed
+                given = shown(part), factors, shown(values(product))
+                return t("the rule gives {0} ({1} would be {2})", *given), PLAIN
         digits, equals = agreed(lambda *factors: _summed(np.multiply(*factors), part.shape), [g, local], part)
-        factors = f"upstream {shown(g, digits)} × local {shown(local, digits)}"
+        factors = t("upstream {0} × local {1}", shown(g, digits), shown(local, digits))
         return f"{factors}{summed} {equals} {shown(part, digits)}", digits
 
     def _ruled(self, edge, target):
@@ -158,8 +159,8 @@ class Story:
         if tree is not None:
             rule = write(put(tree, letters(self.graph, edge, operands) | {"g": Written(_MARK, _MARK)}))
         if _MARK not in rule:
-            rule = f"{_MARK}, by the rule of {target.symbol}"
-        return rule.replace(_MARK, f"upstream {shown(target.total)}", 1).replace(_MARK, "upstream")
+            rule = t("{0}, by the rule of {1}", _MARK, target.symbol)
+        return translated(rule).replace(_MARK, t("upstream {0}", shown(target.total)), 1).replace(_MARK, t("upstream"))
 
     def _shapes(self, edge, target):
         """`(2, 4) @ (4, 3) → (2, 3)` for a product of matrices, else the shapes of g and of the contribution."""
@@ -179,7 +180,7 @@ class Story:
         """The gradient after a contribution: `grad = 4 + (−10) = −6`; the first in so many digits, an array stands there already."""
         before, part = self.before[edge.id], edge.contribution
         if edge.running is None:
-            return "grad is unknown"
+            return t("grad is unknown")
         if before is None:
             return "" if edge.running.shape else f"grad = {shown(edge.running, digits)}"
         return f"grad = {_added(before, part, edge.running)}"
@@ -192,9 +193,11 @@ class Story:
         if not self.graph.ran:
             both = self.left(node)
             now = f": {_added(held, brought, both)}" if both else ""
-            return f".grad already holds {shown(held)} (no zero_grad?); this pass adds to it{now}"
-        doubts = "Was zero_grad skipped, the seed changed, or the gradient clipped?"
-        return f".grad is {shown(held)}, but this pass contributes {shown(brought)}. {doubts}"
+            return t(".grad already holds {0} (no zero_grad?); this pass adds to it", shown(held)) + now
+        return t(
+            ".grad is {0}, but this pass contributes {1}. Was zero_grad skipped, the seed changed, or the gradient clipped?",
+            *(shown(held), shown(brought)),
+        )
 
     def _grads(self, node):
         """The gradients that `.grad` is the sum of after the pass; none where there is none, or one is unknown."""
@@ -232,7 +235,7 @@ def _summed(array, shape):
 
 
 def _result(node, equals="=", digits=PLAIN):
-    return f"{equals} {node.value.line(digits)}" if node.value else f"= {translated(node.note) or 'unknown'}"
+    return f"{equals} {node.value.line(digits)}" if node.value else f"= {translated(node.note) or t('unknown')}"
 
 
 def _added(one, other, both):

@@ -5,30 +5,37 @@ import math
 from ...autograd.formula import leaves, put
 from ...autograd.formula_text import write
 from ...backends.program import Symbol
+from ...pages.words import english
 from .notation import shown
 from .phrases import as_used, label
 from .rules import as_text, letters, product, slope
 
-_UNCHANGED = "× 1: adding passes the gradient to each input unchanged"
-_STEP = ("0: a step is flat, and passes no gradient at its jumps either", "")
-# Where plain words say more than the rule: operation → (why it is 0, why it is 1); {x} is the operand and its value.
+_UNCHANGED = english("× 1: adding passes the gradient to each input unchanged")
+_STEP = (english("0: a step is flat, and passes no gradient at its jumps either"), "")
+# Where plain words say more than the rule: operation → (why it is 0, why it is 1); {0} is the operand and its value.
 _WORDS = {
     "add": ("", _UNCHANGED),
     "sum": ("", _UNCHANGED),
-    "matmul": ("0: the element that it is multiplied by is 0", "1: the element that it is multiplied by is 1"),
-    "affine": ("0: the element that it is multiplied by is 0", "1: it is added, or multiplied by an element that is 1"),
-    "max": ("0: the maximum is another element", "1: this element is the maximum"),
-    "min": ("0: the minimum is another element", "1: this element is the minimum"),
-    "relu": ("0 because the unit is off: {x} is not above 0", "1 because {x} is above 0"),
-    "sigmoid": ("0 because the unit is saturated: {x} is so far out that the curve is flat", ""),
-    "tanh": ("0 because the unit is saturated: {x} is so far out that the curve is flat", ""),
-    "maximum": ("0: the maximum took the other one", "1: the maximum took this one"),
-    "minimum": ("0: the minimum took the other one", "1: the minimum took this one"),
+    "matmul": (
+        english("0: the element that it is multiplied by is 0"),
+        english("1: the element that it is multiplied by is 1"),
+    ),
+    "affine": (
+        english("0: the element that it is multiplied by is 0"),
+        english("1: it is added, or multiplied by an element that is 1"),
+    ),
+    "max": (english("0: the maximum is another element"), english("1: this element is the maximum")),
+    "min": (english("0: the minimum is another element"), english("1: this element is the minimum")),
+    "relu": (english("0 because the unit is off: {0} is not above 0"), english("1 because {0} is above 0")),
+    "sigmoid": (english("0 because the unit is saturated: {0} is so far out that the curve is flat"), ""),
+    "tanh": (english("0 because the unit is saturated: {0} is so far out that the curve is flat"), ""),
+    "maximum": (english("0: the maximum took the other one"), english("1: the maximum took this one")),
+    "minimum": (english("0: the minimum took the other one"), english("1: the minimum took this one")),
     **dict.fromkeys(("sign", "floor", "ceil", "rint", "floor_divide", "step"), _STEP),
-    "where": ("0: the condition chose the other one", "1: the condition chose this one"),
+    "where": (english("0: the condition chose the other one"), english("1: the condition chose this one")),
 }
-_ZERO_WHERE = {"relu": ", where {x} is not above 0"}  # for elements of an array
-GENERAL = {_UNCHANGED, "× 1: the gradient passes on unchanged"}  # said once in a story
+PASSED_ON = english("× 1: the gradient passes on unchanged")
+GENERAL = {_UNCHANGED, PASSED_ON}  # said once in a story
 _FEW = 4  # so many operands are listed with their values
 
 
@@ -47,8 +54,10 @@ def why(graph):
             if size and size in (zeros, ones):
                 edge.why = _reason(graph, edge, operands[edge.target], 0 if zeros else 1)
             elif zeros:
-                where = _ZERO_WHERE.get(graph.nodes[edge.target].operation, "")
-                edge.why = f"0 for {zeros} of {size} elements{where.format(x=label(graph.nodes[edge.source]))}"
+                text = english("0 for {0} of {1} elements")
+                if graph.nodes[edge.target].operation == "relu":
+                    text = english("0 for {0} of {1} elements, where {2} is not above 0")
+                edge.why = text.format(zeros, size, label(graph.nodes[edge.source]))
 
 
 def _count(local):
@@ -71,30 +80,34 @@ def _reason(graph, edge, operands, digit):
     target, source = graph.nodes[edge.target], graph.nodes[edge.source]
     nodes = [graph.nodes[e.source] for e in operands]
     words = _WORDS.get(target.operation, ("", ""))[digit]
-    if words and "{x}" not in words:
+    if words and "{0}" not in words:
         return words
     formula = slope(graph, edge, operands)
     if isinstance(formula, int) and not words and target.operation != "power":
-        return "× 1: the gradient passes on unchanged" if digit else "0: the gradient does not pass"
+        return PASSED_ON if digit else english("0: the gradient does not pass")
     if not as_used(target, nodes):
         return ""
     if words:
-        return words.format(x=_equation(source))
+        return words.format(_equation(source))
     if target.operation == "power" and not digit:
-        for word, node in [("exponent", nodes[1]), ("base", nodes[0])][edge.slot :]:
+        zero = english("0 because the exponent is 0"), english("0 because the base is 0")
+        for reason, node in list(zip(zero, nodes[::-1], strict=True))[edge.slot :]:
             if node.value is not None and _count(node.value)[0] == _count(node.value)[2]:
-                return f"0 because the {word} is 0"
+                return reason
     given = {e.input: node for e, node in zip(operands, nodes, strict=True)} | {"out": target}
     if isinstance(formula, Symbol) and formula.name in given:
         node = given[formula.name]
-        what = "the factor" if node.is_number else label(node)
-        return f"{digit} because {what} is {digit}{' everywhere' if edge.local.shape else ''}"
-    reason = f"is the slope of {target.operation}"
+        what = english("the factor") if node.is_number else label(node)
+        text = english("{0} because {1} is {0} everywhere") if edge.local.shape else english("{0} because {1} is {0}")
+        return text.format(digit, what)
     if formula is not None:
         nodes = [given[x] for x in leaves(formula) if x in given]
-        reason = f"because {write(put(formula, letters(graph, edge, operands)))} is {digit}"
+        what = write(put(formula, letters(graph, edge, operands)))
+        texts = english("{0} because {1} is {0}"), english("{0} because {1} is {0} at {2}")
+    else:
+        what, texts = target.operation, (english("{0} is the slope of {1}"), english("{0} is the slope of {1} at {2}"))
     here = list(dict.fromkeys(_equation(node) for node in nodes if not node.is_number))
-    return f"{digit} {reason}" + (f" at {', '.join(here)}" if 0 < len(here) <= _FEW else "")
+    return texts[0 < len(here) <= _FEW].format(digit, what, ", ".join(here))
 
 
 def _equation(node):
