@@ -15,6 +15,7 @@ from ..backends.program import Instruction, Program
 from ..backends.recording import Recording
 from ..backends.trace import recording_into
 from ..backends.traced import Traced
+from ..pages.words import english
 from .calls import Given, Place
 from .graph import GraphData
 from .recover import contributions
@@ -41,9 +42,9 @@ def again(graph: GraphData) -> Again:
     """
     calls = getattr(graph, "calls", None)
     if calls is None:
-        raise GraphError("this graph was read or opened, so its calls are not known")
+        raise GraphError(english("this graph was read or opened, so its calls are not known"))
     if not calls:
-        raise GraphError("it has no operation")
+        raise GraphError(english("it has no operation"))
     recording = Recording()
     with np.errstate(all="ignore"), recording_into(recording), enable_grad():
         try:
@@ -108,7 +109,7 @@ def _array(node, entry):
         return np.asarray(node.value.array(), node.dtype or None)
     array = entry.array()
     if array is None:
-        raise GraphError(f"nobody holds {node.label} {node.shape} any more")
+        raise GraphError(english("nobody holds {0} any more", f"{node.label} {node.shape}"))
     return owner(array).to_numpy(array)
 
 
@@ -116,7 +117,9 @@ def _compare(node, array):
     """Raise unless the value is the one that the graph shows, but for rounding."""
     shown, now = node.value, values(array.value)
     if shown is not None and not _close(shown, now):
-        raise GraphError(f"{node.label} would not be computed to the value that is shown; an array was changed since")
+        raise GraphError(
+            english("{0} would not be computed to the value that is shown; an array was changed since", node.label)
+        )
 
 
 def _close(shown: Values, now: Values):

@@ -91,11 +91,14 @@ def _forms(name):
 
 @cache
 def _found(name, text):
-    known = catalogue(name)
+    known = catalogue(name, "kept")
     if text in known:
         return known[text]
     for piece, pattern, order, other in _forms(name):
         if piece in text and (match := pattern.fullmatch(text)):
-            given = {place: _found(name, part) for place, part in zip(order, match.groups(), strict=True)}
+            given = {
+                place: _found(name, part) if " " in part else part
+                for place, part in zip(order, match.groups(), strict=True)
+            }
             return other.format(*map(given.get, sorted(given)))
     return text

@@ -25,6 +25,7 @@ from ..expand import scalars
 from ..json import to_dict
 from ..lettering import readable
 from ..picture.blocks import flow
+from ..picture.calls import said
 from ..picture.svg import drawn
 from ..picture.view import view
 from ..roles import parameters
@@ -46,6 +47,7 @@ NUMBERS = 40_000  # and those of small arrays, number by number
 ASKED = 300  # in graphs of so many values predict mode knows the mistakes in a rule
 _MARK = "\uf8ff"  # stands for an operand while its call is written; no name has it
 FLOATS = {"float16", "float32", "float64"}  # whose update rules a page has
+SAID = "summed", "why", "note"  # what an edge says in words
 FEW = 24  # an operation and its operands of at most so many elements get a picture of their own
 
 
@@ -127,7 +129,7 @@ def _title(name=None):
 def _named(story, node):
     """What a node is called, how it was computed, and what its `.grad` holds besides the gradient of this pass."""
     operands = [label(story.graph.nodes[edge.source]) for edge in story.operands[node.id]]
-    made = call(node, operands) if operands else node.kind
+    made = call(node, operands) if operands else translated(node.kind)
     named = {"label": label(node), "call": made, "held": story.held(node)}
     named["note"] = translated(node.note)
     named["badges"] = [{"kind": kind(badge), "text": translated(badge)} for badge in node.badges]
@@ -151,10 +153,11 @@ def _rules(graph):
             short = write(put(tree, letters(graph, edge, siblings)))
         rules.append(
             {
-                "rule": edge.rule and f"{call(target, inputs)}: {edge.rule}",
-                "short": short,
+                "rule": edge.rule and f"{call(target, inputs)}: {translated(edge.rule)}",
+                "short": translated(short),
                 "sends": _sends(graph, edge, siblings),
                 "mistakes": [{"says": s, "items": x} for s, x in mistakes(graph, edge, siblings)] if asked else [],
+                **{name: translated(text) for name in SAID if (text := getattr(edge, name)) != translated(text)},
             }
         )
     return rules
@@ -190,7 +193,7 @@ def _figures(graph, depth):
     """The pictures in figures: the whole graph, what is inside its groups, and small arrays number by number."""
     whole = flow(graph, depth, folding=True)
     groups = [box.focus for block in whole.blocks for box in block.states[()].boxes if box.focus]
-    figure = _figure(drawn(graph, whole, "built-in"), path="", title="whole graph")
+    figure = _figure(drawn(graph, whole, "built-in"), path="", title=t("whole graph"))
     return [figure, *_insides(graph, groups), *_numbers(graph)]
 
 
@@ -215,7 +218,7 @@ def _insides(graph, groups):
             room -= len(svg)
             if room < 0:
                 return
-            yield _figure(svg, path, readable(focus), around)
+            yield _figure(svg, path, readable(said(focus)), around)
             waiting.append((path, [box.focus for box in inside.boxes if box.focus]))
 
 
@@ -230,7 +233,7 @@ def _numbers(graph):
         room -= len(svg)
         if room < 0:
             return
-        yield _figure(svg, f"node {node.id}", f"{readable(node.label)}, number by number", "", node.id)
+        yield _figure(svg, f"node {node.id}", t("{0}, number by number", readable(node.label)), "", node.id)
 
 
 def _small(graph):

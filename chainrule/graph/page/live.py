@@ -9,6 +9,7 @@ import numpy as np
 from ...autograd.errors import GraphError
 from ...backends.program import Instruction, mapped
 from ...backends.record import NAMES
+from ...pages.words import english, translated
 from ..again import again
 
 MOST = 1_000_000  # bytes that the program may have as JSON
@@ -32,7 +33,7 @@ def live(graph):
     try:
         return Writer(*again(graph)).data
     except GraphError as error:
-        return str(error)
+        return translated(str(error))
 
 
 class Writer:
@@ -62,7 +63,7 @@ class Writer:
         for (kind, place), made in program.kept.items():
             self.data["kept"].setdefault(kind, []).append([place, self.numbers[made]])
         if self._size > MOST:
-            raise GraphError(f"its program would take {self._size:,} bytes of the page")
+            raise GraphError(english("its program would take {0} bytes of the page", f"{self._size:,}"))
 
     def _add(self, made, name, operands, options=(), array=None, key=None):
         """Write an instruction; one that is written already, unless `key` tells them apart, stands for it."""

@@ -1,5 +1,7 @@
 """In which call of which module a picture shows each value."""
 
+from ...pages.words import english, translated
+
 
 def module_calls(graph):
     """For each node the module calls around it, outermost first, as (path, number of the call); 0 if there is only one.
@@ -31,7 +33,12 @@ def _first_call(module, users):
 
 def called(path, number):
     """What a picture calls a call of a module."""
-    return f"{path}, call {number}" if number else path
+    return english("{0}, call {1}", path, number) if number else path
+
+
+def said(name):
+    """The same in the language of now; a name without a number is not ours."""
+    return translated(name) if " " in name else name
 
 
 def uses(graph):

@@ -5,6 +5,7 @@ import html
 from graphviz import escape
 
 from ...pages.palette import COLOURS
+from ...pages.words import t, translated
 from ..lettering import readable
 from ..values import NOT_COMPUTED
 from .box import is_broken, node_badges
@@ -82,19 +83,19 @@ def _node(node, edges):
         cells = map(_safe, row) if word == "value" else [_font(_safe(cell), "grad", 11) for cell in row]
         numbers = "".join(f'<TD ALIGN="RIGHT">{cell}</TD>' for cell in cells)
         rows.append(f'<TR><TD COLSPAN="{columns - len(row)}" ALIGN="LEFT">{first}</TD>{numbers}</TR>')
-    rows += [_wide(_safe(badge), columns, "badge") for badge in node_badges(node)]
+    rows += [_wide(_safe(translated(badge)), columns, "badge") for badge in node_badges(node)]
     slots = [f'<TR><TD PORT="s{edge.slot}">{_font(_safe(edge.input), "soft", 9)}</TD></TR>' for edge in edges]
     column = f"<TD>{_table(slots)}</TD>" if len(slots) > 1 else ""
     colour, width = ("broken", 3) if is_broken(node) else (node.kind, 1)
     call = f"{readable(node.name, 200)} = {node.operation}" if node.name else node.operation
-    tooltip = f"{call} at {readable(node.line, 200)}" if node.line else call
+    tooltip = t("{0} at {1}", call, readable(node.line, 200)) if node.line else call
     return _label(f"{column}<TD>{_table(rows)}</TD>", colour, width), html.escape(tooltip, quote=False)
 
 
 def _group(box):
     """(HTML-like label, tooltip) of a box that stands for several nodes."""
     rows = [_header("", box.title, "group", 1), *(_wide(_safe(fact), 1) for fact in box.facts)]
-    rows += [_wide(_safe(badge), 1, "badge") for badge in box.badges]
+    rows += [_wide(_safe(translated(badge)), 1, "badge") for badge in box.badges]
     return _label(f"<TD>{_table(rows)}</TD>", "group", 2), html.escape(readable(box.title, 200), quote=False)
 
 

@@ -4,6 +4,7 @@ from math import ceil
 
 import numpy as np
 
+from ...pages.words import english
 from .calls import adopted, uses
 
 LEAST = 24  # calls that all repeats have together, at least; shorter loops are easily seen
@@ -40,7 +41,7 @@ def with_repeats(graph, chains):
         end = start + period * repeats
         waiting += [(end, high), (low, start)]
         count += 1
-        _insert(found, chains, order[start:end], period, repeats, f"loop {count}: " if count > 1 else "")
+        _insert(found, chains, order[start:end], period, repeats, count)
     if not count:
         return chains
     for i, users in enumerate(uses(graph)):
@@ -105,7 +106,10 @@ def _insert(found, chains, order, period, repeats, loop):
 
 
 def _title(repeat, size, repeats, loop):
-    """`repeat 3 of 20` or `repeats 5–8 of 40` for the frame that holds a repeat, counted from 0."""
+    """`repeat 3 of 20` or `loop 2: repeats 5–8 of 40` for the frame that holds a repeat, counted from 0."""
     first = repeat // size * size + 1
     last = min(first + size - 1, repeats)
-    return f"{loop}repeat {first} of {repeats}" if first == last else f"{loop}repeats {first}–{last} of {repeats}"
+    repeat = english("repeat {0} of {1}", first, repeats)
+    if first != last:
+        repeat = english("repeats {0} of {1}", f"{first}–{last}", repeats)
+    return english("loop {0}: {1}", loop, repeat) if loop > 1 else repeat

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from ...pages.words import t, translated
 from ..values import written
 from .blocks import COLUMNS, frames, label_width, links, title_width
 from .box import is_broken, picture_of, safe
+from .calls import said
 from .geometry import TITLE
 from .labels import Taken, middle, path
 from .layout import lay_out
@@ -61,7 +63,7 @@ class Pieces:
                 f"{'copy' if box.copy else 'node'} {node.kind}{' number' * node.is_number}{' auto' * (not node.name)}"
             )
             return f'{name} class="{kind}{broken}"'
-        focus = f' data-focus="{safe(box.focus, 1000)}"' if box.focus else ""
+        focus = " " + _focus(box.focus) if box.focus else ""
         result = f' data-of="{box.result}"' if box.result is not None else ""
         self.groups += 1
         name, kind = f"{self.prefix}g{self.groups - 1}", "stub" if box.stub else "group"
@@ -74,7 +76,7 @@ class Pieces:
             for one in (*frame.outer, frame):
                 yield (
                     f'<g id="{self.prefix}c{self.frames}" class="cluster" data-module="{safe(one.path, 200)}" '
-                    f'data-focus="{safe(one.focus, 1000)}">{ground}'
+                    f"{_focus(one.focus)}>{ground}"
                     f'<text x="{x + 12:.1f}" y="{y + TITLE - 5:.1f}">{safe(one.title)}</text></g>'
                 )
                 x, ground = x + title_width(one), ""
@@ -103,6 +105,12 @@ class Pieces:
             )
 
 
+def _focus(name):
+    """What leads to the inside of a group or frame, and what that is called, if not so."""
+    other = f' data-said="{safe(said(name), 1000)}"' * (said(name) != name)
+    return f'data-focus="{safe(name, 1000)}"{other}'
+
+
 def _ranges(ids):
     """`3-41 57` for sorted ids."""
     runs = []
@@ -117,11 +125,11 @@ def _ranges(ids):
 def _tooltip(graph, edges):
     """What a browser shows when the mouse rests on an edge."""
     if len(edges) > 1:
-        return f"{len(edges):,} edges"
+        return t("{0} edges", f"{len(edges):,}")
     (edge,) = edges
     source, target = (safe(graph.nodes[i].name or graph.nodes[i].label) for i in (edge.source, edge.target))
-    parts = [f"{source} is {safe(edge.input)} of {target}"]
+    parts = [t("{0} is {1} of {2}", source, safe(edge.input), target)]
     if edge.local is not None and edge.local.shape == ():
-        parts.append(f"local derivative {written(edge.local.items)}")
-    parts += [safe(part, 300) for part in (edge.rule, edge.summed, edge.why, edge.note) if part]
-    return ", ".join(parts) + ("" if edge.flows else ", no gradient flows back")
+        parts.append(t("local derivative {0}", written(edge.local.items)))
+    parts += [safe(translated(part), 300) for part in (edge.rule, edge.summed, edge.why, edge.note) if part]
+    return ", ".join(parts if edge.flows else [*parts, t("no gradient flows back")])

@@ -7,6 +7,7 @@ from dataclasses import replace
 from html import escape
 
 from ...pages.palette import COLOURS, custom_properties
+from ...pages.words import english, t, translated
 from ..lettering import width
 from .blocks import Block, Flow, flow, rows
 from .box import safe
@@ -14,8 +15,8 @@ from .piece import Pieces
 from .view import View
 
 MARGIN, CAPTION = 16.0, 11.0  # around the picture; the font size of its caption
-OWN = "gradients in italics: what one backward pass gives; .grad has none yet"
-LEGEND = (
+OWN = english("gradients in italics: what one backward pass gives; .grad has none yet")
+LEGEND = english(
     "Values flow along the arrows, gradients against them. A number on an edge is its local derivative, which the "
     "gradient is multiplied by; along dashed edges no gradient flows. A gradient that is not computed yet is shown as —."
 )
@@ -78,7 +79,7 @@ def to_svg(graph, depth=None, engine=None, prefix="", focus=None):
     graph, own = _with_own(graph)
     shown = flow(graph, depth, focus)
     if own:
-        shown.caption = "; ".join(filter(None, [shown.caption, OWN]))
+        shown.caption = "; ".join(filter(None, [shown.caption, translated(OWN)]))
     mark = lambda m: m[0] + " own" * (int(m[1]) in own)
     pattern = rf'(?:id="{re.escape(prefix)}n|data-of=")(\d+)" class="[^"]*'
     return re.sub(pattern, mark, drawn(graph, shown, engine, prefix))
@@ -117,8 +118,8 @@ def drawn(graph, shown, engine=None, prefix="", styled=True):
         [
             f'<svg class="chainrule" xmlns="http://www.w3.org/2000/svg" role="img" width="{wide:.0f}" height="{high:.0f}"'
             f' viewBox="0 0 {wide:.1f} {high:.1f}" aria-labelledby="{prefix}title {prefix}desc"{_names(shown)}>',
-            f'<title id="{prefix}title">The graph of {name}</title>',
-            f'<desc id="{prefix}desc">{_summary(graph, shown)} {LEGEND}</desc>',
+            f'<title id="{prefix}title">{t("The graph of {0}", name)}</title>',
+            f'<desc id="{prefix}desc">{_summary(graph, shown)} {translated(LEGEND)}</desc>',
             *[f"<style>{style()}</style>"] * styled,
             f'<rect class="ground" width="{wide:.1f}" height="{high:.1f}"/>',
             f'<g transform="translate({MARGIN:g},{MARGIN:g})">',
@@ -170,5 +171,6 @@ def _summary(graph, shown):
     operations = sum(node.kind == "operation" for node in graph.nodes)
     leaves = [node for node in graph.nodes if node.kind == "leaf"]
     names = ", ".join(safe(node.name or node.label) for node in leaves[:8]) + (", …" if len(leaves) > 8 else "")
-    shown = f" Shown: {escape(shown.caption)}." if shown.caption else ""
-    return f"{operations} operations compute {safe(graph.root.name or graph.root.label)} from {names or 'constants'}.{shown}"
+    root = safe(graph.root.name or graph.root.label)
+    said = t("{0} operations compute {1} from {2}.", operations, root, names or t("constants"))
+    return said + (" " + t("Shown: {0}.", escape(shown.caption)) if shown.caption else "")

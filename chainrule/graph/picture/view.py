@@ -9,7 +9,7 @@ from ...autograd.errors import ArgumentError
 from ...pages.words import english, t
 from ..graph import GraphData
 from ..values import number, written
-from .calls import adopted, called, module_calls
+from .calls import adopted, called, module_calls, said
 from .loops import with_repeats
 
 LIMIT = 300  # boxes; larger graphs collapse by themselves
@@ -202,8 +202,8 @@ def _grouped(graph, chains, shown, depth, limit):
     for level in range(deepest if depth is None else min(depth, deepest), -1, -1):
         keys = {i: chains[i][: level + 1] if len(chains[i]) > level else i for i in shown}
         if len(set(keys.values())) <= limit:
-            return keys, f"depth {level}"
-    for words, name in ("by source line", str), ("by function", _function):
+            return keys, t("depth {0}", level)
+    for words, name in (t("by source line"), str), (t("by function"), _function):
         named = {i: name(graph.nodes[i].line) if key == i and graph.nodes[i].line else key for i, key in keys.items()}
         for i, user in adopted(graph, lambda node: node.kind != "operation", named):
             if named.get(i) == i and user in named:
@@ -211,7 +211,7 @@ def _grouped(graph, chains, shown, depth, limit):
         if 1 < len(set(named.values())) <= limit:
             return named, words
     near = _nearest(graph, keys, limit - 1)
-    return {i: key if key in near else "earlier" for i, key in keys.items()}, "those nearest to the result"
+    return {i: key if key in near else "earlier" for i, key in keys.items()}, t("those nearest to the result")
 
 
 def _nearest(graph, keys, count):
@@ -253,7 +253,7 @@ def _drawn(groups, chains, keys, caption, copies=False):
         sources = _copies(edges, boxes, places)
     elif len(keys) < len(graph.nodes):
         _stubs(graph, boxes, places)
-    of = f"{sum(not box.stub for box in boxes):,} of {len(keys):,} nodes"
+    of = t("{0} of {1} nodes", f"{sum(not box.stub for box in boxes):,}", f"{len(keys):,}")
     hidden = any(box.is_group and not box.stub for box in boxes)
     opened, arrows = (
         [frame for _, frame in frames.values()],
@@ -293,7 +293,7 @@ def _merged(frames, boxes):
 def _title(graph, path, number):
     """`layers.0 Linear`; for a model that is called like its class, the class only."""
     kind = graph.modules.get(path, "")
-    return called(path if kind == path or not kind else f"{path} {kind}", number)
+    return said(called(path if kind == path or not kind else f"{path} {kind}", number))
 
 
 def _ends(graph, keys):
