@@ -7,10 +7,10 @@ from ..autograd.errors import ArgumentError
 from ..pages.words import english
 from .values import Values
 
+KINDS = english("leaf"), english("constant")  # of nodes without operands
 # badges that the words of a step depend on
 OUTDATED = english("computed before an operand was changed")
 NO_ZERO_GRAD = "no zero_grad?"
-KINDS = english("leaf"), english("constant")  # of nodes without operands
 CHANGED, PERHAPS_CHANGED = english("changed since it was used"), english("perhaps changed since it was used")
 
 # what Node.note says, or begins with

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from ...pages.words import t, translated
+from ...pages.words import english, t, translated
 from ..graph import CHANGED, OUTDATED, PERHAPS_CHANGED, RECOMPUTED
 from ..lettering import readable
 from ..values import Values, noise
@@ -26,7 +26,7 @@ class Note(str):
 
 def notes(node):
     """The badges of a node as Notes, and behind them whether its value was recomputed."""
-    again = [node.note.partition(":")[0]] if node.note == RECOMPUTED else []
+    again = [english("recomputed")] if node.note == RECOMPUTED else []
     return [Note(translated(badge)) for badge in [*node.badges, *again]]
 
 
