@@ -29,8 +29,9 @@ run: $(GPU) $(VENV)/.with-examples  ## train a network on digits; DEVICE=cuda: o
 examples: $(GPU) $(VENV)/.with-examples  ## run every example, and make runs/gallery.html of them
 	@DEVICE="$(or $(DEVICE),cpu)" $(PY) examples/gallery.py
 
+# hundreds of processes import the same modules: without their bytecode, each compiles them anew
 test: $(VENV)/.with-dev $(GPU)  ## run the tests
-	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest --numprocesses auto --maxprocesses 4 $(ARGS)
 
 test-gpu:  ## run the tests of the GPU, where there is one (150 s)
 	@PYTHONUNBUFFERED=1 $(or $(PYTHON),python3) tests/support/gpu_tests.py $(ARGS)

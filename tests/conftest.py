@@ -14,6 +14,7 @@ os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
 import device_double
 import numpy as np
 import pytest
+from _pytest.runner import runtestprotocol
 
 import chainrule as cr
 import examples
@@ -125,6 +126,17 @@ def quick_collections():
 
 
 # ---- several processes
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    """A process of pytest-xdist sends one message about most tests instead of five, which take as long as the test."""
+    if not hasattr(item.config, "workerinput") or item.config.pluginmanager.has_plugin("gpu results"):
+        return None  # without a pool; and gpu_tests must see a report before the teardown
+    for report in runtestprotocol(item, log=False, nextitem=nextitem):
+        if report.when == "call" or not report.passed or report.duration > 0.1:  # for --durations
+            item.ihook.pytest_runtest_logreport(report=report)
+    return True
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -285,7 +285,7 @@ def inner(folder, *options, **environment):
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory):
-    return inner(tmp_path_factory.mktemp("inner"))
+    return inner(tmp_path_factory.mktemp("inner"), "--numprocesses=1")
 
 
 @pytest.mark.parametrize(("test", "what"), [
