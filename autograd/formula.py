@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from string import Formatter
+from types import MappingProxyType
 from typing import Any
 from weakref import ref
 
@@ -278,11 +279,14 @@ def leaves(tree):
     return list(found)
 
 
-def evaluate(tree, values):
-    """The value of a formula in NumPy, given {name: value of the leaf}; KeyError if one is missing."""
+def evaluate(tree, values, functions=MappingProxyType({})):
+    """The value of a formula in NumPy, given {name: value of the leaf}; KeyError if one is missing.
+
+    `functions` are what other names stand for than operations and NumPy's functions.
+    """
 
     def call(name, operands, options):
-        function = REGISTRY[name].call if name in REGISTRY else getattr(np, name)
+        function = functions.get(name) or (REGISTRY[name].call if name in REGISTRY else getattr(np, name))
         return raw(function(*operands, **options))
 
     with np.errstate(all="ignore"):

@@ -42,6 +42,12 @@ def write(tree, column="text"):
     return _written(tree, column)[0]
 
 
+def operands_of(tree, column="text"):
+    """The operands of a call as they stand in it: in brackets, where they would be torn apart otherwise."""
+    row = NAMES[tree.name]
+    return [_part(tree.name, row, i, operand, column) for i, operand in enumerate(tree.operands)]
+
+
 def _written(x, column):
     """(how it is written, how closely that binds)."""
     if isinstance(x, Written):
@@ -51,7 +57,8 @@ def _written(x, column):
     if not isinstance(x, (Call, Number)):
         return _constant(x, column)
     if "{" in x.name:
-        return _sentence(x, column), CHOICE if "," in x.name else PRODUCT
+        prefix = x.name.endswith(" {0}") and x.name.count("{") == 1  # such as "Σ {0}"
+        return _sentence(x, column), SIGN if prefix else CHOICE if "," in x.name else PRODUCT
     called, operands = x.name, [o for o in x.operands if o is not None]
     if called in _TWICE and operands[0] is operands[1] and not isinstance(operands[0], (int, float)):
         called, operands = _TWICE[called], operands[:1]

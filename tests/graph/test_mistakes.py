@@ -39,6 +39,27 @@ def test_a_missing_share_of_a_mean():
     assert told(x.mean(), x)["You left out “/ n”: that is g."] == [1.0] * 6
 
 
+@pytest.mark.parametrize(
+    ("function", "says", "slope"),
+    [
+        (cr.relu, "You left out “· (out > 0)”: that is g.", lambda x: np.ones_like(x)),
+        (cr.tanh, "The square is missing: out².", lambda x: 1 - np.tanh(x)),
+        (lambda x: cr.sqrt(x * x), "You left out “/ (2 · out)”: that is g.", None),
+        (lambda x: x**3, "You left out “y”: that is g · x^(y − 1).", lambda x: x**2),
+        (cr.softmax, "You left out “− Σ g · out”: that is out · g.", None),
+    ],
+    ids=["relu", "tanh", "sqrt", "power", "softmax"],
+)
+def test_parts_of_recorded_and_stated_rules(function, says, slope):
+    x, w = given(2, 3), given(2, 3, seed=1).detach()
+    graph = cr.trace((function(x) * w).sum())
+    operands = graph.operands()
+    found = {s: items for e in graph.edges for s, items in mistakes(graph, e, operands[e.target])}
+    assert says in found
+    if slope is not None:
+        np.testing.assert_allclose(found[says], np.ravel(w.numpy() * slope(x.detach().numpy())), rtol=1e-5)
+
+
 def test_a_product_of_matrices():
     x, w = given(2, 2), given(2, 2, seed=1)
     y = x @ w

@@ -1,43 +1,27 @@
 """What a learner gets who makes one mistake in a rule, such as p for p − y: each is the rule with one part left out or turned.
 
-The rule is read as it is stated, in words or recorded: a formula of sums, products, functions, ᵀ and Σ. It is worked out with
+The rule is the formula that the edge states; where the declaration says it in words, it is read from those. It is worked out with
 the arrays of its call, and only where that gives the recorded contribution are its mistakes worked out, too.
 """
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 
+from ...autograd.formula import chosen, evaluate
+from ...autograd.formula_text import operands_of, write
 from ...autograd.node import SMALL
-from ...autograd.primitive import REGISTRY
-from ...backends import get
+from ...backends.program import Call, Symbol
+from ...backends.record import NAMES, PRODUCT, SUM
 from ...pages.words import t
 from .phrases import holds
+from .rules import stated
 
 _TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_.]*|\d+(?:\.\d+)?|[·@/+−()ᵀ²Σ])")
 _REMARK = re.compile(r"(?<!\w\w), (?=\D)| at the | with ")  # what stands behind a formula
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of a formula: a sign with its operands, a function with its arguments (its name is `head`), or a name alone."""
-
-    head: str
-    operands: tuple = ()
-
-    def __str__(self):
-        texts = [
-            f"({p})" if len(p.operands) > 1 and p.head in "+−" and self.head not in "+" else str(p)
-            for p in self.operands
-        ]
-        if self.head in ("ᵀ", "²"):
-            return texts[0] + self.head
-        if self.head in ("Σ", "−") and len(texts) == 1:
-            return f"{self.head} {texts[0]}".replace("− ", "−")
-        if self.head in ("·", "@", "/", "+", "−"):
-            return f" {self.head} ".join(texts)
-        return self.head + f"({', '.join(map(str, self.operands))})" * bool(texts)
+_SIGNS = {row.text[4:-4]: name for name, row in NAMES.items() if row.binds in (SUM, PRODUCT) and row.arity == 2}
+_BEHIND = {"ᵀ": "transpose", "²": "square"}
+_TOTAL = "Σ {0}"  # along the last axis
 
 
 def mistakes(graph, edge, operands):
@@ -57,7 +41,10 @@ def mistakes(graph, edge, operands):
         names["out"] = target.value.array()
     names["n"] = max(part.array().size, 1) / max(names["g"].size, 1)
     try:
-        rule = _read(_REMARK.split(edge.rule.partition(" = ")[2])[0])
+        rule = stated(graph, edge, operands)
+        if rule is None or "{" in getattr(rule, "name", ""):
+            rule = _read(_REMARK.split(edge.rule.partition(" = ")[2])[0])
+        rule = chosen(rule, names) or rule
         wide = _worked_out(rule, names)
         if not holds(_summed(wide, part.shape), part, scale=float(np.abs(wide).max(initial=0)) * wide.size):
             return []
@@ -66,7 +53,7 @@ def mistakes(graph, edge, operands):
     found = [(says, _tried(changed, names, part.shape)) for says, changed in _changes(rule)]
     found += _of_sums(wide, part.shape)
     if "@" in edge.rule and len(part.shape) == 2 and part.shape[0] == part.shape[1]:
-        found.append((t("That is the transpose of {0}.", rule), part.array().T))
+        found.append((t("That is the transpose of {0}.", write(rule)), part.array().T))
     right, told = part.array(), []
     for says, array in found:
         if array is not None and not np.allclose(array, right, equal_nan=True):
@@ -78,10 +65,11 @@ def _small(values):
     return values is not None and values.items is not None and np.size(values.items) <= SMALL
 
 
-# ---- reading
+# ---- reading words
 
 
 def _read(text):
+    """The formula that words begin with, of sums, products, functions of one argument, ᵀ, ² and Σ; ValueError for other words."""
     tokens, at = [], 0
     while at < len(text.rstrip()):
         match = _TOKEN.match(text, at)
@@ -98,35 +86,39 @@ def _read(text):
 def _sum(tokens):
     tree = _product(tokens)
     while tokens and tokens[0] in "+−":
-        tree = Part(tokens.pop(0), (tree, _product(tokens)))
+        tree = Call(_SIGNS[tokens.pop(0)], (tree, _product(tokens)))
     return tree
 
 
 def _product(tokens):
     if tokens[0] in "−Σ":
-        return Part(tokens.pop(0), (_product(tokens),))
+        return _before(tokens.pop(0), _product(tokens))
     tree = _factor(tokens)
     while tokens and tokens[0] in "·@/":
-        tree = Part(tokens.pop(0), (tree, _factor(tokens)))
+        tree = Call(_SIGNS[tokens.pop(0)], (tree, _factor(tokens)))
     return tree
 
 
 def _factor(tokens):
     if tokens[0] in "−Σ":
-        return Part(tokens.pop(0), (_factor(tokens),))
+        return _before(tokens.pop(0), _factor(tokens))
     head = tokens.pop(0)
     if head == "(":
         tree = _sum(tokens)
         _close(tokens)
     elif tokens[:1] == ["("]:
         tokens.pop(0)
-        tree = Part(head, (_sum(tokens),))
+        tree = Call(head, (_sum(tokens),))
         _close(tokens)
     else:
-        tree = Part(head)
+        tree = float(head) if head[0].isdigit() else Symbol(head)
     while tokens and tokens[0] in "ᵀ²":
-        tree = Part(tokens.pop(0), (tree,))
+        tree = Call(_BEHIND[tokens.pop(0)], (tree,))
     return tree
+
+
+def _before(sign, tree):
+    return Call("negative" if sign == "−" else _TOTAL, (tree,))
 
 
 def _close(tokens):
@@ -137,33 +129,17 @@ def _close(tokens):
 # ---- working out
 
 
-def _worked_out(part, names):
-    if not part.operands:
-        return names[part.head] if part.head in names else np.float64(part.head)
-    if part.head == "one_hot":
-        length = next(a.shape[-1] for a in names.values() if np.ndim(a) > np.ndim(names[part.operands[0].head]))
-        return np.eye(length)[_worked_out(part.operands[0], names)]
-    given = [_worked_out(p, names) for p in part.operands]
-    if part.head == "·" and 0 < np.ndim(given[0]) < np.ndim(given[1]):
-        given[0] = given[0][..., None]  # one gradient for each row
-    with np.errstate(all="ignore"):
-        if part.head == "−":
-            return -given[0] if len(given) == 1 else given[0] - given[1]
-        if part.head in _SIGNS:
-            return _SIGNS[part.head](*given)
-        primitive = REGISTRY[part.head]
-        return primitive.fn(get("cpu").xp, *given, **primitive.defaults)
+def _worked_out(rule, names):
+    def one_hot(index):
+        return np.eye(next(a.shape[-1] for a in names.values() if np.ndim(a) > np.ndim(index)))[index]
 
-
-_SIGNS = {
-    "·": np.multiply,
-    "/": np.divide,
-    "+": np.add,
-    "@": np.matmul,
-    "²": np.square,
-    "ᵀ": lambda x: np.swapaxes(x, -1, -2) if np.ndim(x) > 1 else x,
-    "Σ": lambda x: np.sum(x, axis=-1, keepdims=True),
-}
+    own = {
+        "multiply": lambda x, y: (x[..., None] if 0 < np.ndim(x) < np.ndim(y) else x) * y,  # one gradient for each row
+        "transpose": lambda x: np.swapaxes(x, -1, -2) if np.ndim(x) > 1 else x,
+        "one_hot": one_hot,
+        _TOTAL: lambda x: np.sum(x, axis=-1, keepdims=True),
+    }
+    return np.asarray(evaluate(rule, names, own))
 
 
 def _summed(array, shape):
@@ -189,30 +165,31 @@ def _tried(rule, names, shape):
 # ---- mistakes
 
 
-def _changes(part, put=lambda part: part):
+def _changes(tree, put=lambda part: part):
     """(what was done wrong, the rule with that mistake) for each part of a formula; `put` puts a part into the whole."""
-    for i, operand in enumerate(part.operands):
-        back = lambda changed, i=i: put(Part(part.head, (*part.operands[:i], changed, *part.operands[i + 1 :])))
+    row = NAMES.get(getattr(tree, "name", ""))
+    if not isinstance(tree, Call) or row is not None and row.truth:
+        return
+    for i, operand in enumerate(tree.operands):
+        back = lambda changed, i=i: put(Call(tree.name, (*tree.operands[:i], changed, *tree.operands[i + 1 :])))
         yield from _changes(operand, back)
-    if len(part.operands) == 2:
-        one, other = part.operands
-        yield t("You left out “{0}”: that is {1}.", f"{part.head} {_inner(other)}", put(one)), put(one)
-        if part.head != "/":
-            yield t("You left out “{0}”: that is {1}.", _inner(one), put(other)), put(other)
-    if part.head == "@":
-        times = put(Part("·", part.operands))
+    if tree.name in _SIGNS.values():
+        (one, other), (left, right) = tree.operands, operands_of(tree)
+        yield t("You left out “{0}”: that is {1}.", f"{row.text[4:-4]} {right}", write(put(one))), put(one)
+        if tree.name != "divide":
+            yield t("You left out “{0}”: that is {1}.", left, write(put(other))), put(other)
+    if tree.name == "matmul":
+        times = put(Call("multiply", tree.operands))
         yield t("That is multiplied element by element. @ takes a row times a column, and adds up."), times
-        yield t("The factors stand the other way round: {0}.", put(part)), put(Part("@", (other, one)))
-    if part.head == "ᵀ":
-        yield t("The transpose is missing: {0}.", part), put(part.operands[0])
-    if part.head == "Σ":
-        yield t("You left out the sum: {0}.", part), put(part.operands[0])
-    if part.head == "−" and len(part.operands) == 1:
-        yield t("Right size, wrong sign."), put(part.operands[0])
-
-
-def _inner(part):
-    return f"({part})" if len(part.operands) > 1 and part.head in "+−" else str(part)
+        yield t("The factors stand the other way round: {0}.", write(put(tree))), put(Call("matmul", (other, one)))
+    if tree.name == "transpose":
+        yield t("The transpose is missing: {0}.", write(tree)), put(tree.operands[0])
+    if tree.name == "square":
+        yield t("The square is missing: {0}.", write(tree)), put(tree.operands[0])
+    if tree.name == _TOTAL:
+        yield t("You left out the sum: {0}.", write(tree)), put(tree.operands[0])
+    if tree.name == "negative":
+        yield t("Right size, wrong sign."), put(tree.operands[0])
 
 
 def _of_sums(wide, shape):
