@@ -20,7 +20,7 @@ Every step of backpropagation through a formula: values, local derivatives, cont
 A formula has numbers, names, + - * / // % **, parentheses and chainrule's functions of one or two numbers, such as
 exp(a) and maximum(a, b). Several statements, separated by ; give names to what is in between."""
 
-OPTIONS = {"-h", "--help", "-o", "--output", "--lr", "--derivation"}
+OPTIONS = {"-h", "--help", "-o", "--output", "--lr", "--derivation", "--language"}
 
 
 def run(argv):
@@ -28,7 +28,7 @@ def run(argv):
 
     Raises: ExpressionError, with the place, if the formula or a value cannot be read; ArgumentError for an option.
     """
-    usage = '%(prog)s "FORMULA" [NAME=NUMBER ...] [-o FILE] [--lr RATE] [--derivation NAME]'
+    usage = '%(prog)s "FORMULA" [NAME=NUMBER ...] [-o FILE] [--lr RATE] [--derivation NAME] [--language LANGUAGE]'
     parser = Parser("explain", _DESCRIPTION, usage)
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument(
@@ -36,6 +36,7 @@ def run(argv):
     )
     parser.add_argument("--lr", metavar="RATE", type=float, default=0.1, help="learning rate of the update (0.1)")
     parser.add_argument("--derivation", metavar="NAME", action="append", help="work out the chain rule for NAME")
+    parser.add_language()
     options = parser.parse_intermixed_args(_shielded(argv))
     if not options.words:
         raise ArgumentError(f"a formula is needed, such as python -m chainrule explain {EXAMPLE}")
@@ -44,8 +45,8 @@ def run(argv):
     formula, *assignments = options.words
     graph = graph_of(formula, assignments)
     derivations = [graph.derivation(name) for name in options.derivation or []]
-    saved = graph.save(options.output, lr=options.lr) if options.output else None
-    print(graph.explain(options.lr))
+    saved = graph.save(options.output, lr=options.lr, language=options.language) if options.output else None
+    print(graph.explain(options.lr, language=options.language))
     for derivation in derivations:
         print(f"\n{derivation}")
     if saved:
@@ -101,7 +102,7 @@ def _assignment(text):
     """(name, number) of `name=number`."""
     left, equals, right = text.partition("=")
     if text.startswith(" -"):
-        raise ArgumentError(f"there is no option {left.strip()}: choose one of -o, --lr, --derivation")
+        raise ArgumentError(f"there is no option {left.strip()}: choose one of -o, --lr, --derivation, --language")
     name = normalize("NFKC", left.strip())  # as Python reads names
     if not equals or not name.isidentifier():
         message = "a value is written name=number, such as a=2"

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from ..autograd.errors import ArgumentError
+from ..pages.words import ENGLISH, languages
 
 MODULE = "python -m chainrule"
 PROGRAM = "chainrule" if Path(sys.argv[0]).stem == "chainrule" else MODULE  # as it was called
@@ -26,6 +27,11 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+
+    def add_language(self):
+        """An option for the language of pages and texts."""
+        known = ", ".join(sorted(languages()))
+        self.add_argument("--language", metavar="LANGUAGE", default=ENGLISH, help=f"of the texts: one of {known} (en)")
 
     def error(self, message):
         raise ArgumentError(f"{message}; see {self.prog} --help")

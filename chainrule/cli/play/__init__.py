@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ...autograd.errors import ArgumentError
 from ...autograd.files import write_atomically
+from ...pages.words import speaking
 from ..parser import Parser
 
 _DESCRIPTION = """\
@@ -23,13 +24,19 @@ def run(argv):
 
     Raises: ArgumentError if an option is wrong, or the port is taken.
     """
-    parser = Parser("play", _DESCRIPTION, "%(prog)s [--port PORT] [--no-browser] [-o FILE]")
+    parser = Parser("play", _DESCRIPTION, "%(prog)s [--port PORT] [--no-browser] [--language LANGUAGE] [-o FILE]")
     parser.add_argument("--port", type=int, default=0, help="of the address (a free one)")
     parser.add_argument("--no-browser", action="store_true", help="print the address, and do not open it")
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=Path, help="write the examples as one HTML file, and end"
     )
+    parser.add_language()
     options = parser.parse_args(argv)
+    with speaking(options.language):
+        return _played(options)
+
+
+def _played(options):
     if options.output:
         from .page import shell
 
@@ -41,7 +48,7 @@ def run(argv):
     from .server import HOST, Server  # here, because other commands need no server
 
     try:
-        server = Server(options.port)
+        server = Server(options.port, options.language)
     except OSError as error:
         reason = error.strerror or error
         raise ArgumentError(f"cannot use port {options.port} of {HOST}: {reason}. Leave out --port") from error

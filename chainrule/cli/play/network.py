@@ -27,6 +27,7 @@ from ...nn.init import INITIALIZERS
 from ...nn.mlp import RECTIFIERS
 from ...optim import OPTIMIZERS
 from ...pages.html import assembled, asset
+from ...pages.words import language, t
 from .points import DATA
 
 SIZES = 6, 16  # layers, and neurons in one, at most
@@ -303,9 +304,13 @@ def example(settings, weights, point):
     return graph_page(trace(loss, names={"x": x, "y": y, "score": score, "loss": loss, "model": model}))
 
 
-@cache
 def shell(static=False):
     """The network's page. A static one trains the network of the default settings, and needs no server."""
+    return _shell(static, language())
+
+
+@cache
+def _shell(static, in_language):
     begins = made({}) | {"alone": static}
     return assembled(
         asset(__package__, "network.html"),
@@ -314,6 +319,6 @@ def shell(static=False):
         + asset("chainrule.graph.page", "arrays.js", "replay.js")
         + asset(__package__, "trainer.js", "network.js"),
         data=begins,
-        title="chainrule: a network that trains in the page",
+        title=t("chainrule: a network that trains in the page"),
         inside=(example({}, begins["start"], 0),),
     )

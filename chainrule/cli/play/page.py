@@ -6,6 +6,7 @@ from ...autograd.errors import ArgumentError
 from ...graph.page import page as graph_page
 from ...graph.roles import parameters
 from ...pages.html import assembled, asset
+from ...pages.words import language, t, translated
 from ..explain import graph_of
 from ..expression import ExpressionError, parse
 from . import network
@@ -45,11 +46,15 @@ def _number(name, text):
         raise ExpressionError(f"{name} needs a number", shown, len(name) + 1, len(shown)) from None
 
 
-@cache
 def shell(static=False):
     """The playground as one HTML file. A static one holds the graphs of the examples and needs no server."""
+    return _shell(static, language())
+
+
+@cache
+def _shell(static, in_language):
     examples = [
-        {"title": e.title, "formula": e.formula, "values": e.values, "hint": e.hint}
+        {"title": translated(e.title), "formula": e.formula, "values": e.values, "hint": translated(e.hint)}
         | (made(e.formula, e.values) if static else {})
         for e in EXAMPLES
     ]
@@ -58,6 +63,6 @@ def shell(static=False):
         style=asset(__package__, "play.css"),
         script=asset(__package__, "play.js"),
         data={"examples": examples, "static": static, "network": network.shell(static=True) if static else ""},
-        title="chainrule: playground",
+        title=t("chainrule: playground"),
         inside=(made(EXAMPLES[0].formula, EXAMPLES[0].values)["page"], network.shell(static)),
     )

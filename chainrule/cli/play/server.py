@@ -11,6 +11,7 @@ import numpy as np
 
 from ...autograd.errors import ChainruleError
 from ...pages.html import embedded
+from ...pages.words import ENGLISH, speaking
 from . import network, page
 
 HOST = "127.0.0.1"
@@ -23,13 +24,14 @@ class Server(ThreadingHTTPServer):
 
     Fields:
         token: a secret in each address, so that no other user or page of this machine can use the server.
-        address: where a browser finds it.
+        language: of the pages. address: where a browser finds it.
     """
 
     daemon_threads = True
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, language=ENGLISH):
         super().__init__((HOST, port), _Handler)
+        self.language = language
         self.token = secrets.token_urlsafe(16)
         self.lock = threading.Lock()  # one graph at a time
 
@@ -51,7 +53,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         pages = {"/": page.shell, "/network": network.shell}
         if self.asked(pages):
-            with self.server.lock:
+            with self.server.lock, speaking(self.server.language):
                 text = pages[self.path]()
             self.answer(200, "text/html", text)
 
@@ -68,7 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self.answer(413, "text/plain", f"What is posted needs its length, at most {LONGEST:,} bytes.")
         try:
             given = json.loads(self.rfile.read(int(length)))
-            with self.server.lock, np.errstate(all="ignore"):  # infinities are shown, which is enough
+            # infinities are shown, which is enough
+            with self.server.lock, speaking(self.server.language), np.errstate(all="ignore"):
                 found = answers[self.path](**given)
         except ChainruleError as error:
             found = {"error": str(error)}

@@ -22,10 +22,12 @@ let rate = 0.03;
 
 // ---- settings
 
+const WORD = { own: t`own`, "by activation": t`by activation` }; // of the options, which else are names
+
 function fill(options) {
   const lists = { ...options, l1: SIZES, l2: SIZES };
   for (const [name, words] of Object.entries(lists))
-    form.elements[name].replaceChildren(...words.map((word) => Object.assign(document.createElement("option"), { value: word, textContent: word })));
+    form.elements[name].replaceChildren(...words.map((word) => Object.assign(document.createElement("option"), { value: word, textContent: WORD[word] ?? word })));
 }
 
 function put(settings) {
@@ -47,12 +49,12 @@ function setRate(value) {
 }
 
 async function ask(path, body) {
-  if (page.alone) return { error: "this file has one network; `python -m chainrule play` makes any" };
+  if (page.alone) return { error: t`this file has one network; ${"`python -m chainrule play`"} makes any` };
   try {
     const answer = await fetch(`${path}?${new URLSearchParams({ token })}`, { method: "POST", body: JSON.stringify(body) });
     return answer.ok ? await answer.json() : { error: await answer.text() };
   } catch {
-    return { error: "the server does not answer: is `python -m chainrule play` still running?" };
+    return { error: t`the server does not answer: is ${"`python -m chainrule play`"} still running?` };
   }
 }
 
@@ -101,7 +103,7 @@ $("csv").addEventListener("change", async ({ target }) => {
   target.value = ""; // so that the same file, changed, can be chosen again
   if (rows.length < 4) {
     $("error").hidden = false;
-    $("error").textContent = "the file needs at least 4 lines of three numbers, x1, x2 and y, with commas or semicolons between them; the two classes are 0 and 1";
+    $("error").textContent = t`the file needs at least 4 lines of three numbers, x1, x2 and y, with commas or semicolons between them; the two classes are 0 and 1`;
     return;
   }
   own = fitted(rows.slice(0, 600));
@@ -133,14 +135,14 @@ function look() {
   const [train, test] = means(Array.from(seen.losses), trainer.n);
   curve.push([trainer.steps, train, test]);
   if (curve.length > 600) curve = curve.filter((_, i) => i % 2 === 0 || i > 500);
-  $("state").textContent = `${trainer.steps.toLocaleString("en")} steps`;
+  $("state").textContent = t`${trainer.steps.toLocaleString("en")} steps`;
   $("train-loss").textContent = shownLoss(train);
   $("test-loss").textContent = shownLoss(test);
   const hits = trainer.y.slice(trainer.n).filter((y, i) => (seen.scores[trainer.n + i] > 0) === (y > 0.5)).length;
-  $("right").textContent = trainer.regression ? "" : `· ${Math.round((100 * hits) / (trainer.y.length - trainer.n))} % of them right`;
+  $("right").textContent = trainer.regression ? "" : t`· ${Math.round((100 * hits) / (trainer.y.length - trainer.n))} % of them right`;
   if (!Number.isFinite(train)) {
     if (running) return stop();
-    $("state").textContent += ": the loss is no number any more. Try a smaller learning rate.";
+    $("state").textContent += `: ${t`the loss is no number any more. Try a smaller learning rate.`}`;
   }
   drawMap();
   drawCurve();
@@ -157,14 +159,14 @@ function stop() {
   running = false;
   cancelAnimationFrame(next);
   look();
-  $("run").textContent = "Run";
+  $("run").textContent = t`Run`;
   $("run").setAttribute("aria-pressed", "false");
 }
 
 $("run").addEventListener("click", () => {
   if (running) return stop();
   running = true;
-  $("run").textContent = "Pause";
+  $("run").textContent = t`Pause`;
   $("run").setAttribute("aria-pressed", "true");
   next = requestAnimationFrame(frame);
 });
@@ -303,10 +305,11 @@ function drawWires() {
   layers.forEach((count, layer) => {
     for (let unit = 0; unit < count; unit++) {
       const [x, y] = place(layer, unit);
-      const label = layer === 0 ? `x${unit + 1}` : layer === layers.length - 1 ? "score" : `layer ${layer}, neuron ${unit + 1}`;
+      const label = layer === 0 ? `x${unit + 1}` : layer === layers.length - 1 ? t`score` : t`layer ${layer}, neuron ${unit + 1}`;
       const image = made("image", { x: x - BOX / 2, y: y - BOX / 2, width: BOX, height: BOX });
-      const box = made("g", { class: "neuron", tabindex: 0, role: "button", "aria-label": `${label}: see the backpropagation of point 1` });
-      box.append(image, made("rect", { x: x - BOX / 2, y: y - BOX / 2, width: BOX, height: BOX, rx: 5 }), made("title", {}, `${label}: see the backpropagation of point 1`));
+      const asks = t`${label}: see the backpropagation of point 1`;
+      const box = made("g", { class: "neuron", tabindex: 0, role: "button", "aria-label": asks });
+      box.append(image, made("rect", { x: x - BOX / 2, y: y - BOX / 2, width: BOX, height: BOX, rx: 5 }), made("title", {}, asks));
       box.addEventListener("click", () => open(0));
       box.addEventListener("keydown", ({ key }) => key === "Enter" && open(0));
       for (const event of ["pointerenter", "focus"]) box.addEventListener(event, () => tell(label, layer, unit));
@@ -326,7 +329,7 @@ function drawWeights() {
     const w = weights[place];
     line.setAttribute("stroke", colour(w < 0 ? "leaf" : "operation"));
     line.setAttribute("stroke-width", 0.3 + 5 * (Math.abs(w) / most));
-    line.firstChild.textContent = `weight ${Number(w.toPrecision(3))}`;
+    line.firstChild.textContent = t`weight ${Number(w.toPrecision(3))}`;
   }
 }
 
@@ -351,8 +354,8 @@ function address(canvas) {
 
 function tell(label, layer, unit) {
   const found = trainer.parameters.filter(([name]) => name.endsWith(".bias"))[layer - 1];
-  const bias = found ? `, bias ${Number(trainer.flat()[found[2] + unit].toPrecision(3))}` : "";
-  $("picked").textContent = `${label}${bias}`;
+  const bias = found && Number(trainer.flat()[found[2] + unit].toPrecision(3));
+  $("picked").textContent = found ? t`${label}, bias ${bias}` : label;
 }
 
 // ---- the program, and one example's graph
@@ -363,7 +366,7 @@ async function open(point) {
   $("error").hidden = !made.error;
   $("error").textContent = made.error ?? "";
   if (made.error) return;
-  show(`Point ${point + 1} at (${trainer.x[point].map((x) => x.toFixed(2)).join(", ")}), with the weights of now`, null, made.page);
+  show(t`Point ${point + 1} at (${trainer.x[point].map((x) => x.toFixed(2)).join(", ")}), with the weights of now`, null, made.page);
 }
 
 function show(title, program, graph) {
@@ -375,7 +378,7 @@ function show(title, program, graph) {
   $("window").showModal();
 }
 
-$("python").addEventListener("click", () => show("The same in Python", trainer.source.replace(/lr=[^)]*\)/, `lr=${Number(rate.toPrecision(6))})`), null));
+$("python").addEventListener("click", () => show(t`The same in Python`, trainer.source.replace(/lr=[^)]*\)/, `lr=${Number(rate.toPrecision(6))})`), null));
 $("close").addEventListener("click", () => $("window").close());
 $("copy").addEventListener("click", () => navigator.clipboard?.writeText($("program").textContent));
 

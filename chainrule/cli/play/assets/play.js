@@ -30,14 +30,14 @@ async function made({ formula, values }) {
   if (alone) {
     const example = examples.find((e) => e.formula === formula);
     if (example) return { ...example, values: Object.fromEntries(Object.entries(example.values).map(([name, value]) => [name, values[name] ?? value])) };
-    return { error: "this file has its examples only; `python -m chainrule play` reads any formula" };
+    return { error: t`this file has its examples only; ${"`python -m chainrule play`"} reads any formula` };
   }
   const texts = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)])); // JSON has no nan
   try {
     const answer = await fetch(`graph?${new URLSearchParams({ token })}`, { method: "POST", body: JSON.stringify({ formula, values: texts }) });
     return answer.ok ? await answer.json() : { error: await answer.text() };
   } catch {
-    return { error: "the server does not answer: is `python -m chainrule play` still running?" };
+    return { error: t`the server does not answer: is ${"`python -m chainrule play`"} still running?` };
   }
 }
 
@@ -142,7 +142,7 @@ async function copy(what, words) {
     await navigator.clipboard.writeText(what);
     $("status").textContent = words;
   } catch {
-    $("status").textContent = "This browser does not let the page copy.";
+    $("status").textContent = t`This browser does not let the page copy.`;
   }
   setTimeout(() => ($("status").textContent = ""), 3000);
 }
@@ -153,9 +153,9 @@ $("python").addEventListener("click", () => {
   $("source").showModal();
 });
 $("close").addEventListener("click", () => $("source").close());
-$("copy").addEventListener("click", () => copy($("program").textContent, "Program copied."));
+$("copy").addEventListener("click", () => copy($("program").textContent, t`Program copied.`));
 // without the token, which is of this server only: the address works wherever the playground runs, behind its own ?token
-$("link").addEventListener("click", () => copy(alone ? location.href : written(), alone ? "Link copied." : "State copied: add it to the address of a playground."));
+$("link").addEventListener("click", () => copy(alone ? location.href : written(), alone ? t`Link copied.` : t`State copied: add it to the address of a playground.`));
 
 // ---- the two tabs
 
