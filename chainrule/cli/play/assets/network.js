@@ -22,12 +22,12 @@ let rate = 0.03;
 
 // ---- settings
 
-const WORD = { own: t`own`, "by activation": t`by activation` }; // of the options, which else are names
+const CALLED = { own: t`own`, "by activation": t`by activation` }; // of the options, which else are names
 
 function fill(options) {
   const lists = { ...options, l1: SIZES, l2: SIZES };
   for (const [name, words] of Object.entries(lists))
-    form.elements[name].replaceChildren(...words.map((word) => Object.assign(document.createElement("option"), { value: word, textContent: WORD[word] ?? word })));
+    form.elements[name].replaceChildren(...words.map((word) => Object.assign(document.createElement("option"), { value: word, textContent: CALLED[word] ?? word })));
 }
 
 function put(settings) {
