@@ -167,10 +167,48 @@ def test_the_camera_moves_within_a_quarter_of_a_second_and_at_once_where_stillne
         tab = show(loop, "#step=1", reduced_motion=wish)
         tab.click("#fold")
         tab.keyboard.press("End")
-        return tab.evaluate("(letGo(), (byId('stage').scrollTop = 1e6), go(1), [camera.goal === null, GLIDE])")
+        return tab.evaluate("""(letGo(), (byId('stage').scrollTop = 1e6), go(1),
+          player.figure.getAnimations().map((move) => move.effect.getComputedTiming().duration))""")
 
-    assert moves("reduce") == [True, 250]
-    assert moves("no-preference") == [False, 250]
+    assert moves("reduce") == []
+    assert moves("no-preference") == [250]
+
+
+def test_a_reader_who_scrolls_stops_the_camera_where_it_is(loop, show):
+    tab = show(loop, "#step=1", reduced_motion="no-preference")
+    tab.click("#fold")
+    seen = """() => {
+      const [stage, end] = [byId("stage"), steps.length];
+      letGo();
+      stage.scrollTop = 0;
+      go(end);
+      const goal = stage.scrollTop;
+      camera.glide.pause();
+      camera.glide.currentTime = GLIDE / 2;
+      letGo();
+      return [stage.scrollTop / goal, camera.glide];
+    }"""
+    assert tab.evaluate(seen) == [pytest.approx(0.5, abs=0.02), None]
+
+
+def test_a_drop_runs_along_the_lit_arrow_from_its_end_to_its_start(loop, show):
+    def drop(wish):
+        tab = show(loop, reduced_motion=wish)
+        tab.keyboard.press("b")
+        tab.keyboard.press("ArrowRight")
+        return tab.evaluate("""() => {
+          const [move] = player.figure.querySelector(".drop").getAnimations();
+          if (!move) return null;
+          const { path } = pictures.get(player.figure).way();
+          const ends = move.effect.getKeyframes().map(({ transform }) => parseFloat(transform.slice(10))).filter((x, i, all) => i === 0 || i === all.length - 1);
+          const at = (length) => path.getPointAtLength(length).x;
+          return [move.effect.getComputedTiming().iterations === Infinity, ends[0] - ends[1], (at(1e6) - at(0)) * camera.zoom];
+        }""")
+
+    assert drop("reduce") is None
+    endless, across, arrow = drop("no-preference")
+    assert endless
+    assert across == pytest.approx(arrow, abs=0.2)
 
 
 def test_the_inspector_leaves_its_room_to_the_picture(loop, show):

@@ -3,10 +3,11 @@
 const LARGEST = 1.6;
 const SMALLEST = 0.86; // of a picture that is fitted: its smallest text, of 10.5 units, is then 9 pixels high
 const GLIDE = 250; // milliseconds for a move of the camera
+const SMOOTH = "cubic-bezier(0.333, 0, 0.667, 1)"; // how it starts and ends
 const AROUND = 16; // pixels around what was moved into sight
 const MAP = 48; // width of the map in pixels
 
-const camera = { zoom: 1, fitted: true, frame: null, goal: null };
+const camera = { zoom: 1, fitted: true, glide: null, from: 0 }; // glide: the Animation of a move, while it lasts; from: the top of what was in sight before it
 
 const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -32,6 +33,7 @@ function lay() {
   const { width, height } = flow.arrange((stage.clientWidth - 2) / camera.zoom - 2 * EDGE);
   svg.style.width = `${width * camera.zoom}px`;
   svg.style.height = `${height * camera.zoom}px`;
+  drip();
   drawMap();
 }
 
@@ -55,9 +57,8 @@ function standsAt(element) {
   const box = element.getBBox();
   const own = element.transform.baseVal.consolidate()?.matrix ?? { e: 0, f: 0 };
   const [left, top] = block?.place ?? [0, 0];
-  const [stage, svg] = [byId("stage").getBoundingClientRect(), pictures.get(player.figure).svg.getBoundingClientRect()];
-  const x = svg.left - stage.left + byId("stage").scrollLeft + (EDGE + left + own.e + box.x) * camera.zoom;
-  const y = svg.top - stage.top + byId("stage").scrollTop + (EDGE + top + own.f + box.y) * camera.zoom;
+  const x = player.figure.offsetLeft + (EDGE + left + own.e + box.x) * camera.zoom;
+  const y = player.figure.offsetTop + (EDGE + top + own.f + box.y) * camera.zoom;
   return { left: x, top: y, right: x + box.width * camera.zoom, bottom: y + box.height * camera.zoom };
 }
 
@@ -65,8 +66,8 @@ function standsAt(element) {
 function reach(elements) {
   const stage = byId("stage");
   const sides = elements.filter((element) => element?.isConnected).map(standsAt);
-  const goal = camera.goal ?? { left: stage.scrollLeft, top: stage.scrollTop };
-  const aim = { ...goal };
+  const now = { left: stage.scrollLeft, top: stage.scrollTop };
+  const aim = { ...now };
   for (const [start, end, length] of [["left", "right", stage.clientWidth], ["top", "bottom", stage.clientHeight]]) {
     const room = length - 2 * AROUND;
     let [from, to] = [Infinity, -Infinity];
@@ -75,33 +76,64 @@ function reach(elements) {
       if (from < to && wider[1] - wider[0] > room) continue;
       [from, to] = wider;
     }
-    const isOut = from < goal[start] + AROUND || to > goal[start] + length - AROUND;
+    const isOut = from < now[start] + AROUND || to > now[start] + length - AROUND;
     if (from < to && isOut) aim[start] = (from + to - length) / 2;
   }
-  if (aim.left !== goal.left || aim.top !== goal.top) glide(aim);
+  if (aim.left !== now.left || aim.top !== now.top) glide(aim);
   drawView();
 }
 
-/** Scroll there in a quarter of a second, or at once where the reader wants no motion. */
-function glide(goal) {
+/** Which part is in sight now, {left, top}: while the camera glides, not yet the one to which the stage is scrolled. */
+function inSight() {
   const stage = byId("stage");
-  const from = { left: stage.scrollLeft, top: stage.scrollTop, time: performance.now() };
-  cancelAnimationFrame(camera.frame);
-  camera.goal = goal;
-  const move = (now) => {
-    const part = isStill() ? 1 : Math.min(Math.max((now - from.time) / GLIDE, 0), 1);
-    const eased = part * part * (3 - 2 * part);
-    stage.scrollTo(from.left + (goal.left - from.left) * eased, from.top + (goal.top - from.top) * eased);
-    if (part < 1) camera.frame = requestAnimationFrame(move);
-    else camera.goal = null;
-  };
-  move(from.time);
+  const { e, f } = camera.glide ? new DOMMatrix(getComputedStyle(player.figure).transform) : { e: 0, f: 0 };
+  return { left: stage.scrollLeft - e, top: stage.scrollTop - f };
 }
 
-/** The stage is the reader's when he scrolls it himself. */
+/**
+ * Scroll there. The picture follows in a quarter of a second, or at once where the reader wants no motion: it is moved as a
+ * whole, which needs neither layout nor paint.
+ */
+function glide(goal) {
+  const [stage, from] = [byId("stage"), inSight()];
+  camera.glide?.cancel();
+  stage.scrollTo(goal);
+  const [x, y] = [stage.scrollLeft - from.left, stage.scrollTop - from.top];
+  if (isStill() || (!x && !y)) return;
+  const moves = [{ transform: `translate(${x}px, ${y}px)` }, { transform: "none" }];
+  const move = (camera.glide = player.figure.animate(moves, { duration: GLIDE, easing: SMOOTH }));
+  camera.from = from.top;
+  move.onfinish = move.oncancel = () => {
+    if (camera.glide === move) camera.glide = null;
+  };
+}
+
+/** The stage is the reader's when he scrolls it himself: it stays where it has come to. */
 function letGo() {
-  cancelAnimationFrame(camera.frame);
-  camera.goal = null;
+  const here = inSight();
+  camera.glide?.cancel();
+  camera.glide = null;
+  byId("stage").scrollTo(here);
+}
+
+const DROP = 900; // milliseconds for a drop to run along an arrow
+const POINTS = 24; // at which its way is known
+
+/** A drop runs along the lit arrow as the gradient does, against the arrow and behind its label; moved as a whole, too. */
+function drip() {
+  const { figure } = player;
+  const { path, hides, place = [] } = pictures.get(figure).way() ?? {};
+  const drop = figure.querySelector(".drop") ?? figure.appendChild(make("div", { className: "drop", hidden: true }));
+  drop.getAnimations().forEach((animation) => animation.cancel());
+  drop.hidden = !path || isStill();
+  if (drop.hidden) return;
+  const long = path.getTotalLength();
+  const way = Array.from({ length: POINTS + 1 }, (_, i) => {
+    const { x, y } = path.getPointAtLength(long * (1 - i / POINTS));
+    const at = [x + place[0], y + place[1]].map((c) => `${((EDGE + c) * camera.zoom).toFixed(1)}px`);
+    return { transform: `translate(${at})`, opacity: hides(x, y) ? 0 : 1 };
+  });
+  drop.animate(way, { duration: DROP, iterations: Infinity });
 }
 
 // ---- the map: a small picture of all blocks, and what is in sight
@@ -125,11 +157,10 @@ function drawMap() {
 /** Show on the map which part is in sight, and where the step happens. */
 function drawView() {
   const [map, stage, picture] = [byId("map"), byId("stage"), pictures.get(player.figure)];
-  const seen = [stage.scrollTop, camera.goal?.top ?? stage.scrollTop].map((y) => y / camera.zoom);
+  const seen = [stage.scrollTop, camera.glide ? camera.from : stage.scrollTop].map((y) => y / camera.zoom);
   picture.flow.cull(Math.min(...seen), Math.max(...seen) + stage.clientHeight / camera.zoom);
   if (map.hasAttribute("hidden")) return;
-  const at = camera.goal ?? { left: stage.scrollLeft, top: stage.scrollTop };
-  const [x, y, width, height] = [at.left, at.top, stage.clientWidth, stage.clientHeight].map((n) => n / camera.zoom);
+  const [x, y, width, height] = [stage.scrollLeft, stage.scrollTop, stage.clientWidth, stage.clientHeight].map((n) => n / camera.zoom);
   set(map.querySelector(".sight"), { x, y, width, height });
   const here = picture.marked?.current;
   const [left, top] = picture.blockOf(here)?.place ?? [0, 0];

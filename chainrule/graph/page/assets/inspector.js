@@ -26,7 +26,6 @@ function inspect(node, snapshot, hidden) {
     facts(node),
     ...views(node),
   );
-  reachTables();
 }
 
 /** Tables that are wider than the inspector scroll, so the keyboard must reach them. */

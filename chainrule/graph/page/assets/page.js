@@ -87,13 +87,16 @@ function show(prefix = "") {
     picture.flow.choose();
     lay(); // at the same size, so that the eye can follow
   }
-  const seen = picture.show(snapshot, hidden, player.picked);
+  picture.show(snapshot, hidden, player.picked);
   byId("elsewhere").hidden = changing === undefined || Boolean(picture.stands(changing));
-  reach(player.picked === null ? seen : [picture.stands(player.picked)]);
   inspect(node, snapshot, hidden);
   showLive();
   showPanel();
   lightPaths();
+  reachTables(); // what is measured comes after all that is written: in between, each would cost a layout
+  const seen = picture.light();
+  reach(player.picked === null ? seen : [picture.stands(player.picked)]);
+  drip();
 }
 
 /** Look at a node, chosen in the picture, until the next step. */
@@ -331,7 +334,7 @@ byId("stage").addEventListener("wheel", (event) => {
 byId("stage").addEventListener("pointerdown", dragNumber, { capture: true });
 byId("stage").addEventListener("keydown", keyOnBox);
 for (const name of ["wheel", "pointerdown", "touchstart"]) byId("stage").addEventListener(name, letGo, { passive: true });
-byId("stage").addEventListener("scroll", () => camera.goal ?? drawView());
+byId("stage").addEventListener("scroll", drawView);
 for (const name of ["pointerdown", "pointermove"]) byId("map").addEventListener(name, followMap);
 for (const place of [byId("stage"), document.querySelector(".said")]) place.addEventListener("touchstart", swipe, { passive: true });
 document.addEventListener("keydown", onKey);

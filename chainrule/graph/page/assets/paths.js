@@ -102,6 +102,7 @@ function lightPaths() {
     stopPaths();
     paths.id = null;
   }
+  if (paths.id === null && !document.body.classList.contains("paths")) return;
   const widths = paths.id === null ? new Map() : widthsOf();
   document.body.classList.toggle("paths", paths.id !== null);
   for (const element of player.figure.querySelectorAll(".edge")) {

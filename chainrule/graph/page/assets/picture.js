@@ -131,8 +131,8 @@ class Picture {
   }
 
   /**
-   * Show what is known in a snapshot. The contribution of `hidden`, the edge asked about, stays hidden. Returns what should
-   * be in sight: the lit arrow's label and ends, or else what the step changes.
+   * Show what is known in a snapshot. The contribution of `hidden`, the edge asked about, stays hidden. It only writes:
+   * what has to be measured is done in light(), when all of the page is written.
    */
   show(snapshot, hidden, picked) {
     const step = snapshot.step;
@@ -149,9 +149,30 @@ class Picture {
     this.mark("lit", arrow?.element);
     this.label.remove();
     for (const element of [changing, arrow?.element]) this.blockOf(element)?.element.classList.remove("off"); // to be measured
-    if (!arrow) return [changing];
-    this.light(arrow, hidden ? "?" : brief(lit));
-    return [this.label, arrow.ends.source, arrow.ends.target];
+    if (!arrow) return;
+    if (arrow.element.nextSibling) arrow.element.parentNode.append(arrow.element); // above the others, so that nothing covers its text
+    write(arrow.flow, hidden ? "?" : brief(lit));
+  }
+
+  /** Give the lit arrow's text its place. Returns what should be in sight: its label and ends, or else what the step changes. */
+  light() {
+    const { current, lit } = this.marked;
+    if (!lit) return [current];
+    const { element, state, flow, ends } = this.arrow(this.lit.id);
+    const { width, height } = flow.getBBox();
+    const [wide, high] = [width + 14, height + 6];
+    const { x, y, aside, at } = this.freePlace(element, this.areasIn(state), wide, high);
+    set(flow, { x, y: y + 4.5 });
+    set(this.label, { d: bubble(x, y, wide, high, aside, at) });
+    element.insertBefore(this.label, flow);
+    this.covers = (px, py) => Math.abs(px - x) < wide / 2 && Math.abs(py - y) < high / 2;
+    return [this.label, ends.source, ends.target];
+  }
+
+  /** The lit arrow as a drop runs along it: its path, whether the label hides a point of it, and the place of its block. */
+  way() {
+    const { lit } = this.marked;
+    return lit && { path: lit.querySelector("path:not(.label)"), hides: this.covers, place: this.blockOf(lit)?.place };
   }
 
   showNode(node, box, snapshot) {
@@ -200,17 +221,6 @@ class Picture {
     this.marked[name]?.classList.remove(name);
     element?.classList.add(name);
     this.marked[name] = element;
-  }
-
-  /** Write on the lit arrow, which comes above the others, so that nothing covers its text. */
-  light({ element, state, flow }, text) {
-    element.parentNode.append(element);
-    write(flow, text);
-    const { width, height } = flow.getBBox();
-    const { x, y, aside, at } = this.freePlace(element, this.areasIn(state), width + 14, height + 6);
-    set(flow, { x, y: y + 4.5 });
-    set(this.label, { d: bubble(x, y, width + 14, height + 6, aside, at) });
-    element.insertBefore(this.label, flow);
   }
 
   /** The middle of a label of some size: on its arrow or close, where it covers least of the boxes and the tip. */
@@ -314,8 +324,13 @@ class Numbers {
       const known = id < before ? through : id < before + size(nodes[this.id].shape) ? complete : snapshot.gradients.size;
       element.textContent = known ? text : "—";
     }
+  }
+
+  light() {
     return [];
   }
+
+  way() {}
 
   blockOf(element) {
     return this.flow.blocks.find((block) => block.element.contains(element));
