@@ -7,7 +7,7 @@ const SMOOTH = "cubic-bezier(0.333, 0, 0.667, 1)"; // how it starts and ends
 const AROUND = 16; // pixels around what was moved into sight
 const MAP = 48; // width of the map in pixels
 
-const camera = { zoom: 1, fitted: true, glide: null, from: 0 }; // glide: the Animation of a move, while it lasts; from: the top of what was in sight before it
+const camera = { zoom: 1, fitted: true, glide: null }; // glide: the Animation of a move, while it lasts
 
 const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -30,10 +30,9 @@ function fit(again = false) {
 /** Put the blocks into rows of the stage's width, at the present zoom. */
 function lay() {
   const [stage, { flow, svg }] = [byId("stage"), pictures.get(player.figure)];
-  const { width, height } = flow.arrange((stage.clientWidth - 2) / camera.zoom - 2 * EDGE);
+  const { width, height } = flow.arrange((stage.clientWidth - 2) / camera.zoom - 2 * EDGE, camera.zoom);
   svg.style.width = `${width * camera.zoom}px`;
   svg.style.height = `${height * camera.zoom}px`;
-  drip();
   drawMap();
 }
 
@@ -48,12 +47,12 @@ function zoom(factor) {
   const by = camera.zoom / before;
   stage.scrollTo(x * by - stage.clientWidth / 2, y * by - stage.clientHeight / 2);
   drawView();
+  drip();
 }
 
 /** Where something stands in the stage's content, in pixels, when nothing moves any more. */
 function standsAt(element) {
   const block = pictures.get(player.figure).blockOf(element);
-  block?.element.classList.remove("off"); // to be measured
   const box = element.getBBox();
   const own = element.transform.baseVal.consolidate()?.matrix ?? { e: 0, f: 0 };
   const [left, top] = block?.place ?? [0, 0];
@@ -102,7 +101,6 @@ function glide(goal) {
   if (isStill() || (!x && !y)) return;
   const moves = [{ transform: `translate(${x}px, ${y}px)` }, { transform: "none" }];
   const move = (camera.glide = player.figure.animate(moves, { duration: GLIDE, easing: SMOOTH }));
-  camera.from = from.top;
   move.onfinish = move.oncancel = () => {
     if (camera.glide === move) camera.glide = null;
   };
@@ -117,7 +115,7 @@ function letGo() {
 }
 
 const DROP = 900; // milliseconds for a drop to run along an arrow
-const POINTS = 24; // at which its way is known
+const POINTS = 12; // at which its way is known
 
 /** A drop runs along the lit arrow as the gradient does, against the arrow and behind its label; moved as a whole, too. */
 function drip() {
@@ -144,12 +142,12 @@ function drawMap() {
   const { width, height } = picture.svg.viewBox.baseVal;
   map.toggleAttribute("hidden", height * camera.zoom <= stage.clientHeight * 1.2);
   if (map.hasAttribute("hidden")) return;
-  set(map, { viewBox: `0 0 ${width} ${height}`, width: MAP });
   const box = (area, [x, y]) => `M${EDGE + x + area.x},${EDGE + y + area.y}h${area.width}v${area.height}h${-area.width}z`;
   const shown = picture.flow.blocks.filter(({ state }) => state.width);
   const frame = ({ state }) => ({ x: 0, y: 0, width: state.width, height: state.height });
+  const boxes = shown.flatMap((block) => picture.areasIn(block.state.element).map((area) => box(area, block.place))); // measured before all else is written
+  set(map, { viewBox: `0 0 ${width} ${height}`, width: MAP });
   set(map.querySelector(".frames"), { d: shown.map((block) => box(frame(block), block.place)).join("") });
-  const boxes = shown.flatMap((block) => picture.areasIn(block.state.element).map((area) => box(area, block.place)));
   set(map.querySelector(".boxes"), { d: boxes.join("") });
   drawView();
 }
@@ -157,8 +155,6 @@ function drawMap() {
 /** Show on the map which part is in sight, and where the step happens. */
 function drawView() {
   const [map, stage, picture] = [byId("map"), byId("stage"), pictures.get(player.figure)];
-  const seen = [stage.scrollTop, camera.glide ? camera.from : stage.scrollTop].map((y) => y / camera.zoom);
-  picture.flow.cull(Math.min(...seen), Math.max(...seen) + stage.clientHeight / camera.zoom);
   if (map.hasAttribute("hidden")) return;
   const [x, y, width, height] = [stage.scrollLeft, stage.scrollTop, stage.clientWidth, stage.clientHeight].map((n) => n / camera.zoom);
   set(map.querySelector(".sight"), { x, y, width, height });

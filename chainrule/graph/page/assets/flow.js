@@ -1,12 +1,11 @@
 // The blocks of a picture, in rows as wide as the window; and its frames, each of which can be folded into one box.
 
 const BETWEEN = 26; // between blocks, as Python sets them
-const SEVERAL = 6; // blocks, of which those out of sight are left out
 const EDGE = 16; // around the picture
 
 class Flow {
-  constructor(svg) {
-    this.svg = svg;
+  constructor(figure) {
+    const svg = (this.svg = figure.querySelector("svg"));
     this.blocks = [...svg.querySelectorAll(".block")].map((element) => new Block(element));
     this.known = new Set(this.blocks.flatMap((block) => block.states.flatMap((state) => state.names)));
     this.folded = new Set(JSON.parse(svg.dataset.folded ?? "[]")); // the names of frames
@@ -19,6 +18,8 @@ class Flow {
     set(line, { class: "leads" });
     this.blocks[0]?.element.before(line);
     this.line = line;
+    this.parts = make("div", { className: "parts" }, ...this.blocks.map((block) => block.alone()));
+    svg.after(this.parts);
   }
 
   /** Fold a frame, or unfold it. */
@@ -72,25 +73,17 @@ class Flow {
     return { places, width: width + 2 * EDGE, height: y + high + 2 * EDGE };
   }
 
-  /** Put the blocks into rows of at most `wide`, and give the picture that size. */
-  arrange(wide) {
+  /** Put the blocks into rows of at most `wide`, and give the picture that size, times `zoom`. */
+  arrange(wide, zoom) {
     const { places, width, height } = this.rows(wide);
     this.blocks.forEach((block, i) => block.moveTo(places[i]));
+    this.parts.style.transform = `scale(${zoom})`;
     set(this.svg, { viewBox: `0 0 ${width.toFixed(1)} ${height.toFixed(1)}`, width, height });
     set(this.svg.querySelector(".ground"), { width, height });
     set(this.line, { d: this.leads(places) });
     const caption = this.svg.querySelector(".caption");
     if (caption) set(caption, { y: height - 2 * EDGE + 14 });
     return { width, height };
-  }
-
-  /** Leave out what is far above and below the part in sight, from `top` to `bottom`: browsers paint all that is there. */
-  cull(top, bottom) {
-    const room = bottom - top;
-    for (const { element, place, state } of this.blocks) {
-      const isFar = place[1] + state.height < top - room || place[1] > bottom + room;
-      element.classList.toggle("off", isFar && this.blocks.length > SEVERAL);
-    }
   }
 
   /** Short arrows between neighbours in a row. */
@@ -136,8 +129,19 @@ class Block {
     this.state = best;
   }
 
+  /** The block in an <svg> of its own, so that a browser need not paint all others again when it changes. */
+  alone() {
+    this.part = document.createElementNS(SVG, "svg");
+    set(this.part, { class: "chainrule part", role: "none" });
+    this.element.removeAttribute("transform");
+    this.part.append(this.element);
+    return this.part;
+  }
+
   moveTo(place) {
     this.place = place;
-    this.element.style.transform = `translate(${place[0]}px,${place[1]}px)`;
+    const [width, height] = [this.state.width + 2 * EDGE, this.state.height + 2 * EDGE];
+    set(this.part, { viewBox: `${-EDGE} ${-EDGE} ${width} ${height}`, width, height });
+    this.part.style.transform = `translate(${place[0]}px,${place[1]}px)`;
   }
 }

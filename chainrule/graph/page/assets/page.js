@@ -175,7 +175,7 @@ function toggleFrame(name) {
   picture.flow.toggle(name);
   refold();
   show();
-  const shown = [...picture.svg.querySelectorAll("[data-focus]")].filter((e) => e.dataset.focus === name);
+  const shown = [...player.figure.querySelectorAll("[data-focus]")].filter((e) => e.dataset.focus === name);
   const there = shown.find((element) => isShown(element.closest(".state")));
   (there?.matches(".cluster") ? there.querySelector("text") : there)?.focus({ preventScroll: true });
   reach([there]);

@@ -18,9 +18,10 @@ function nodeOf(element) {
 
 class Picture {
   constructor(figure) {
-    this.svg = figure.querySelector("svg");
-    this.svg.setAttribute("role", "group"); // it was an image; now its nodes are buttons
-    this.flow = new Flow(this.svg);
+    this.flow = new Flow(figure);
+    this.svg = this.flow.svg;
+    set(figure, { role: "group", "aria-labelledby": this.svg.getAttribute("aria-labelledby") }); // it was an image; now its nodes are buttons
+    set(this.svg, { "aria-hidden": true });
     this.states = new Map(this.flow.blocks.flatMap((block) => block.states.map((state) => [state.element, block])));
     this.areas = new Map(); // the <g> of a state -> where its boxes stand in it
     this.boxes = new Map(); // id of a node -> its boxes: {element, state, value, computed, grad, badges, waits}
@@ -32,10 +33,10 @@ class Picture {
     this.arrows = new Map(); // id of an edge -> its arrows: {element, state, flow, place, still, ids, ends}
     this.all = []; // all arrows; still: text at rest
     this.marked = {}; // what has which class: "current", "picked", "lit"
-    this.svg.querySelectorAll(".node, .copy, .group[data-of]").forEach((element) => this.addBox(element));
-    this.svg.querySelectorAll(".group, .stub").forEach((element) => this.addGroup(element));
-    this.svg.querySelectorAll(".edge").forEach((element) => this.addEdge(element));
-    this.svg.querySelectorAll(".cluster").forEach((element) => this.addFrame(element));
+    figure.querySelectorAll(".node, .copy, .group[data-of]").forEach((element) => this.addBox(element));
+    figure.querySelectorAll(".group, .stub").forEach((element) => this.addGroup(element));
+    figure.querySelectorAll(".edge").forEach((element) => this.addEdge(element));
+    figure.querySelectorAll(".cluster").forEach((element) => this.addFrame(element));
   }
 
   /** A box that shows the numbers of a node: its own, a copy, or that of the group whose result it is. */
@@ -98,9 +99,7 @@ class Picture {
   stands(id) {
     const shown = (found) => (found ?? []).find(({ state }) => isShown(state))?.element;
     const own = (this.boxes.get(id) ?? []).filter(({ element }) => element.matches(".node"));
-    const element = shown(own) ?? shown(this.groups.get(id)) ?? shown(this.boxes.get(id));
-    this.blockOf(element)?.element.classList.remove("off"); // it may be asked where it stands, or get the focus
-    return element;
+    return shown(own) ?? shown(this.groups.get(id)) ?? shown(this.boxes.get(id));
   }
 
   /** The arrow of an edge as it is shown now, if it is. */
@@ -148,7 +147,6 @@ class Picture {
     this.mark("picked", picked === null ? undefined : this.stands(picked));
     this.mark("lit", arrow?.element);
     this.label.remove();
-    for (const element of [changing, arrow?.element]) this.blockOf(element)?.element.classList.remove("off"); // to be measured
     if (!arrow) return;
     if (arrow.element.nextSibling) arrow.element.parentNode.append(arrow.element); // above the others, so that nothing covers its text
     write(arrow.flow, hidden ? "?" : brief(lit));
@@ -305,8 +303,8 @@ function showBadges(badges, about, snapshot) {
 /** The picture of a small array, number by number: its gradients appear when the pass has gone through it. */
 class Numbers {
   constructor(figure) {
-    this.svg = figure.querySelector("svg");
-    this.flow = new Flow(this.svg);
+    this.flow = new Flow(figure);
+    this.svg = this.flow.svg;
     this.id = Number(figure.dataset.node);
     this.grads = [...figure.querySelectorAll(".node")].map((node) => {
       const element = node.querySelector(".grad");
