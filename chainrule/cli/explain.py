@@ -7,6 +7,7 @@ from unicodedata import normalize
 from ..autograd.errors import ArgumentError
 from ..autograd.value import Value
 from ..graph import trace
+from ..pages.words import speaking, t
 from .expression import LARGEST, ExpressionError, parse
 from .parser import Parser
 
@@ -38,6 +39,11 @@ def run(argv):
     parser.add_argument("--derivation", metavar="NAME", action="append", help="work out the chain rule for NAME")
     parser.add_language()
     options = parser.parse_intermixed_args(_shielded(argv))
+    with speaking(options.language):
+        return _explained(options)
+
+
+def _explained(options):
     if not options.words:
         raise ArgumentError(f"a formula is needed, such as python -m chainrule explain {EXAMPLE}")
     if not math.isfinite(options.lr):
@@ -67,7 +73,7 @@ def graph_of(formula, assignments):
     for text in assignments:
         name, number = _assignment(text)
         if name in values:
-            raise ExpressionError(f"{name} has two values", text, 0, text.index("="))
+            raise ExpressionError(t("{0} has two values", name), text, 0, text.index("="))
         if name not in expression.inputs:
             raise ExpressionError(_no_place_for(name, expression), text, 0, text.index("="))
         values[name] = Value(number)
@@ -75,7 +81,7 @@ def graph_of(formula, assignments):
     if not isinstance(result, Value):
         raise ExpressionError(_constant(expression), expression.text, 0, len(expression.text))
     graph = trace(result, {name: v for name, v in {**values, **named}.items() if isinstance(v, Value)})
-    line = {"operation": f"the formula {expression.text}"}  # the user has seen no other line of code
+    line = {"operation": t("the formula {0}", expression.text)}  # the user has seen no other line of code
     for node in graph.nodes:
         node.line, node.source = line.get(node.kind, ""), []
     return graph
@@ -84,18 +90,20 @@ def graph_of(formula, assignments):
 def _no_place_for(name, expression):
     """Why the formula does not take a value for `name`."""
     if name in dict(expression.steps):
-        return f"{name} gets its value inside the formula: leave out one of the two"
-    known = ", ".join(expression.inputs) or "no names that need one"
-    return f"{name} is not a value of the formula, which has {known}"
+        return t("{0} gets its value inside the formula: leave out one of the two", name)
+    known = ", ".join(expression.inputs) or t("no names that need one")
+    return t("{0} is not a value of the formula, which has {1}", name, known)
 
 
 def _constant(expression):
     """Why a formula without inputs cannot be explained."""
     numbers = [name for name, steps in expression.steps if name and not any(isinstance(what, str) for _, what in steps)]
     if not numbers:
-        return "the formula has no names, so there is nothing to differentiate: write a*3 a=2 in place of 2*3"
-    got = f"{', '.join(numbers)} got {'their values' if len(numbers) > 1 else 'its value'} inside the formula"
-    return f'{got}, so there is nothing to differentiate: write "x*x" x=2 in place of "x=2; x*x"'
+        return t("the formula has no names, so there is nothing to differentiate: write a*3 a=2 in place of 2*3")
+    got = t("{0} got its value inside the formula", *numbers)
+    if len(numbers) > 1:
+        got = t("{0} got their values inside the formula", ", ".join(numbers))
+    return t('{0}, so there is nothing to differentiate: write "x*x" x=2 in place of "x=2; x*x"', got)
 
 
 def _assignment(text):
@@ -105,15 +113,17 @@ def _assignment(text):
         raise ArgumentError(f"there is no option {left.strip()}: choose one of -o, --lr, --derivation, --language")
     name = normalize("NFKC", left.strip())  # as Python reads names
     if not equals or not name.isidentifier():
-        message = "a value is written name=number, such as a=2"
+        message = t("a value is written name=number, such as a=2")
         raise ExpressionError(message, text, 0, len(left))
     try:
         number = float(right.replace("\N{MINUS SIGN}", "-"))
     except ValueError:
-        message = f"{name} needs a number, such as {name}=2 or {name}=1e-3"
+        message = t("{0} needs a number, such as {0}=2 or {0}=1e-3", name)
         raise ExpressionError(message, text, len(left) + 1, len(text)) from None
     if math.isinf(number) and "inf" not in right.lower():
-        message = f"this is beyond {LARGEST}: if infinity is meant, write {name}={number}"
+        message = t(
+            "this is beyond the largest number, {0}: if infinity is meant, write {1}={2}", LARGEST, name, number
+        )
         raise ExpressionError(message, text, len(left) + 1, len(text))
     return name, number
 

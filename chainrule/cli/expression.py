@@ -15,10 +15,11 @@ from ..autograd.arguments import meant
 from ..autograd.errors import ArgumentError
 from ..autograd.primitive import COMPOSED, ELEMENTWISE, REGISTRY
 from ..nn.activations import ACTIVATIONS
+from ..pages.words import english, t, translated
 
 LENGTH = 10_000  # characters
 DEPTH = 200  # operations inside operations; well below Python's limit of calls inside calls
-LARGEST = f"the largest number, {sys.float_info.max:.2g}"
+LARGEST = f"{sys.float_info.max:.2g}"
 
 _SYMBOLS = {
     ast.Add: "+",
@@ -31,13 +32,16 @@ _SYMBOLS = {
     ast.UAdd: "+",
     ast.USub: "-",
 }
-_ALLOWED = "numbers, names, + - * / // % **, parentheses and functions of one or two numbers such as tanh(a)"
+_NOT_ALLOWED = english(
+    "this is not allowed here, only numbers, names, + - * / // % **, parentheses and functions of one or two numbers such as tanh(a)"
+)
+_TOGETHER = english("a number and a name stand together: write * between them")
 _WRITTEN = {"×": "*", "·": "*", "⋅": "*", "∙": "*", "−": "-", "–": "-", "÷": "/", "²": "**2", "³": "**3", "√": "sqrt"}
 # Python's parser only warns of these, 1if and '\d', and warnings can be silenced only for all threads at once
 _GLUED = re.compile(r"(?<!\w)\d[\w.]*?(and|else|for|if|in|is|not|or)")
 _WARNED = {
-    _GLUED: "a number and a name stand together: write * between them",
-    re.compile(r"[\"']"): f"this is not allowed here, only {_ALLOWED}",
+    _GLUED: _TOGETHER,
+    re.compile(r"[\"']"): _NOT_ALLOWED,
 }
 _SYNONYMS = {"ln": "log", "max": "maximum", "min": "minimum", "pow": "power", "sgn": "sign"}
 
@@ -82,10 +86,11 @@ class Expression:
         """
         missing = [name for name in self.inputs if name not in values]
         if missing:
-            verb = "have no value" if len(missing) > 1 else "has no value"
-            example = " ".join(f"{name}=…" for name in missing)
+            names, example = ", ".join(missing), " ".join(f"{name}=…" for name in missing)
             start = self.inputs[missing[0]]
-            message = f"{', '.join(missing)} {verb}: add {example}"
+            message = t("{0} has no value: add {1}", names, example)
+            if len(missing) > 1:
+                message = t("{0} have no value: add {1}", names, example)
             raise ExpressionError(message, self.text, start, start + len(missing[0]))
         known = {name: values[name] for name in self.inputs}
         named = {}
@@ -117,7 +122,7 @@ def parse(text: str) -> Expression:
               ^
     """
     if len(text) > LENGTH:
-        message = f"the formula has {len(text):,} characters; at most {LENGTH:,} are read"
+        message = t("the formula has {0} characters; at most {1} are read", f"{len(text):,}", f"{LENGTH:,}")
         raise ExpressionError(message, text, LENGTH, len(text))
     text = "\n".join(line.partition("#")[0].strip() for line in text.splitlines())
     return _Reader(text).read()
@@ -172,17 +177,17 @@ class _Reader:
         steps = [self.statement(node) for node in firsts]
         for (name, _), node in zip(steps, firsts, strict=True):
             if name is None:
-                raise self.error("this value is not used: give it a name, such as d = …, or leave it out", node)
+                raise self.error(t("this value is not used: give it a name, such as d = …, or leave it out"), node)
         steps.append(self.statement(last))
         for name, node in list(self.named.items()):
             if name not in self.used and name != steps[-1][0]:
-                raise self.error(f"{name} is computed but never used: leave it out", node)
+                raise self.error(t("{0} is computed but never used: leave it out", name), node)
         return Expression(self.text, self.inputs, steps)
 
     def tree(self):
         for pattern, message in _WARNED.items():
             if found := pattern.search(self.text):
-                raise ExpressionError(message, self.text, *found.span())
+                raise ExpressionError(translated(message), self.text, *found.span())
         try:
             statements = ast.parse(self.text).body
         except SyntaxError as error:
@@ -191,10 +196,10 @@ class _Reader:
             raise ExpressionError(self.too_deep(), self.text, 0) from None
         except ValueError as error:  # null bytes, lone surrogates
             raise ExpressionError(
-                f"the formula holds a character that cannot be read ({error})", self.text, 0
+                t("the formula holds a character that cannot be read ({0})", error), self.text, 0
             ) from None
         if not statements:
-            raise ExpressionError("the formula is empty: write, for example, a*b + c", self.text, 0)
+            raise ExpressionError(t("the formula is empty: write, for example, a*b + c"), self.text, 0)
         return statements
 
     def statement(self, node):
@@ -202,15 +207,16 @@ class _Reader:
         if isinstance(node, ast.Expr):
             return None, self.operations(node.value)
         if not (isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
-            raise self.error("a statement is an expression, or a name = an expression", node)
+            raise self.error(t("a statement is an expression, or a name = an expression"), node)
         target = node.targets[0]
         name = target.id
         if name in self.inputs or name in self.named or name in self.functions:
-            what = "is the name of a function" if name in self.functions else "has a value already"
-            raise self.error(f"{name} {what}: choose another name for this result", target)
+            if name in self.functions:
+                raise self.error(t("{0} is the name of a function: choose another name for this result", name), target)
+            raise self.error(t("{0} has a value already: choose another name for this result", name), target)
         operations = self.operations(node.value)
         if name in self.inputs:  # d = d + 1
-            raise self.error(f"{name} is used to compute itself: choose another name for this result", target)
+            raise self.error(t("{0} is used to compute itself: choose another name for this result", name), target)
         self.named[name] = target
         return name, operations
 
@@ -231,9 +237,9 @@ class _Reader:
                 function = self.function(node)
             case ast.BinOp(op=ast.BitXor(), left=left):
                 place = self.text.index("^", self.span(left)[1])
-                raise ExpressionError("power is written **, not ^", self.text, place)
+                raise ExpressionError(t("power is written **, not ^"), self.text, place)
             case _:
-                raise self.error(f"this is not allowed here, only {_ALLOWED}", node)
+                raise self.error(translated(_NOT_ALLOWED), node)
         found = [step for part in parts for step in self.operations(part, depth + 1)]
         return [*found, (len(parts), function)]
 
@@ -244,12 +250,15 @@ class _Reader:
         except OverflowError:  # an integer of 309 digits; 1e309 is inf by itself
             number = math.inf
         if math.isinf(number):
-            raise self.error(f"this is beyond {LARGEST}: for infinity, write a name, and give it the value inf", node)
+            beyond = t(
+                "this is beyond the largest number, {0}: for infinity, write a name, and give it the value inf", LARGEST
+            )
+            raise self.error(beyond, node)
         return number
 
     def name(self, name, node):
         if name in self.functions:
-            raise self.error(f"{name} is a function: write {name}(…), and give values other names", node)
+            raise self.error(t("{0} is a function: write {0}(…), and give values other names", name), node)
         self.used.add(name)
         if name not in self.named:
             self.inputs.setdefault(name, self.span(node)[0])
@@ -260,26 +269,33 @@ class _Reader:
         name = call.func.id if isinstance(call.func, ast.Name) else None
         if name is None or name in self.inputs or name in self.named:
             raise self.error(
-                "only a function can be called: to multiply, write * in front of the parenthesis", call.func
+                t("only a function can be called: to multiply, write * in front of the parenthesis"), call.func
             )
         if name not in self.functions:
             raise self.error(self.unknown(name), call.func)
         if call.keywords or any(isinstance(a, ast.Starred) for a in call.args):
-            raise self.error(f"{name} takes plain numbers, without names or stars", call)
+            raise self.error(t("{0} takes plain numbers, without names or stars", name), call)
         wanted = REGISTRY["absolute" if name == "abs" else name].inputs
         if len(call.args) != len(wanted):
             given = len(call.args)
-            raise self.error(f"{name} takes {len(wanted)} number{'s' * (len(wanted) > 1)}, was given {given}", call)
+            wants = t("{0} takes 1 number, was given {1}", name, given)
+            if len(wanted) > 1:
+                wants = t("{0} takes {1} numbers, was given {2}", name, len(wanted), given)
+            raise self.error(wants, call)
         return self.functions[name]
 
     def unknown(self, name):
         """Why a name cannot be called, and what may have been meant."""
-        guess = f"did you mean '{_SYNONYMS[name]}'?" if name in _SYNONYMS else meant(name, self.functions)
+        guess = meant(name, self.functions)
+        if name in _SYNONYMS:
+            guess = english("did you mean {0}?", repr(_SYNONYMS[name]))
         if guess:
-            return f"there is no function {name} here: {guess}"
+            return t("there is no function {0} here: {1}", name, translated(guess))
         if name in REGISTRY or name in COMPOSED:
-            return f"{name} cannot be used here, where each value is one number and functions take one or two of them"
-        return f"there is no function {name}; to multiply, write {name}*(…)"
+            return t(
+                "{0} cannot be used here, where each value is one number and functions take one or two of them", name
+            )
+        return t("there is no function {0}; to multiply, write {0}*(…)", name)
 
     def misspelt(self, error):
         """The ExpressionError for Python's SyntaxError, with its usual causes in the words of a formula."""
@@ -288,20 +304,20 @@ class _Reader:
         start = sum(len(other) + 1 for other in lines[:line]) + max((error.offset or 1) - 1, 0)
         for word, place in _words(self.text):
             if iskeyword(word):
-                message = f"{word} is a word of Python's and cannot be used as a name"
+                message = t("{0} is a word of Python's and cannot be used as a name", word)
                 return ExpressionError(message, self.text, place, place + len(word))
         symbol = self.text[start : start + 1]
         if symbol in _WRITTEN:
-            return ExpressionError(f"{symbol} is written {_WRITTEN[symbol]}", self.text, start)
+            return ExpressionError(t("{0} is written {1}", symbol, _WRITTEN[symbol]), self.text, start)
         if "decimal literal" in error.msg:
-            return ExpressionError("a number and a name stand together: write * between them", self.text, start)
+            return ExpressionError(translated(_TOGETHER), self.text, start)
         reason = error.msg.partition(". ")[0].partition("; ")[0]
         if reason == "invalid syntax":
-            reason = "it cannot go on like this" if symbol.strip() else "something is missing at its end"
-        return ExpressionError(f"this is not a formula: {reason}", self.text, start)
+            reason = t("it cannot go on like this") if symbol.strip() else t("something is missing at its end")
+        return ExpressionError(t("this is not a formula: {0}", reason), self.text, start)
 
     def too_deep(self):
-        return f"more than {DEPTH} operations are nested in each other: name the parts, as in d = a*b; d + c"
+        return t("more than {0} operations are nested in each other: name the parts, as in d = a*b; d + c", DEPTH)
 
     def error(self, message, node):
         return ExpressionError(message, self.text, *self.span(node))

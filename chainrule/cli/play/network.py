@@ -73,20 +73,20 @@ class Settings:
         for name, known in OPTIONS.items():
             choose(name, getattr(self, name), dict.fromkeys(known))
         if len(self.layers) > SIZES[0] or not all(isinstance(n, int) and 1 <= n <= SIZES[1] for n in self.layers):
-            raise ArgumentError(f"layers: at most {SIZES[0]}, of 1 to {SIZES[1]} neurons each, not {self.layers}")
+            raise ArgumentError(t("layers: at most {0}, of 1 to {1} neurons each, not {2}", *SIZES, self.layers))
         limits = dict(
             noise=(0, 1), points=(20, POINTS), train=(0.1, 0.9), batch=(1, 128), dropout=(0, 0.8), l1=(0, 1), l2=(0, 1)
         )
         for name, (low, high) in (limits | dict(rate=(1e-6, 100), seed=(0, 2**31))).items():
             value = getattr(self, name)
             if not isinstance(value, (int, float)) or not low <= value <= high:
-                raise ArgumentError(f"{name} must be from {low} to {high}, not {value!r}")
+                raise ArgumentError(t("{0} must be from {1} to {2}, not {3}", name, low, high, repr(value)))
         self.points, self.batch, self.seed = int(self.points), int(self.batch), int(self.seed)
         if self.data == "own":
             self.own = [[float(x) for x in row] for row in self.own]
             if not 4 <= len(self.own) <= POINTS or any(len(row) != 3 or not np.isfinite(row).all() for row in self.own):
                 raise ArgumentError(
-                    f"own points: 4 to {POINTS} rows of three numbers, x1, x2 and y; {len(self.own)} were given"
+                    t("own points: 4 to {0} rows of three numbers, x1, x2 and y; {1} were given", POINTS, len(self.own))
                 )
 
     @property

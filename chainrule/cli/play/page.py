@@ -29,7 +29,7 @@ def made(formula, values):
     names = list(parse(formula).inputs)
     if len(names) > MOST:
         raise ArgumentError(
-            f"the formula has {len(names)} names that need a value; the playground shows at most {MOST}"
+            t("the formula has {0} names that need a value; the playground shows at most {1}", len(names), MOST)
         )
     numbers = {name: _number(name, values.get(name, START[i % len(START)])) for i, name in enumerate(names)}
     graph = graph_of(formula, [f"{name}={number!r}" for name, number in numbers.items()])
@@ -43,7 +43,7 @@ def _number(name, text):
         return float(text)
     except ValueError:
         shown = f"{name}={text}"
-        raise ExpressionError(f"{name} needs a number", shown, len(name) + 1, len(shown)) from None
+        raise ExpressionError(t("{0} needs a number", name), shown, len(name) + 1, len(shown)) from None
 
 
 def shell(static=False):

@@ -91,7 +91,7 @@ def copy_picture(node):
 def _grids(node):
     """The value of a Node and, if it is no constant, its gradient, as _picture() takes them."""
     in_words = node.kind == "operation" or node.shape or not node.value
-    rows = [[written(node.value.items)]] if not in_words else node.value.rows() if node.value else [["not recorded"]]
+    rows = [[written(node.value.items)]] if not in_words else node.value.rows() if node.value else [[t("not recorded")]]
     grids = [("value", rows, [])]
     if node.kind != "constant":
         later = node.total.rows() if node.total else [[NOT_COMPUTED]]  # a page writes it there when backward comes by
@@ -140,7 +140,7 @@ def tag_picture(content, tooltip, word="name"):
 def _tooltip(node):
     """What a browser shows when the mouse rests on a box: the call, its line, its module."""
     parts = [f"{readable(node.name or node.label, 200)}: {node.operation}", *node.options]
-    parts += [t("at {0}", readable(translated(node.line), 200))] if node.line else []
+    parts += [t("at {0}", readable(node.line, 200))] if node.line else []
     parts += [t("in module {0}", readable(node.module[-1], 200))] if node.module else []
     parts += [translated(node.note)] if node.note else []
     parts += [t("on {0}", node.device)] if node.device not in ("", "scalar", "cpu") else []
@@ -163,7 +163,8 @@ def _picture(tooltip, kind, head, word="", facts=(), grids=(), badges=(), slots=
     left = PAD + (gutter + 8 if gutter else 0.0) + (3 if kind == "leaf" else 0.0)
     chip = max(width(symbol, BOLD) + 10, 20.0) if symbol else 0.0
     columns = _columns([rows for _, *both in grids for rows in both])
-    label = max((width(text, SMALL) for text, *_ in grids), default=0.0) + APART
+    words = {"value": t("value"), "grad": "grad"}
+    label = max((width(words[text], SMALL) for text, *_ in grids), default=0.0) + APART
     header = chip + 7 * bool(symbol) + width(name, BOLD) * BOLDER + (APART + width(word, SMALL) if word else 0.0)
     inner = max(
         header,
@@ -191,7 +192,7 @@ def _picture(tooltip, kind, head, word="", facts=(), grids=(), badges=(), slots=
         out.append(_text("facts", left, y, fact))
         y += LINE
     for text, now, later in grids:
-        out.append(_text("word", left, y, text))
+        out.append(_text("word", left, y, words[text]))
         out.append(_grid(text, now, columns, right, y))
         y += LINE * max(len(now), len(later))
     for badge, text in zip(badges, said, strict=True):

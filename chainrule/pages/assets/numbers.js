@@ -97,12 +97,12 @@ function isListed({ shape, items }) {
 function inWords(values) {
   const { shape, dtype } = values;
   const facts = values.summary ?? summary(flat(values));
-  if (!size(shape)) return "no elements";
-  if (dtype === "bool") return `${size(shape) - facts.zero} of ${size(shape)} true`;
+  if (!size(shape)) return t`no elements`;
+  if (dtype === "bool") return t`${size(shape) - facts.zero} of ${size(shape)} true`;
   const parts = [];
   if (facts.min !== null) {
     const [low, high, mean] = [facts.min, facts.max, facts.mean].map((x) => number(x, "", 3));
-    parts.push(...(low === high ? [`all ${low}`] : [`${low} … ${high}`, `mean ${mean}`]));
+    parts.push(...(low === high ? [t`all ${low}`] : [`${low} … ${high}`, t`mean ${mean}`]));
   }
   for (const word of ["nan", "inf"]) if (facts[word]) parts.push(`${facts[word]} ${word}`);
   return parts.join(", ");
