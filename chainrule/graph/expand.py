@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -62,12 +63,46 @@ def _dependence(call, operands, slot):
 # ---- from plain data
 
 
+@dataclass(slots=True)
+class Table:
+    """The elements of one array in an opened graph.
+
+    Fields:
+        of: the id of the array in the graph that was opened.
+        label, shape: of the array; ids: of the nodes of its elements, row by row.
+    """
+
+    of: int
+    label: str
+    shape: tuple[int, ...]
+    ids: list[int]
+
+
+@dataclass(slots=True)
+class Opened:
+    """What the nodes and edges of an opened graph are in the graph that was opened.
+
+    Fields:
+        operation: what was opened.
+        tables: of the operands, slot by slot, and last of the result.
+        stands: for each edge the ids of the edges that it stands for.
+        elements: for each edge (i, j): it leads from element j of an operand to element i of the result; None for one
+            that leads to the rest of the graph.
+    """
+
+    operation: str
+    tables: list[Table]
+    stands: list[list[int]]
+    elements: list[tuple[int, int] | None]
+
+
 def scalars(graph, node):
-    """The operation `node` of `graph` as a Graph of its own, in which every element is a node.
+    """The operation `node` of `graph` as a Graph of its own, in which every element is a node; `opened` says of what.
 
     An edge leads from each element of an operand to each element of the result that depends on it, with their
     derivative. What the rest of the graph does is one more node at the end, whose derivatives are the gradients that
-    arrive: by the result and, where an operand is also used elsewhere, by other paths. So all sums are those of `graph`.
+    arrive: by the result and, where an operand is also used elsewhere, by other paths. Contributions come in the order
+    of those of `graph`, so all sums are the same.
 
     Raises: ArgumentError if `node` is no operation, or if the derivatives of its elements were not kept.
     """
@@ -77,19 +112,15 @@ def scalars(graph, node):
         )
     incoming = graph.operands()[node.id]
     derivatives = [_rows(_derivatives(graph, edge, incoming), _size(node)) for edge in incoming]
-    opened = _Opened(graph, node)
-    for edge in incoming:
-        opened.add_elements(graph.nodes[edge.source])
-    results = opened.add_elements(node)
-    opened.send_gradient(incoming)
-    for i, result in enumerate(results):
+    opened = _Writer(graph, node, incoming)
+    for i, result in enumerate(opened.places[node.id]):
         for edge, rows in zip(incoming, derivatives, strict=True):
             elementwise = edge.jacobian is None  # then names and rule of the operation hold for its elements too
             for j, derivative in rows[i]:
                 name = edge.input + ("" if elementwise else _index(graph.nodes[edge.source], j))
-                new = opened.connect(opened.places[edge.source][j], result, name, derivative, edge.flows)
-                new.rule = edge.rule if elementwise else ""
-    return opened.graph_of_scalars(incoming)
+                new = opened.connect(opened.places[edge.source][j], result, name, derivative, [edge.id], (i, j))
+                new.flows, new.rule = edge.flows, edge.rule if elementwise else ""
+    return opened.graph_of_scalars()
 
 
 def _derivatives(graph, edge, incoming):
@@ -116,21 +147,23 @@ def _rows(pairs, count):
     return rows
 
 
-class _Opened:
+class _Writer:
     """The graph of scalars of `node` while it is written.
 
     Fields:
-        graph, node: what is opened.
-        nodes, edges: what is written so far; a node's total grows with each contribution.
+        graph, node, incoming: what is opened, and the edges that lead into it.
+        nodes, edges: what is written so far; derivatives: of each edge, None where unknown.
+        stands, elements: see Opened.
         places: {id of a node in graph: the ids of its elements here}.
         fan_in: how many edges lead into each node.
-        unknown: the nodes whose total is unknown, since a contribution is.
     """
 
-    def __init__(self, graph, node):
-        self.graph, self.node = graph, node
-        self.nodes, self.edges, self.places = [], [], {}
-        self.fan_in, self.unknown = Counter(), set()
+    def __init__(self, graph, node, incoming):
+        self.graph, self.node, self.incoming = graph, node, incoming
+        self.nodes, self.edges, self.derivatives, self.stands, self.elements = [], [], [], [], []
+        self.places, self.fan_in = {}, Counter()
+        for array in (*(graph.nodes[edge.source] for edge in incoming), node):
+            self.add_elements(array)
 
     def add(self, **fields):
         """The id of a new node."""
@@ -138,56 +171,30 @@ class _Opened:
         return len(self.nodes) - 1
 
     def add_elements(self, array):
-        """The ids of the nodes of the elements of `array`, which are written at first use."""
-        if array.id not in self.places:
-            values, grads = _elements(array.value, array), _elements(array.grad, array)
-            given = array.kind == "operation" and array is not self.node
-            self.places[array.id] = [
-                self.add(
-                    kind=array.kind,
-                    operation=array.operation,
-                    symbol=array.symbol,
-                    name=array.name and array.name + _index(array, j),
-                    label=array.label + _index(array, j),
-                    options=[english("computed before")] if given else array.options,
-                    dtype=array.dtype,
-                    device=array.device,
-                    value=value,
-                    grad=grad,
-                    line=array.line,
-                    module=array.module,
-                    calls=array.calls,
-                    note=array.note,
-                )
-                for j, (value, grad) in enumerate(zip(values, grads, strict=True))
-            ]
-        return self.places[array.id]
-
-    def send_gradient(self, incoming):
-        """Give the elements the gradient that arrives from outside: the seed, or edges to the rest of the graph."""
-        others = {edge.source: [] for edge in incoming if edge.flows}
-        for edge in self.graph.edges:
-            if edge.flows and edge.source in others and edge.target != self.node.id:
-                others[edge.source].append(edge)
-        outside = {i: self.from_elsewhere(self.graph.nodes[i], edges) for i, edges in others.items()}
-        results = self.places[self.node.id]
-        if self.node is self.graph.root and len(results) == 1 and not any(outside.values()):
-            self.nodes[results[0]].total = _elements(self.graph.seed, self.node)[0]
+        """Write the nodes of the elements of `array`, if they are not there."""
+        if array.id in self.places:
             return
-        rest = self.add_rest()
-        for place, total in zip(results, _flat(self.node.total) or [None] * len(results), strict=True):
-            self.connect(place, rest, self.nodes[place].label, total)
-        for source, parts in outside.items():
-            for place, part in zip(self.places[source], parts, strict=False):  # no parts: used nowhere else
-                self.connect(place, rest, self.nodes[place].label, part)
-
-    @staticmethod
-    def from_elsewhere(operand, others):
-        """What each element of an operand gets along the edges to `others`, None if unknown; [] if there are none."""
-        if others and operand.total is None:
-            return [None] * _size(operand)
-        parts = [edge.contribution.array() for edge in others if edge.contribution]
-        return sum(parts).ravel().tolist() if parts else []
+        values, grads = _elements(array.value, array), _elements(array.grad, array)
+        given = array.kind == "operation" and array is not self.node
+        self.places[array.id] = [
+            self.add(
+                kind=array.kind,
+                operation=array.operation,
+                symbol=array.symbol,
+                name=array.name and array.name + _index(array, j),
+                label=array.label + _index(array, j),
+                options=[english("computed before")] if given else array.options,
+                dtype=array.dtype,
+                device=array.device,
+                value=value,
+                grad=grad,
+                line=array.line,
+                module=array.module,
+                calls=array.calls,
+                note=array.note,
+            )
+            for j, (value, grad) in enumerate(zip(values, grads, strict=True))
+        ]
 
     def add_rest(self):
         """The id of a new node for all that lies between this operation and the traced value."""
@@ -213,41 +220,97 @@ class _Opened:
         self.nodes[rest].total = Values((), seed.dtype, 1.0)
         return rest
 
-    def connect(self, source, target, name, derivative, flows=True):
-        """Add an edge and what it contributes. The target's total must be complete, as it is in backward order."""
-        edge = Edge(len(self.edges), source, target, self.fan_in[target], name, flows)
+    def connect(self, source, target, name, derivative, stands, elements=None):
+        """A new edge."""
+        edge = Edge(len(self.edges), source, target, self.fan_in[target], name, flows=True)
         self.edges.append(edge)
+        self.derivatives.append(derivative)
+        self.stands.append(stands)
+        self.elements.append(elements)
         self.fan_in[target] += 1
-        x, z = self.nodes[source], self.nodes[target]
-        if not flows:
-            return edge
-        if derivative is not None:
-            edge.local = Values((), z.dtype, derivative)
-        if derivative is None or z.total is None:
-            edge.note = english("the gradient of {0} is unknown", z.label if z.total is None else x.label)
-            self.unknown.add(source)
-        else:
-            part = _exact(z.dtype, z.total.items) * _exact(z.dtype, derivative)
-            edge.contribution = Values((), x.dtype, _exact(x.dtype, part).item())
-            if source not in self.unknown:
-                before = [] if x.total is None else [_exact(x.dtype, x.total.items)]
-                edge.running = x.total = Values((), x.dtype, sum(before, _exact(x.dtype, part)).item())
         return edge
 
-    def graph_of_scalars(self, incoming):
+    def gradients(self):
+        """The ids of the edges in the order of backward, once those are written along which gradient comes from outside.
+
+        Contributions that come to an array from elsewhere one after the other are one edge for each of its elements.
+        """
+        order, outside = [], {i: [] for i in self.places}
+        results = self.places[self.node.id]
+        alone = self.node is self.graph.root and len(results) == 1
+        if alone and not any(edge.source in self.places for edge in self.elsewhere()):
+            self.nodes[results[0]].total = _elements(self.graph.seed, self.node)[0]
+            rest = None
+        else:
+            rest = self.add_rest()
+            if self.node is self.graph.root:
+                order += self.arrive(rest, self.node, [])
+        for edge in (self.graph.edges[i] for i in self.graph.order):
+            if edge.target == self.node.id:
+                order += self.arrive_all(rest, outside)
+                order += [i for i, stands in enumerate(self.stands) if stands == [edge.id] and self.elements[i]]
+            elif edge.source in self.places:
+                outside[edge.source].append(edge)
+        return order + self.arrive_all(rest, outside)
+
+    def elsewhere(self):
+        """The edges along which gradient comes past the operation."""
+        return [e for e in map(self.graph.edges.__getitem__, self.graph.order) if e.target != self.node.id]
+
+    def arrive_all(self, rest, outside):
+        """The ids of new edges for what waits: {id of an array: edges of the graph}."""
+        last = lambda i: self.graph.order.index(outside[i][-1].id)  # they come in the order of their last
+        waiting = {i: outside[i] for i in sorted((i for i, edges in outside.items() if edges), key=last)}
+        outside.update((i, []) for i in waiting)
+        return [new for i, edges in waiting.items() for new in self.arrive(rest, self.graph.nodes[i], edges)]
+
+    def arrive(self, rest, array, edges):
+        """The ids of new edges along which the contributions of `edges` come to the elements of an array."""
+        if array is self.node:
+            parts = _flat(array.total) or [None] * _size(array)
+        elif array.total is None or not all(edge.contribution for edge in edges):
+            parts = [None] * _size(array)
+        else:
+            parts = sum(edge.contribution.array() for edge in edges).ravel().tolist()
+        stands = [edge.id for edge in edges]
+        places = zip(self.places[array.id], parts, strict=True)
+        return [self.connect(i, rest, self.nodes[i].label, part, stands).id for i, part in places]
+
+    def contribute(self, order):
+        """Send the gradients along the edges: a target's total is complete when it is used."""
+        unknown = set()
+        for edge in (self.edges[i] for i in order):
+            x, z, derivative = self.nodes[edge.source], self.nodes[edge.target], self.derivatives[edge.id]
+            if derivative is not None:
+                edge.local = Values((), z.dtype, derivative)
+            if derivative is None or z.total is None:
+                edge.note = english("the gradient of {0} is unknown", z.label if z.total is None else x.label)
+                unknown.add(x.id)
+                continue
+            part = _exact(x.dtype, _exact(z.dtype, z.total.items) * _exact(z.dtype, derivative))
+            edge.contribution = Values((), x.dtype, part.item())
+            if x.id not in unknown:
+                before = [] if x.total is None else [_exact(x.dtype, x.total.items)]
+                edge.running = x.total = Values((), x.dtype, sum(before, part).item())
+
+    def graph_of_scalars(self):
         """The finished Graph."""
-        used = {edge.source for edge in self.edges if edge.flows}
-        for array in (self.graph.nodes[edge.source] for edge in incoming if edge.flows):
+        order = self.gradients()
+        self.contribute(order)
+        used = {self.edges[i].source for i in order}
+        for array in (self.graph.nodes[edge.source] for edge in self.incoming if edge.flows):
             for place, total in zip(self.places[array.id], _elements(array.total, array), strict=True):
                 if place not in used:  # the result does not depend on it
                     self.nodes[place].total = total
-        order = [edge.id for edge in self.edges if edge.flows]
         modules = {path: self.graph.modules[path] for path in sorted({p for n in self.nodes for p in n.module})}
         graph = type(self.graph)(self.nodes, self.edges, order, self.nodes[-1].total, self.graph.ran, modules)
         why(graph)
         for edge in self.edges:
             if self.nodes[edge.target].operation == "rest":  # whose derivatives have other reasons
                 edge.why = ""
+        arrays = [self.graph.nodes[i] for i in (*(edge.source for edge in self.incoming), self.node.id)]
+        tables = [Table(array.id, array.label, array.shape, self.places[array.id]) for array in arrays]
+        graph.opened = Opened(self.node.operation, tables, self.stands, self.elements)
         return graph
 
 

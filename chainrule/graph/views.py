@@ -14,6 +14,7 @@ from .graph import GraphData, Step
 if TYPE_CHECKING:
     from ..backends.program import Program
     from .calls import Called, Given
+    from .expand import Opened
     from .page import Shown
     from .text.derivation import Derivation
 
@@ -33,9 +34,11 @@ class Graph(GraphData):
         ran: whether a backward pass had gone through the last node already.
         modules: for each module path in Node.module, the name of its class.
         calls: what `program` records, see calls.py; None for a graph that was not traced here.
+        opened: what the scalars are that `open` gave, see expand.py; None for another graph.
     """
 
     calls: "list[Given | Called] | None" = None
+    opened: "Opened | None" = None
 
     if TYPE_CHECKING:  # attached in chainrule/__init__.py
 

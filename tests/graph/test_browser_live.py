@@ -227,7 +227,7 @@ def test_reset_brings_back_every_number_of_the_program(show):
     assert tab.inner_text("#stage") != before
     tab.click("#reset")
     assert tab.evaluate(
-        "[nodes, edges].every((all) => all.every((x) => Object.keys(PUT).every((k) => !(k in x) || x[k] === recorded[k][x.id])))"
+        "[nodes, edges].every((all) => all.every((x) => Object.keys(PUT).every((k) => !(k in x) || x[k] === whole.recorded[k][x.id])))"
     )
     tab.keyboard.press("End")
     assert tab.inner_text("#stage") == before

@@ -238,6 +238,44 @@ def test_arrays_of_every_device_open(device):
     assert [node.total.items for node in elements(opened, "x")] == np.tile(np.sum(B, axis=1), 3).tolist()
 
 
+# ---- what it stands for in the graph
+
+
+@pytest.mark.parametrize("case", OPERATIONS)
+def test_the_contributions_along_an_edge_add_up_to_that_of_the_graph(case):
+    _, graph, _ = traced(case)
+    opened = graph.open("z")
+    places = {i: (table.of, k) for table in opened.opened.tables for k, i in enumerate(table.ids)}
+    for edge in graph.edges:
+        parts = np.zeros(graph.nodes[edge.source].shape)
+        inner = [e for e, at in zip(opened.edges, opened.opened.elements, strict=True) if at]
+        inner = [e for e in inner if opened.opened.stands[e.id] == [edge.id]]
+        for e in inner:
+            parts.flat[places[e.source][1]] += e.contribution.items if e.contribution else 0.0
+        if inner and edge.flows:
+            close(parts, edge.contribution.array())
+
+
+@pytest.mark.parametrize("case", OPERATIONS)
+def test_contributions_come_in_the_order_of_those_of_the_graph(case):
+    _, graph, _ = traced(case)
+    opened = graph.open("z")
+    stands = [graph.order.index(opened.opened.stands[i][-1]) for i in opened.order]
+    assert stands == sorted(stands)
+
+
+def test_what_comes_from_elsewhere_before_and_after_is_told_apart():
+    x = cr.tensor([1.0, 2.0], dtype="float64", requires_grad=True)
+    early = cr.exp(x)
+    z = x.cumsum()
+    graph = cr.trace((z * early * x).sum(), {"x": x, "z": z})
+    opened = graph.open("z")
+    first = [opened.edges[i] for i in opened.order if opened.edges[i].source == 0]
+    assert [opened.nodes[edge.target].operation == "rest" for edge in first] == [True, False, False, True]
+    last = {e.id: e.running.array() for e in graph.edges if e.source == graph.node("x").id}
+    assert first[-1].running.items == pytest.approx(last[graph.order[-1]][0], rel=1e-14)
+
+
 # ---- which elements depend on which
 
 
@@ -388,7 +426,7 @@ def test_an_elementwise_operation_opens_into_itself_once_for_each_element():
     x = cr.tensor([-1.0, 5.0], requires_grad=True)
     z = x * 3
     opened = cr.trace(z.sum(), {"x": x, "z": z}).open("z")
-    assert [(e.input, e.rule) for e in opened.edges if e.flows][-2:] == [("x", "dx = g · y")] * 2
+    assert [(e.input, e.rule) for e in opened.edges if e.flows][:2] == [("x", "dx = g · y")] * 2
 
 
 def test_each_scalar_says_why_its_derivative_is_0_or_1():
@@ -412,6 +450,19 @@ def test_elements_of_a_product_with_a_bias_say_why_their_derivative_is_0_or_1():
         "w[0, 0]": "",
         "b[0]": "1: it is added, or multiplied by an element that is 1",
     }
+
+
+def test_an_element_of_a_product_is_called_a_sum_of_products():
+    _, graph, _ = traced("affine")
+    line = next(line for line in graph.open("z").explain().splitlines() if "z[0, 0] " in line)
+    assert "= x0[0, 0] * x1[0, 0] + x0[0, 1] * x1[1, 0] + x2[0] = 1 * 2 + (−2) * 1.5 + 1 " in line
+
+
+def test_a_long_sum_of_products_is_shortened():
+    x, w = (cr.tensor(np.ones(6), requires_grad=True) for _ in range(2))
+    loss = x @ w
+    words = cr.trace(loss, {"x": x, "w": w, "loss": loss}).open("loss").explain()
+    assert "loss = x[0] * w[0] + x[1] * w[1] + … 3 more … + x[5] * w[5]" in words
 
 
 def test_elements_that_were_computed_before_say_so():

@@ -11,6 +11,7 @@ from ..lettering import readable, width
 from .box import BOLDER, picture_of
 from .calls import called, uses
 from .columns import Sheet
+from .crossing import elements
 from .geometry import GAP, Frame, Link
 from .layout import lay_out
 from .loops import late_order
@@ -61,6 +62,9 @@ def flow(graph, depth=None, focus=None, folding=False):
     depth, focus: what is shown, see view(). With `folding` the picture has a state for each choice of folded frames, and
     `depth` only says which are folded at first.
     """
+    opened = elements(graph) if focus is None else None
+    if opened:
+        return Flow([Block({(): opened})])
     groups = grouping(graph, None if folding else depth, focus, FOLDED if folding else LIMIT)
     whole, sizes = groups.view(), _Sizes(graph)
     if focus is not None or sizes.fits(whole):

@@ -41,7 +41,7 @@ def picture_of(box, graph, operands):
         return tag_picture(title, safe(title))
     if box.is_group:
         return group_picture(box, graph)
-    return copy_picture(node) if box.copy else node_picture(node, operands[node.id])
+    return brief_picture(node) if box.copy else node_picture(node, operands[node.id])
 
 
 def node_picture(node, edges):
@@ -65,11 +65,12 @@ def node_picture(node, edges):
     )
 
 
-def copy_picture(node):
-    """The Picture of a Node beside a use of it far from its own box: name, value and gradient; of an array the shape."""
+def brief_picture(node, name="", least=0.0):
+    """The Picture of a Node in few lines, at least so wide: name, value and gradient; of an array the shape. So is a copy
+    beside a use of it far from its own box, and an element of a matrix."""
     if node.is_number:
         return node_picture(node, ())
-    name, grids = readable(node.name or node.label, 24), _grids(node)
+    name, grids = name or readable(node.name or node.label, 24), _grids(node)
     if node.shape:
         return _picture(_tooltip(node), node.kind, ("", name), facts=[str(node.shape)])
     (_, [[value]], _), *later = grids
@@ -78,7 +79,7 @@ def copy_picture(node):
     right = left + max(
         width(name, BOLD) * BOLDER + APART + width(value, NUMBER),
         *(width("grad", SMALL) + APART + width(grad, NUMBER) for grad in grads),
-        0.0,
+        least - left - PAD,
     )
     high = HEADER + LINE * bool(grads)
     markup = [f"<title>{_tooltip(node)}</title>", _frame(node.kind, right + PAD, high, 0.0)]

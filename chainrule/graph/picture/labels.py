@@ -17,12 +17,16 @@ WRITTEN_OVER, CROSSED, OFF = (
 
 
 def path(curve):
-    """A Bézier curve as SVG writes it; a level piece as a line."""
-    parts, height = [f"M{curve[0][0]:.1f},{curve[0][1]:.1f}"], curve[0][1]
+    """A Bézier curve as SVG writes it; a level or upright piece as a line."""
+    (left, top), parts = curve[0], [f"M{curve[0][0]:.1f},{curve[0][1]:.1f}"]
     for (ax, ay), (bx, by), (x, y) in zip(curve[1::3], curve[2::3], curve[3::3], strict=True):
-        level = height == ay == by == y
-        parts.append(f"H{x:.1f}" if level else f"C{ax:.1f},{ay:.1f} {bx:.1f},{by:.1f} {x:.1f},{y:.1f}")
-        height = y
+        if top == ay == by == y:
+            parts.append(f"H{x:.1f}")
+        elif left == ax == bx == x:
+            parts.append(f"V{y:.1f}")
+        else:
+            parts.append(f"C{ax:.1f},{ay:.1f} {bx:.1f},{by:.1f} {x:.1f},{y:.1f}")
+        left, top = x, y
     return "".join(parts)
 
 

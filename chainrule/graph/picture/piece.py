@@ -7,6 +7,7 @@ from ..values import written
 from .blocks import COLUMNS, frames, label_width, links, title_width
 from .box import is_broken, picture_of, safe
 from .calls import said
+from .crossing import cross, pictures_of
 from .geometry import TITLE
 from .labels import Taken, middle, path
 from .layout import lay_out
@@ -35,14 +36,12 @@ class Pieces:
 
     def draw(self, shown, first=True):
         """The Piece of a View; its boxes and edges have ids if it is shown at first."""
-        pictures = [picture_of(box, self.graph, self.operands) for box in shown.boxes]
-        layout = lay_out(
-            [(picture.width, picture.height) for picture in pictures],
-            links(shown),
-            frames(shown),
-            self.engine if first else "built-in",  # `dot` costs 30 ms a picture
-            COLUMNS,
-        )
+        whole = (picture_of(box, self.graph, self.operands) for box in shown.boxes)
+        pictures = pictures_of(shown, self.graph) if shown.opened else list(whole)
+        sizes = [(picture.width, picture.height) for picture in pictures]
+        engine = self.engine if first else "built-in"  # `dot` costs 30 ms a picture
+        crossed = shown.crossing is not None
+        layout = cross(shown, sizes) if crossed else lay_out(sizes, links(shown), frames(shown), engine, COLUMNS)
         parts = self._clusters(shown, layout), self._boxes(shown, pictures, layout, first)
         edges = self._edges(shown, pictures, layout, first)
         return Piece(layout.width, layout.height, "\n".join([*parts[0], *parts[1], *edges]))
@@ -84,7 +83,7 @@ class Pieces:
 
     def _edges(self, shown, pictures, layout, first):
         """A <g> for each arrow: its curve, its tip and its label."""
-        taken = Taken(layout.curves)
+        taken, crossed = Taken(layout.curves), shown.crossing is not None
         for picture, (x, y) in zip(pictures, layout.centres, strict=True):
             taken.add(x, y, picture.width / 2, picture.height / 2)
         for i, (arrow, curve, parts) in enumerate(zip(shown.arrows, layout.curves, layout.parts, strict=True)):
@@ -98,7 +97,7 @@ class Pieces:
                 tag += f' data-edges="{" ".join(map(str, arrow.edges))}"'
             kind, (end_x, end_y) = "flow" if len(edges) == 1 else "count", curve[-1]
             yield (
-                f'<g {tag} class="edge{"" if arrow.flows else " noflow"}"><title>{_tooltip(self.graph, edges)}</title>'
+                f'<g {tag} class="edge{"" if arrow.flows else " noflow"}{" quiet" * crossed}"><title>{_tooltip(self.graph, edges)}</title>'
                 f'<path d="{path(curve)}"/>'
                 f'<path class="tip" d="M{end_x:.1f},{end_y:.1f}l-7,-3.2v6.4z"/>'
                 f'<text class="{kind}" x="{x:.1f}" y="{y + 3.8:.1f}" text-anchor="middle">{arrow.label}</text></g>'

@@ -53,6 +53,7 @@ STYLE = """
 & .cluster text{fill:soft;font-size:11px;font-weight:600}
 & .edge path{fill:none;stroke:line;stroke-width:1.4}
 & .edge .tip{fill:line;stroke:none}
+& .quiet:not(.lit) text{display:none}
 & .noflow path{stroke-dasharray:4 3}
 & .flow,& .count{font-size:11px;paint-order:stroke;stroke:ground;stroke-width:7px;stroke-linejoin:round}
 & .flow{fill:flow}

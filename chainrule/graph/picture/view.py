@@ -87,13 +87,31 @@ class ModuleFrame:
 
 
 @dataclass(slots=True)
+class Crossing:
+    """How the boxes of a product of matrices stand, see crossing.py.
+
+    Fields:
+        cells: (row, column) of each box.
+        inner, rows, columns: of the left matrix the columns and rows, and of the one above it the columns.
+    """
+
+    cells: list[tuple[float, int]]
+    inner: int
+    rows: int
+    columns: int
+
+
+@dataclass(slots=True)
 class View:
-    """The boxes, arrows and frames of a picture; the caption says what is not shown, and is "" if everything is."""
+    """The boxes, arrows and frames of a picture; the caption says what is not shown, and is "" if everything is.
+    `opened`: of an opened graph; with `crossing` of a product of matrices."""
 
     boxes: list[Box]
     arrows: list[Arrow]
     frames: list[ModuleFrame]
     caption: str
+    opened: bool = False
+    crossing: Crossing | None = None
 
 
 def view(graph, depth=None, focus=None):
@@ -369,6 +387,12 @@ def _copies(edges, boxes, places):
                 sources[edge.source, frame] = len(boxes)
                 boxes.append(Box([edge.source], frame=frame, copy=True))
     return sources
+
+
+def arrows(graph):
+    """The arrows of a graph in which each node has a box to itself."""
+    places = range(len(graph.nodes))
+    return _arrows(graph, graph.edges, [Box([i]) for i in places], dict(enumerate(places)), {}, graph.operands())
 
 
 def _arrows(graph, edges, boxes, places, sources, operands):

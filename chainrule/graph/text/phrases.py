@@ -42,6 +42,8 @@ def form(node):
 
 def call(node, names):
     """`a * b`, or `sum(a, axis=0)`, without options that are arrays."""
+    if not node.shape and (node.operation == "affine" or node.operation == "matmul" and len(names) > 2):
+        return _products(names)  # an element of an opened one
     if node.operation == "affine":
         return "{} @ {} + {}".format(*names)
     options = [readable(option) for option in node.options if not _ARRAYS.fullmatch(option)]
@@ -55,6 +57,17 @@ def call(node, names):
         names = [*names[:2], t("… {0} more", f"{len(names) - 2:,}")]
     name = node.symbol if node.symbol.isidentifier() else node.operation
     return f"{name}({', '.join([*names, *options])})"
+
+
+def _products(names):
+    """`a * x + b * y + c` of the names a, b, x, y and c: the factors of a sum of products, and what is added if they are odd."""
+    half = len(names) // 2
+    pairs = zip(names[:half], names[half : 2 * half], strict=True)
+    terms = [f"{bracketed(x) if i else x} * {bracketed(y)}" for i, (x, y) in enumerate(pairs)]
+    terms += map(bracketed, names[2 * half :])
+    if len(terms) > _OPERANDS // 2:
+        terms[2:-1] = [f"… {len(terms) - 3} more …"]
+    return " + ".join(terms)
 
 
 def few(things, limit):

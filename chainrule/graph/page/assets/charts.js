@@ -122,7 +122,7 @@ function drawLosses() {
   caption(draw, number(high), 4, 11);
   caption(draw, number(losses.at(-1)), width - 4, 11, "right");
   caption(draw, stepsText(losses.length - 1), width - 4, height - 4, "right");
-  canvas.setAttribute("aria-label", t`${nodes.at(-1).label} over ${stepsText(losses.length - 1)}: from ${number(losses[0])} to ${number(losses.at(-1))}`);
+  canvas.setAttribute("aria-label", t`${whole.nodes.at(-1).label} over ${stepsText(losses.length - 1)}: from ${number(losses[0])} to ${number(losses.at(-1))}`);
 }
 
 function stepsText(count) {
@@ -133,7 +133,7 @@ function stepsText(count) {
 function effort() {
   const { code, forms } = live.program;
   const shapeOf = (i) => forms[code[i][1]]?.[0] ?? [];
-  const each = code.slice(0, numberOf("value", nodes.length - 1) + 1).map(([name, , given], i) => {
+  const each = code.slice(0, numberOf("value", whole.nodes.length - 1) + 1).map(([name, , given], i) => {
     return 50 + size(shapeOf(i)) * (name === "matmul" ? shapeOf(given[0]).at(-1) : 1);
   });
   return each.reduce((sum, x) => sum + x, 0);
@@ -143,7 +143,7 @@ function effort() {
 function lossAt(places, numbers) {
   const arrays = new Map();
   places.forEach(({ id, place }, i) => arrays.set(id, replaced(arrays.get(id) ?? valueOf(id), place, numbers[i])));
-  const root = numberOf("value", nodes.length - 1);
+  const root = numberOf("value", whole.nodes.length - 1);
   const inputs = new Map(live.inputs);
   for (const [id, array] of arrays) for (const input of live.leaves.get(id)) inputs.set(input, array);
   return replay({ ...live.program, code: live.program.code.slice(0, root + 1) }, inputs)[root].data.reduce((sum, x) => sum + x, 0);
@@ -190,7 +190,7 @@ function drawCurve(choice) {
   caption(draw, t`${choice.label} = ${number(now[0])}, slope ${number(slope)}`, width / 2, height - 4, "center");
   caption(draw, number(high, "", 3), width - 4, height - 4, "right");
   caption(draw, number(top), 4, 11);
-  describe(canvas, t`${nodes.at(-1).label} over ${choice.label} from ${number(low)} to ${number(high)}; at ${number(now[0])} the tangent has slope ${number(slope)}, the gradient`);
+  describe(canvas, t`${whole.nodes.at(-1).label} over ${choice.label} from ${number(low)} to ${number(high)}; at ${number(now[0])} the tangent has slope ${number(slope)}, the gradient`);
 }
 
 function describe(canvas, text) {

@@ -17,7 +17,7 @@ function change(id, place, number) {
   setElement(id, place, number);
   const last = steps.findLastIndex((step) => step.phase === "backward" || step.phase === "seed");
   if (player.position === 0) player.position = last + 1; // nothing is computed yet: show all of it
-  player.picked = id;
+  player.picked = tale.shownAs(id, place);
   player.flashing = true;
   show();
   player.flashing = false;
@@ -27,25 +27,25 @@ function change(id, place, number) {
 
 function showLive() {
   byId("reset").hidden = !live.changed;
-  const old = isOutdated(player.figure) ? [t`This picture shows the program's own numbers.`] : [];
+  const old = tale.kept ? [t`This picture shows the program's own numbers.`] : [];
   byId("live").textContent = live.program ? [...old, ...live.remarks].join(" ") : t`The numbers cannot be changed here: ${live.reason}.`;
   byId("live").hidden = !byId("live").textContent;
 }
 
 // ---- in the picture
 
-/** {id, place} of the number under a pointer, or null: a leaf's value that can be changed. */
+/** {id, place, shown, cell} of the number under a pointer, or null: a leaf's value that can be changed; `shown`: the node whose box it stands in. */
 function numberAt(target) {
   const text = target.closest?.(".value");
   const box = text?.closest(".node, .copy");
-  const node = box && !box.closest("[data-node]") && nodes[nodeOf(box)];
+  const node = box && nodes[nodeOf(box)];
   if (!node || !isEditable(node)) return null;
-  const place = cellsOf(text).indexOf(target);
-  return size(node.shape) === 1 ? { id: node.id, place: 0, cell: text } : isListed(node.value) && place >= 0 ? { id: node.id, place, cell: target } : null;
+  const place = size(node.shape) === 1 ? 0 : isListed(node.value) ? cellsOf(text).indexOf(target) : -1;
+  return place < 0 ? null : { ...tale.origin(node, place), shown: node.id, cell: size(node.shape) === 1 ? text : target };
 }
 
 function elementOf({ id, place }) {
-  return flat(nodes[id].value)[place];
+  return flat(whole.nodes[id].value)[place];
 }
 
 /** Drag a number left or right. A press that does not move opens the field; so the box is not chosen by it. */
@@ -68,7 +68,7 @@ function dragNumber(event) {
     byId("stage").addEventListener("click", click, { capture: true, once: true });
     setTimeout(() => byId("stage").removeEventListener("click", click, { capture: true }));
     if (far) return;
-    player.picked = found.id;
+    player.picked = found.shown;
     show();
     openField(found);
   };
@@ -77,14 +77,14 @@ function dragNumber(event) {
 }
 
 /** A field over a number of the picture. Enter and Tab take what was typed, Escape does not. */
-function openField({ id, place, cell }) {
+function openField({ id, place, shown, cell }) {
   closeField();
   const [frame, box] = [byId("stage").getBoundingClientRect(), cell.getBoundingClientRect()];
   const input = make("input", { type: "text", inputMode: "decimal", className: "field over", value: String(elementOf({ id, place })) });
-  input.setAttribute("aria-label", fieldLabel(nodes[id], place));
+  input.setAttribute("aria-label", fieldLabel(whole.nodes[id], place));
   input.style.left = `${box.right - frame.left + byId("stage").scrollLeft - 84}px`;
   input.style.top = `${box.top - frame.top + byId("stage").scrollTop - 8}px`;
-  Object.assign(field, { element: input, id, place });
+  Object.assign(field, { element: input, id, place, shown });
   input.addEventListener("keydown", (event) => {
     event.stopPropagation();
     if (event.key === "Escape") return closeField();
@@ -103,12 +103,12 @@ function take(input) {
 }
 
 function closeField() {
-  const { element, id } = field;
+  const { element, shown } = field;
   field.element = null;
   if (!element) return;
   const here = document.activeElement === element;
   element.remove();
-  if (here) pictures.get(player.figure).stands(id)?.focus();
+  if (here) pictures.get(player.figure).stands(shown)?.focus();
 }
 
 /** Arrow keys on a leaf of the picture that is one number, and digits, which open its field. */
@@ -116,9 +116,9 @@ function keyOnBox(event) {
   const box = event.target.closest?.(".node, .copy");
   const text = box?.querySelector(".value");
   const found = text && numberAt(text);
-  if (!found || size(nodes[found.id].shape) !== 1 || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!found || found.cell !== text || event.ctrlKey || event.metaKey || event.altKey) return;
   const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
-  if (by) change(found.id, 0, turned(elementOf(found), by * (event.shiftKey ? 10 : 1)));
+  if (by) change(found.id, found.place, turned(elementOf(found), by * (event.shiftKey ? 10 : 1)));
   else if (/^[\d.]$/.test(event.key)) openField(found);
   else return;
   if (by) event.preventDefault();
@@ -135,7 +135,7 @@ function fieldLabel(node, place) {
 function editable(node) {
   const { shape } = node.value;
   const all = flat(node.value).map((x, place) => numberField(node, place, x));
-  const measured = live.measured?.id === node.id ? live.measured : null;
+  const measured = isOf(live.measured, node) ? live.measured : null;
   const said = measured && [
     make("p", { className: "sum" }, measured.text),
     make("p", { className: "state" }, t`${measured.said}. The gradient is ${measured.gradient}.`),
@@ -152,17 +152,24 @@ function editable(node) {
 
 /** The last element that was changed is nudged, or else the first. */
 function nudgeIt(node) {
-  measure(node.id, field.last?.id === node.id ? field.last.place : 0);
+  const { id, place } = tale.origin(node, 0);
+  measure(id, isOf(field.last, node) ? field.last.place : place);
   player.picked = node.id;
   show();
+}
+
+/** Whether an element {id, place} is one of those that a node shows. */
+function isOf(found, node) {
+  return found?.id === tale.origin(node, 0).id && (tale === whole || found.place === node.of[1]);
 }
 
 function numberField(node, place, x) {
   const input = make("input", { type: "text", inputMode: "decimal", className: "field", value: typed(x) });
   input.setAttribute("aria-label", fieldLabel(node, place));
   input.dataset.place = place;
-  const set = (number) => number !== x && change(node.id, place, number);
-  input.addEventListener("focus", () => (field.last = { id: node.id, place }));
+  const at = tale.origin(node, place);
+  const set = (number) => number !== x && change(at.id, at.place, number);
+  input.addEventListener("focus", () => (field.last = at));
   input.addEventListener("change", () => setTimeout(() => input.value !== typed(x) && set(parsed(input.value)))); // when the focus has moved on
   input.addEventListener("keydown", (event) => {
     const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
@@ -204,15 +211,15 @@ function keyNumber(event, input) {
 // ---- a page around this one, which gives numbers by name and hears of those that are changed here
 
 function setNamed({ data }) {
-  const node = data?.chainrule === "set" && nodes.find(({ label }) => label === data.name);
+  const node = data?.chainrule === "set" && whole.nodes.find(({ label }) => label === data.name);
   if (node && isEditable(node) && size(node.shape) === 1 && data.value !== elementOf({ id: node.id, place: 0 })) change(node.id, 0, data.value);
 }
 
 function tellAround() {
   if (window.parent === window || !live.program) return;
-  const numbers = nodes.filter((node) => isEditable(node) && size(node.shape) === 1);
+  const numbers = whole.nodes.filter((node) => isEditable(node) && size(node.shape) === 1);
   const values = Object.fromEntries(numbers.map((node) => [node.label, elementOf({ id: node.id, place: 0 })]));
   const told = (data) => (data && hasItems(data) ? [data.items].flat(Infinity).map(Number) : null);
-  const shown = Object.fromEntries(nodes.map(({ label, value, total }) => [label, { value: told(value), grad: told(total) }]));
+  const shown = Object.fromEntries(whole.nodes.map(({ label, value, total }) => [label, { value: told(value), grad: told(total) }]));
   window.parent.postMessage({ chainrule: "values", values, shown }, "*");
 }

@@ -30,6 +30,7 @@ function toggleHunt() {
   document.body.classList.toggle("hunting", hunt.on);
   if (hunt.on) {
     if (predict.on) togglePredict();
+    if (tale !== whole) openView("");
     Object.assign(hunt, { left: [...guilty], found: new Set() });
     go(steps.length);
     giveClue();

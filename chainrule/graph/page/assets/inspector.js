@@ -39,7 +39,7 @@ function reachTables() {
 
 /** Whether training changes a leaf, which the learner decides. */
 function role(node) {
-  if (!live.leaves.has(node.id) || node.kind !== "leaf" || numberOf("total", node.id) === undefined) return [];
+  if (tale !== whole || !live.leaves.has(node.id) || node.kind !== "leaf" || numberOf("total", node.id) === undefined) return [];
   const box = make("input", { type: "checkbox", checked: node.trained, onchange: () => setTrained(node, box.checked) });
   return [make("label", { className: "role" }, box, " a parameter: training changes it")];
 }
@@ -103,9 +103,8 @@ function term(edge, snapshot, hidden) {
   const here = snapshot.step?.edge === edge.id && edge !== hidden;
   const seen = snapshot.passed.has(edge.id);
   const text = edge === hidden ? "?" : seen ? formula(edge) : "—";
-  const [before, operand, after] = edge.sends;
-  const sends = [before, make("b", {}, operand), `${after} sends `];
-  const item = make("li", { className: seen ? "" : "open" }, ...sends, make("code", {}, text));
+  const [before, operand, after] = sends(edge);
+  const item = make("li", { className: seen ? "" : "open" }, before, make("b", {}, operand), `${after} sends `, make("code", {}, text));
   item.classList.toggle("here", here);
   if (!seen) return item;
   const remarks = [edge.rule, !isChanged("local", edge.id) && edge.why, edge.summed && `broadcast, so ${edge.summed}`];
@@ -175,7 +174,7 @@ function facts(node) {
 /** Buttons that open the node in a picture of its own. */
 function views(node) {
   const view = document.querySelector(`.view[data-node="${node.id}"]`);
-  if (!view) return [];
+  if (tale !== whole || !view) return [];
   const open = () => enterView(view.dataset.path);
   return [make("button", { type: "button", onclick: open }, "Open as a graph of numbers")];
 }

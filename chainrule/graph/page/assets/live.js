@@ -13,10 +13,14 @@ const live = {
   measured: null, // what a nudge has shown: {id, place, text}
   remarks: [], // where the program might have gone another way
 };
-const PUT = { value: nodes, total: nodes, local: edges, contribution: edges, running: edges }; // what is kept, and where it belongs
+const PUT = { value: "nodes", total: "nodes", local: "edges", contribution: "edges", running: "edges" }; // what is kept, and where it belongs
 
-/** What Python wrote into the page, by kind and place. */
-const recorded = Object.fromEntries(Object.entries(PUT).map(([kind, all]) => [kind, all.map((item) => item[kind] ?? null)]));
+/** The numbers that a story has before any change, by kind and place: those of the whole graph are Python's. */
+function recordedOf(told) {
+  return Object.fromEntries(Object.entries(PUT).map(([kind, all]) => [kind, told[all].map((item) => item[kind] ?? null)]));
+}
+
+whole.recorded = recordedOf(whole);
 const before = new Map(steps.filter((step) => step.left).map((step) => [step, step.left]));
 
 if (live.program) begin(live.program);
@@ -25,7 +29,7 @@ function begin({ forms, code, given, arrays }) {
   live.leaves.clear();
   for (const [id, number] of given) {
     live.leaves.set(id, [...(live.leaves.get(id) ?? []), number]);
-    if (!arrays[number]) live.inputs.set(number, arrayOf(recorded.value[id]));
+    if (!arrays[number]) live.inputs.set(number, arrayOf(whole.recorded.value[id]));
   }
   for (const [number, data] of Object.entries(arrays)) live.inputs.set(Number(number), decoded(forms[code[number][1]], data));
 }
@@ -36,7 +40,8 @@ function arrayOf({ shape, dtype, items }) {
 
 /** Whether a node's number, or the elements of its array, can be changed. */
 function isEditable(node) {
-  return live.leaves.has(node.id) && node.value && hasItems(node.value) && /float|^$/.test(node.value.dtype);
+  const { id } = tale.origin(node, 0);
+  return live.leaves.has(id) && node.value && hasItems(node.value) && /float|^$/.test(node.value.dtype);
 }
 
 /** Let one element of a leaf be another number, and compute everything again. */
@@ -62,29 +67,25 @@ function resetLeaves() {
   if (live.before) adopt(live.before);
 }
 
-/** Whether a picture shows numbers that were drawn once, and are others now. */
-function isOutdated(figure) {
-  return live.changed && Boolean(figure.dataset.node);
-}
-
 /** Put results where the page reads them. */
 function adopt(results) {
   live.results = results;
   live.changed = [...live.leaves.values()].flat().some((input) => differs(live.before[input], results[input]));
   for (const [kind, pairs] of Object.entries(live.program.kept)) {
     for (const [id, number] of pairs) {
-      const old = recorded[kind][id];
-      PUT[kind][id][kind] = differs(live.before[number], results[number]) ? valuesOf(results[number], old) : old;
+      const old = whole.recorded[kind][id];
+      whole[PUT[kind]][id][kind] = differs(live.before[number], results[number]) ? valuesOf(results[number], old) : old;
     }
   }
   const asRecorded = !live.changed && !train.held.size;
   for (const [step, left] of before) step.left = asRecorded ? left : valuesOf(gradientOf(step.node), left);
   live.remarks = remarks();
+  if (tale !== whole) tale.refresh();
 }
 
-/** Whether what stands at a node or edge is not what Python computed. */
+/** Whether what stands at a node or edge is not what it was before any change. */
 function isChanged(kind, id) {
-  return PUT[kind][id][kind] !== recorded[kind][id];
+  return tale[PUT[kind]][id][kind] !== tale.recorded[kind][id];
 }
 
 function differs(a, b) {
@@ -106,7 +107,7 @@ function nested(items, [n, ...rest]) {
 
 /** Nudge an element of a leaf by h, up and down: what the result does, beside the gradient. */
 function measure(id, place) {
-  const [node, root] = [nodes[id], nodes.at(-1)];
+  const [node, root] = [whole.nodes[id], whole.nodes.at(-1)];
   const x = flat(node.value)[place];
   const h = (node.value.dtype === "float32" ? 1e-2 : 1e-4) * Math.max(1, 10 ** Math.floor(Math.log10(Math.abs(x) || 1)));
   const [up, down] = [x + h, x - h].map((at) => lossAt([{ id, place }], [at]));
@@ -125,7 +126,7 @@ function remarks() {
   if (!live.changed) return [];
   const { code } = live.program;
   const asked = code.some(([name], i) => name.startsWith("guard") && !live.results[i].data[0]);
-  const condition = nodes.find((node) => node.kind === "constant" && node.dtype === "bool");
+  const condition = whole.nodes.find((node) => node.kind === "constant" && node.dtype === "bool");
   const tie = code.some(([name, , operands], i) => COMPARES.has(name) && isTie(operands, i));
   return [
     asked && "With these numbers the program would have computed in another way: Python may give other numbers.",
@@ -151,22 +152,23 @@ function isTie(operands, i) {
 
 /** The step in one line, with the numbers as they are now; null where Python's own words are right. */
 function liveText(step) {
+  const isPart = tale !== whole && step.phase !== "seed"; // Python has no words for it
   if (step.phase === "check") return checkText();
   if (step.left && train.rule !== Object.keys(story.rules)[0]) {
     const [value, after, left] = [nodes[step.node].value, updated(step), step.left].map((values) => line(values));
     return `${nodes[step.node].label}: ${value} → ${after} by ${train.rule}, with gradient ${left} and rate ${number(story.lr)}`;
   }
-  if (step.phase === "forward" && [step.node, ...operands[step.node].map((e) => e.source)].some((id) => isChanged("value", id))) {
+  if (step.phase === "forward" && (isPart || [step.node, ...operands[step.node].map((e) => e.source)].some((id) => isChanged("value", id)))) {
     return forwardText(nodes[step.node]);
   }
   if (step.phase !== "backward") return null;
   const edge = edges[step.edge];
   const parts = ["local", "contribution", "running"].map((kind) => [kind, edge.id]);
-  if (![...parts, ["total", edge.target]].some((part) => isChanged(...part))) return null;
+  if (!isPart && ![...parts, ["total", edge.target]].some((part) => isChanged(...part))) return null;
   const count = step.expected > 1 ? ` (${step.arrived} of ${step.expected})` : "";
   const target = nodes[edge.target];
   const so = step.arrived > 1 || !isScalar(edge) ? `; grad = ${inline(edge.running)}` : "";
-  return `${nodes[step.node].label} → ${formula(edge)}${so}${count} from ${target.label} = ${target.call}`;
+  return `${nodes[step.node].label} → ${formula(edge)}${so}${count} from ${target.operation === "rest" ? t`the rest of the graph` : `${target.label} = ${target.call}`}`;
 }
 
 /** `d = a * b = 2 * (−3) = −6` */
@@ -174,7 +176,7 @@ function forwardText(node) {
   const given = operands[node.id].map((edge) => nodes[edge.source].value);
   const [start, end] = [`${node.label} = ${node.call}`, line(node.value)];
   if (![node.value, ...given].every((values) => values && !values.shape.length)) return `${start} = ${end}`;
-  const call = given.reduce((text, values, i) => text.replaceAll(`(−{${i}})`, bracketed(line(values))).replaceAll(`−{${i}}`, line(values)), node.pattern);
+  const call = given.reduce((text, values, i) => withOperand(text, i, line(values)), node.pattern);
   const exact = [node.value, ...given].every((values) => Number(line(values).replace("−", "-")) === values.items);
   return `${start} = ${call} ${exact ? "=" : "≈"} ${end}`;
 }

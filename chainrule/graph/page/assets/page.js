@@ -15,8 +15,12 @@ function go(position) {
   player.position = Math.min(Math.max(position, 0), steps.length);
   player.picked = null;
   show();
+  keepAddress();
+}
+
+function keepAddress() {
   try {
-    history.replaceState(null, "", `#step=${player.position}`);
+    history.replaceState(null, "", `#${tale.address(player.position)}`);
   } catch {
     // in a notebook's <iframe srcdoc> the address is not ours to change
   }
@@ -42,8 +46,10 @@ function jump(phase) {
 }
 
 function followAddress() {
-  const position = location.hash.match(/step=(\d+)/);
-  if (position) go(Number(position[1]));
+  const [, step, part, node] = location.hash.match(/step=(\d+)(?:\.(\d+))?(?:&node=(\d+))?/) ?? [];
+  if (step === undefined) return;
+  if (node !== player.figure.dataset.node && (tale !== whole || node)) openView(node ? `node ${node}` : "");
+  go(tale.at(step, part));
 }
 
 function play() {
@@ -68,7 +74,7 @@ function show(prefix = "") {
   const hidden = predict.question?.edge ?? null;
   const node = nodes[player.picked ?? hidden?.source ?? snapshot.step?.node ?? nodes.length - 1];
   const phase = snapshot.step?.phase ?? "start";
-  const counter = `${player.position} / ${steps.length} · ${phase}`;
+  const counter = `${tale.named(player.position)} / ${whole.steps.length} · ${phase}`;
   document.body.dataset.phase = phase;
   byId("counter").textContent = counter;
   byId("text").textContent = prefix + (hidden ? headline(predict.question) : stepText(snapshot.step));
@@ -126,8 +132,10 @@ function openView(path) {
   if (!figure) return;
   for (const other of figures) other.hidden = other !== figure;
   player.figure = figure;
+  const told = taleOf(figure);
+  if (told !== tale) changeTale(told);
   if (!pictures.has(figure)) {
-    pictures.set(figure, figure.dataset.node ? new Numbers(figure) : new Picture(figure));
+    pictures.set(figure, new Picture(figure));
     foldAtFirst(pictures.get(figure));
   }
   byId("views").replaceChildren(...trail(figure));
@@ -138,9 +146,28 @@ function openView(path) {
   show();
 }
 
+/** Go over to another story, at the same place in that of the whole graph. */
+function changeTale(told) {
+  dismiss();
+  stopPaths();
+  paths.id = player.picked = null;
+  const position = tale.outer(player.position);
+  tell(told);
+  if (tale !== whole) tale.refresh();
+  player.position = tale.from(position);
+  fitControls();
+}
+
+/** Let slider and buttons reach the steps of the story that is shown. */
+function fitControls() {
+  byId("scrubber").max = steps.length;
+  for (const button of document.querySelectorAll("[data-jump]")) button.disabled = !steps.some((step) => step.phase === button.dataset.jump);
+}
+
 /** Open a view on request, and go on from there with the keyboard. */
 function enterView(path) {
   openView(path);
+  keepAddress();
   (byId("views").hidden ? byId("next") : byId("views").lastElementChild.firstElementChild).focus();
 }
 
@@ -301,10 +328,7 @@ const BUTTONS = {
 };
 
 for (const [id, act] of Object.entries(BUTTONS)) byId(id).addEventListener("click", act);
-for (const button of document.querySelectorAll("[data-jump]")) {
-  button.addEventListener("click", () => jump(button.dataset.jump));
-  button.disabled = !steps.some((step) => step.phase === button.dataset.jump);
-}
+for (const button of document.querySelectorAll("[data-jump]")) button.addEventListener("click", () => jump(button.dataset.jump));
 /** A finger that moves to the left asks for the next step, to the right for the one before; where the picture can move, it moves that. */
 function swipe({ target, touches }) {
   const stage = byId("stage");
@@ -317,7 +341,7 @@ function swipe({ target, touches }) {
   target.addEventListener("touchend", end, { once: true });
 }
 
-byId("scrubber").max = steps.length;
+fitControls();
 byId("scrubber").addEventListener("input", (event) => go(Number(event.target.value)));
 byId("lr").value = story.lr;
 byId("lr").addEventListener("input", (event) => {

@@ -35,7 +35,7 @@ function listed(id) {
 function workedOut(path) {
   const edges = path.toReversed();
   const parts = [];
-  let g = arrayOf(story.graph.seed);
+  let g = arrayOf(tale.seed);
   for (const edge of edges) parts.push((g = g && carried(edge, g)));
   return { edges, parts, product: g };
 }
@@ -123,7 +123,7 @@ function widthsOf() {
     const { edges, parts } = paths.list[paths.chosen];
     edges.forEach((edge, i) => found.set(edge.id, far(parts[i])));
   }
-  const most = Math.max(...[...found.values()].filter(Number.isFinite), far(arrayOf(story.graph.seed)));
+  const most = Math.max(...[...found.values()].filter(Number.isFinite), far(arrayOf(tale.seed)));
   for (const [id, x] of found) found.set(id, 0.75 + (WIDEST - 0.75) * Math.min(x / most || 0, 1));
   return found;
 }
@@ -182,7 +182,7 @@ function pathsSection(node) {
   const leaves = nodes.filter(({ kind, id }) => kind === "leaf" && incoming[id].length);
   const sum = (key) => leaves.reduce((total, { id }) => total + all[id][key], 0);
   const amount = (n) => (n < 1e15 ? Math.round(n).toLocaleString("en") : n.toExponential(2));
-  const [edgeCount, one] = [story.graph.order.length, own.paths === 1];
+  const [edgeCount, one] = [tale.order.length, own.paths === 1];
   const why = `${amount(own.paths)} path${one ? "" : "s"} with ${amount(own.factors)} factors together; for all ${leaves.length} leaves ${amount(sum("paths"))} paths with ${amount(sum("factors"))}. Backprop passes each of the ${amount(edgeCount)} edges once, and has all gradients.`;
   const button = (text, onclick, disabled = false) => make("button", { type: "button", onclick, disabled }, text);
   const last = paths.list.length - 1;

@@ -300,49 +300,6 @@ function showBadges(badges, about, snapshot) {
   }
 }
 
-/** The picture of a small array, number by number: its gradients appear when the pass has gone through it. */
-class Numbers {
-  constructor(figure) {
-    this.flow = new Flow(figure);
-    this.svg = this.flow.svg;
-    this.id = Number(figure.dataset.node);
-    this.grads = [...figure.querySelectorAll(".node")].map((node) => {
-      const element = node.querySelector(".grad");
-      return element && { element, text: element.textContent, id: Number(node.id.match(/\d+$/)[0]) };
-    });
-  }
-
-  /** The numbers of the operands stand first, then those of the node, then what stands for the rest of the graph. */
-  show(snapshot) {
-    const sources = new Set(operands[this.id].map((edge) => edge.source));
-    const before = [...sources].reduce((sum, id) => sum + size(nodes[id].shape), 0);
-    const through = operands[this.id].every((edge) => !edge.flows || snapshot.passed.has(edge.id));
-    const complete = isComplete(nodes[this.id], snapshot);
-    for (const { element, text, id } of this.grads.filter(Boolean)) {
-      const known = id < before ? through : id < before + size(nodes[this.id].shape) ? complete : snapshot.gradients.size;
-      element.textContent = known ? text : "—";
-    }
-  }
-
-  light() {
-    return [];
-  }
-
-  way() {}
-
-  blockOf(element) {
-    return this.flow.blocks.find((block) => block.element.contains(element));
-  }
-
-  areasIn(state) {
-    return [...state.querySelectorAll(".node")].map(area);
-  }
-
-  stands(id) {
-    return id === this.id;
-  }
-}
-
 const written = new WeakMap(); // an SVG text -> what was written last, since the same again would cost a new layout
 
 /** Write texts into the cells of an SVG text; a single one stands where a single number would. Returns if they are new. */

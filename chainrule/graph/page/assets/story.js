@@ -3,35 +3,73 @@
 const story = JSON.parse(document.getElementById("story").textContent, (key, value) =>
   key === "items" ? revived(value) : value,
 );
-const { nodes, edges } = story.graph;
-const { steps } = story;
-
 const START = t`We will compute the result from left to right, then send gradients back. Press Next, or B for the first gradient.`;
 const LINE = 44; // characters that a formula may have
 const RULE = t`the formula itself`; // what stands for one that is too long
 const BRIEF = 24; // and one on an edge of the picture
 
-/** For each node the edges along which gradient comes to it, in the order of their arrival. */
-const incoming = nodes.map(() => []);
-for (const id of story.graph.order) incoming[edges[id].source].push(edges[id]);
+/** A graph with its steps: the whole one, or an operation that is opened into its numbers. */
+class Tale {
+  constructor({ nodes, edges, order, seed }, steps) {
+    Object.assign(this, { nodes, edges, order, seed, steps });
+    this.incoming = nodes.map(() => []); // for each node the edges along which gradient comes to it, in the order of their arrival
+    for (const id of order) this.incoming[edges[id].source].push(edges[id]);
+    this.operands = nodes.map(() => []); // for each node its operands' edges, slot by slot
+    for (const edge of edges) this.operands[edge.target].push(edge);
+    this.given = new Set(nodes.map((node) => node.id)); // the ids of the nodes that are there from the start
+    for (const step of steps) if (step.phase === "forward") this.given.delete(step.node);
+  }
 
-/** For each node its operands' edges, slot by slot. */
-const operands = nodes.map(() => []);
-for (const edge of edges) operands[edge.target].push(edge);
+  /** The position here when so many steps of the whole graph are done, and the other way round. */
+  from(position) {
+    return position;
+  }
+
+  outer(position) {
+    return position;
+  }
+
+  named(position) {
+    return String(position);
+  }
+
+  /** What an address says of a position, and the position that it says. */
+  address(position) {
+    return `step=${position}`;
+  }
+
+  at(position) {
+    return Number(position);
+  }
+
+  /** {id, place} in the whole graph of an element of a node; and the id of the node that shows such a one here. */
+  origin(node, place) {
+    return { id: node.id, place };
+  }
+
+  shownAs(id) {
+    return id;
+  }
+}
 
 // names, calls and rules in words, as Python's other views write them
-nodes.forEach((node, i) => Object.assign(node, story.nodes[i]));
-edges.forEach((edge, i) => Object.assign(edge, story.edges[i]));
+story.graph.nodes.forEach((node, i) => Object.assign(node, story.nodes[i]));
+story.graph.edges.forEach((edge, i) => Object.assign(edge, story.edges[i]));
+
+const whole = new Tale(story.graph, story.steps);
+let tale = whole; // the one that is shown
+let { nodes, edges, steps, incoming, operands } = whole; // and what is in it
+
+function tell(other) {
+  tale = other;
+  ({ nodes, edges, steps, incoming, operands } = other);
+}
 
 /** JSON has no nan and no infinity: they are written as words. */
 function revived(item) {
   if (Array.isArray(item)) return item.map(revived);
   return { nan: NaN, inf: Infinity, "-inf": -Infinity }[item] ?? item;
 }
-
-/** The ids of the nodes that are there from the start: leaves, constants and numbers. */
-const given = new Set(nodes.map((node) => node.id));
-for (const step of steps) if (step.phase === "forward") given.delete(step.node);
 
 /**
  * What is known after the first `position` steps:
@@ -42,7 +80,7 @@ for (const step of steps) if (step.phase === "forward") given.delete(step.node);
 function snapshotAt(position) {
   const snapshot = {
     step: steps[position - 1] ?? null,
-    computed: new Set(given),
+    computed: new Set(tale.given),
     gradients: new Map(),
     arrived: new Map(),
     passed: new Set(),
@@ -50,7 +88,7 @@ function snapshotAt(position) {
   };
   for (const step of steps.slice(0, position)) {
     if (step.phase === "forward") snapshot.computed.add(step.node);
-    if (step.phase === "seed") snapshot.gradients.set(step.node, story.graph.seed);
+    if (step.phase === "seed") snapshot.gradients.set(step.node, tale.seed);
     if (step.phase === "update") snapshot.updated.set(step.node, updated(step));
     if (step.phase === "check") for (const [id, values] of checked()) snapshot.updated.set(id, values);
     if (step.phase === "backward") {
@@ -92,6 +130,23 @@ function stepText(step) {
   const { digits, sign } = agreed((all, by) => all.map((w, i) => w - story.lr * by[i]), [value, step.left], result);
   const [w, g, after] = [value, step.left, result].map((values) => line(values, digits));
   return `${label}: ${w} − ${bracketed(minus(String(story.lr)))} × ${bracketed(g)} ${sign} ${after}`;
+}
+
+/** The pattern of a call with a text for its operand i, in brackets where it must have them. */
+function withOperand(pattern, i, text) {
+  const place = `−{${i}}`;
+  const bare = new RegExp(`(?<!\\w)\\(−\\{${i}\\}\\)`, "g"); // no brackets of a call
+  return pattern.replace(bare, () => bracketed(text)).replaceAll(place, () => text);
+}
+
+const MARK = "\uf8ff"; // no name has it
+
+/** `v4 = v3 + v6`, the call that a contribution comes from, in three parts: before the operand that it goes to, that operand, and behind it. */
+function sends({ source, slot, target }) {
+  const { label, call, pattern } = nodes[target];
+  const text = operands[target].reduce((text, edge) => withOperand(text, edge.slot, edge.slot === slot ? MARK : nodes[edge.source].label), pattern);
+  const [before, after] = text.split(MARK);
+  return after === undefined ? [`${label} = ${call}`, "", ""] : [`${label} = ${before}`, nodes[source].label, after];
 }
 
 /** The gradient that an edge passes on: complete when the edge is visited, because nodes wait for all contributions. */

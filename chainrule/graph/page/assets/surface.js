@@ -35,7 +35,7 @@ function drawSurface(one, other) {
   caption(draw, `→ ${one.label}: ${number(a, "", 3)} … ${number(b, "", 3)}`, 4, height - 16);
   caption(draw, `↗ ${other.label}: ${number(c, "", 3)} … ${number(d, "", 3)}`, 4, height - 4);
   caption(draw, `${number(bottom)} … ${number(top)}`, width - 4, 11, "right");
-  describe(canvas, t`${nodes.at(-1).label} over ${one.label} and ${other.label}, from ${number(bottom)} to ${number(top)}, with the steps so far. Arrow keys turn it.`);
+  describe(canvas, t`${whole.nodes.at(-1).label} over ${one.label} and ${other.label}, from ${number(bottom)} to ${number(top)}, with the steps so far. Arrow keys turn it.`);
 }
 
 const drawn = { key: "", heights: null }; // the surface drawn last, since it is only turned often

@@ -23,7 +23,7 @@ function isParameter(node) {
 
 /** The leaves that a step changes. */
 function trained() {
-  return nodes.filter((node) => isParameter(node) && live.leaves.has(node.id) && numberOf("total", node.id) !== undefined);
+  return whole.nodes.filter((node) => isParameter(node) && live.leaves.has(node.id) && numberOf("total", node.id) !== undefined);
 }
 
 /** The gradient that an update goes by: that of this pass, and what `.grad` held before; null where it is unknown. */
@@ -32,7 +32,7 @@ function gradientOf(id) {
   if (!live.changed && !train.held.has(id) && before.get(step)) return hasItems(before.get(step)) ? arrayOf(before.get(step)) : null;
   const number = live.program && numberOf("total", id);
   if (number === undefined || number === null) return null;
-  const { grad } = nodes[id];
+  const { grad } = whole.nodes[id];
   const held = train.held.get(id) ?? (!train.losses.length && !story.graph.ran && grad && hasItems(grad) ? arrayOf(grad) : null);
   return held ? evaluate("add", results()[number], [held, results()[number]], {}) : results()[number];
 }
@@ -43,7 +43,7 @@ function results() {
 }
 
 function valueOf(id) {
-  const node = nodes[id];
+  const node = whole.nodes[id];
   if (live.leaves.has(id)) return live.inputs.get(live.leaves.get(id)[0]);
   return node.value && hasItems(node.value) ? arrayOf(node.value) : null;
 }
@@ -71,13 +71,13 @@ function resultsWith(arrays) {
 
 /** The result as one number: of an array the sum of its elements, whose gradient the pass computes. */
 function lossOf(all) {
-  return all[numberOf("value", nodes.length - 1)].data.reduce((sum, x) => sum + x, 0);
+  return all[numberOf("value", whole.nodes.length - 1)].data.reduce((sum, x) => sum + x, 0);
 }
 
 // ---- the phase Check: what comes out with the updated parameters
 
-const recordedUpdates = steps.filter((step) => step.phase === "update");
-for (const { id, kind, trained, total } of nodes) if (kind === "leaf" && !trained && total) recordedUpdates.push(updateOf(id, total));
+const recordedUpdates = whole.steps.filter((step) => step.phase === "update");
+for (const { id, kind, trained, total } of whole.nodes) if (kind === "leaf" && !trained && total) recordedUpdates.push(updateOf(id, total));
 endSteps();
 
 /** The update of a leaf that only the learner trains. */
@@ -89,6 +89,7 @@ function updateOf(node, left) {
 
 /** End the story with the updates of what is trained, and the check. */
 function endSteps() {
+  const { nodes, steps } = whole;
   const first = steps.findIndex((step) => step.phase === "update" || step.phase === "check");
   if (first >= 0) steps.length = first;
   steps.push(...recordedUpdates.filter((step) => nodes[step.node].trained));
@@ -126,14 +127,14 @@ function checkText() {
 
 /** `loss: 2.55 → 0.41 ▼` */
 function arrow(loss, after) {
-  return `${nodes.at(-1).label}: ${number(loss)} → ${number(after)} ${after < loss ? "▼" : after > loss ? "▲" : "＝"}`;
+  return `${whole.nodes.at(-1).label}: ${number(loss)} → ${number(after)} ${after < loss ? "▼" : after > loss ? "▲" : "＝"}`;
 }
 
 /** The values after the update: of the updated leaves, and in the phase Check of all that depends on them. */
 function checked() {
   const { all } = check();
   const changed = live.program.kept.value.filter(([, number]) => differs(all[number], results()[number]));
-  return changed.map(([id, number]) => [id, valuesOf(all[number], recorded.value[id])]);
+  return changed.map(([id, number]) => [id, valuesOf(all[number], whole.recorded.value[id])]);
 }
 
 // ---- taking steps
