@@ -124,3 +124,28 @@ def test_paths_are_accessible(show, color_scheme):
     tab = show(network_of_values, color_scheme=color_scheme)
     tab.evaluate("showPathsOf(nodes[0]), choosePath(0)")
     assert violations(tab) == []
+
+
+def test_a_path_through_folded_frames_lights_their_boxes_and_says_their_factors(show):
+    tab = show(recurrent)
+    tab.evaluate("(showPathsOf(nodes.find(({ label }) => label === 'w')), choosePath(6))")
+    lit = "[...player.figure.querySelectorAll('.state:not(.off) > .onpath.group, .state:not(.off) .onpath.group')]"
+    said = tab.evaluate(f"{lit}.map((box) => box.querySelector('.waits').textContent)")
+    assert len(said) == 6  # the path passes seven repeats, and in the last of them the step happens
+    factors = [read(text.removesuffix(" inside").removeprefix("× ").strip("()")) for text in said]
+    path = tab.evaluate("paths.list[6].edges.map((edge) => [edge.target, edge.local.items])")
+    folded = tab.evaluate(f"{lit}.flatMap((box) => [...members(box.dataset.members)])")
+    inside = [slope for node, slope in path if node in folded]
+    assert 6 < len(inside) < len(path)
+    assert np.prod(factors) == pytest.approx(np.prod(inside), rel=1e-3)
+
+
+def test_boxes_are_plain_again_when_the_paths_are_closed(show):
+    tab = show(recurrent)
+    tab.evaluate("(showPathsOf(nodes.find(({ label }) => label === 'w')), leavePaths())")
+    assert tab.locator(".onpath").count() == 0
+    assert set(tab.locator(".group[data-focus] .waits").all_text_contents()) == {""}
+
+
+def read(text):
+    return float(text.replace("−", "-"))

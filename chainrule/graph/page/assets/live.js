@@ -174,9 +174,32 @@ function liveText(step) {
 /** `d = a * b = 2 * (−3) = −6` */
 function forwardText(node) {
   const given = operands[node.id].map((edge) => nodes[edge.source].value);
-  const [start, end] = [`${node.label} = ${node.call}`, line(node.value)];
-  if (![node.value, ...given].every((values) => values && !values.shape.length)) return `${start} = ${end}`;
-  const call = given.reduce((text, values, i) => withOperand(text, i, line(values)), node.pattern);
-  const exact = [node.value, ...given].every((values) => Number(line(values).replace("−", "-")) === values.items);
-  return `${start} = ${call} ${exact ? "=" : "≈"} ${end}`;
+  const start = `${node.label} = ${node.call}`;
+  if (![node.value, ...given].every((values) => values && !values.shape.length)) return `${start} = ${line(node.value)}`;
+  const { digits, sign } = agreed((...shown) => valueFrom(node, shown), given, node.value);
+  const words = operands[node.id].map(({ source }, i) => (isNumber(nodes[source]) ? nodes[source].label : line(given[i], digits)));
+  const call = words.reduce((text, word, i) => withOperand(text, i, word), node.pattern);
+  return `${start} = ${call} ${sign} ${line(node.value, digits)}`;
+}
+
+/** Whether a node is a number of the program's text, which is shown in full. */
+function isNumber({ kind, dtype, name }) {
+  return kind === "constant" && !dtype && !name;
+}
+
+/** A node's value, in a list, if its operands had others, by the part of the program between them; NaN where that is not known. */
+function valueFrom(node, elements) {
+  const [results, fresh, end] = [[...live.results], new Set(), numberOf("value", node.id)];
+  const depends = (x) => fresh.has(x) || (Array.isArray(x) ? x : (x?.s ?? [])).some(depends);
+  for (const [i, { source }] of operands[node.id].entries()) {
+    const number = numberOf("value", source) ?? live.leaves.get(source)?.[0];
+    if (number !== undefined) (results[number] = { ...results[number], data: elements[i] }), fresh.add(number);
+    else if (!isNumber(nodes[source]) && elements[i][0] !== nodes[source].value.items) return [NaN]; // it stays, and is rounded here
+  }
+  for (let i = 0; i <= end; i++) {
+    if (fresh.has(i) || !depends(live.program.code[i][2])) continue;
+    results[i] = computed(live.program, i, results);
+    fresh.add(i);
+  }
+  return [...results[end].data];
 }

@@ -107,11 +107,27 @@ function lightPaths() {
   document.body.classList.toggle("paths", paths.id !== null);
   for (const element of player.figure.querySelectorAll(".edge")) {
     const ids = element.dataset.edges ? [...members(element.dataset.edges)] : [Number(element.id.match(/\d+$/)[0])];
-    const width = Math.max(...ids.map((id) => widths.get(id) ?? 0));
-    element.classList.toggle("onpath", width > 0);
-    if (width) element.style.setProperty("--strand", `${width.toFixed(2)}px`);
+    strand(element, Math.max(...ids.map((id) => widths.get(id) ?? 0)));
+  }
+  for (const { element, ids, note } of pictures.get(player.figure).folds ?? []) {
+    const passed = [...widths.keys()].filter((id) => ids.has(edges[id].target));
+    strand(element, Math.max(0, ...passed.map((id) => widths.get(id))));
+    write(note, passed.length ? insideText(passed) : "");
   }
   if (paths.id !== null) byId("text").textContent = paths.chosen < 0 ? allText() : pathText();
+}
+
+/** Show an edge, or a folded box, as wide as what is left of the gradient on it. */
+function strand(element, width) {
+  element.classList.toggle("onpath", width > 0);
+  if (width) element.style.setProperty("--strand", `${width.toFixed(2)}px`);
+}
+
+/** What a folded box does to the gradient of the chosen path: `× 0.42 inside`; how many edges are in it where that is no number. */
+function insideText(ids) {
+  const slopes = ids.map((id) => edges[id].local);
+  const scalar = paths.chosen >= 0 && slopes.every((local) => local && hasItems(local) && size(local.shape) === 1);
+  return scalar ? t`× ${bracketed(number(slopes.reduce((product, local) => product * flat(local)[0], 1)))} inside` : t`${ids.length} edges inside`;
 }
 
 /** The width of each edge: of one path by what is left of the seed there, of all by their contributions. */

@@ -1,6 +1,7 @@
 // The view: one Picture for each SVG of the page. It toggles classes and writes texts; only the lit edge's label moves.
 
 const SVG = "http://www.w3.org/2000/svg";
+const BEHIND = 5; // how far what stands behind a folded box comes out below it
 const ASIDE = [0, -18, 18, -36, 36, -54, 54, -72, 72, -90, 90, -108, 108]; // how far a label may stand from its arrow
 
 /** What a collapsed group holds: "3-41 57" as numbers. */
@@ -27,6 +28,7 @@ class Picture {
     this.boxes = new Map(); // id of a node -> its boxes: {element, state, value, computed, grad, badges, waits}
     this.groups = new Map(); // id of a node -> the groups, or neighbours of what is shown, that stand for it
     this.noticed = []; // {badges, inside} of the groups that have badges: their elements, and the nodes they are about
+    this.folds = []; // {element, ids, note} of the folded frames: the nodes in them, and a text below them
     this.label = document.createElementNS(SVG, "path"); // the bubble behind the text on the lit edge
     this.label.setAttribute("class", "label");
     this.lit = null; // the edge along which gradient comes in this snapshot
@@ -61,6 +63,7 @@ class Picture {
     for (const id of ids) remember(this.groups, id, { element, state: element.closest(".state") });
     const inside = ids.map((id) => nodes[id]).filter((node) => node.kind !== "constant");
     if (badges.length) this.noticed.push({ badges, inside });
+    if (this.flow.known.has(focus)) this.folds.push({ element, ids: new Set(ids), note: this.note(element, BEHIND) });
     const label = `${focus}, ${ids.length} values`;
     if (this.flow.known.has(focus)) press(element, `${label}: unfold`, () => toggleFrame(focus));
     else if (hasView(path)) press(element, `${label}: look inside`, () => enterView(path));
@@ -120,11 +123,11 @@ class Picture {
     return this.areas.get(state);
   }
 
-  /** A small text below a node's box, for "1 of 2 contributions". */
-  note(element) {
+  /** A small text below a box, for "1 of 2 contributions", or what is inside. */
+  note(element, down = 0) {
     const { width, height } = element.querySelector(".box");
     const text = document.createElementNS(SVG, "text");
-    set(text, { class: "waits", x: width.baseVal.value / 2, y: height.baseVal.value + 12 });
+    set(text, { class: "waits", x: width.baseVal.value / 2, y: height.baseVal.value + 12 + down });
     element.append(text);
     return text;
   }
