@@ -127,13 +127,12 @@ def conform(part, parent, node):
             # a tangent grows to the shape of the output
             fit = broadcast_to if part.ndim < len(parent.shape) or parent is node else unbroadcast
             if isinstance(part, Tensor):
-                fitted = fit(part, shape=parent.shape)
+                part = fit(part, shape=parent.shape)
             else:
-                fitted = fit.primitive.fn(owner(part).xp, part, shape=parent.shape)
+                part = fit.primitive.fn(owner(part).xp, part, shape=parent.shape)
         except ValueError:
             raise RuleError(
                 f"{node.label}: the rule returned a gradient of shape {part.shape} for an input of shape {parent.shape}; "
                 f"called at {node.where}"
             ) from None
-        part = fitted
     return part if part.dtype == parent.dtype else astype(part, dtype=parent.dtype)

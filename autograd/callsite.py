@@ -25,18 +25,18 @@ INSIDE = frozenset(
 
 def user_line():
     """(code, instruction) of the nearest caller outside chainrule: cheap now, made readable by `describe`."""
-    frame = sys._getframe(2)
+    frame = sys._getframe(2)  # user_frame(), written out: a call more would be felt
     while frame.f_code.co_filename in INSIDE and frame.f_back is not None:
         frame = frame.f_back
     return frame.f_code, frame.f_lasti
 
 
-def user_variables():
-    """The variables of the nearest caller outside chainrule, {name: value}."""
-    frame = sys._getframe(2)
+def user_frame():
+    """The frame of the nearest caller outside chainrule."""
+    frame = sys._getframe(1)
     while frame.f_code.co_filename in INSIDE and frame.f_back is not None:
         frame = frame.f_back
-    return dict(frame.f_locals)
+    return frame
 
 
 # the filters of `warnings`, and the lines about which a warning was given since they were set
@@ -49,9 +49,7 @@ def warn_once(message, category):
     Inside a new `warnings.catch_warnings()` each line may warn again.
     """
     global _warned
-    frame = sys._getframe(2)
-    while frame.f_code.co_filename in INSIDE and frame.f_back is not None:
-        frame = frame.f_back
+    frame = user_frame()
     if _warned[0] is not warnings.filters:
         _warned = warnings.filters, set()
     file, line, names = frame.f_code.co_filename, frame.f_lineno, frame.f_globals

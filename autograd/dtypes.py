@@ -70,7 +70,6 @@ def floating(*arrays):
 
 def settling(inputs: Sequence[str], floats: bool = False, accumulates: bool = False) -> Callable[[Function], Function]:
     """A decorator: brings `inputs`, names of a function's first parameters, to the dtype that the rule gives them."""
-
     count, names = len(inputs), set(inputs)
 
     def decorate(function):

@@ -42,9 +42,9 @@ class Primitive:
     """One operation: its code, its rules, and what follows from them.
 
     Fields:
-        fn: the array code, `fn(xp, *arrays, **options)`.
+        fn: the array code, `fn(xp, *arrays, **options)`; plain: as it was declared, where `fn` makes one kernel of it on a device.
+        call: the function that users call; single, general: the same for Values (value_calls.py), and for all that is unusual (call.py).
         inputs: the names of the arrays; one name and `variadic` for any number of them.
-        plain: the same where there are no kernels; single, general: the call for Values (value_calls.py), and for all that is unusual (call.py).
         options: the keyword-only arguments with their defaults (inspect.Parameter.empty: required).
         vjp: for each differentiable input, the rule that turns the gradient g of the output into its contribution.
         jvp: ELEMENTWISE, LINEAR, MULTILINEAR, or for each input the rule that turns its tangent t into the output's.
@@ -61,17 +61,18 @@ class Primitive:
     def __init__(
         self,
         fn,
+        *,
         vjp,
         jvp,
         symbol,
         samples,
         needs,
-        words=None,
-        internal=False,
-        floats=None,
-        accumulates=False,
-        means=None,
-        kink=False,
+        words,
+        internal,
+        floats,
+        accumulates,
+        means,
+        kink,
     ):
         self.fn, self.vjp, self.jvp, self.symbol, self.samples, self.needs = fn, vjp, jvp, symbol, samples, needs
         self.words, self.internal, self.means, self.kink = words or {}, internal, means, kink
@@ -213,7 +214,10 @@ def primitive(
     """
 
     def declare(fn):
-        p = Primitive(fn, vjp, jvp, symbol, samples, needs, words, internal, floats, accumulates, means, kink)
+        p = Primitive(
+            fn, vjp=vjp, jvp=jvp, symbol=symbol, samples=samples, needs=needs, words=words, internal=internal,
+            floats=floats, accumulates=accumulates, means=means, kink=kink,
+        )  # fmt: skip
         if p.name in REGISTRY and REGISTRY[p.name].module != p.module:
             raise RuleError(f"primitive {p.name}: the name is taken by {REGISTRY[p.name].module}")
         REGISTRY[p.name] = p

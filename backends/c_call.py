@@ -60,7 +60,7 @@ object* cr_run(object* self, object* const* args, size count) {
     ((double*)p->with[2])[i] = x; }
   for (size i = 0; i < p->arrays; i++) {
     const given* g = p->given + i; object* x = args[p->numbers + i]; const array *a = ARRAY(x), *own = ARRAY(g->own);
-    int there = TYPE(x) == py.array && !g->copy && (a->flags & 0x101) == 0x101 && a->dtype == own->dtype && a->axes == own->axes;
+    int there = TYPE(x) == py.array && !g->copy && (a->flags & 0x101) == 0x101 && a->axes == own->axes;
     for (int d = 0; there && d < own->axes; d++) there = a->shape[d] == own->shape[d];
     for (size r = 0; there && r < p->ranges; r++) there = a->data >= p->written[r].end || p->written[r].first >= a->data + g->bytes;
     if (!there && py.PyObject_SetItem(g->own, py.whole, x)) return 0;

@@ -80,12 +80,9 @@ class Views:
         return self._tril(made, "greater_equal")
 
     def _pad(self, made):
-        g, (x, widths) = self.graph, made.operands[:2]
+        g, (x, widths) = self.graph, made.operands
         x, value = self._given(x), made.options.get("constant_values", 0)
-        plain = (
-            len(made.operands) == 2 and made.options.keys() <= {"constant_values"} and isinstance(value, (int, float))
-        )
-        if not plain or not isinstance(widths, list):
+        if not isinstance(value, (int, float)) or not isinstance(widths, list):
             raise NoC("pad in this form")
         around = g.broadcast(g.const(value, x.dtype), made.shape)
         return g.paste(around, [(before, 1) for before, _ in widths], x) if x.size else around
@@ -166,7 +163,7 @@ class Views:
                 at.append(axis)
                 i = slice(None)
             elif not isinstance(i, slice):
-                if not isinstance(i, (int, np.integer)) or not -n <= i < n:
+                if isinstance(i, bool) or not isinstance(i, (int, np.integer)) or not -n <= i < n:
                     raise NoC(f"{i!r:.20} as an index")
                 steps.append((int(i) % n, 1))
                 lengths.append(1)

@@ -159,6 +159,7 @@ class Lowered:
         function = getattr(np, name, None)
         if (
             name in ("matmul", "dot")
+            and not options
             and max(len(x.shape) for x in operands) <= 2
             and self.arrays[made].flags.c_contiguous
             and all(self.arrays[x].flags.forc for x in operands)  # else they add up in different orders

@@ -50,7 +50,7 @@ def with_constants(program: Program) -> Program:
 
     def constant(made):
         if made.name in LIKE:
-            function, made = getattr(np, LIKE[made.name]), made.like((made.shape, made.dtype))
+            function, made = getattr(np, LIKE[made.name]), made.like((made.shape, made.dtype), {})
         elif (
             made.name in KEPT
             or made.dtype is None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..autograd.callsite import user_variables
+from ..autograd.callsite import user_frame
 from ..autograd.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def trace(x: Tensor, names: Mapping[str, Any] | None = None) -> "Graph":
     """
     from .capture import capture
 
-    return capture(x, names, variables=user_variables() if names is None else None)
+    return capture(x, names, variables=dict(user_frame().f_locals) if names is None else None)
 
 
 def draw(x: Tensor, names: Mapping[str, Any] | None = None) -> "Graph":
