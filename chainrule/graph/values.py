@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd.node import SMALL
 from ..autograd.ops.norm import norm2
 from ..backends import owner
-from ..pages.words import t
+from ..pages.words import english, translated
 
 NOT_COMPUTED = "—"  # a gradient that no backward pass has left; never 0
 ROWS, COLUMNS = 4, 5  # arrays of up to this many rows and columns are shown element by element
@@ -164,12 +164,12 @@ def _in_words(shape, dtype, facts):
     """A summary in a few words: range and mean, and what is not finite."""
     size = math.prod(shape)
     if size == 0:
-        return t("no elements")
+        return translated(english("no elements"))
     if dtype == "bool":
-        return t("{0} of {1} true", size - facts["zero"], size)
+        return translated(english("{0} of {1} true", size - facts["zero"], size))
     parts = []
     if facts["min"] is not None:
         low, high, mean = (number(facts[key], digits=3) for key in ("min", "max", "mean"))
-        parts = [t("all {0}", low)] if low == high else [f"{low} … {high}", t("mean {0}", mean)]
+        parts = [english("all {0}", low) if low == high else english("{0} … {1}, mean {2}", low, high, mean)]
     parts += [f"{facts[word]} {word}" for word in ("nan", "inf") if facts[word]]
-    return ", ".join(parts)
+    return translated(", ".join(parts))

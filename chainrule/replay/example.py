@@ -7,8 +7,9 @@ import numpy as np
 from ..autograd.errors import ArgumentError
 from ..autograd.grad_mode import enable_grad
 from ..graph.capture import capture
-from ..graph.picture.svg import drawn
+from ..graph.json import to_json
 from ..graph.picture.view import view
+from ..pages.words import english
 
 WIDE = 0.0123456  # a number that takes as much room as most do
 
@@ -17,13 +18,13 @@ class Example:
     """The graph of one example's loss, traced anew for each snapshot.
 
     Fields:
-        facts: "index" of the example; "svg", the picture; "nodes", {"id", "label", "operation"} for each value in it;
+        facts: "index" of the example; "template", the graph that the page draws, as JSON; "nodes", {"id", "label", "operation"} for each value in it;
             "edges", the ids of those whose local derivative is a number.
     """
 
     def __init__(self, run, sample, follow):
         if follow is None:
-            raise ArgumentError("no example is followed: Replay(follow=None)")
+            raise ArgumentError(english("no example is followed: Replay(follow=None)"))
         self.run, self.x, self.y = run, sample.x[follow : follow + 1], sample.y[follow : follow + 1]
         graph = self._graph()
         self.form, shown = _form(graph), view(_template(graph))
@@ -32,19 +33,21 @@ class Example:
         edges = [graph.edges[arrow.edges[0]] for arrow in shown.arrows if len(arrow.edges) == 1]
         self.edges = [edge.id for edge in edges if edge.local is not None and edge.local.shape == ()]
         labels = [{"id": i, "label": graph.nodes[i].label, "operation": graph.nodes[i].operation} for i in self.nodes]
-        self.facts = {"index": follow, "svg": drawn(graph, shown), "nodes": labels, "edges": self.edges}
+        self.facts = {"index": follow, "template": to_json(graph), "nodes": labels, "edges": self.edges}
 
     def snapshot(self):
         """The numbers now: of each node "value" and "grad", that of one backward pass, as cells of text, None where unknown,
-        and "badges"; of each edge "local"."""
+        and a list of "badges"; of each edge "local"."""
         graph = self._graph()
         if _form(graph) != self.form:
-            raise ArgumentError("the model computed another graph than at the start, which does not fit the picture")
+            raise ArgumentError(
+                english("the model computed another graph than at the start, which does not fit the picture")
+            )
         nodes = [graph.nodes[i] for i in self.nodes]
         return {
             "value": [_cells(node.value) for node in nodes],
             "grad": [_cells(node.total) for node in nodes],
-            "badges": ["; ".join(node.badges) for node in nodes],
+            "badges": [[*node.badges] for node in nodes],
             "local": [str(graph.edges[i].local) for i in self.edges],
         }
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..autograd.arguments import choose
+from ..pages.words import english
 
 EXPECTED = {"logits": True, "probabilities": False, "values": False}  # what a loss may expect, and whether it is logits
 CLASSES = 128  # more, with their certainty, do not fit into a byte
@@ -39,11 +40,13 @@ class Reading:
             self._classes(2, (flat[:, 0] > 0).astype(int))
         elif columns == targets == 1:
             self.kind, self.truth, self.scale = "regression", flat[:, 0], around(flat.min(), flat.max())
-            self.label = "prediction"
+            self.label = english("prediction")
         raw = self._signed or expects == "values"
         if self.classes == 2:
             low = "−1" if self._signed else "0"
-            self.label = f"output, cut off at {low} (class 0) and 1 (class 1)" if raw else "probability of class 1"
+            self.label = english("probability of class 1")
+            if raw:
+                self.label = english("output, cut off at {0} (class 0) and 1 (class 1)", low)
 
     def _classes(self, count, truth):
         if count <= CLASSES:

@@ -6,20 +6,25 @@ from pathlib import Path
 
 from ..autograd.errors import ArgumentError
 from ..autograd.files import write_atomically
+from ..graph.json import from_json
+from ..graph.picture.svg import drawn
+from ..graph.picture.view import view
 from ..pages.html import assembled, asset
+from ..pages.words import speaking, t, translated
 
 SCRIPTS = "chart.js", "plane.js", "panels.js", "run.js"
 DIGITS = 6  # significant ones of each number on the page
 ROWS = 1000  # epochs at most in the curves
 
 
-def save(history, path, title=None):
+def save(history, path, title=None, language="en"):
     """Write the run as one HTML page to scrub through, which needs no network. Returns the path.
 
     It shows the loss, and of a run that a Replay recorded also the decision boundary, gradients and updates layer by
-    layer, and one example's graph, snapshot by snapshot. An existing file is replaced, as a whole.
+    layer, and one example's graph, snapshot by snapshot. An existing file is replaced, as a whole. `language` is that of the
+    page's texts, "en" or "de".
 
-    Raises: ArgumentError unless `path` is the name of an .html file, or if there is nothing to show: no epoch was
+    Raises: ArgumentError unless `path` is the name of an .html file, and pages can be in that language, or if there is nothing to show: no epoch was
         finished, and no Replay recorded the run; OSError if the file cannot be written.
     Example:
         >>> import chainrule as cr, tempfile, pathlib
@@ -38,7 +43,9 @@ def save(history, path, title=None):
         raise ArgumentError(
             "History.save: there is nothing to show: no epoch was finished, and no Replay recorded the run"
         )
-    write_atomically(path, page(history, title))
+    with speaking(language):
+        text = page(history, title)
+    write_atomically(path, text)
     return path
 
 
@@ -48,13 +55,17 @@ def page(history, title=None):
     Without a Replay the page has one snapshot for each epoch, with its row of the history only, and says how to get more.
     """
     info = history.snapshot_info or {}
-    title = title or "Training replay"
+    title = title or t("Training replay")
     rows = _rows(history)
-    facts = {name: info.get(name) for name in ("layers", "outputs", "plane", "notes")}
+    facts = {name: info.get(name) for name in ("layers", "outputs", "plane")}
+    facts["notes"] = {name: translated(note) for name, note in info.get("notes", {}).items()}
+    if (facts["outputs"] or {}).get("label"):
+        facts["outputs"] = facts["outputs"] | {"label": translated(facts["outputs"]["label"])}
     graph, svg = info.get("graph"), ""
     if graph:
-        svg = graph["svg"]
-        facts["graph"] = {name: value for name, value in graph.items() if name != "svg"}
+        template = from_json(graph["template"])
+        svg = drawn(template, view(template))
+        facts["graph"] = {name: value for name, value in graph.items() if name != "template"}
     data = {
         "columns": _columns(history, rows),
         "best": history.best_epoch,
@@ -75,12 +86,12 @@ def page(history, title=None):
 
 def _about(history, info):
     """What was trained, how, and how it ended, in a few phrases."""
-    yield from (info[name] for name in ("model", "optimizer", "loss") if name in info)
-    yield f"{len(history):,} epoch{'s' * (len(history) != 1)}"
+    yield from (translated(info[name]) for name in ("model", "optimizer", "loss") if name in info)
+    yield t("1 epoch") if len(history) == 1 else t("{0} epochs", f"{len(history):,}")
     if history.best_epoch is not None:
-        yield f"best: epoch {history.best_epoch}"
+        yield t("best: epoch {0}", history.best_epoch)
     if history.stop_reason:
-        yield f"stopped: {history.stop_reason}"
+        yield t("stopped: {0}", translated(history.stop_reason))
 
 
 def _rows(history):
@@ -110,11 +121,17 @@ def _snapshots(history, rows):
         # unknown where the last epoch was not finished: assume that of the one before
         length = snapshot["epoch_steps"] or length
         share = snapshot["step"] / max(length or 0, snapshot["step"], 1)
-        found.append(
-            {name: value for name, value in snapshot.items() if name != "epoch_steps"}
-            | {"at": max(snapshot["epoch"] - 1, 0) + share}
-        )
+        shown = {name: value for name, value in snapshot.items() if name != "epoch_steps"}
+        found.append(shown | {"at": max(snapshot["epoch"] - 1, 0) + share, "graph": _said(snapshot.get("graph"))})
     return found
+
+
+def _said(graph):
+    """What a snapshot has of the graph, its words in the language of now."""
+    if graph is None:
+        return None
+    cells = {name: [values and [*map(translated, values)] for values in graph[name]] for name in ("value", "grad")}
+    return graph | cells | {"badges": ["; ".join(map(translated, badges)) for badges in graph["badges"]]}
 
 
 def _rounded(value):

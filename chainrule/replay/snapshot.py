@@ -10,6 +10,7 @@ from ..autograd.grad_mode import no_grad
 from ..autograd.ops.creation import tensor
 from ..nn.activations import name_of
 from ..nn.losses import without_partial
+from ..pages.words import english
 from ..train.evaluate import predict
 from ..train.restore import eval_mode
 from .example import Example
@@ -29,8 +30,9 @@ class Observer:
     def __init__(self, run, follow, grid):
         model, size = run.model, sum(p.size for p in run.model.parameters())
         self.run = run
+        counted = english("1 parameter") if size == 1 else english("{0} parameters", f"{size:,}")
         self.facts = {
-            "model": f"{type(model).__name__}, {size:,} parameter{'s' * (size != 1)}",
+            "model": f"{type(model).__name__}, {counted}",
             "optimizer": type(run.optimizer).__name__,
             "loss": name_of(without_partial(run.loss)),
             "notes": {},
@@ -103,8 +105,10 @@ class Sample:
             self.source = f"the validation data {name!r}"
         if arrays is None:
             raise ArgumentError(
-                "Replay: the data only yields batches, so there are no examples to evaluate; give fit a pair (x, y), "
-                "Batches, or validation data"
+                english(
+                    "Replay: the data only yields batches, so there are no examples to evaluate; give fit a pair (x, y), "
+                    "Batches, or validation data"
+                )
             )
         self.x, self.y = arrays
         spread = np.linspace(0, len(self.x) - 1, min(len(self.x), POINTS)).astype(int)
@@ -189,15 +193,19 @@ class Plane:
     def __init__(self, run, sample, outputs, follow, grid):
         shape = tuple(sample.x.shape)
         if len(shape) != 2 or shape[1] > 2:
-            inputs = f"{shape[1]} inputs" if len(shape) == 2 else f"inputs of shape {shape[1:]}"
-            raise ArgumentError(f"it is drawn for models of one or two inputs; this one has {inputs}")
+            inputs = english("inputs of shape {0}", shape[1:])
+            if len(shape) == 2:
+                inputs = english("{0} inputs", shape[1])
+            raise ArgumentError(english("it is drawn for models of one or two inputs; this one has {0}", inputs))
         if outputs is None or outputs.reading.kind is None:
             raise ArgumentError(
-                f"the model's outputs are neither one number nor one for each of up to {CLASSES} classes of y"
+                english(
+                    "the model's outputs are neither one number nor one for each of up to {0} classes of y", CLASSES
+                )
             )
         self.run, self.reading, self.flat = run, outputs.reading, shape[1] == 1
         if self.flat and (self.reading.classes or 2) > 2:
-            raise ArgumentError("over one input it is drawn for numbers and for two classes")
+            raise ArgumentError(english("over one input it is drawn for numbers and for two classes"))
         low, high = sample.x.min(axis=0).tolist(), sample.x.max(axis=0).tolist()
         ranges = [around(*pair) for pair in zip(low, high, strict=True)]
         points = [np.linspace(*pair, 4 * grid if self.flat else grid) for pair in ranges]

@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd.arguments import not_negative, whole
 from ..autograd.errors import ArgumentError
 from ..optim.plateau import direction
+from ..pages.words import english
 from .callback import Callback
 from .state import is_count, is_number, require
 
@@ -113,8 +114,10 @@ class EarlyStopping(Best):
     def stop_reason(self):
         if self.waiting < self.patience:
             return None
-        found = "has not improved" if self.epoch is not None else "has not been a finite number"
-        return f"{self.monitor} {found} for {self.waiting} epoch{'s' * (self.waiting > 1)}"
+        epochs = english("1 epoch") if self.waiting == 1 else english("{0} epochs", self.waiting)
+        if self.epoch is None:
+            return english("{0} has not been a finite number for {1}", self.monitor, epochs)
+        return english("{0} has not improved for {1}", self.monitor, epochs)
 
     def on_end(self, run):
         super().on_end(run)

@@ -102,7 +102,7 @@ function inWords(values) {
   const parts = [];
   if (facts.min !== null) {
     const [low, high, mean] = [facts.min, facts.max, facts.mean].map((x) => number(x, "", 3));
-    parts.push(...(low === high ? [t`all ${low}`] : [`${low} … ${high}`, t`mean ${mean}`]));
+    parts.push(low === high ? t`all ${low}` : t`${low} … ${high}, mean ${mean}`);
   }
   for (const word of ["nan", "inf"]) if (facts[word]) parts.push(`${facts[word]} ${word}`);
   return parts.join(", ");

@@ -84,7 +84,7 @@ function chart(host, series, options) {
     }
     for (const tick of steps(...options.x, Math.max(2, width / 90)).filter((value) => Number.isInteger(value)))
       svg("text", { x: x(tick), y: bottom + 17, "text-anchor": "middle" }, picture).textContent = tick;
-    svg("text", { x: MARGIN.left - 10, y: bottom + 17, "text-anchor": "end" }, picture).textContent = "epoch";
+    svg("text", { x: MARGIN.left - 10, y: bottom + 17, "text-anchor": "end" }, picture).textContent = t`epoch`;
     if (options.best !== null && options.best !== undefined)
       svg("line", { class: "best", x1: x(options.best), x2: x(options.best), y1: MARGIN.top, y2: bottom }, picture);
   }

@@ -2,10 +2,10 @@
 
 const panel = (name) => document.getElementById(name);
 
-/** Hides a panel; a line under the facts says why, if there is a reason. */
-function explain(name, reason) {
+/** Hides a panel; a line under the facts says why, if `say` makes one of a reason. */
+function explain(name, reason, missing) {
   panel(name).hidden = true;
-  if (reason) say(`No ${panel(name).querySelector("h2").textContent.toLowerCase()}: ${reason}`);
+  if (reason) say(missing(reason));
   return () => {};
 }
 
@@ -28,37 +28,36 @@ function correct(run, snapshot) {
 function lookPanel(run) {
   const shown = (name) => !panel(name).hidden;
   const sentences = [
-    "Pull the slider at the bottom, or press Play.",
-    shown("loss") && "The loss should fall, fast at first and then slowly.",
-    shown("plane") && run.outputs?.kind === "classes" && "Watch the border find its way between the classes.",
-    shown("layers") && "A layer learns at a good pace while its update stays in the shaded band; far above it, the learning rate is too large.",
-    shown("graph") && "Further down is the graph of one example, with the numbers of the chosen moment.",
+    t`Pull the slider at the bottom, or press Play.`,
+    shown("loss") && t`The loss should fall, fast at first and then slowly.`,
+    shown("plane") && run.outputs?.kind === "classes" && t`Watch the border find its way between the classes.`,
+    shown("layers") && t`A layer learns at a good pace while its update stays in the shaded band; far above it, the learning rate is too large.`,
+    shown("graph") && t`Further down is the graph of one example, with the numbers of the chosen moment.`,
   ];
   panel("look").textContent = sentences.filter(Boolean).join(" ");
 }
 
 function factsPanel(run) {
   const cells = {};
-  function cell(name) {
+  function cell(name, title) {
     const group = html("div", "", panel("facts"));
-    html("dt", name, group);
+    html("dt", title, group);
     cells[name] = html("dd", "", group);
   }
   const epochs = run.columns.epoch.at(-1) ?? run.snapshots.at(-1).epoch;
-  const lossName = run.outputs ? `Loss on ${run.outputs.examples} examples` : "";
-  cell("Epoch");
-  if (run.recorded) cell("Step");
-  if (run.outputs) cell(lossName);
-  if (run.outputs?.kind === "classes") cell("Correct");
+  cell("epoch", t`Epoch`);
+  if (run.recorded) cell("step", t`Step`);
+  if (run.outputs) cell("loss", t`Loss on ${run.outputs.examples} examples`);
+  if (run.outputs?.kind === "classes") cell("correct", t`Correct`);
   return (snapshot) => {
-    cells.Epoch.textContent = `${snapshot.epoch} `;
-    html("small", `of ${epochs}`, cells.Epoch);
-    if (cells.Step) cells.Step.textContent = snapshot.steps;
-    if (cells[lossName]) cells[lossName].textContent = written(snapshot.outputs?.loss);
-    if (cells.Correct) {
+    cells.epoch.textContent = `${snapshot.epoch} `;
+    html("small", t`of ${epochs}`, cells.epoch);
+    if (cells.step) cells.step.textContent = snapshot.steps;
+    if (cells.loss) cells.loss.textContent = written(snapshot.outputs?.loss);
+    if (cells.correct) {
       const count = correct(run, snapshot);
-      cells.Correct.textContent = count === null ? "—" : `${percent(count, run.outputs.examples)} `;
-      if (count !== null) html("small", `${count} of ${run.outputs.examples}`, cells.Correct);
+      cells.correct.textContent = count === null ? "—" : `${percent(count, run.outputs.examples)} `;
+      if (count !== null) html("small", t`${count} of ${run.outputs.examples}`, cells.correct);
     }
   };
 }
@@ -74,25 +73,25 @@ function entry(list, style, name) {
 function lossPanel(run, axis, seek) {
   const named = Object.keys(run.columns).filter((name) => name === "loss" || name.endsWith("_loss"));
   const series = named.map((name, style) => ({
-    name: name === "loss" ? "training" : name.replace(/_loss$/, "").replace(/^val$/, "validation"),
+    name: name === "loss" ? t`training` : name === "val_loss" ? t`validation` : name.replace(/_loss$/, ""),
     style,
     points: run.columns.epoch.map((epoch, i) => [epoch, run.columns[name][i]]),
   }));
   if (run.outputs) {
     const points = run.snapshots.map((snapshot) => [snapshot.at, snapshot.outputs?.loss ?? null]);
-    series.push({ name: `the ${run.outputs.examples} examples, in eval mode`, style: series.length, points });
+    series.push({ name: t`the ${run.outputs.examples} examples, in eval mode`, style: series.length, points });
   }
   series.forEach((one) => { one.style %= STYLES; });
   const values = series.flatMap((one) => one.points.map((point) => point[1])).filter((value) => drawable(value));
   const log = values.every((value) => value > 0) && Math.max(...values) > 60 * Math.min(...values);
-  const ends = series.map(({ name, points }) => `${name} from ${written(points[0]?.[1])} to ${written(points.at(-1)?.[1])}`);
+  const ends = series.map(({ name, points }) => t`${name} from ${written(points[0]?.[1])} to ${written(points.at(-1)?.[1])}`);
   const host = panel("loss"), legend = host.querySelector(".legend");
   const drawn = chart(host.querySelector(".chart"), series, {
-    label: `Loss by epoch: ${ends.join("; ")}${log ? "; logarithmic axis" : ""}`,
+    label: [t`Loss by epoch: ${ends.join("; ")}`, ...(log ? [t`logarithmic axis`] : [])].join("; "),
     x: axis, log, best: run.best, seek, height: 380,
   });
   const now = series.map((one) => entry(legend, one.style, one.name));
-  if (run.best !== null) html("li", `┊ best: epoch ${run.best}`, legend);
+  if (run.best !== null) html("li", `┊ ${t`best: epoch ${run.best}`}`, legend);
   return (snapshot) => {
     drawn.move(snapshot.at);
     series.forEach((one, i) => { now[i].textContent = written(reached(one.points, snapshot.at)?.[1]); });
@@ -115,37 +114,37 @@ function sample(shape, hue, ring = 0) {
 
 /** A line in a panel on what could not be recorded in every snapshot. */
 function warn(name, run) {
-  if (run.notes?.[name]) html("p", `Missing in some snapshots: ${run.notes[name]}`, panel(name)).className = "note";
+  if (run.notes?.[name]) html("p", t`Missing in some snapshots: ${run.notes[name]}`, panel(name)).className = "note";
 }
 
 function planePanel(run) {
-  if (!run.plane) return explain("plane", run.notes?.plane ?? run.notes?.outputs);
+  if (!run.plane) return explain("plane", run.notes?.plane ?? run.notes?.outputs, (why) => t`No decision boundary: ${why}`);
   const [title, canvas, legend] = ["h2", "canvas", ".legend"].map((part) => panel("plane").querySelector(part));
   const show = plane(canvas, run.plane, run.outputs), { kind, classes, scale } = run.outputs;
   const item = (picture, text) => { const made = html("li", "", legend); made.append(picture, text); };
   if (run.plane.kind === "curve") {
-    title.textContent = "Prediction over the input";
+    title.textContent = t`Prediction over the input`;
     item(swatch(1, true), run.outputs.label);
   }
   if (kind === "regression" && run.plane.kind === "plane") {
-    title.textContent = "Prediction over the two inputs";
+    title.textContent = t`Prediction over the two inputs`;
     const bar = html("span");
     bar.className = "scale";
-    item(bar, `${written(scale[0])} to ${written(scale[1])}, lines at each quarter; circles: targets`);
+    item(bar, t`${written(scale[0])} to ${written(scale[1])}, lines at each quarter; circles: targets`);
   }
   if (kind === "classes") {
-    for (let k = 0; k < Math.min(classes, 12); k++) item(sample(SHAPES[k % SHAPES.length], k % STYLES), `class ${k}`);
-    item(sample(null, 0, 5.5), "wrong");
+    for (let k = 0; k < Math.min(classes, 12); k++) item(sample(SHAPES[k % SHAPES.length], k % STYLES), t`class ${k}`);
+    item(sample(null, 0, 5.5), t`wrong`);
   }
-  if (run.plane.followed !== null) item(sample(null, 0, 8), "large ring: the example traced below");
+  if (run.plane.followed !== null) item(sample(null, 0, 8), t`large ring: the example traced below`);
   warn("plane", run);
   return (snapshot) => {
     show(snapshot);
-    const count = correct(run, snapshot), when = snapshot.at ? `after ${snapshot.steps} steps` : "before training";
+    const count = correct(run, snapshot), when = snapshot.at ? t`after ${snapshot.steps} steps` : t`before training`;
     const said = count === null
-      ? `loss ${written(snapshot.outputs?.loss)}`
-      : `${count} of ${run.outputs.examples} examples correct, ${percent(count, run.outputs.examples)}`;
-    const missing = snapshot.plane ? "" : "; the predictions are not finite";
+      ? t`loss ${written(snapshot.outputs?.loss)}`
+      : t`${count} of ${run.outputs.examples} examples correct, ${percent(count, run.outputs.examples)}`;
+    const missing = snapshot.plane ? "" : `; ${t`the predictions are not finite`}`;
     canvas.setAttribute("aria-label", `${title.textContent} ${when}: ${said}${missing}`);
   };
 }
@@ -153,11 +152,11 @@ function planePanel(run) {
 const HEALTHY = [1e-4, 1e-3, 1e-2]; // update ratios: a step of a thousandth of the weights is about right
 
 function assessment(gradient, ratio, steps) {
-  if (gradient === null) return steps === 0 ? "no step yet" : "no gradient";
-  if (typeof gradient === "string" || typeof ratio === "string") return "not finite";
-  if (gradient === 0) return "gradient 0: nothing is learned";
+  if (gradient === null) return steps === 0 ? t`no step yet` : t`no gradient`;
+  if (typeof gradient === "string" || typeof ratio === "string") return t`not finite`;
+  if (gradient === 0) return t`gradient 0: nothing is learned`;
   if (ratio === null) return "—";
-  return ratio > HEALTHY[2] ? "large steps" : ratio < HEALTHY[0] ? "small steps" : "about right";
+  return ratio > HEALTHY[2] ? t`large steps` : ratio < HEALTHY[0] ? t`small steps` : t`about right`;
 }
 
 function layersPanel(run, axis, seek) {
@@ -171,11 +170,11 @@ function layersPanel(run, axis, seek) {
   const options = { x: axis, log: true, seek, best: run.best };
   const charts = [
     chart(norms, series(0), {
-      ...options, label: "Norm of each layer’s gradient by epoch, logarithmic; the table has the numbers",
+      ...options, label: t`Norm of each layer’s gradient by epoch, logarithmic; the table has the numbers`,
     }),
     chart(ratios, series(1), {
-      ...options, band: HEALTHY, bandName: "about right",
-      label: "Update ratio of each layer by epoch, logarithmic, with a band around 0.001; the table has the numbers",
+      ...options, band: HEALTHY, bandName: t`about right`,
+      label: t`Update ratio of each layer by epoch, logarithmic, with a band around 0.001; the table has the numbers`,
     }),
   ];
   const rows = run.layers.map((layer, i) => {
@@ -196,10 +195,9 @@ function layersPanel(run, axis, seek) {
 }
 
 function graphPanel(run) {
-  if (!run.graph) return explain("graph", run.notes?.graph ?? run.notes?.outputs);
+  if (!run.graph) return explain("graph", run.notes?.graph ?? run.notes?.outputs, (why) => t`No graph of an example: ${why}`);
   const [lead, fit, picture, body] = [".lead", "#fit", ".picture", "tbody"].map((part) => panel("graph").querySelector(part));
-  lead.textContent = `The loss of example ${run.graph.index} alone, in eval mode: its values, and the gradients of one
-    backward pass.`;
+  lead.textContent = t`The loss of example ${run.graph.index} alone, in eval mode: its values, and the gradients of one backward pass.`;
   fit.addEventListener("click", () => fit.setAttribute("aria-pressed", picture.classList.toggle("fitted")));
   picture.querySelectorAll(".edge title").forEach((title) => title.remove()); // their numbers are those of the first snapshot
   warn("graph", run);
@@ -237,7 +235,7 @@ function columnsPanel(run, axis, seek) {
     place.className = "chart";
     const points = run.columns.epoch.map((epoch, k) => [epoch, run.columns[name][k]]);
     const log = name === "grad_norm" && points.every((point) => point[1] > 0);
-    const label = `${name} by epoch, from ${written(points[0]?.[1])} to ${written(points.at(-1)?.[1])}`;
+    const label = t`${name} by epoch, from ${written(points[0]?.[1])} to ${written(points.at(-1)?.[1])}`;
     const options = { label, x: axis, log, seek, best: run.best, height: 170 };
     return { now, points, ...chart(place, [{ name, style: i % STYLES, points }], options) };
   });

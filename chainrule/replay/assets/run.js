@@ -22,8 +22,7 @@ lookPanel(run);
 panel("loss").classList.toggle("wide", panel("plane").hidden);
 
 if (!run.recorded) {
-  const note = say(`Only the epochs were recorded. To see the decision boundary, the layers and one example’s graph as they
-    change, train with `);
+  const note = say(`${t`Only the epochs were recorded. To see the decision boundary, the layers and one example’s graph as they change, train with`} `);
   html("code", "fit(…, callbacks=[cr.Replay()])", note);
 }
 
@@ -31,33 +30,37 @@ function show(index) {
   shown = Math.min(last, Math.max(0, index));
   const snapshot = run.snapshots[shown];
   for (const write of panels) write(snapshot);
-  const step = run.recorded ? `, step ${snapshot.steps}` : "";
-  const where = run.recorded && !snapshot.at ? "before training" : `epoch ${snapshot.epoch}${step}`;
+  const epoch = run.recorded ? t`epoch ${snapshot.epoch}, step ${snapshot.steps}` : t`epoch ${snapshot.epoch}`;
+  const where = run.recorded && !snapshot.at ? t`before training` : epoch;
   when.value = shown;
   when.setAttribute("aria-valuetext", where);
-  document.getElementById("where").textContent = `${shown} of ${last} · ${where}`;
+  document.getElementById("where").textContent = `${t`${shown} of ${last}`} · ${where}`;
   document.body.dataset.snapshot = shown;
   history.replaceState(null, "", `#snapshot=${shown}`);
   if (timer === null) speak(snapshot, where);
 }
 
 function speak(snapshot, where) {
-  const count = correct(run, snapshot), loss = snapshot.outputs ? `, loss ${written(snapshot.outputs.loss)}` : "";
-  const share = count === null ? "" : `, ${percent(count, run.outputs.examples)} correct`;
-  document.getElementById("status").textContent = `Snapshot ${shown} of ${last}: ${where}${loss}${share}`;
+  const count = correct(run, snapshot);
+  const said = [
+    t`Snapshot ${shown} of ${last}: ${where}`,
+    snapshot.outputs && t`loss ${written(snapshot.outputs.loss)}`,
+    count !== null && t`${percent(count, run.outputs.examples)} correct`,
+  ];
+  document.getElementById("status").textContent = said.filter(Boolean).join(", ");
 }
 
 function pause() {
   clearInterval(timer);
   timer = null;
-  play.textContent = "Play";
+  play.textContent = t`Play`;
   show(shown);
 }
 
 function toggle() {
   if (timer !== null) return pause();
   if (shown === last) show(0);
-  play.textContent = "Pause";
+  play.textContent = t`Pause`;
   timer = setInterval(() => (shown < last ? show(shown + 1) : pause()), calm.matches ? 1000 : 140);
 }
 

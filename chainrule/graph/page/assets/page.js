@@ -56,17 +56,19 @@ function play() {
   if (player.timer) return pause();
   if (player.position === steps.length) go(0);
   player.timer = setInterval(() => (player.position < steps.length ? next() : pause()), PACE);
-  byId("play").firstChild.data = "Pause ";
+  byId("play").firstChild.data = `${t`Pause`} `;
   next();
 }
 
 function pause() {
   clearInterval(player.timer);
   player.timer = null;
-  byId("play").firstChild.data = "Play ";
+  byId("play").firstChild.data = `${t`Play`} `;
 }
 
 // ---- what is shown
+
+const PHASES = { start: t`start`, forward: t`forward`, seed: t`seed`, backward: t`backward`, update: t`update`, check: t`check` };
 
 /** Bring picture, texts and inspector to the current place; `prefix` is spoken before the step. */
 function show(prefix = "") {
@@ -74,10 +76,10 @@ function show(prefix = "") {
   const hidden = predict.question?.edge ?? null;
   const node = nodes[player.picked ?? hidden?.source ?? snapshot.step?.node ?? nodes.length - 1];
   const phase = snapshot.step?.phase ?? "start";
-  const counter = `${tale.named(player.position)} / ${whole.steps.length} · ${phase}`;
+  const counter = `${tale.named(player.position)} / ${whole.steps.length} · ${PHASES[phase]}`;
   document.body.dataset.phase = phase;
   byId("counter").textContent = counter;
-  byId("text").textContent = prefix + (hidden ? headline(predict.question) : stepText(snapshot.step));
+  byId("text").textContent = `${prefix} ${hidden ? headline(predict.question) : stepText(snapshot.step)}`.trim();
   byId("scrubber").value = player.position;
   byId("scrubber").setAttribute("aria-valuetext", counter);
   byId("back").disabled = byId("start").disabled = player.position === 0 && !hidden;
@@ -193,7 +195,7 @@ function refold() {
   flow.choose();
   if (camera.fitted) fit();
   else lay();
-  byId("fold").textContent = flow.folded.size ? "Unfold all" : "Fold all";
+  byId("fold").textContent = flow.folded.size ? t`Unfold all` : t`Fold all`;
 }
 
 /** Fold a frame or unfold it, and stay there with the keyboard. */
@@ -233,14 +235,14 @@ function togglePredict() {
   const asks = (step) => questionFor(step) !== null;
   const coming = steps.slice(player.position).findIndex(asks);
   const place = coming < 0 ? steps.findIndex(asks) : player.position + coming;
-  if (place < 0) return show("There is nothing to predict here, since no contribution is known. ");
+  if (place < 0) return show(t`There is nothing to predict here, since no contribution is known.`);
   go(place);
   next();
 }
 
 function answer(event) {
   event.preventDefault();
-  if (judge(byId("answer").value, byId("sum").value)) uncover("Right. ");
+  if (judge(byId("answer").value, byId("sum").value)) uncover(t`Right.`);
 }
 
 function uncover(prefix = "") {

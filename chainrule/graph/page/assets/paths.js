@@ -158,14 +158,15 @@ function reachable() {
 
 /** `1 × 7 × 2 = 14`: the seed and the local derivatives from the result back. */
 function productText({ edges, product }) {
-  if (!product) return "not known, since the derivatives of an operation on arrays are not";
+  if (!product) return t`not known, since the derivatives of an operation on arrays are not`;
   const scalar = [product, ...edges.map(({ local }) => local && hasItems(local) && arrayOf(local))].every((x) => x && x.data.length === 1);
   if (!scalar) return inline(valuesOf(product));
   const factors = edges.map(({ local }, i) => (i ? bracketed(inline(local)) : inline(local)));
   const others = factors.length <= SPELLED ? factors : factors.filter((text) => text !== "1");
   const ones = factors.length - others.length;
-  const few = others.length <= SPELLED ? others : [...others.slice(0, 3), `… ${others.length - 5} more …`, ...others.slice(-2)];
-  return `${few.join(" × ") || "1"} = ${inline(valuesOf(product))}${ones ? `, and ${ones} times × 1` : ""}`;
+  const few = others.length <= SPELLED ? others : [...others.slice(0, 3), `${t`… ${others.length - 5} more`} …`, ...others.slice(-2)];
+  const text = `${few.join(" × ") || "1"} = ${inline(valuesOf(product))}`;
+  return ones ? t`${text}, and ${ones} times × 1` : text;
 }
 
 /** The sum of the first paths. */
@@ -176,7 +177,7 @@ function sumOf(count) {
 }
 
 function allText() {
-  return `All paths from ${nodes[paths.id].label} to ${nodes.at(-1).label}: each edge is as wide as the contribution along it is large.`;
+  return t`All paths from ${nodes[paths.id].label} to ${nodes.at(-1).label}: each edge is as wide as the contribution along it is large.`;
 }
 
 function pathText() {
@@ -184,36 +185,40 @@ function pathText() {
   const route = [path.edges.at(-1).source, ...path.edges.toReversed().map(({ target }) => target)].map((id) => nodes[id].label);
   const short = route.length <= 8 ? route : [...route.slice(0, 3), "…", ...route.slice(-3)];
   const sum = sumOf(paths.chosen + 1);
-  const so = sum ? ` The sum so far: ${inline(valuesOf(sum))}.` : "";
-  return `Path ${paths.chosen + 1} of ${paths.list.length}: ${short.join(" → ")}: ${productText(path)}.${so}`;
+  const so = sum ? ` ${t`The sum so far: ${inline(valuesOf(sum))}.`}` : "";
+  return t`Path ${paths.chosen + 1} of ${paths.list.length}: ${short.join(" → ")}: ${productText(path)}.${so}`;
 }
 
 /** The part of the inspector for a node: a button, or the paths. */
 function pathsSection(node) {
   if (predict.on || !incoming[node.id].length) return [];
   if (paths.id !== node.id) {
-    return [make("p", {}, make("button", { type: "button", onclick: () => showPathsOf(node) }, "Show the paths"))];
+    return [make("p", {}, make("button", { type: "button", onclick: () => showPathsOf(node) }, t`Show the paths`))];
   }
   const [all, own] = [counted(), counted()[node.id]];
   const leaves = nodes.filter(({ kind, id }) => kind === "leaf" && incoming[id].length);
   const sum = (key) => leaves.reduce((total, { id }) => total + all[id][key], 0);
   const amount = (n) => (n < 1e15 ? Math.round(n).toLocaleString("en") : n.toExponential(2));
-  const [edgeCount, one] = [tale.order.length, own.paths === 1];
-  const why = `${amount(own.paths)} path${one ? "" : "s"} with ${amount(own.factors)} factors together; for all ${leaves.length} leaves ${amount(sum("paths"))} paths with ${amount(sum("factors"))}. Backprop passes each of the ${amount(edgeCount)} edges once, and has all gradients.`;
+  const edgeCount = tale.order.length;
+  const why = [
+    own.paths === 1 ? t`1 path with ${amount(own.factors)} factors;` : t`${amount(own.paths)} paths with ${amount(own.factors)} factors together;`,
+    t`for all ${leaves.length} leaves ${amount(sum("paths"))} paths with ${amount(sum("factors"))}.`,
+    t`Backprop passes each of the ${amount(edgeCount)} edges once, and has all gradients.`,
+  ].join(" ");
   const button = (text, onclick, disabled = false) => make("button", { type: "button", onclick, disabled }, text);
   const last = paths.list.length - 1;
   const list = make("ol", { className: "terms", id: "paths", tabIndex: 0 }, ...paths.list.map((path, i) => pathItem(path, i)));
-  list.setAttribute("aria-label", `Paths from ${node.label} to ${nodes.at(-1).label}`);
+  list.setAttribute("aria-label", t`Paths from ${node.label} to ${nodes.at(-1).label}`);
   const total = sumOf(paths.list.length);
-  const rest = own.paths > paths.list.length ? ` (the first ${paths.list.length} of ${amount(own.paths)})` : "";
+  const rest = own.paths > paths.list.length ? ` ${t`(the first ${paths.list.length} of ${amount(own.paths)})`}` : "";
   return [
-    make("h3", {}, "Paths"),
+    make("h3", {}, t`Paths`),
     make("p", { className: "state" }, why),
     make("div", { className: "buttons" },
       button("‹", () => choosePath(paths.chosen - 1), paths.chosen < 0), button("›", () => choosePath(paths.chosen + 1), paths.chosen === last),
-      button(paths.timer ? "Pause paths" : "Play paths", playPaths), button("All at once", () => choosePath(-1)), button("Close paths", leavePaths)),
+      button(paths.timer ? t`Pause paths` : t`Play paths`, playPaths), button(t`All at once`, () => choosePath(-1)), button(t`Close paths`, leavePaths)),
     list,
-    ...(total ? [make("p", { className: "sum" }, `sum${rest} = ${inline(valuesOf(total))}`)] : []),
+    ...(total ? [make("p", { className: "sum" }, t`sum${rest} = ${inline(valuesOf(total))}`)] : []),
   ];
 }
 

@@ -64,9 +64,9 @@ class Picture {
     const inside = ids.map((id) => nodes[id]).filter((node) => node.kind !== "constant");
     if (badges.length) this.noticed.push({ badges, inside });
     if (this.flow.known.has(focus)) this.folds.push({ element, ids: new Set(ids), note: this.note(element, BEHIND) });
-    const label = `${focus}, ${ids.length} values`;
-    if (this.flow.known.has(focus)) press(element, `${label}: unfold`, () => toggleFrame(focus));
-    else if (hasView(path)) press(element, `${label}: look inside`, () => enterView(path));
+    const name = element.dataset.said ?? focus;
+    if (this.flow.known.has(focus)) press(element, t`${name}, ${ids.length} values: unfold`, () => toggleFrame(focus));
+    else if (hasView(path)) press(element, t`${name}, ${ids.length} values: look inside`, () => enterView(path));
   }
 
   /** A frame that can be folded has a button before its title. */
@@ -75,7 +75,7 @@ class Picture {
     if (!this.flow.known.has(focus)) return;
     const title = element.querySelector("text");
     title.textContent = `− ${title.textContent}`;
-    press(element, `${focus}: fold`, () => toggleFrame(focus), title);
+    press(element, t`${element.dataset.said ?? focus}: fold`, () => toggleFrame(focus), title);
   }
 
   addEdge(element) {
@@ -190,11 +190,11 @@ class Picture {
     showBadges(box.badges, [node], snapshot);
     const now = isChanged("value", node.id) && node.value ? cells(node.value).flat() : box.computed;
     const value = updated ? cells(updated).flat() : known ? now : ["·"];
-    const grad = gradient ? cells(gradient).flat() : [gradient === null ? "unknown" : "—"];
+    const grad = gradient ? cells(gradient).flat() : [gradient === null ? t`unknown` : "—"];
     const fresh = [box.value && write(box.value, ...value) && box.value, box.grad && write(box.grad, ...grad) && box.grad];
     if (updated || live.changed) squeeze(fresh.filter(Boolean)); // the box was drawn for other numbers
     if (player.flashing && fresh.some(Boolean)) flash(box.element);
-    if (box.waits) write(box.waits, arrived && arrived < expected ? `${arrived} of ${expected} contributions` : "");
+    if (box.waits) write(box.waits, arrived && arrived < expected ? t`${arrived} of ${expected} contributions` : "");
   }
 
   /** An arrow says its local derivative when that is known, and what came along it after the gradient has passed. */
