@@ -113,8 +113,9 @@ def test_settings_that_make_no_sense_are_refused(settings, said):
 def test_an_example_is_the_graph_of_its_loss_with_these_weights():
     made = network.made({"layers": [2]})
     weights = [0.1 * i for i in range(len(made["start"]))]
-    page = network.example(made["settings"], weights, 3)
-    assert page.startswith("<!doctype html>")
+    found = network.example(made["settings"], weights, 3)
+    assert found["page"].startswith("<!doctype html>")
+    assert (found["outputs"], found["weights"]) == ([2, 4, 7], [0, 5])
     with pytest.raises(cr.ArgumentError, match="9 weights; 3 were given"):
         network.example(made["settings"], weights[:3], 3)
 
@@ -175,27 +176,60 @@ def test_starting_again_starts_from_the_same_weights(alone):
     assert alone.evaluate("[...trainer.flat()]") == after
 
 
-def test_a_frame_looks_draws_or_trains_and_pausing_shows_the_last_step(alone):
-    """Each is short for a large network; two of them in one frame would be seen as a halt."""
-    did = alone.evaluate(
+def test_a_frame_ends_when_its_budget_is_spent_and_lines_have_one_of_their_own(alone):
+    """Steps and looks are gone through in parts, so that no network is too large for a frame."""
+    frames = alone.evaluate(
         """async () => {
-          const did = [];
-          const noted = (name, f) => (...args) => (did.push(name), f(...args));
-          [look, drawNeurons] = [noted("look", look), noted("draw", drawNeurons)];
-          trainer.train = noted("train", trainer.train.bind(trainer));
+          const frames = [];
+          let now = 0;
+          performance.now = () => { // each time somebody looks, a millisecond has passed
+            frames.at(-1)?.push("part");
+            return (now += 1);
+          };
+          const drawn = drawNetwork;
+          drawNetwork = () => (frames.at(-1).push("lines"), drawn());
           const begun = requestAnimationFrame;
-          window.requestAnimationFrame = (f) => begun((now) => (did.push("frame"), f(now)));
+          window.requestAnimationFrame = (f) => begun((at) => (frames.push([]), f(at)));
           document.getElementById("run").click();
-          while (did.filter((word) => word === "look").length < 3) await new Promise((done) => setTimeout(done, 20));
+          while (frames.flat().filter((part) => part === "lines").length < 2) await new Promise((done) => setTimeout(done, 20));
           window.requestAnimationFrame = begun;
-          return did.join(" ");
+          return [BUDGET, frames.slice(0, -1)];
         }"""
     )
-    frames = [set(frame.split()) for frame in did.split("frame")]
-    assert max(map(len, frames)) == 1
-    assert set.union(*frames) == {"look", "draw", "train"}
+    budget, frames = frames
+    assert max(len(frame) for frame in frames) == budget + 1
+    assert {tuple(frame) for frame in frames if "lines" in frame} == {("part", "lines")}
     alone.click("#run")
-    assert alone.evaluate("curve.at(-1)[0] === trainer.steps && undrawn.length === 0")
+    assert alone.evaluate("curve.at(-1)[0] === trainer.steps && seen.losses.length === trainer.x.length")
+
+
+def test_the_map_shows_what_a_neuron_says_while_it_is_pointed_at(alone):
+    image = "document.getElementById('map').toDataURL()"
+    network = alone.evaluate(image)
+    alone.hover("#wires .neuron >> nth=3")
+    assert alone.inner_text("#picked").startswith("layer 1, neuron 2, bias 0")
+    assert alone.evaluate(image) != network
+    alone.hover("h1")
+    assert alone.evaluate(image) == network
+
+
+def test_a_wire_says_its_weight_and_its_gradient(alone):
+    alone.click("#step")
+    middle = "(({ from, to }) => ({ x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 }))(wires[0])"
+    alone.hover("#wires", position=alone.evaluate(middle))
+    weight = alone.evaluate("tidy(trainer.flat()[wires[0].place])")
+    gradient = alone.evaluate("tidy(trainer.last[trainer.step.gradients[0]].data[0])")
+    said = f"weight from x1 to layer 1, neuron 1: {weight}, gradient of the last batch {gradient}"
+    assert alone.inner_text("#picked") == said
+
+
+def test_a_point_is_chosen_by_a_click_and_by_arrow_keys(alone):
+    alone.click("#map", position=alone.evaluate("({ x: across(trainer.x[7][0]), y: down(trainer.x[7][1]) })"))
+    assert alone.inner_text("#chosen").startswith("Point 8 at (")
+    alone.focus("#map")
+    alone.keyboard.press("ArrowLeft")
+    assert alone.evaluate("chosen !== 7 && trainer.x[chosen][0] < trainer.x[7][0]")
+    assert alone.inner_text("#chosen").startswith(f"Point {alone.evaluate('chosen') + 1} at (")
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,10 @@ def test_the_network_is_made_anew_where_a_setting_changes(network):
     network.locator("#wires .neuron").nth(5).wait_for(state="detached")
 
 
-def test_a_neuron_opens_the_graph_of_an_example(network):
-    network.locator("#wires .neuron").first.click()
+def test_a_neuron_opens_the_graph_of_the_chosen_point(network):
+    network.locator("#map").press("ArrowDown")
+    point = network.locator("#chosen").inner_text().partition(",")[0]
+    network.locator("#wires .neuron").nth(3).click()
     network.frame_locator("#example").locator("#stage svg").first.wait_for()
+    assert network.locator("#window-title").inner_text().startswith(point)
+    assert not point.startswith("Point 1 at")

@@ -288,7 +288,11 @@ def _places(model):
 
 
 def example(settings, weights, point):
-    """The page of the graph of one example's loss, with these weights: all of them, in a row."""
+    """The graph of one example's loss, with these weights: all of them, in a row.
+
+    page: that of the graph; outputs: the ids of the nodes that the network's picture has as layers, the points first; weights: those of the
+    matrices between them.
+    """
     s = Settings(**settings)
     _, names, buffer = _built(s)
     weights = np.asarray(weights, "float32")
@@ -301,7 +305,14 @@ def example(settings, weights, point):
     x, y = names["x"][point : point + 1], names["y"][point : point + 1]
     score = model(x)
     loss = (nn.mse if s.is_regression else nn.bce_with_logits)(score, y)
-    return graph_page(trace(loss, names={"x": x, "y": y, "score": score, "loss": loss, "model": model}))
+    graph = trace(loss, names={"x": x, "y": y, "score": score, "loss": loss, "model": model})
+    weights = [node.id for node in graph.nodes if node.label.endswith(".weight")]
+    products = [edges for edges in graph.operands() if {edge.source for edge in edges} & {*weights}]
+    return {
+        "page": graph_page(graph),
+        "outputs": [edges[0].source for edges in products] + [products[-1][0].target],
+        "weights": weights,
+    }
 
 
 def shell(static=False):
@@ -317,8 +328,8 @@ def _shell(static, in_language):
         style=asset(__package__, "network.css"),
         script=functions()
         + asset("chainrule.graph.page", "arrays.js", "replay.js")
-        + asset(__package__, "trainer.js", "network.js"),
+        + asset(__package__, "trainer.js", "drawing.js", "network.js"),
         data=begins,
         title=t("chainrule: a network that trains in the page"),
-        inside=(example({}, begins["start"], 0),),
+        inside=(example({}, begins["start"], 0)["page"],),
     )

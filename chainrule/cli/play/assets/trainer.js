@@ -26,8 +26,8 @@ class Trainer {
     return { shape: [rows.length, rows[0].length], dtype: "float32", data: Float64Array.from(rows.flat(), Math.fround) };
   }
 
-  /** One step on the next batch, at the learning rate `rate`. Returns the loss. */
-  train(rate) {
+  /** One step on the next batch, at the learning rate `rate`, as a generator that gives way after each instruction. Returns the loss. */
+  *training(rate) {
     const { given, stores, returned, counter, drawn } = this.step;
     const batch = this.order[this.steps % this.order.length];
     const inputs = new Map(this.state);
@@ -36,10 +36,14 @@ class Trainer {
     if ("count" in given) inputs.set(given.count, this.steps + 1);
     if ("counter" in given) inputs.set(given.counter, counter + this.steps * drawn);
     for (const [input, data] of Object.entries(this.step.arrays)) if (!inputs.has(Number(input))) inputs.set(Number(input), constant(this.step, input, data));
-    this.last = replay(this.step, inputs);
+    this.last = yield* replaying(this.step, inputs);
     for (const [input, result] of stores) this.state.set(input, this.last[result]);
     this.steps += 1;
     return this.last[returned[0]].data[0];
+  }
+
+  train(rate) {
+    return finished(this.training(rate));
   }
 
   /** The weights of all layers in a row. */
@@ -47,8 +51,9 @@ class Trainer {
     return this.state.get(this.weights).data;
   }
 
-  /** {losses, scores: of all points; layers: the outputs of each hidden layer on the grid; score: that of the grid}. */
-  see(grid) {
+  /** {losses, scores: of all points; layers: the outputs of each hidden layer on the grid; score: that of the grid}, with the weights
+   * of now, as a generator that gives way after each instruction. */
+  *seeing(grid) {
     const { given, begins, returned } = this.look;
     const inputs = new Map([...this.points, grid].map((array, k) => [given[`argument ${k}`], array]));
     for (const [input, place] of Object.entries(begins)) {
@@ -56,9 +61,13 @@ class Trainer {
       inputs.set(Number(input), { shape, dtype, data: this.flat().slice(place, place + size(shape)) });
     }
     for (const [input, data] of Object.entries(this.look.arrays)) if (!inputs.has(Number(input))) inputs.set(Number(input), constant(this.look, input, data));
-    const results = replay(this.look, inputs);
+    const results = yield* replaying(this.look, inputs);
     const [losses, scores, ...layers] = returned.map((number) => results[number]);
     return { losses: losses.data, scores: scores.data, score: layers.pop().data, layers };
+  }
+
+  see(grid) {
+    return finished(this.seeing(grid));
   }
 
   /** The mean size of the gradient of each weight matrix in the last step. */

@@ -25,7 +25,8 @@ function half(x) {
 }
 
 function filled(shape, dtype, value = 0) {
-  return { shape, dtype, data: new Float64Array(size(shape)).fill(value) };
+  const data = new Float64Array(size(shape)); // of zeros
+  return { shape, dtype, data: value === 0 ? data : data.fill(value) };
 }
 
 /** How far apart neighbours stand along each axis. */

@@ -291,9 +291,25 @@ function computed({ forms, code }, i, results) {
 
 /** All results of a program: `given` are its inputs, by their numbers. */
 function replay(program, given) {
+  return finished(replaying(program, given));
+}
+
+/** `replay` as a generator that gives way after each instruction. */
+function* replaying(program, given) {
   const results = [];
-  for (const i of program.code.keys()) results.push(given.get(i) ?? computed(program, i, results));
+  for (const i of program.code.keys()) {
+    results.push(given.get(i) ?? computed(program, i, results));
+    yield;
+  }
   return results;
+}
+
+/** What a generator returns at its end. */
+function finished(work) {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+  }
 }
 
 /** What is written as itself: JSON has no nan and no infinity. */
