@@ -3,6 +3,8 @@
 They are characters, as `cupy.add.types` has them, without those of dtypes that other packages bring.
 """
 
+from functools import cache
+
 import numpy as np
 
 INTEGERS, REALS, COMPLEX = "bBhHiIlLqQ", "efd", "FD"
@@ -57,21 +59,26 @@ def results(name, operands):
 
     Raises: CuPy's TypeError if there is none.
     """
-    strong = [x.dtype for x in operands if hasattr(x, "dtype")]
-    highest = max((_RANK.get(d.kind, 3) for d in strong), default=-1)
+    return _given(name, *[getattr(x, "dtype", None) or type(x) for x in operands])
+
+
+@cache
+def _given(name, *kinds):
+    """`results` for operands of these kinds: the dtype of an array, the type of a number."""
+    highest = max((_RANK.get(kind.kind, 3) for kind in kinds if isinstance(kind, np.dtype)), default=-1)
     for loop in LOOPS[name]:
         taken, given = loop.split("->")
-        if all(_fits(x, char, highest) for x, char in zip(operands, taken, strict=True)):
+        if all(_fits(kind, char, highest) for kind, char in zip(kinds, taken, strict=True)):
             if taken[0] == "?" and name in _NOT_OF_BOOLS:
                 break
             return given
-    raise TypeError(f"Wrong type {[getattr(x, 'dtype', type(x)) for x in operands]} of arguments for {name}")
+    raise TypeError(f"Wrong type {list(kinds)} of arguments for {name}")
 
 
-def _fits(x, char, highest):
+def _fits(kind, char, highest):
     """Whether a loop takes an operand here. Python's numbers adapt to arrays of their kind or a higher one."""
-    if hasattr(x, "dtype"):
-        return x.dtype.char in CHARACTERS and np.can_cast(x.dtype, char)
-    own = np.dtype(type(x))
-    weak = _RANK[own.kind] <= highest and np.result_type(np.dtype(char), type(x)(0)) == np.dtype(char)
+    if isinstance(kind, np.dtype):
+        return kind.char in CHARACTERS and np.can_cast(kind, char)
+    own = np.dtype(kind)
+    weak = _RANK[own.kind] <= highest and np.result_type(np.dtype(char), kind(0)) == np.dtype(char)
     return weak or np.can_cast(own, char)

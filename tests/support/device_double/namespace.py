@@ -84,9 +84,13 @@ def _function(name, numpys, theirs):
     """A function of whole arrays, with CuPy's arguments."""
     signature = None if theirs is None else _signature(theirs)
 
-    def call(*args, **kwargs):
+    @cache  # a function is called often, and in few ways
+    def check(number, *names):
         if signature is not None:
-            signature.bind(*args, **kwargs)
+            signature.bind(*[None] * number, **dict.fromkeys(names))
+
+    def call(*args, **kwargs):
+        check(len(args), *kwargs)
         operands = [*args, *kwargs.values()]
         if name in _FROM_HOST:
             if not _on_device(args[0]):
