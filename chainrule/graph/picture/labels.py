@@ -7,8 +7,10 @@ from math import dist
 STRIP = 100.0  # how wide the strips are in which overlaps are looked for
 TALL = 6.5  # half the height of a label
 FINE = 9.0  # between the points of a curve that are looked at: no label is so low that a curve gets through unseen
-PARTS = (0.5, 0.58, 0.42, 0.66, 0.34, 0.74, 0.26, 0.82, 0.18)  # of an edge, where its label may stand
-ASIDE = (0.0, -9.0, 9.0)  # how far above or below its edge
+PARTS = sorted(
+    (k / 25 for k in range(3, 23)), key=lambda part: abs(part - 0.5)
+)  # of an edge, where its label may stand
+ASIDE = (0.0, -9.0, 9.0, -14.0, 14.0)  # how far above or below its edge
 WRITTEN_OVER, CROSSED, OFF = (
     100.0,
     10.0,

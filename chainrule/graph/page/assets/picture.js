@@ -240,7 +240,8 @@ class Picture {
       for (const aside of ASIDE) {
         const [x, y] = [Math.max(Math.min(point.x, right + EDGE - width / 2), width / 2 - EDGE), point.y + aside];
         const area = (box) => overlap(box, x - width / 2, y - height / 2, width, height);
-        const covered = areas.reduce((sum, box) => sum + area(box), Math.abs(aside));
+        const lead = (box) => overlap(box, point.x - 4, Math.min(y, point.y), 8, Math.abs(aside)); // the line to its arrow
+        const covered = areas.reduce((sum, box) => sum + area(box) + lead(box), Math.abs(aside));
         if (covered < best.covered) best = { x, y, aside, covered, at: point.x };
       }
     }
