@@ -45,12 +45,14 @@ def draw(x: Tensor, names: Mapping[str, Any] | None = None) -> "Graph":
     return trace(x, names)
 
 
-def step_through(x: Tensor, names: Mapping[str, Any] | None = None, lr: float = 0.1, predict: bool = False) -> "Shown":
+def step_through(
+    x: Tensor, names: Mapping[str, Any] | None = None, lr: float = 0.1, predict: bool = False, language: str = "en"
+) -> "Shown":
     """Open the graph of `x` as a page that goes through forward, seed, backward and update, one step at a time.
 
     The page is one file that needs no network. In a notebook it appears below the cell; elsewhere the browser shows it.
-    With `predict` it asks for each contribution before it shows it.
+    With `predict` it asks for each contribution before it shows it. `language` is that of its texts, "en" or "de".
 
-    Raises: as trace().
+    Raises: as trace(); ArgumentError, naming those that exist, for another language.
     """
-    return trace(x, names).show(lr, predict)
+    return trace(x, names).show(lr, predict, language)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..autograd.errors import ArgumentError
 from ..autograd.files import write_atomically
+from ..graph.graph import KINDS
 from ..graph.json import from_json
 from ..graph.picture.svg import drawn
 from ..graph.picture.view import view
@@ -65,7 +66,8 @@ def page(history, title=None):
     if graph:
         template = from_json(graph["template"])
         svg = drawn(template, view(template))
-        facts["graph"] = {name: value for name, value in graph.items() if name != "template"}
+        nodes = [node | {"operation": _operation(node["operation"])} for node in graph["nodes"]]
+        facts["graph"] = {name: value for name, value in graph.items() if name != "template"} | {"nodes": nodes}
     data = {
         "columns": _columns(history, rows),
         "best": history.best_epoch,
@@ -124,6 +126,11 @@ def _snapshots(history, rows):
         shown = {name: value for name, value in snapshot.items() if name != "epoch_steps"}
         found.append(shown | {"at": max(snapshot["epoch"] - 1, 0) + share, "graph": _said(snapshot.get("graph"))})
     return found
+
+
+def _operation(name):
+    """That of a value, or what a value without one is, in the language of now."""
+    return translated(name) if name in KINDS else name
 
 
 def _said(graph):

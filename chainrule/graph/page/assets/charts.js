@@ -118,7 +118,7 @@ function drawLosses() {
   const [x, y] = [scale(0, Math.max(losses.length - 1, 1), 10, width - 10), scale(low, high, height - 18, 18)];
   const points = losses.flatMap((loss, i) => (Number.isFinite(loss) ? [[x(i), y(loss)]] : []));
   path(draw, points, colour("leaf"));
-  dot(draw, points.at(-1), 4, colour("flow"));
+  if (points.length) dot(draw, points.at(-1), 4, colour("flow")); // else no loss is finite
   caption(draw, number(high), 4, 11);
   caption(draw, number(losses.at(-1)), width - 4, 11, "right");
   caption(draw, stepsText(losses.length - 1), width - 4, height - 4, "right");
