@@ -149,20 +149,28 @@ def _pointers(arrays):
 
 @cache
 def _folder():
-    folder = tempfile.mkdtemp(prefix="chainrule-kernels-")
+    """A folder for what is compiled. GCC reads the compiled header in it; its text would take longer than a kernel."""
+    folder = Path(tempfile.mkdtemp(prefix="chainrule-kernels-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+    header = shutil.copy(SHIM, folder)
+    _compile("-o", f"{header}.gch", "-x", "c++-header", header)
+    return folder
+
+
+def _compile(*options_and_file):
+    """Run the compiler. Raises: RuntimeError with its message."""
+    command = [*found().split(), "-std=c++14", "-O1", "-w", "-fPIC", "-ffp-contract=off", *options_and_file]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"the kernel does not compile:\n{done.stderr[:3000]}\n{Path(command[-1]).read_text()}")
 
 
 @cache
 def function(text):
     """The function `run` of a C++ text."""
     name = _folder() / f"kernel{next(_numbers)}"
-    name.with_suffix(".cpp").write_text(f'#include "{SHIM}"\n{text}')
-    command = [*found().split(), "-std=c++14", "-O1", "-w", "-shared", "-fPIC", "-ffp-contract=off"]
-    done = subprocess.run([*command, "-o", f"{name}.so", f"{name}.cpp"], capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"the kernel does not compile:\n{done.stderr[:3000]}\n{text}")
+    name.with_suffix(".cpp").write_text(f'#include "{SHIM.name}"\n{text}')
+    _compile("-shared", "-o", f"{name}.so", f"{name}.cpp")
     run = ctypes.PyDLL(f"{name}.so").run  # which keeps the lock: the shim has one set of globals
     run.restype = None
     return run
