@@ -17,7 +17,7 @@ from ..backends import get, owner
 from ..pages.words import english
 from .badges import badge
 from .calls import calls
-from .expand import jacobian
+from .elements import jacobian
 from .graph import CHANGED, GONE, OUTDATED, PERHAPS_CHANGED, Edge, Node
 from .kinks import has_kinks, kinks
 from .names import Names, free

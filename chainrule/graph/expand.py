@@ -8,59 +8,11 @@ import numpy as np
 
 from ..autograd.errors import ArgumentError
 from ..autograd.node import SMALL
-from ..backends import owner
 from ..pages.words import english
 from .graph import Edge, Node
+from .text.phrases import call
 from .text.why import why
 from .values import Values
-
-# ---- while the arrays are there
-
-
-def jacobian(call, operands, slot, vjp=None):
-    """The derivatives of single elements of call(*operands) by those of the operand in `slot`, as (i, j, derivative).
-
-    Elements are counted row by row. There is one entry for each pair where element i of the result depends on element
-    j, also if the derivative is 0; what does not depend has none. `vjp` turns a gradient of the result into one of
-    the operand; without it the derivatives are None. A derivative is nan where the rule multiplies an infinity by the
-    0 of another element. Costs one call for each j and one vjp for each i.
-
-    Example:
-        >>> import numpy as np
-        >>> jacobian(np.max, [np.array([1.0, 5.0])], 0, lambda g: g * np.array([0.0, 1.0]))
-        [(0, 0, 0.0), (0, 1, 1.0)]
-    """
-    depends = _dependence(call, operands, slot)
-    if vjp is None:
-        return [(i, j, None) for i, j in np.argwhere(depends).tolist()]
-    out = call(*operands)
-    backend = owner(out)
-    units = backend.xp.eye(out.size, dtype=out.dtype).reshape(out.size, *out.shape)
-    found = [backend.asarray(vjp(backend.asarray(unit))).reshape(-1) for unit in units]
-    rows = backend.to_numpy(backend.xp.stack(found))
-    depends |= (rows != 0) & (rows == rows)  # a nan where nothing depends is a 0 · inf of the rule's
-    return [(i, j, rows[i, j].item()) for i, j in np.argwhere(depends).tolist()]
-
-
-def _dependence(call, operands, slot):
-    """Whether element i of the result depends on element j of the operand, as an array (i, j) on the host.
-
-    It does if a nan that is put there comes out, or, where whole numbers choose what is read, another number.
-    """
-    backend = owner(call(*operands))
-    xp = backend.xp
-    clean = [xp.where(xp.isfinite(a), a, 1) if hasattr(a, "dtype") and a.dtype.kind == "f" else a for a in operands]
-    before = backend.asarray(call(*clean)).reshape(-1)
-    x = backend.asarray(clean[slot])
-    other = xp.nan if x.dtype.kind == "f" else (x == 0).astype(x.dtype)
-    places, changed = xp.arange(x.size).reshape(x.shape), []
-    for j in range(x.size):
-        clean[slot] = xp.where(places == j, other, x)
-        changed.append(backend.asarray(call(*clean)).reshape(-1) != before)
-    return backend.to_numpy(xp.stack(changed, axis=1))
-
-
-# ---- from plain data
 
 
 @dataclass(slots=True)
@@ -83,7 +35,7 @@ class Opened:
     """What the nodes and edges of an opened graph are in the graph that was opened.
 
     Fields:
-        operation: what was opened.
+        operation, call: what was opened, and how it was called, such as "A @ B".
         tables: of the operands, slot by slot, and last of the result.
         stands: for each edge the ids of the edges that it stands for.
         elements: for each edge (i, j): it leads from element j of an operand to element i of the result; None for one
@@ -91,6 +43,7 @@ class Opened:
     """
 
     operation: str
+    call: str
     tables: list[Table]
     stands: list[list[int]]
     elements: list[tuple[int, int] | None]
@@ -310,7 +263,8 @@ class _Writer:
                 edge.why = ""
         arrays = [self.graph.nodes[i] for i in (*(edge.source for edge in self.incoming), self.node.id)]
         tables = [Table(array.id, array.label, array.shape, self.places[array.id]) for array in arrays]
-        graph.opened = Opened(self.node.operation, tables, self.stands, self.elements)
+        made = call(self.node, [array.label for array in arrays[:-1]])
+        graph.opened = Opened(self.node.operation, made, tables, self.stands, self.elements)
         return graph
 
 

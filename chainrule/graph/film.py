@@ -68,7 +68,7 @@ def frames_of(graph, told, depth=None):
         now = f"#n{step.node} .edging{{stroke:{FLOW};stroke-width:3}}"
         if step.edge is not None:
             hidden.discard(f"#e{step.edge} .flow")
-            now += f"#e{step.edge} path{{stroke:{FLOW};stroke-width:3}}#e{step.edge} .tip{{fill:{FLOW}}}"
+            now += f"#e{step.edge} path{{stroke:{FLOW};stroke-width:3}}#e{step.edge} .tip{{fill:{FLOW}}}#e{step.edge} text{{display:inline}}"
         style = f"{','.join(sorted(hidden))}{{visibility:hidden}}" * bool(hidden) + now
         text = f'<text x="16" y="{high + LINE / 2:.1f}" style="font-size:{SIZE}px">{escape(line, quote=False)}</text>'
         yield svg.replace("</style>", f"{style}</style>", 1).replace("</svg>", f"{text}</svg>")

@@ -301,3 +301,27 @@ def test_what_was_inspected_and_asked_outside_does_not_come_along(browse):
 def test_axe_finds_no_violation_in_an_opened_product(browse, scheme):
     tab = browse(page_of(matmul), "#step=5.7&node=2", color_scheme=scheme, reduced_motion="reduce")
     assert violations(tab) == []
+
+
+def test_the_number_that_is_multiplied_by_is_marked(browse):
+    tab = browse(page_of(matmul), "#step=6.5&node=2")
+    told = cr.trace(matmul()).open(2)
+    edge = told.edges[told.order[4 + 12 + 4]]  # after four that arrive and twelve to x
+    [marked] = tab.locator(f"{SHOWN} .factor").all()
+    factor = told.nodes[int(marked.get_attribute("id").rpartition("n")[2])]
+    assert factor.value.items == edge.local.items
+    assert (factor.label, told.nodes[edge.source].label) == ("x[0, 1]", "w[1, 1]")
+
+
+def test_predict_mode_does_not_mark_it(browse):
+    tab = browse(page_of(matmul), "#step=5.1&node=2")
+    tab.keyboard.press("p")
+    assert tab.is_visible("#question")
+    assert tab.locator(f"{SHOWN} .factor").count() == 0
+
+
+def test_an_opened_graph_has_a_page_of_its_own(browse, tmp_path):
+    told = cr.trace(matmul()).open(2)
+    tab = browse(told.save(tmp_path / "x.html"), "#step=11")
+    assert lit(tab) == [(f"e{told.order[4]}", "1 × 0.5 = 0.5")]
+    assert tab.locator(f"{SHOWN} .cluster").all_text_contents() == ["x (2, 3)", "w (3, 2)", "v1 = x @ w (2, 2)"]

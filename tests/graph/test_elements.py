@@ -8,7 +8,7 @@ import pytest
 from graphs import matmul
 
 import chainrule as cr
-from chainrule.graph.picture.blocks import flow
+from chainrule.graph.picture.blocks import flow, frames
 from chainrule.graph.picture.crossing import cross, pictures_of
 
 
@@ -22,7 +22,7 @@ def laid(loss, **names):
     [block] = flow(opened).blocks
     view = block.states[()]
     sizes = [(picture.width, picture.height) for picture in pictures_of(view, opened)]
-    return opened, view, cross(view, sizes), sizes
+    return opened, view, cross(view, sizes, frames(view)), sizes
 
 
 def product(x, y):
@@ -48,6 +48,13 @@ def used_elsewhere():
     return laid((z * x * y).sum(), x=x, y=y, z=z)
 
 
+def long_names():
+    x, y = leaf(2, 1), leaf(1, 2)
+    z = x @ y
+    names = {"a rather long name of a small matrix": x, "another one, hardly shorter": y, "z": z}
+    return laid(z.sum(), **names)
+
+
 PRODUCTS = {
     "matrices": lambda: product(leaf(2, 3), leaf(3, 2)),
     "matrix and vector": lambda: product(leaf(3, 2), leaf(2)),
@@ -56,6 +63,7 @@ PRODUCTS = {
     "affine": affine,
     "itself": itself,
     "used elsewhere": used_elsewhere,
+    "long names": long_names,
 }
 
 
@@ -104,14 +112,14 @@ def test_rows_of_the_left_and_columns_of_the_upper_matrix_meet_at_the_element():
 
 def test_the_arrays_are_frames_with_their_names():
     _, view, *_ = affine()
-    assert [frame.title for frame in view.frames] == ["x (2, 3)", "y (3, 2)", "b (2,)", "z = x@W+b (2, 2)"]
+    assert [frame.title for frame in view.frames] == ["x (2, 3)", "y (3, 2)", "b (2,)", "z = x @ y + b (2, 2)"]
 
 
 def test_an_elementwise_operation_has_a_frame_for_each_array_in_columns():
     x = leaf(4)
     z = cr.tanh(x)
     svg = cr.trace(z.sum(), {"x": x, "z": z}).open("z").to_svg()
-    assert re.findall(r'class="cluster".*?<text[^>]*>([^<]*)', svg) == ["x (4,)", "z = tanh (4,)"]
+    assert re.findall(r'class="cluster".*?<text[^>]*>([^<]*)', svg) == ["x (4,)", "z = tanh(x) (4,)"]
 
 
 def test_a_long_name_is_shortened_in_the_boxes_and_whole_on_the_frame():

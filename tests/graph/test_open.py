@@ -7,7 +7,7 @@ import chainrule as cr
 from chainrule.autograd.errors import ArgumentError
 from chainrule.autograd.primitive import ELEMENTWISE, REGISTRY
 from chainrule.autograd.samples import cases
-from chainrule.graph.expand import jacobian
+from chainrule.graph.elements import jacobian
 from chainrule.graph.views import Graph
 
 A = [[1.0, -2.0], [0.5, 3.0], [-1.5, 0.25]]

@@ -2,8 +2,7 @@
 
 The files in assets/ are the page's markup, style and script. Here they are put together with the finished pictures, the
 graph as JSON, its steps, and every text that does not depend on what the learner does. The script shows one snapshot
-after the other: what is known then, in pictures and inspector. It computes numbers for two things only: updates, since the
-learner may change the learning rate, and the answers to questions in predict mode.
+after the other: what is known then, in pictures and inspector. What the learner changes it computes by recorded programs.
 """
 
 import html

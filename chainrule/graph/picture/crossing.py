@@ -22,7 +22,7 @@ ABOVE, BELOW = (
 BESIDE = (8.0, 16.0, 24.0)  # how far from the boxes edges run down to the result: from the left, from above, from below
 ENTRIES = (0.3, 0.6, 0.85)  # where they enter it, in parts of its height
 ROUND = 7.0  # the corners of edges
-LONG = 14  # letters of a name
+LONG = 14  # letters of a name, or of a call
 MOST = 32  # elements of an array
 
 
@@ -35,14 +35,14 @@ def elements(graph):
     for table in opened.tables:
         if table.ids[0] not in around:  # the same array may be two operands
             around |= dict.fromkeys(table.ids, len(frames))
-            frames.append(ModuleFrame(table.label, _title(graph, table), None, table.label))
+            frames.append(ModuleFrame(table.label, _title(opened, table), None, table.label))
     boxes = [Box([node.id], frame=around.get(node.id)) for node in graph.nodes]
     return View(boxes, arrows(graph), frames, "", opened=True, crossing=_crossing(graph, opened))
 
 
-def _title(graph, table):
-    """`A (2, 3)`, and of the result its operation, too."""
-    made = f" = {graph.nodes[table.ids[0]].symbol}" if table is graph.opened.tables[-1] else ""
+def _title(opened, table):
+    """`A (2, 3)`, and of the result how it was made, if that is short."""
+    made = f" = {opened.call}" if table is opened.tables[-1] and len(opened.call) <= LONG else ""
     return readable(f"{table.label}{made} {table.shape or ''}".strip())
 
 
@@ -79,8 +79,8 @@ def _short(node):
     return name if len(name) <= LONG else readable(name.rpartition(".")[2], 24)
 
 
-def cross(shown, sizes):
-    """The Layout of the View of a product of matrices, with boxes of these sizes."""
+def cross(shown, sizes, frames):
+    """The Layout of the View of a product of matrices, with boxes of these sizes; `frames` as lay_out() takes them."""
     cells, inner = shown.crossing.cells, shown.crossing.inner
     last = inner + shown.crossing.columns  # the column of the rest
     wide, high = {}, {}
@@ -90,20 +90,22 @@ def cross(shown, sizes):
             high[row] = max(high.get(row, 0.0), h)
     beside = lambda a, b: ACROSS + BETWEEN * ((a < inner) != (b < inner) or b == last)
     above = lambda a, b: UNDER + FREE + TITLE + PAD if group(a, shown) != group(b, shown) else DOWN
-    lefts = _starts(wide, beside, PAD)
+    own = sum(wide[k] for k in range(inner)) + ACROSS * (inner - 1)
+    lefts = _starts(wide, beside, PAD + max(frames[0].title_width - own, 0.0))
     tops = _starts(high, above, PAD + TITLE)
     centres = []
     for (row, column), (_, h) in zip(cells, sizes, strict=True):
         y = tops[row] + high[row] / 2 if column != last else _middle(tops, high, inner, shown.crossing.rows)
         centres.append((lefts[column] + wide[column] / 2, max(y, h / 2)))
     corners = [(x - w / 2, y - h / 2, w, h) for (x, y), (w, h) in zip(centres, sizes, strict=True)]
-    frames = [
-        _around([corners[i] for i, b in enumerate(shown.boxes) if b.frame == k]) for k in range(len(shown.frames))
+    around = [
+        _around([corners[i] for i in frame.members], frame.title_width, to_left=k == 0)
+        for k, frame in enumerate(frames)
     ]
     curves = [_rounded(_route(arrow, cells, corners, lefts, last, inner)) for arrow in shown.arrows]
-    everything = [*corners, *frames]
+    everything = [*corners, *around]
     width, height = max(x + w for x, _, w, _ in everything), max(y + h for _, y, _, h in everything)
-    return Layout(width, height, centres, curves, frames, [0] * len(curves))
+    return Layout(width, height, centres, curves, around, [0] * len(curves))
 
 
 def group(row, shown):
@@ -125,10 +127,12 @@ def _middle(tops, high, first, count):
     return (tops[first] + tops[first + count - 1] + high[first + count - 1]) / 2
 
 
-def _around(boxes):
-    """(left, top, width, height) of the frame around boxes."""
+def _around(boxes, title, to_left):
+    """(left, top, width, height) of the frame around boxes. For its title it grows to the left, or to the right."""
     left, top = min(x for x, *_ in boxes) - PAD, min(y for _, y, *_ in boxes) - PAD - TITLE
-    return left, top, max(x + w for x, _, w, _ in boxes) + PAD - left, max(y + h for _, y, _, h in boxes) + UNDER - top
+    across, down = max(x + w for x, _, w, _ in boxes) + PAD - left, max(y + h for _, y, _, h in boxes) + UNDER - top
+    more = max(title + 2 * PAD - across, 0.0)
+    return left - more * to_left, top, across + more, down
 
 
 def _route(arrow, cells, corners, lefts, last, inner):

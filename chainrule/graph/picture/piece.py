@@ -41,7 +41,11 @@ class Pieces:
         sizes = [(picture.width, picture.height) for picture in pictures]
         engine = self.engine if first else "built-in"  # `dot` costs 30 ms a picture
         crossed = shown.crossing is not None
-        layout = cross(shown, sizes) if crossed else lay_out(sizes, links(shown), frames(shown), engine, COLUMNS)
+        layout = (
+            cross(shown, sizes, frames(shown))
+            if crossed
+            else lay_out(sizes, links(shown), frames(shown), engine, COLUMNS)
+        )
         parts = self._clusters(shown, layout), self._boxes(shown, pictures, layout, first)
         edges = self._edges(shown, pictures, layout, first)
         return Piece(layout.width, layout.height, "\n".join([*parts[0], *parts[1], *edges]))

@@ -149,6 +149,7 @@ class Picture {
     this.mark("current", changing);
     this.mark("picked", picked === null ? undefined : this.stands(picked));
     this.mark("lit", arrow?.element);
+    this.mark("factor", lit && !hidden && isScalar(lit) ? this.stands(factor(lit)) : undefined);
     this.label.remove();
     if (!arrow) return;
     if (arrow.element.nextSibling) arrow.element.parentNode.append(arrow.element); // above the others, so that nothing covers its text

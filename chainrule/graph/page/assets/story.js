@@ -159,6 +159,15 @@ function isScalar(edge) {
   return [upstream(edge), edge.local, edge.contribution].every((v) => v && hasItems(v) && size(v.shape) === 1);
 }
 
+const PRODUCTS = new Set(["multiply", "matmul", "affine"]);
+
+/** The node whose number is the local derivative of an edge: the other factor of a product of numbers; undefined for others. */
+function factor({ slot, target }) {
+  const [all, half] = [operands[target], operands[target].length >> 1];
+  const other = slot < half ? slot + half : slot < 2 * half ? slot - half : -1; // of an opened product first all left factors, then the others
+  return PRODUCTS.has(nodes[target].operation) && !nodes[target].shape.length ? all[other]?.source : undefined;
+}
+
 /** `upstream × local`: in numbers where they are one each or fit on a line, else as the rule and shapes. */
 function product(edge, digits = PLAIN) {
   const g = upstream(edge);
