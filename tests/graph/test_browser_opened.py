@@ -246,6 +246,23 @@ def test_a_sentence_says_the_numbers_of_an_entry(tab):
     )
 
 
+def test_a_sentence_has_as_many_digits_as_it_needs(browse):
+    x, y = leaf("x", [[1.0, 2.0], [0.5, 1 / 3]]), leaf("y", [[0.5, -1.0], [2.0, 1.4999]])
+    graph = cr.trace(x @ y, {"x": x, "y": y})
+    tab = browse(page(graph), f"#step=1.4&node={graph.root.id}")
+    assert tab.inner_text("#text").endswith("= 0.5 * (−1) + 0.33333333 * 1.4999 ≈ −3.3333333e−05")
+
+
+def test_an_array_at_the_end_of_the_graph_is_walked_through(browse):
+    x = leaf("x", X)
+    tab = browse(page(cr.trace(cr.cumsum(x, axis=1), {"x": x})), "#step=1&node=1")
+    seen = [counter(tab)]
+    while tab.is_enabled("#next"):
+        tab.keyboard.press("ArrowRight")
+        seen.append(counter(tab))
+    assert seen == [f"{k}.{i}" for k, parts in ((1, 6), (2, 7), (3, 12)) for i in range(1, parts + 1)]
+
+
 def test_one_entrys_edges_are_dark_and_the_others_pale(tab):
     opacity = "(edges) => edges.map((edge) => getComputedStyle(edge.querySelector('path')).opacity)"
     tab.keyboard.press("f")
@@ -264,7 +281,7 @@ def test_a_number_is_changed_in_the_opened_picture_and_all_follows(tab):
     assert tab.text_content(f"{SHOWN} .node >> nth=0 >> .value") == "1.1"
     assert tab.evaluate("whole.nodes[0].value.items[0][0]") == np.float32(1.1)
     tab.keyboard.press("f")
-    assert tab.inner_text("#text").endswith("= 1.1 * 0.5 + 2 * 2 + (−1) * (−0.5) ≈ 5.05")
+    assert tab.inner_text("#text").endswith("= 1.1 * 0.5 + 2 * 2 + (−1) * (−0.5) = 5.05")
     assert tab.inner_text("#inspected") == "v1[0, 0]"
 
 

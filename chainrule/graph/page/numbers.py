@@ -73,7 +73,7 @@ def _told(numbers, graph, node, place):
         {"phase": step.phase, "node": step.node, "edge": step.edge, "outer": _outer(step, numbers, graph, node, place)}
         | {"text": " ".join(filter(None, own.cells(step))) if step.phase == "seed" else ""}
         for step in own.steps
-        if step.phase != "update"
+        if step.phase != "update" and (step.phase, step.node, step.result) != ("forward", last, None)
     ]
     kept = lambda fields: {key: x for key, x in fields.items() if x not in ("", [], None)}
     return {

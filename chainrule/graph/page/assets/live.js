@@ -175,6 +175,7 @@ function liveText(step) {
 function forwardText(node) {
   const given = operands[node.id].map((edge) => nodes[edge.source].value);
   const start = `${node.label} = ${node.call}`;
+  if (!node.value) return start;
   if (![node.value, ...given].every((values) => values && !values.shape.length)) return `${start} = ${line(node.value)}`;
   const { digits, sign } = agreed((...shown) => valueFrom(node, shown), given, node.value);
   const words = operands[node.id].map(({ source }, i) => (isNumber(nodes[source]) ? nodes[source].label : line(given[i], digits)));
@@ -187,19 +188,23 @@ function isNumber({ kind, dtype, name }) {
   return kind === "constant" && !dtype && !name;
 }
 
-/** A node's value, in a list, if its operands had others, by the part of the program between them; NaN where that is not known. */
+/** A node's number, in a list, if its operands had others, by the part of the program between them; NaN where that is not known. */
 function valueFrom(node, elements) {
-  const [results, fresh, end] = [[...live.results], new Set(), numberOf("value", node.id)];
+  const of = tale.origin(node, 0);
+  const end = live.program && numberOf("value", of.id);
+  if (end === undefined || end === null) return [NaN];
+  const [all, fresh] = [[...results()], new Set()];
   const depends = (x) => fresh.has(x) || (Array.isArray(x) ? x : (x?.s ?? [])).some(depends);
   for (const [i, { source }] of operands[node.id].entries()) {
-    const number = numberOf("value", source) ?? live.leaves.get(source)?.[0];
-    if (number !== undefined) (results[number] = { ...results[number], data: elements[i] }), fresh.add(number);
+    const { id, place } = tale.origin(nodes[source], 0);
+    const number = numberOf("value", id) ?? live.leaves.get(id)?.[0];
+    if (number !== undefined) (all[number] = replaced(all[number], place, elements[i][0])), fresh.add(number);
     else if (!isNumber(nodes[source]) && elements[i][0] !== nodes[source].value.items) return [NaN]; // it stays, and is rounded here
   }
   for (let i = 0; i <= end; i++) {
     if (fresh.has(i) || !depends(live.program.code[i][2])) continue;
-    results[i] = computed(live.program, i, results);
+    all[i] = computed(live.program, i, all);
     fresh.add(i);
   }
-  return [...results[end].data];
+  return [all[end].data[of.place]];
 }
