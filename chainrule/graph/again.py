@@ -19,6 +19,7 @@ from ..pages.words import english
 from .calls import Given, Place
 from .graph import GraphData
 from .recover import contributions
+from .text.reading import worked_out
 from .values import Values, values
 
 
@@ -27,7 +28,7 @@ class Again(NamedTuple):
 
     Fields:
         program: its kept values are named ("value", id of a node), ("total", id), ("local", id of an edge), ("contribution", id)
-            and ("running", id), where they are known.
+            and ("running", id), where they are known, and ("term", place) for each of the terms.
         given: [(id of a node, Instruction of the input, its array)]: what the graph begins with; a constant may be there twice.
     """
 
@@ -35,8 +36,8 @@ class Again(NamedTuple):
     given: list[tuple[int, Instruction, np.ndarray]]
 
 
-def again(graph: GraphData) -> Again:
-    """The Again of a graph that `trace` gave.
+def again(graph: GraphData, terms=()) -> Again:
+    """The Again of a graph that `trace` gave, and of `terms`, page/equations.py's Terms of it.
 
     Raises: GraphError, saying why, if it cannot be computed again, or does not come to the numbers that the graph shows.
     """
@@ -48,7 +49,7 @@ def again(graph: GraphData) -> Again:
     recording = Recording()
     with np.errstate(all="ignore"), recording_into(recording), enable_grad():
         try:
-            given, kept = _recorded(graph, calls, recording)
+            given, kept = _recorded(graph, calls, recording, terms)
         except GraphError:
             raise
         except (ChainruleError, AttributeError, TypeError, ValueError) as error:  # a user's primitive may do anything
@@ -57,13 +58,13 @@ def again(graph: GraphData) -> Again:
     return Again(program, [entry for entry in given if entry[1] in set(program.inputs)])
 
 
-def _recorded(graph, calls, recording):
+def _recorded(graph, calls, recording, terms):
     """(given as in Again, {name: Traced array}), with the calls noted in `recording`."""
     operands, made = graph.operands(), iter([n for n in graph.nodes if n.kind == "operation"])
     sources = _sources(calls, operands)
     results: list[Tensor] = []
     nodes: dict[Any, int] = {}  # {a node on the new tape: the id of a node of the graph}
-    given = []
+    given, made_of = [], {}  # {id of a node: its Tensor}
     for place, entry in enumerate(calls):
         if isinstance(entry, Given):
             node = graph.nodes[sources[place]]
@@ -78,6 +79,7 @@ def _recorded(graph, calls, recording):
             results.append(entry.primitive.call(*inputs, **entry.options))
         if results[-1]._node is not None:
             nodes[results[-1]._node] = node.id
+        made_of[node.id] = results[-1]
         _compare(node, results[-1]._data)
     root = results[-1]._data
     known = {x._node: x._data for x in results if x._node is not None}
@@ -89,7 +91,18 @@ def _recorded(graph, calls, recording):
         edge = slots[nodes[c.node], c.slot]
         parts = {"local": c.local, "contribution": c.part, "running": c.running}
         kept |= {(name, edge): array for name, array in parts.items() if isinstance(array, Traced)}
+    for place, term in enumerate(terms):
+        names = {edge.input: edge.source for edge in operands[term.target]} | {"out": term.target}
+        array = worked_out(term.part, {x: _changing(graph.nodes[i], made_of) for x, i in names.items()})
+        kept |= {("term", place): array} if isinstance(array, Traced) else {}
     return given, kept
+
+
+def _changing(node, made_of):
+    """The recorded array of a node; of whole numbers, which nobody changes, the array itself."""
+    if node.id in made_of and (node.dtype or "float").startswith("float"):
+        return made_of[node.id]._data
+    return node.value and node.value.array()
 
 
 def _sources(calls, operands):

@@ -33,8 +33,8 @@ WALK = """() => { const read = () => {
   return { nodes, phase: document.body.dataset.phase, counter: text("#counter"), said: text("#text"),
     lit: [...view.querySelectorAll(".edge.lit")].map((edge) => [edge.id, edge.querySelector(".flow").textContent]),
     term: text(".terms .here code"), sum: text("#inspector .sum"),
-    tables: Object.fromEntries([...document.querySelectorAll(".here .part")].map((part) =>
-      [part.querySelector("small").textContent, [...part.querySelectorAll("td, .number")].map((cell) => cell.textContent)])) };
+    tables: document.body.dataset.phase === "backward" ? [...document.querySelectorAll("#inspector .titled")].map((part) =>
+      [part.querySelector("small").textContent, [...part.querySelectorAll("td:not(.copy), .number")].map((cell) => cell.textContent)]) : [] };
   };
   const readings = [read()], next = document.getElementById("next");
   while (!next.disabled) { next.click(); readings.push(read()); }
@@ -105,7 +105,7 @@ def backward(graph, after, shown, truth):
         sums[x] = share if before is None else before + share
         arrived[x] += 1
         assert reading["phase"] == "backward"
-        assert contribution(reading, edge) == (
+        assert contribution(reading, edge, graph.nodes[x].label) == (
             f"e{edge.id}",
             elements(after.nodes[edge.target].grad.array()),
             elements(share),
@@ -122,11 +122,11 @@ def backward(graph, after, shown, truth):
         np.testing.assert_array_equal(total, after.nodes[i].grad.array())  # to the bit
 
 
-def contribution(reading, edge):
+def contribution(reading, edge, label):
     """(the lit edge, the upstream gradient, the contribution) as the page shows them: numbers in line, arrays in tables."""
     [(lit, flow)] = reading["lit"]
-    if reading["tables"]:
-        return lit, *(reading["tables"][part] for part in ("upstream", "= contribution"))
+    if tables := dict(reading["tables"]):
+        return lit, tables.get("g") or tables["upstream"], tables.get(f"d{label}") or tables[f"= d{label}"]
     assert flow == reading["term"]
     upstream, local, share = re.fullmatch(r"(.*) × (.*) [=≈] (.*)", flow).groups()
     return lit, [upstream], [share]

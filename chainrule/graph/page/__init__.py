@@ -25,16 +25,17 @@ from ..picture.svg import drawn
 from ..picture.view import view
 from ..roles import parameters
 from ..text.story import Story
+from .equations import Equations
 from .live import functions, live
 from .numbers import opened
 from .rules import rules
 from .tour import tour
-from .words import edge_words, node_words, step_words
+from .words import edge_words, node_words, plain, step_words
 
 # they share one scope; the last puts everything to work
 SCRIPTS = [
     f"{name}.js"
-    for name in "arrays replay story live train opened flow picture inspector predict hunt walk fields charts surface paths camera page tour".split()
+    for name in "arrays replay story live train opened flow picture equations tables elements matrices inspector predict hunt walk fields charts surface paths camera page tour".split()
 ]
 INSIDES = 2_000_000  # characters that the pictures of what is inside groups may take
 FLOATS = {"float16", "float32", "float64"}  # whose update rules a page has
@@ -52,17 +53,25 @@ def page(graph, lr=0.1, predict=False, depth=None):
         '<!doctype html>'
     """
     story, trained = Story(graph, lr), parameters(graph)
+    equations = Equations(graph)
     inside = list(opened(graph, story))
     data = {
         "graph": to_dict(graph),
-        "nodes": [node_words(story, node) | {"trained": node.id in trained} for node in graph.nodes],
-        "edges": edge_words(graph),
+        "nodes": [
+            node_words(story, node) | {"trained": node.id in trained} | ({"made": made} if made else {})
+            for node, made in zip(graph.nodes, equations.nodes, strict=True)
+        ],
+        "edges": [
+            words | ({"made": made, "brief": brief} if made else {})
+            for words, made, brief in zip(edge_words(graph), equations.edges, equations.short, strict=True)
+        ],
+        "terms": [plain(term.term) for term in equations.terms],
         "steps": [step_words(story, step) for step in story.steps],
         "opened": {node.id: told for node, _, told in inside},
         "lr": lr,
         "predict": predict,
         "tour": tour()[1],
-        "live": live(graph),
+        "live": live(graph, equations.terms),
         "rules": rules(sorted({node.dtype or "float64" for node in graph.nodes if node.kind == "leaf"} & FLOATS)),
     }
     return assembled(

@@ -17,12 +17,12 @@ INDEXED = frozenset(("getitem", "setitem", "add_at"))  # their second operand is
 FEW = 64  # elements that are written as numbers; the graph holds so many of each node, too
 
 
-def live(graph):
-    """The program of a graph as plain data, or why there is none, as text.
+def live(graph, terms=()):
+    """The program of a graph as plain data, or why there is none, as text; `terms`: equations.py's Terms of it.
 
     forms: [shape, dtype] of results; code: [name, place of its form, operands, options] for each instruction, inputs and
     constants first; given: [id of a node, number of an instruction]; arrays: {number of an instruction: its elements}, where
-    the graph does not have them; kept: for each kind of value a list of [id of a node or an edge, number of an instruction].
+    the graph does not have them; kept: for each kind of value a list of [id of a node or an edge, place of a term, number of an instruction].
 
     Example:
         >>> import chainrule as cr
@@ -31,7 +31,7 @@ def live(graph):
         [['input', 0, []], ['multiply', 0, [0, 0]], ['input', 0, []], ['multiply', 0, [2, 0]], ['add', 0, [3, 3]]]
     """
     try:
-        return Writer(*again(graph)).data
+        return Writer(*again(graph, terms)).data
     except GraphError as error:
         return translated(str(error))
 

@@ -56,6 +56,10 @@ def step_words(story, step):
     written = {name: getattr(step, name) for name in ("phase", "node", "edge", "arrived", "expected")}
     written["text"] = " ".join(filter(None, story.cells(step)))
     if step.phase == "update" and step.result:
-        left = story.left(story.graph.nodes[step.node])
-        written["left"] = {"shape": left.shape, "dtype": left.dtype, "items": left.items}
+        written["left"] = plain(story.left(story.graph.nodes[step.node]))
     return written
+
+
+def plain(values):
+    """Values as a dict."""
+    return {"shape": values.shape, "dtype": values.dtype, "items": values.items}

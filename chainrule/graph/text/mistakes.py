@@ -4,24 +4,16 @@ The rule is the formula that the edge states; where the declaration says it in w
 the arrays of its call, and only where that gives the recorded contribution are its mistakes worked out, too.
 """
 
-import re
-
 import numpy as np
 
-from ...autograd.formula import chosen, evaluate
+from ...autograd.formula import chosen
 from ...autograd.formula_text import operands_of, write
 from ...autograd.node import SMALL
-from ...backends.program import Call, Symbol
-from ...backends.record import NAMES, PRODUCT, SUM
+from ...backends.program import Call
+from ...backends.record import NAMES
 from ...pages.words import t
 from .phrases import holds
-from .rules import stated
-
-_TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_.]*|\d+(?:\.\d+)?|[·@/+−()ᵀ²Σ])")
-_REMARK = re.compile(r"(?<!\w\w), (?=\D)| at the | with ")  # what stands behind a formula
-_SIGNS = {row.text[4:-4]: name for name, row in NAMES.items() if row.binds in (SUM, PRODUCT) and row.arity == 2}
-_BEHIND = {"ᵀ": "transpose", "²": "square"}
-_TOTAL = "Σ {0}"  # along the last axis
+from .reading import SIGNS, TOTAL, summed, told, worked_out
 
 
 def mistakes(graph, edge, operands):
@@ -41,12 +33,10 @@ def mistakes(graph, edge, operands):
         names["out"] = target.value.array()
     names["n"] = max(part.array().size, 1) / max(names["g"].size, 1)
     try:
-        rule = stated(graph, edge, operands)
-        if rule is None or "{" in getattr(rule, "name", ""):
-            rule = _read(_REMARK.split(edge.rule.partition(" = ")[2])[0])
+        rule = told(graph, edge, operands)
         rule = chosen(rule, names) or rule
-        wide = _worked_out(rule, names)
-        if not holds(_summed(wide, part.shape), part, scale=float(np.abs(wide).max(initial=0)) * wide.size):
+        wide = np.asarray(worked_out(rule, names))
+        if not holds(summed(wide, part.shape), part, scale=float(np.abs(wide).max(initial=0)) * wide.size):
             return []
     except Exception:  # it is in words, or not of arrays like these
         return []
@@ -54,110 +44,20 @@ def mistakes(graph, edge, operands):
     found += _of_sums(wide, part.shape)
     if "@" in edge.rule and len(part.shape) == 2 and part.shape[0] == part.shape[1]:
         found.append((t("That is the transpose of {0}.", write(rule)), part.array().T))
-    right, told = part.array(), []
+    right, wrong = part.array(), []
     for says, array in found:
         if array is not None and not np.allclose(array, right, equal_nan=True):
-            told.append((says, np.ravel(array).tolist()))
-    return told
+            wrong.append((says, np.ravel(array).tolist()))
+    return wrong
 
 
 def _small(values):
     return values is not None and values.items is not None and np.size(values.items) <= SMALL
 
 
-# ---- reading words
-
-
-def _read(text):
-    """The formula that words begin with, of sums, products, functions of one argument, ᵀ, ² and Σ; ValueError for other words."""
-    tokens, at = [], 0
-    while at < len(text.rstrip()):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise ValueError(text)
-        tokens.append(match[1])
-        at = match.end()
-    tree = _sum(tokens)
-    if tokens:
-        raise ValueError(text)
-    return tree
-
-
-def _sum(tokens):
-    tree = _product(tokens)
-    while tokens and tokens[0] in "+−":
-        tree = Call(_SIGNS[tokens.pop(0)], (tree, _product(tokens)))
-    return tree
-
-
-def _product(tokens):
-    if tokens[0] in "−Σ":
-        return _before(tokens.pop(0), _product(tokens))
-    tree = _factor(tokens)
-    while tokens and tokens[0] in "·@/":
-        tree = Call(_SIGNS[tokens.pop(0)], (tree, _factor(tokens)))
-    return tree
-
-
-def _factor(tokens):
-    if tokens[0] in "−Σ":
-        return _before(tokens.pop(0), _factor(tokens))
-    head = tokens.pop(0)
-    if head == "(":
-        tree = _sum(tokens)
-        _close(tokens)
-    elif tokens[:1] == ["("]:
-        tokens.pop(0)
-        tree = Call(head, (_sum(tokens),))
-        _close(tokens)
-    else:
-        tree = float(head) if head[0].isdigit() else Symbol(head)
-    while tokens and tokens[0] in "ᵀ²":
-        tree = Call(_BEHIND[tokens.pop(0)], (tree,))
-    return tree
-
-
-def _before(sign, tree):
-    return Call("negative" if sign == "−" else _TOTAL, (tree,))
-
-
-def _close(tokens):
-    if tokens.pop(0) != ")":
-        raise ValueError
-
-
-# ---- working out
-
-
-def _worked_out(rule, names):
-    def one_hot(index):
-        return np.eye(next(a.shape[-1] for a in names.values() if np.ndim(a) > np.ndim(index)))[index]
-
-    own = {
-        "multiply": lambda x, y: (x[..., None] if 0 < np.ndim(x) < np.ndim(y) else x) * y,  # one gradient for each row
-        "transpose": lambda x: np.swapaxes(x, -1, -2) if np.ndim(x) > 1 else x,
-        "one_hot": one_hot,
-        _TOTAL: lambda x: np.sum(x, axis=-1, keepdims=True),
-    }
-    return np.asarray(evaluate(rule, names, own))
-
-
-def _summed(array, shape):
-    """An array brought to the shape of the operand: the sum over what was repeated, or repeated itself."""
-    if np.ndim(array) > len(shape):
-        array = array.sum(axis=tuple(range(np.ndim(array) - len(shape))))
-    axes = tuple(
-        i
-        for i, (n, m) in enumerate(zip(np.shape(array), shape[-np.ndim(array) or len(shape) :], strict=False))
-        if m == 1 < n
-    )
-    array = array.sum(axis=axes, keepdims=True) if axes else array
-    return np.broadcast_to(array, shape)
-
-
 def _tried(rule, names, shape):
     try:
-        return _summed(_worked_out(rule, names), shape)
+        return summed(np.asarray(worked_out(rule, names)), shape)
     except Exception:  # the shapes do not fit, which a learner would notice
         return None
 
@@ -173,7 +73,7 @@ def _changes(tree, put=lambda part: part):
     for i, operand in enumerate(tree.operands):
         back = lambda changed, i=i: put(Call(tree.name, (*tree.operands[:i], changed, *tree.operands[i + 1 :])))
         yield from _changes(operand, back)
-    if tree.name in _SIGNS.values():
+    if tree.name in SIGNS.values():
         (one, other), (left, right) = tree.operands, operands_of(tree)
         yield t("You left out “{0}”: that is {1}.", f"{row.text[4:-4]} {right}", write(put(one))), put(one)
         if tree.name != "divide":
@@ -186,7 +86,7 @@ def _changes(tree, put=lambda part: part):
         yield t("The transpose is missing: {0}.", write(tree)), put(tree.operands[0])
     if tree.name == "square":
         yield t("The square is missing: {0}.", write(tree)), put(tree.operands[0])
-    if tree.name == _TOTAL:
+    if tree.name == TOTAL:
         yield t("You left out the sum: {0}.", write(tree)), put(tree.operands[0])
     if tree.name == "negative":
         yield t("Right size, wrong sign."), put(tree.operands[0])
@@ -201,7 +101,7 @@ def _of_sums(wide, shape):
         yield t("That is the share of one row alone. Add up over the batch: every row used it."), row
     yield (
         t("That is the mean. What was repeated gets the sum of what comes back."),
-        _summed(wide, shape) * np.prod(shape) / np.size(wide),
+        summed(wide, shape) * np.prod(shape) / np.size(wide),
     )
     for axis in range(np.ndim(wide)):
         other = wide.sum(axis=axis)

@@ -18,6 +18,7 @@ function inspect(node, snapshot, hidden) {
     sourceLine(node),
     ...role(node),
     ...badges.map((badge) => make("p", { className: "remark" }, `⚠ ${badge.text}`)),
+    ...stepSection(node, snapshot, hidden),
     valueSection(node, snapshot),
     ...pathsSection(node),
     ...gradientSection(node, snapshot, hidden),
@@ -28,8 +29,9 @@ function inspect(node, snapshot, hidden) {
   );
 }
 
-/** Tables that are wider than the inspector scroll, so the keyboard must reach them. */
+/** Tables line up, and those that are wider than the inspector scroll, so the keyboard must reach them. */
 function reachTables() {
+  alignTables();
   for (const box of document.querySelectorAll(".table")) {
     const scrolls = box.scrollWidth > box.clientWidth;
     if (scrolls) set(box, { tabindex: 0, role: "group", "aria-label": "Table, which scrolls" });
@@ -51,11 +53,28 @@ function sourceLine(node) {
   return make("p", { className: "source", title: node.line }, make("code", {}, before, make("u", {}, operator), after));
 }
 
+/** What the step sends to the node, in tables. */
+function stepSection(node, { step }, hidden) {
+  const edge = edges[step?.edge];
+  if (!edge || edge.source !== node.id || edge === hidden || isScalar(edge)) return [];
+  const tables = stepTables(edge) ?? partTables(edge);
+  return [make("h3", {}, t`This step: from ${nodes[edge.target].label}`), tables];
+}
+
+/** Upstream gradient, local derivative and contribution of an edge as tables, where their elements are known. */
+function partTables(edge) {
+  const parts = { [t`upstream`]: upstream(edge), [`× ${t`local`}`]: edge.local, [`= d${nodes[edge.source].label}`]: edge.contribution };
+  const known = Object.entries(parts).filter(([, values]) => values && hasItems(values));
+  const table = ([word, values]) => make("div", { className: "titled" }, make("small", {}, word), shown(values));
+  return make("div", { className: "parts" }, ...known.map(table));
+}
+
 function valueSection(node, snapshot) {
   const known = snapshot.computed.has(node.id);
   const after = snapshot.updated.get(node.id);
   if (!known) return make("div", {}, make("h3", {}, "Value"), make("p", {}, "· not computed yet"));
-  const value = isEditable(node) ? editable(node) : shown(node.value, sentence(node.note));
+  const plain = () => shown(node.value, sentence(node.note));
+  const value = isEditable(node) ? editable(node) : (computing(node, snapshot) ?? plain());
   const updated = after ? [make("h3", {}, "Value after the update"), shown(after)] : [];
   const isOld = node.value && node.note && !isChanged("value", node.id);
   const note = isOld ? make("p", { className: "state" }, sentence(node.note)) : "";
@@ -64,6 +83,11 @@ function valueSection(node, snapshot) {
 
 /** `Not recorded: …`: words that stand by themselves. */
 const sentence = (words) => words && `${words[0].toUpperCase()}${words.slice(1)}.`;
+
+/** The value with all that it was computed from, unless the step is about its gradient. */
+function computing(node, { step }) {
+  return step?.node === node.id && step.phase !== "forward" ? null : callTables(node);
+}
 
 /** The gradient as the sum of one contribution for each use: those that have arrived, and those it waits for. */
 function gradientSection(node, snapshot, hidden) {
@@ -110,16 +134,7 @@ function term(edge, snapshot, hidden) {
   const remarks = [edge.rule, !isChanged("local", edge.id) && edge.why, edge.summed && `broadcast, so ${edge.summed}`];
   for (const remark of remarks) if (remark) item.append(make("small", {}, remark));
   if (here) item.append(sourceLine(nodes[edge.target]));
-  if (here && !isScalar(edge)) item.append(factorTables(edge));
   return item;
-}
-
-/** Upstream gradient, local derivative and contribution of an edge as tables, where their elements are known. */
-function factorTables(edge) {
-  const parts = { upstream: upstream(edge), "× local": edge.local, "= contribution": edge.contribution };
-  const known = Object.entries(parts).filter(([, values]) => values && hasItems(values));
-  const table = ([word, values]) => make("div", { className: "part" }, make("small", {}, word), shown(values));
-  return make("div", { className: "parts" }, ...known.map(table));
 }
 
 /** `grad = 5 × (−2) + 1 × 4 = −6`, and an array as a table. */

@@ -13,7 +13,7 @@ const live = {
   measured: null, // what a nudge has shown: {id, place, text}
   remarks: [], // where the program might have gone another way
 };
-const PUT = { value: "nodes", total: "nodes", local: "edges", contribution: "edges", running: "edges" }; // what is kept, and where it belongs
+const PUT = { value: "nodes", total: "nodes", local: "edges", contribution: "edges", running: "edges", term: "terms" }; // what is kept, and where it belongs
 
 /** The numbers that a story has before any change, by kind and place: those of the whole graph are Python's. */
 function recordedOf(told) {
@@ -179,8 +179,12 @@ function forwardText(node) {
   if (![node.value, ...given].every((values) => values && !values.shape.length)) return `${start} = ${line(node.value)}`;
   const { digits, sign } = agreed((...shown) => valueFrom(node, shown), given, node.value);
   const words = operands[node.id].map(({ source }, i) => (isNumber(nodes[source]) ? nodes[source].label : line(given[i], digits)));
-  const call = words.reduce((text, word, i) => withOperand(text, i, word), node.pattern);
-  return `${start} = ${call} ${sign} ${line(node.value, digits)}`;
+  return `${start} = ${calledWith(node, words)} ${sign} ${line(node.value, digits)}`;
+}
+
+/** The call of a node with texts in place of its operands. */
+function calledWith(node, texts) {
+  return texts.reduce((call, text, i) => withOperand(call, i, text), node.pattern);
 }
 
 /** Whether a node is a number of the program's text, which is shown in full. */

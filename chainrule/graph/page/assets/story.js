@@ -11,7 +11,7 @@ const BRIEF = 24; // and one on an edge of the picture
 /** A graph with its steps: the whole one, or an operation that is opened into its numbers. */
 class Tale {
   constructor({ nodes, edges, order, seed }, steps) {
-    Object.assign(this, { nodes, edges, order, seed, steps });
+    Object.assign(this, { nodes, edges, order, seed, steps, terms: [] });
     this.incoming = nodes.map(() => []); // for each node the edges along which gradient comes to it, in the order of their arrival
     for (const id of order) this.incoming[edges[id].source].push(edges[id]);
     this.operands = nodes.map(() => []); // for each node its operands' edges, slot by slot
@@ -57,6 +57,7 @@ story.graph.nodes.forEach((node, i) => Object.assign(node, story.nodes[i]));
 story.graph.edges.forEach((edge, i) => Object.assign(edge, story.edges[i]));
 
 const whole = new Tale(story.graph, story.steps);
+whole.terms = story.terms.map((term) => ({ term })); // functions in its rules, see equations.js
 let tale = whole; // the one that is shown
 let { nodes, edges, steps, incoming, operands } = whole; // and what is in it
 
@@ -171,7 +172,7 @@ function factor({ slot, target }) {
 /** `upstream × local`: in numbers where they are one each or fit on a line, else as the rule and shapes. */
 function product(edge, digits = PLAIN) {
   const g = upstream(edge);
-  if (!edge.local) return `${edge.short || RULE}: ${shapeText(g.shape)} → ${shapeText(nodes[edge.source].shape)}`;
+  if (!edge.local) return `${edge.brief || edge.short || RULE}: ${shapeText(g.shape)} → ${shapeText(nodes[edge.source].shape)}`;
   const sum = (product) => (edge.summed ? t`sum of ${product}` : product);
   const numbers = sum(`${inline(g, digits)} × ${bracketed(inline(edge.local, digits))}`);
   return numbers.length <= LINE || isScalar(edge) ? numbers : sum("upstream × local");
@@ -194,5 +195,5 @@ function brief(edge) {
   if (!edge.contribution) return t`unknown`;
   if (isScalar(edge)) return formula(edge);
   if (edge.local) return edge.summed ? "Σ g ⊙ local" : "g ⊙ local";
-  return edge.short && edge.short.length <= BRIEF ? edge.short : RULE;
+  return edge.short && edge.short.length <= BRIEF ? edge.short : edge.brief || RULE;
 }
