@@ -136,7 +136,6 @@ static int holds(const term* t, object* args, object* options) {
 object* cr_holds(object* self, object* const* args, size count) {
   const table* t = py.PyLong_AsVoidPtr(self);
   for (size i = 0; i < t->count; i++) if (!holds(t->terms + i, args[0], args[1])) { py.PyErr_Clear(); return told(py.no); }
-  if (py.PyErr_Occurred()) { py.PyErr_Clear(); return told(py.no); }
   return told(py.yes);
 }
 typedef struct { object *kind, *copy; size data, count; const size* empty; } landing;

@@ -7,6 +7,7 @@ import pytest
 from jit_c import compiled, differences, needs_compiler
 
 import chainrule as cr
+from chainrule.backends import c_call
 from chainrule.backends.trace import TRACE, note
 
 pytestmark = needs_compiler
@@ -137,3 +138,18 @@ def programs():
 def test_a_random_program(i):
     replay, lowered, calls = programs()[i]
     assert max(differences(replay, lowered, calls), default=0) <= 32
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_count_of_words_that_no_double_holds(native, monkeypatch):
+    if not native:
+        monkeypatch.setattr(c_call, "available", lambda: False)
+    f, x = cr.jit(lambda x: x + cr.random.uniform(size=3), lowering="c"), cr.ones(3)
+    for _ in range(4):
+        f(x)
+    assert f.lowering == "c"
+    found = []
+    for function in (f, f.function):
+        cr.random.set_state((cr.random.get_state()[0], 2**60 + 1))
+        found.append((function(x).tolist(), cr.random.get_state()))
+    assert found[0] == found[1]
