@@ -9,6 +9,7 @@ from jit_steps import alike, data, model_of, state_of, training_step
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.backends.record import RecordingError
+from chainrule.jit.undo import undraw
 
 BATCHES = [(x, y) for x, y, _ in (data(5, 3, seed=i) for i in range(8))]
 
@@ -397,3 +398,27 @@ def test_an_index_array_of_numpy_that_leaves_the_axis():
     fast = cr.jit(f)
     for i in (good, good, good, bad, good, bad):
         assert fast(x, i).tolist() == f(x, i).tolist()
+
+
+def test_an_array_that_was_not_computed_in_the_function_is_not_returned():
+    outside = np.ones(2)
+    with pytest.raises(RecordingError, match="returns a tensor that was not computed in it"):
+        cr.jit(lambda x: (x + 1, outside))(cr.ones(2))
+
+
+def test_gradients_of_float16_that_were_there_are_not_added_to():
+    w = cr.ones(3, dtype="float16", requires_grad=True)
+    f = cr.jit(lambda x: (w * x).sum().backward())
+    (w * 2).sum().backward()
+    with pytest.raises(RecordingError, match="adds to gradients of float16 that were there before it"):
+        f(cr.ones(3, dtype="float16"))
+    assert w.grad.tolist() == [2, 2, 2]
+
+
+def test_words_that_another_has_drawn_since_are_not_given_back():
+    generator = cr.random.Generator(1)
+    generator.uniform(size=4)
+    undraw(generator, 0, 3)
+    assert generator.counter == 4
+    undraw(generator, 1, 3)
+    assert generator.counter == 1
