@@ -342,3 +342,13 @@ def test_an_opened_graph_has_a_page_of_its_own(browse, tmp_path):
     tab = browse(told.save(tmp_path / "x.html"), "#step=11")
     assert lit(tab) == [(f"e{told.order[4]}", "1 × 0.5 = 0.5")]
     assert tab.locator(f"{SHOWN} .cluster").all_text_contents() == ["x (2, 3)", "w (3, 2)", "v1 = x @ w (2, 2)"]
+
+
+def test_of_many_edges_only_the_lit_one_has_a_label(browse):
+    x = leaf("x", [1.0, 2.0, 3.0])
+    z = cr.softmax(x)
+    graph = cr.trace((z * z).sum(), {"x": x, "z": z})
+    tab = browse(page(graph), f"#step=1&node={graph.node('z').id}")
+    tab.keyboard.press("End")
+    labels = tab.locator(f"{SHOWN} .edge .flow")
+    assert (labels.count(), sum(label.is_visible() for label in labels.all())) == (12, 1)

@@ -13,6 +13,9 @@ from .labels import Taken, middle, path
 from .layout import lay_out
 
 
+DENSE = 1.5  # edges for each box of an opened operation: of more, a page shows the labels one by one
+
+
 @dataclass(slots=True)
 class Piece:
     """A View as SVG: its size, and its markup."""
@@ -87,7 +90,8 @@ class Pieces:
 
     def _edges(self, shown, pictures, layout, first):
         """A <g> for each arrow: its curve, its tip and its label."""
-        taken, crossed = Taken(layout.curves), shown.crossing is not None
+        taken, many = Taken(layout.curves), shown.opened and len(shown.arrows) > DENSE * len(shown.boxes)
+        among = " quiet" if shown.crossing else " dense" if many else ""
         for picture, (x, y) in zip(pictures, layout.centres, strict=True):
             taken.add(x, y, picture.width / 2, picture.height / 2)
         for i, (arrow, curve, parts) in enumerate(zip(shown.arrows, layout.curves, layout.parts, strict=True)):
@@ -101,7 +105,7 @@ class Pieces:
                 tag += f' data-edges="{" ".join(map(str, arrow.edges))}"'
             kind, (end_x, end_y) = "flow" if len(edges) == 1 else "count", curve[-1]
             yield (
-                f'<g {tag} class="edge{"" if arrow.flows else " noflow"}{" quiet" * crossed}"><title>{_tooltip(self.graph, edges)}</title>'
+                f'<g {tag} class="edge{"" if arrow.flows else " noflow"}{among}"><title>{_tooltip(self.graph, edges)}</title>'
                 f'<path d="{path(curve)}"/>'
                 f'<path class="tip" d="M{end_x:.1f},{end_y:.1f}l-7,-3.2v6.4z"/>'
                 f'<text class="{kind}" x="{x:.1f}" y="{y + 3.8:.1f}" text-anchor="middle">{arrow.label}</text></g>'
