@@ -79,6 +79,14 @@ def test_a_change_outside(change, lowering):
     assert not fits(use)
 
 
+@needs_compiler
+def test_the_last_attribute_that_is_gone():
+    use = made("c")
+    layer = use.model[1]
+    delattr(layer, [*vars(layer)][-1])
+    assert not fits(use)
+
+
 def test_a_global(monkeypatch, lowering):
     use = made(lowering)
     monkeypatch.setitem(globals(), "scale", 3.0)

@@ -210,3 +210,25 @@ def test_eval_mode_of_a_module_that_got_its_mode_after_the_recording(lowering):
         f(x)
     model.eval()
     assert np.allclose(f(x).numpy(), model(x).numpy(), atol=1e-6)
+
+
+def test_a_layer_more_in_the_list_of_a_module():
+    model = cr.nn.Sequential(cr.nn.Linear(3, 2))
+    f, x = cr.jit(lambda x: model(x)), cr.ones((4, 3))
+    for _ in range(4):
+        f(x)
+    model.layers.append(cr.nn.Linear(2, 2))
+    assert f(x).tolist() == model(x).tolist()
+
+
+def test_a_variable_that_becomes_minus_zero():
+    factor = 0.0
+
+    def function(x):
+        return x * factor
+
+    f = cr.jit(function)
+    for _ in range(4):
+        f(cr.ones(2))
+    factor = -0.0
+    assert np.signbit(f(cr.ones(2)).numpy()).all()
