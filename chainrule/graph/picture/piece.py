@@ -12,7 +12,6 @@ from .geometry import TITLE
 from .labels import Taken, middle, path
 from .layout import lay_out
 
-
 DENSE = 1.5  # edges for each box of an opened operation: of more, a page shows the labels one by one
 
 
