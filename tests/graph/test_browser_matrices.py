@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from browser import violations
-from graphs import cross_entropy, matmul, page_of, wide_mlp
+from graphs import bias, cross_entropy, matmul, page_of, wide_mlp
 
 import chainrule as cr
 from chainrule.autograd.ops.linalg import affine
@@ -217,10 +217,20 @@ def test_the_prediction_less_the_truth_is_seen_as_bars(show):
     assert tab.inner_text(".sheet .entry") == "dlogits[1, 2]: 0.5 × (0.3672 − 1) = −0.3164"
 
 
+@pytest.mark.parametrize(("build", "step"), [(matmul, 5), (cross_entropy, 5), (bias, 8)])
+def test_tables_stand_above_the_line_that_is_said_and_below_the_title(build, step, show):
+    tab = show(build, step)
+    edges = """(selector) => [...document.querySelectorAll(selector)].map((e) => e.getBoundingClientRect()).map((r) => [r.top, r.bottom])"""
+    [(title, _)], [(said, _)] = (tab.evaluate(edges, selector) for selector in ("h3:has(+ .sheet)", ".sheet .entry"))
+    tables = tab.evaluate(edges, ".sheet table")
+    assert tables
+    assert all(title < top and bottom <= said for top, bottom in tables)
+
+
 def test_what_is_repeated_is_pale(show):
     tab = show(cross_entropy, 5)
     pale = tab.eval_on_selector_all(
-        ".parts .titled:first-child td", "all => all.map((cell) => cell.classList.contains('copy'))"
+        ".beside .titled:first-child td", "all => all.map((cell) => cell.classList.contains('copy'))"
     )
     assert pale == [False, True, True] * 2
 

@@ -122,7 +122,7 @@ function ofElements({ shown, wide, each, result, name, key, entry, head = "", ba
     { className: "sheet" },
     head && make("p", { className: "rule" }, head),
     ...charts.map((chart) => chart.element),
-    make("div", { className: "table parts" }, ...parts, outcome),
+    make("div", { className: "table beside" }, ...parts, outcome),
     sheet.said,
   );
 }
@@ -172,5 +172,5 @@ function ofWeights(sources, values, name, side, key) {
     return [cells, `${label}: ${equation(terms, single(result, place), over)}`];
   });
   const parts = [...tables.map((table, k) => titled(sources[k][1], table)), titled(`= ${name}`, own, "result")];
-  return make("div", { className: "sheet" }, make("div", { className: under ? "table merge" : "table parts" }, ...parts), sheet.said);
+  return make("div", { className: "sheet" }, make("div", { className: under ? "table merge" : "table beside" }, ...parts), sheet.said);
 }

@@ -66,7 +66,7 @@ function partTables(edge) {
   const parts = { [t`upstream`]: upstream(edge), [`× ${t`local`}`]: edge.local, [`= d${nodes[edge.source].label}`]: edge.contribution };
   const known = Object.entries(parts).filter(([, values]) => values && hasItems(values));
   const table = ([word, values]) => make("div", { className: "titled" }, make("small", {}, word), shown(values));
-  return make("div", { className: "parts" }, ...known.map(table));
+  return make("div", { className: "beside" }, ...known.map(table));
 }
 
 function valueSection(node, snapshot) {

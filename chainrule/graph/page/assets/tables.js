@@ -117,5 +117,5 @@ function barsOf(part, node, wide) {
     tables.push(make("table", { className: "bars" }, title || "", ...rows));
   }
   const legend = make("p", { className: "rule" }, `${names[0]} = ${inNames(part[1], node)}, ${names[1]} = ${inNames(part[2], node)}`);
-  return { element: make("div", {}, legend, make("div", { className: "table parts" }, ...tables)), cells };
+  return { element: make("div", {}, legend, make("div", { className: "table beside" }, ...tables)), cells };
 }
