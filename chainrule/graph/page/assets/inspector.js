@@ -34,7 +34,7 @@ function reachTables() {
   alignTables();
   for (const box of document.querySelectorAll(".table")) {
     const scrolls = box.scrollWidth > box.clientWidth;
-    if (scrolls) set(box, { tabindex: 0, role: "group", "aria-label": "Table, which scrolls" });
+    if (scrolls) set(box, { tabindex: 0, role: "group", "aria-label": t`Table, which scrolls` });
     else for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
   }
 }
@@ -43,7 +43,7 @@ function reachTables() {
 function role(node) {
   if (tale !== whole || !live.leaves.has(node.id) || node.kind !== "leaf" || numberOf("total", node.id) === undefined) return [];
   const box = make("input", { type: "checkbox", checked: node.trained, onchange: () => setTrained(node, box.checked) });
-  return [make("label", { className: "role" }, box, " a parameter: training changes it")];
+  return [make("label", { className: "role" }, box, ` ${t`a parameter: training changes it`}`)];
 }
 
 /** The learner's own line of code, its operator underlined; "" where it is not known. */
@@ -72,13 +72,13 @@ function partTables(edge) {
 function valueSection(node, snapshot) {
   const known = snapshot.computed.has(node.id);
   const after = snapshot.updated.get(node.id);
-  if (!known) return make("div", {}, make("h3", {}, "Value"), make("p", {}, "· not computed yet"));
+  if (!known) return make("div", {}, make("h3", {}, t`Value`), make("p", {}, `· ${t`not computed yet`}`));
   const plain = () => shown(node.value, sentence(node.note));
   const value = isEditable(node) ? editable(node) : (computing(node, snapshot) ?? plain());
-  const updated = after ? [make("h3", {}, "Value after the update"), shown(after)] : [];
+  const updated = after ? [make("h3", {}, t`Value after the update`), shown(after)] : [];
   const isOld = node.value && node.note && !isChanged("value", node.id);
   const note = isOld ? make("p", { className: "state" }, sentence(node.note)) : "";
-  return make("div", {}, make("h3", {}, "Value"), value, note, ...updated);
+  return make("div", {}, make("h3", {}, t`Value`), value, note, ...updated);
 }
 
 /** `Not recorded: …`: words that stand by themselves. */
@@ -91,16 +91,16 @@ function computing(node, { step }) {
 
 /** The gradient as the sum of one contribution for each use: those that have arrived, and those it waits for. */
 function gradientSection(node, snapshot, hidden) {
-  const title = make("h3", {}, `Gradient ∂${nodes.at(-1).label}/∂${node.label}`);
+  const title = make("h3", {}, t`Gradient ∂${nodes.at(-1).label}/∂${node.label}`);
   const gradient = snapshot.gradients.get(node.id);
   const uses = incoming[node.id];
   if (node === nodes.at(-1)) {
-    if (!gradient) return [title, make("p", {}, "— until the backward pass starts")];
-    return [title, make("p", {}, "The seed: the derivative of the result with respect to itself."), shown(gradient)];
+    if (!gradient) return [title, make("p", {}, `— ${t`until the backward pass starts`}`)];
+    return [title, make("p", {}, t`The seed: the derivative of the result with respect to itself.`), shown(gradient)];
   }
   if (!uses.length) {
     const isConstant = node.kind === "constant";
-    const reason = isConstant ? "A constant: no gradient flows to it." : "No gradient flows from the result to it.";
+    const reason = isConstant ? t`A constant: no gradient flows to it.` : t`No gradient flows from the result to it.`;
     return [title, make("p", {}, reason)];
   }
   const arrived = uses.filter((edge) => snapshot.passed.has(edge.id));
@@ -117,9 +117,9 @@ function gradientSection(node, snapshot, hidden) {
 function waiting(node, arrived) {
   const expected = incoming[node.id].length;
   if (arrived === expected) return "";
-  if (!arrived) return `No gradient yet; ${expected} still to come. (Not 0: not known.)`;
-  const others = expected - arrived === 1 ? "the other" : `the other ${expected - arrived}`;
-  return `${arrived} of ${expected} gradients have arrived. ${node.label} waits for ${others} before passing anything on.`;
+  if (!arrived) return t`No gradient yet; ${expected} still to come. (Not 0: not known.)`;
+  if (expected - arrived === 1) return t`${arrived} of ${expected} gradients have arrived. ${node.label} waits for the other before passing anything on.`;
+  return t`${arrived} of ${expected} gradients have arrived. ${node.label} waits for the other ${expected - arrived} before passing anything on.`;
 }
 
 /** One contribution: along which operand it comes, how it is computed, and why. */
@@ -128,10 +128,10 @@ function term(edge, snapshot, hidden) {
   const seen = snapshot.passed.has(edge.id);
   const text = edge === hidden ? "?" : seen ? formula(edge) : "—";
   const [before, operand, after] = sends(edge);
-  const item = make("li", { className: seen ? "" : "open" }, before, make("b", {}, operand), `${after} sends `, make("code", {}, text));
+  const item = make("li", { className: seen ? "" : "open" }, before, make("b", {}, operand), `${after} ${t`sends`} `, make("code", {}, text));
   item.classList.toggle("here", here);
   if (!seen) return item;
-  const remarks = [edge.rule, !isChanged("local", edge.id) && edge.why, edge.summed && `broadcast, so ${edge.summed}`];
+  const remarks = [edge.rule, !isChanged("local", edge.id) && edge.why, edge.summed && t`broadcast, so ${edge.summed}`];
   for (const remark of remarks) if (remark) item.append(make("small", {}, remark));
   if (here) item.append(sourceLine(nodes[edge.target]));
   return item;
@@ -140,7 +140,7 @@ function term(edge, snapshot, hidden) {
 /** `grad = 5 × (−2) + 1 × 4 = −6`, and an array as a table. */
 function sum(arrived, gradient) {
   const say = (text) => make("p", { className: "sum" }, text);
-  if (!gradient) return [say("grad = unknown")];
+  if (!gradient) return [say(`grad = ${t`unknown`}`)];
   const table = size(gradient.shape) > 1 ? [shown(gradient)] : [];
   if (table.length && arrived.length === 1) return table;
   const factors = arrived.map((edge) => (isScalar(edge) ? [upstream(edge), edge.local] : [edge.contribution]));
@@ -154,12 +154,12 @@ function sum(arrived, gradient) {
   const total = inline(gradient, digits);
   if (all === total) return [say(`grad = ${total}`)];
   const few = all.length + total.length < 200;
-  const words = few ? all : `the sum of ${arrived.length} contributions`;
+  const words = few ? all : t`the sum of ${arrived.length} contributions`;
   return [say(`grad = ${words} ${sign} ${total}`), ...table];
 }
 
 function updateSection(step) {
-  return [make("h3", {}, "Update"), make("p", { className: "sum" }, stepText(step))];
+  return [make("h3", {}, t`Update`), make("p", { className: "sum" }, stepText(step))];
 }
 
 /** How the node's own gradient goes on to its operands: its local derivatives. */
@@ -172,16 +172,16 @@ function usesSection(node, snapshot) {
     if (edge.why && !isChanged("local", edge.id)) item.append(make("small", {}, edge.why));
     return item;
   });
-  return [make("h3", {}, "Local derivatives"), make("ul", { className: "terms" }, ...items)];
+  return [make("h3", {}, t`Local derivatives`), make("ul", { className: "terms" }, ...items)];
 }
 
 function facts(node) {
   const rows = [
-    ["Shape", shapeText(node.shape)],
-    ["dtype", node.dtype || "Python number"],
-    ["Device", node.device],
-    ["Module", node.module.at(-1)],
-    ["Line", node.line],
+    [t`Shape`, shapeText(node.shape)],
+    ["dtype", node.dtype || t`Python number`],
+    [t`Device`, node.device],
+    [t`Module`, node.module.at(-1)],
+    [t`Line`, node.line],
   ].filter(([, text]) => text);
   return make("dl", {}, ...rows.flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)]));
 }
@@ -191,7 +191,7 @@ function views(node) {
   const view = document.querySelector(`.view[data-node="${node.id}"]`);
   if (tale !== whole || !view) return [];
   const open = () => enterView(view.dataset.path);
-  return [make("button", { type: "button", onclick: open }, "Open as a graph of numbers")];
+  return [make("button", { type: "button", onclick: open }, t`Open as a graph of numbers`)];
 }
 
 /** Values as text, or as a table where the elements are known. */

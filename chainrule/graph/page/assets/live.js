@@ -112,9 +112,9 @@ function measure(id, place) {
   const h = (node.value.dtype === "float32" ? 1e-2 : 1e-4) * Math.max(1, 10 ** Math.floor(Math.log10(Math.abs(x) || 1)));
   const [up, down] = [x + h, x - h].map((at) => lossAt([{ id, place }], [at]));
   const slope = (up - down) / (2 * h);
-  const gradient = node.total && hasItems(node.total) ? number(flat(node.total)[place]) : "unknown";
+  const gradient = node.total && hasItems(node.total) ? number(flat(node.total)[place]) : t`unknown`;
   const change = `(${number(up, "", 7)} − ${bracketed(number(down, "", 7))}) / ${number(2 * h)}`;
-  live.measured = { id, place, text: `${change} = ${number(slope)}`, said: `Δ${root.label}/Δ${node.label}, measured with h = ±${number(h)}`, gradient };
+  live.measured = { id, place, text: `${change} = ${number(slope)}`, said: t`Δ${root.label}/Δ${node.label}, measured with h = ±${number(h)}`, gradient };
 }
 
 // ---- where the program might have gone another way
@@ -129,9 +129,9 @@ function remarks() {
   const condition = whole.nodes.find((node) => node.kind === "constant" && node.dtype === "bool");
   const tie = code.some(([name, , operands], i) => COMPARES.has(name) && isTie(operands, i));
   return [
-    asked && "With these numbers the program would have computed in another way: Python may give other numbers.",
-    condition && `The condition ${condition.label} stays as the program found it, whatever the numbers are now.`,
-    tie && "Numbers are compared here that are equal but for rounding, as at a kink: Python may choose the other side.",
+    asked && t`With these numbers the program would have computed in another way: Python may give other numbers.`,
+    condition && t`The condition ${condition.label} stays as the program found it, whatever the numbers are now.`,
+    tie && t`Numbers are compared here that are equal but for rounding, as at a kink: Python may choose the other side.`,
   ].filter(Boolean);
 }
 
@@ -156,7 +156,7 @@ function liveText(step) {
   if (step.phase === "check") return checkText();
   if (step.left && train.rule !== Object.keys(story.rules)[0]) {
     const [value, after, left] = [nodes[step.node].value, updated(step), step.left].map((values) => line(values));
-    return `${nodes[step.node].label}: ${value} → ${after} by ${train.rule}, with gradient ${left} and rate ${number(story.lr)}`;
+    return t`${nodes[step.node].label}: ${value} → ${after} by ${train.rule}, with gradient ${left} and rate ${number(story.lr)}`;
   }
   if (step.phase === "forward" && (isPart || [step.node, ...operands[step.node].map((e) => e.source)].some((id) => isChanged("value", id)))) {
     return forwardText(nodes[step.node]);
@@ -165,10 +165,11 @@ function liveText(step) {
   const edge = edges[step.edge];
   const parts = ["local", "contribution", "running"].map((kind) => [kind, edge.id]);
   if (!isPart && ![...parts, ["total", edge.target]].some((part) => isChanged(...part))) return null;
-  const count = step.expected > 1 ? ` (${step.arrived} of ${step.expected})` : "";
+  const count = step.expected > 1 ? ` ${t`(${step.arrived} of ${step.expected})`}` : "";
   const target = nodes[edge.target];
   const so = step.arrived > 1 || !isScalar(edge) ? `; grad = ${inline(edge.running)}` : "";
-  return `${nodes[step.node].label} → ${formula(edge)}${so}${count} from ${target.operation === "rest" ? t`the rest of the graph` : `${target.label} = ${target.call}`}`;
+  const from = target.operation === "rest" ? t`from the rest of the graph` : t`from ${target.label} = ${target.call}`;
+  return `${nodes[step.node].label} → ${formula(edge)}${so}${count} ${from}`;
 }
 
 /** `d = a * b = 2 * (−3) = −6` */

@@ -175,7 +175,7 @@ function product(edge, digits = PLAIN) {
   if (!edge.local) return `${edge.brief || edge.short || RULE}: ${shapeText(g.shape)} → ${shapeText(nodes[edge.source].shape)}`;
   const sum = (product) => (edge.summed ? t`sum of ${product}` : product);
   const numbers = sum(`${inline(g, digits)} × ${bracketed(inline(edge.local, digits))}`);
-  return numbers.length <= LINE || isScalar(edge) ? numbers : sum("upstream × local");
+  return numbers.length <= LINE || isScalar(edge) ? numbers : sum(t`upstream × local`);
 }
 
 /** `upstream × local = contribution`, on one line. */
@@ -194,6 +194,6 @@ function formula(edge) {
 function brief(edge) {
   if (!edge.contribution) return t`unknown`;
   if (isScalar(edge)) return formula(edge);
-  if (edge.local) return edge.summed ? "Σ g ⊙ local" : "g ⊙ local";
+  if (edge.local) return `${edge.summed ? "Σ " : ""}g ⊙ ${t`local`}`;
   return edge.short && edge.short.length <= BRIEF ? edge.short : edge.brief || RULE;
 }
