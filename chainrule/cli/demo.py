@@ -24,23 +24,24 @@ data:
 {_LISTED}"""
 
 
-EPOCHS = 100
+EPOCHS, RATE = 100, 0.03
+OTHERS = {"learning rate × 1/3": RATE / 3, "learning rate × 3": RATE * 3, "learning rate × 30": RATE * 30}
 
 
-def learn_moons(seed=0, epochs=EPOCHS, verbose=0):
-    """Train 2 → 8 → 8 → 1 on 200 points, recorded: the History. Validation is on 200 others."""
+def learn_moons(seed=0, epochs=EPOCHS, verbose=0, rate=RATE, callbacks=None):
+    """Train 2 → 8 → 8 → 1 on 200 points, recorded unless there are other `callbacks`: the History. Validation is on 200 others."""
     random.seed(seed)
     model = MLP([2, 8, 8, 1], activation="tanh")
     return fit(
         model,
         bce_with_logits,
-        Adam(model.named_parameters(), lr=0.03),
+        Adam(model.named_parameters(), lr=rate),
         moons(200, seed),
         epochs,
         validation=moons(200, seed + 1),
         metrics={"accuracy": lambda logit, y: accuracy(logit, y, threshold=0)},
         batch_size=50,
-        callbacks=Replay(),
+        callbacks=Replay() if callbacks is None else callbacks,
         verbose=verbose,
     )
 
@@ -63,7 +64,12 @@ def run(argv):
     history = learn_moons(options.seed, options.epochs, verbose=max(1, options.epochs // 10))
     if not history and not history.snapshots:
         raise KeyboardInterrupt  # the user's, which fit has caught: there is nothing to show yet
-    history.save(path, title="Two moons: a network learns")
+    others = {}
+    if len(history) == options.epochs:  # else the user wants to wait no longer
+        others = {
+            name: learn_moons(options.seed, options.epochs, rate=rate, callbacks=()) for name, rate in OTHERS.items()
+        }
+    history.save(path, title="Two moons: a network learns", others=others)
     if history:
         print(f"{history[-1]['val_accuracy']:.1%} of 200 new points are on the right side of the boundary.")
     else:  # Ctrl-C came in the first epoch

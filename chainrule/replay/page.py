@@ -18,15 +18,17 @@ DIGITS = 6  # significant ones of each number on the page
 ROWS = 1000  # epochs at most in the curves
 
 
-def save(history, path, title=None, language="en"):
+def save(history, path, title=None, language="en", others=None):
     """Write the run as one HTML page to scrub through, which needs no network. Returns the path.
 
     It shows the loss, and of a run that a Replay recorded also the decision boundary, gradients and updates layer by
     layer, and one example's graph, snapshot by snapshot. An existing file is replaced, as a whole. `language` is that of the
-    page's texts, "en" or "de".
+    page's texts, "en" or "de". `others` are runs of the same model with another setting, {"learning rate × 3": its History}:
+    the page asks what would have been, and shows their losses beside this one's when the reader has guessed.
 
     Raises: ArgumentError unless `path` is the name of an .html file, and pages can be in that language, or if there is nothing to show: no epoch was
-        finished, and no Replay recorded the run; OSError if the file cannot be written.
+        finished, and no Replay recorded the run; or if `others` holds what is no History with losses; OSError if the file
+        cannot be written.
     Example:
         >>> import chainrule as cr, tempfile, pathlib
         >>> history = cr.History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
@@ -44,13 +46,18 @@ def save(history, path, title=None, language="en"):
         raise ArgumentError(
             "History.save: there is nothing to show: no epoch was finished, and no Replay recorded the run"
         )
+    for name, other in (others or {}).items():
+        if "loss" not in getattr(other, "columns", ()):
+            raise ArgumentError(
+                f"History.save: others must be runs with a loss, such as {{'learning rate × 3': fit(…)}}; {name!r} is {other!r}"
+            )
     with speaking(language):
-        text = page(history, title)
+        text = page(history, title, others)
     write_atomically(path, text)
     return path
 
 
-def page(history, title=None):
+def page(history, title=None, others=None):
     """The replay of a training run as the text of an HTML file; see History.save.
 
     Without a Replay the page has one snapshot for each epoch, with its row of the history only, and says how to get more.
@@ -73,6 +80,7 @@ def page(history, title=None):
         "best": history.best_epoch,
         "snapshots": _snapshots(history, rows),
         "recorded": bool(history.snapshots),
+        "others": {str(name): _losses(other) for name, other in (others or {}).items()},
         **facts,
     }
     return assembled(
@@ -84,6 +92,11 @@ def page(history, title=None):
         about=escape(" · ".join(_about(history, info))),
         picture=svg,
     )
+
+
+def _losses(history):
+    """The losses of a run by epoch, [[epoch, loss]]."""
+    return [[epoch, row.get("loss")] for epoch, row in _rows(history)]
 
 
 def _about(history, info):

@@ -52,7 +52,13 @@ class History(list[dict[str, Any]]):
     if TYPE_CHECKING:  # attached where the views of a run are known, in chainrule/__init__.py
 
         def plot(self, ax: Any = None, **options: Any) -> Any: ...
-        def save(self, path: FilePath, title: str | None = None, language: str = "en") -> Path: ...
+        def save(
+            self,
+            path: FilePath,
+            title: str | None = None,
+            language: str = "en",
+            others: dict[str, History] | None = None,
+        ) -> Path: ...
 
     def __init__(self, rows: Iterable[dict[str, Any]] = ()):
         super().__init__(rows)

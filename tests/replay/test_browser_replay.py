@@ -181,6 +181,34 @@ def test_before_the_first_step_no_layer_is_blamed_and_the_band_has_a_name(replay
     assert "about right" in tab.locator("#layers .chart >> nth=1").locator("text").all_text_contents()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_other_runs_are_asked_about_and_shown_when_they_are_wanted(browse, tmp_path, scheme):
+    history = cr.History({"epoch": i, "loss": 1 / i} for i in (1, 2, 4))
+    others = {
+        "rate × 3": cr.History({"epoch": i, "loss": 2 / i} for i in (1, 2, 4)),
+        "rate × 9": cr.History([{"epoch": 1, "loss": 5.0}, {"epoch": 2, "loss": float("nan")}]),
+    }
+    tab = browse(history.save(tmp_path / "run.html", others=others), color_scheme=scheme)
+    lines = tab.locator("#loss .chart .line")
+    assert (lines.count(), tab.inner_text("#others [role=status]")) == (1, "")
+    tab.get_by_role("button", name="rate × 3").click()
+    assert (lines.count(), tab.inner_text("#others [role=status]")) == (
+        2,
+        "rate × 3: the loss ends at 0.5, here at 0.25.",
+    )
+    tab.get_by_role("button", name="rate × 9").click()
+    assert tab.inner_text("#others [role=status]").endswith("rate × 9: from epoch 2 on the loss is no number any more.")
+    assert tab.locator("#loss .legend li:visible").count() == 3
+    assert violations(tab) == []
+    for name in others:
+        tab.get_by_role("button", name=name).click()
+    assert (lines.count(), tab.inner_text("#others [role=status]")) == (1, "")
+
+
+def test_without_other_runs_nothing_is_asked(replay):
+    assert not replay().locator("#others").is_visible()
+
+
 def test_a_row_of_the_table_brings_out_its_lines(replay):
     tab = replay()
     tab.hover("#layers tbody tr >> nth=0")

@@ -160,6 +160,12 @@ def test_what_is_no_name_is_refused(path):
         recorded(1)[1].save(path)
 
 
+@pytest.mark.parametrize("other", [None, [0.5], cr.History([{"epoch": 1, "accuracy": 0.5}])])
+def test_other_runs_need_losses(other, tmp_path):
+    with pytest.raises(cr.ArgumentError, match="others must be runs with a loss, .* 'rate × 3' is"):
+        recorded(1)[1].save(tmp_path / "run.html", others={"rate × 3": other})
+
+
 def test_an_empty_history_has_nothing_to_show(tmp_path):
     with pytest.raises(cr.ArgumentError, match="there is nothing to show"):
         cr.History().save(tmp_path / "run.html")

@@ -55,16 +55,16 @@ function extent(series, log, always) {
 
 /**
  * Draw series {name, points: [[x, y]], style} into `host`, again whenever its width changes.
- * options: label, the text alternative; x: [low, high]; log; band: [low, level, high]; best: x of a line; seek(x), called
+ * A series may be `hidden`, until the chart is drawn again.
+ * options: label, the text alternative; x: [low, high]; log, or a function that tells it from the series that are shown; band: [low, level, high]; best: x of a line; seek(x), called
  * by clicks.
- * Returns move(x, names): the marker to x, all but the named series faded if there are names.
+ * Returns draw(), move(x), the marker to x, and highlight(name): all but the named series faded.
  */
 function chart(host, series, options) {
-  const { log = false, band = null, bandName = "", height = 230 } = options;
+  const { band = null, bandName = "", height = 230 } = options;
   const picture = svg("svg", { role: "img", "aria-label": options.label }, host);
-  const [low, high] = extent(series, log, band ? [band[0], band[2]] : []);
-  const scale = log ? Math.log10 : (value) => value;
-  let width = 0, at = options.x[0], marker, dots, lines;
+  const scale = (value) => (log ? Math.log10(value) : value);
+  let width = 0, at = options.x[0], marker, dots, lines, shown, log, low, high;
   const share = (value, [from, to]) => (value - from) / (to - from || 1);
   const x = (value) => MARGIN.left + (width - MARGIN.left - MARGIN.right) * share(value, options.x);
   const up = (value) => share(scale(value), [scale(low), scale(high)]);
@@ -100,12 +100,15 @@ function chart(host, series, options) {
 
   function draw() {
     width = host.clientWidth;
+    shown = series.filter((one) => !one.hidden);
+    log = typeof options.log === "function" ? options.log(shown) : Boolean(options.log);
+    [low, high] = extent(shown, log, band ? [band[0], band[2]] : []);
     picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     picture.replaceChildren();
     axes();
-    lines = series.map((one) => svg("path", { class: `line s${one.style}`, d: path(one.points) }, picture));
+    lines = shown.map((one) => svg("path", { class: `line s${one.style}`, d: path(one.points) }, picture));
     marker = svg("line", { class: "marker", y1: MARGIN.top - 6, y2: height - MARGIN.bottom }, picture);
-    dots = series.map((one) => svg("circle", { class: `dot s${one.style}`, r: 4.5 }, picture));
+    dots = shown.map((one) => svg("circle", { class: `dot s${one.style}`, r: 4.5 }, picture));
     move(at);
   }
 
@@ -113,7 +116,7 @@ function chart(host, series, options) {
     at = to;
     marker.setAttribute("x1", x(at));
     marker.setAttribute("x2", x(at));
-    series.forEach((one, i) => {
+    shown.forEach((one, i) => {
       const point = reached(one.points, at);
       dots[i].setAttribute("visibility", point && drawable(point[1], log) ? "visible" : "hidden");
       if (!point || !drawable(point[1], log)) return;
@@ -123,7 +126,7 @@ function chart(host, series, options) {
   }
 
   function highlight(name) {
-    series.forEach((one, i) => {
+    shown.forEach((one, i) => {
       for (const part of [lines[i], dots[i]]) part.classList.toggle("faded", name !== null && one.name !== name);
     });
   }
@@ -137,7 +140,7 @@ function chart(host, series, options) {
   picture.addEventListener("pointermove", seek);
   draw();
   new ResizeObserver(() => { if (host.clientWidth && host.clientWidth !== width) draw(); }).observe(host);
-  return { move, highlight };
+  return { draw, move, highlight };
 }
 
 /** The last point of a series that is not after x; undefined before the first. */

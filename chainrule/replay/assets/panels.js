@@ -81,21 +81,55 @@ function lossPanel(run, axis, seek) {
     const points = run.snapshots.map((snapshot) => [snapshot.at, snapshot.outputs?.loss ?? null]);
     series.push({ name: t`the ${run.outputs.examples} examples, in eval mode`, style: series.length, points });
   }
-  series.forEach((one) => { one.style %= STYLES; });
-  const values = series.flatMap((one) => one.points.map((point) => point[1])).filter((value) => drawable(value));
-  const log = values.every((value) => value > 0) && Math.max(...values) > 60 * Math.min(...values);
+  const others = Object.entries(run.others ?? {}).map(([name, losses], i) => {
+    const points = losses.filter(([epoch]) => epoch <= axis[1]);
+    return { name, style: series.length + i, points, hidden: true };
+  });
   const ends = series.map(({ name, points }) => t`${name} from ${written(points[0]?.[1])} to ${written(points.at(-1)?.[1])}`);
   const host = panel("loss"), legend = host.querySelector(".legend");
+  const log = (shown) => {
+    const values = shown.flatMap((one) => one.points.map((point) => point[1])).filter((value) => drawable(value));
+    return values.every((value) => value > 0) && Math.max(...values) > 60 * Math.min(...values);
+  };
+  const isLog = log(series);
+  series.push(...others);
+  series.forEach((one) => { one.style %= STYLES; });
   const drawn = chart(host.querySelector(".chart"), series, {
-    label: [t`Loss by epoch: ${ends.join("; ")}`, ...(log ? [t`logarithmic axis`] : [])].join("; "),
+    label: [t`Loss by epoch: ${ends.join("; ")}`, ...(isLog ? [t`logarithmic axis`] : [])].join("; "),
     x: axis, log, best: run.best, seek, height: 380,
   });
   const now = series.map((one) => entry(legend, one.style, one.name));
+  const show = (one, i) => { now[i].parentNode.hidden = one.hidden; };
+  series.forEach(show);
+  if (others.length) askWhatIf(others, series[0].points, () => (drawn.draw(), series.forEach(show)));
   if (run.best !== null) html("li", `┊ ${t`best: epoch ${run.best}`}`, legend);
   return (snapshot) => {
     drawn.move(snapshot.at);
     series.forEach((one, i) => { now[i].textContent = written(reached(one.points, snapshot.at)?.[1]); });
   };
+}
+
+/** Buttons for runs with another setting: a guess first, then the curve, and how that run ended beside this one. */
+function askWhatIf(others, own, draw) {
+  const host = panel("others"), told = host.querySelector("[role=status]");
+  host.hidden = false;
+  const end = (points) => points.at(-1)?.[1];
+  const ending = ({ name, points }) => {
+    const broken = points.find(([, loss]) => typeof loss !== "number");
+    if (broken) return t`${name}: from epoch ${broken[0]} on the loss is no number any more.`;
+    return t`${name}: the loss ends at ${written(end(points))}, here at ${written(end(own))}.`;
+  };
+  for (const one of others) {
+    const button = html("button", one.name, host.querySelector(".choices"));
+    button.type = "button";
+    button.setAttribute("aria-pressed", false);
+    button.addEventListener("click", () => {
+      one.hidden = !one.hidden;
+      button.setAttribute("aria-pressed", !one.hidden);
+      draw();
+      told.textContent = others.filter((other) => !other.hidden).map(ending).join(" ");
+    });
+  }
 }
 
 /** An example's mark for the legend, or a ring of that radius. */
