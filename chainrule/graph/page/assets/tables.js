@@ -22,12 +22,13 @@ function align(tables) {
 }
 
 function alignTables() {
-  for (const tables of unaligned.splice(0)) {
+  const groups = unaligned.splice(0);
+  const widths = new Map(groups.flat().flatMap(({ cells }) => cells.map((cell) => [cell, cell.getBoundingClientRect().width])));
+  for (const tables of groups) { // all is measured before any is changed: each change costs a new layout
     for (let column = 0; column < tables[0].width; column++) {
       const cells = tables.flatMap((table) => table.cells.filter((_, i) => i % table.width === column));
-      const widths = cells.map((cell) => cell.getBoundingClientRect().width);
-      const most = Math.max(...widths);
-      cells.forEach((cell, i) => widths[i] < most && (cell.style.paddingLeft = `calc(${getComputedStyle(cell).paddingLeft} + ${most - widths[i]}px)`));
+      const most = Math.max(...cells.map((cell) => widths.get(cell)));
+      for (const cell of cells) cell.style.setProperty("--more", `${most - widths.get(cell)}px`);
     }
   }
 }
