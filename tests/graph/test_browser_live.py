@@ -300,13 +300,17 @@ def test_a_box_flashes_only_where_motion_is_welcome(show):
     assert flashes["no-preference"] > 3
 
 
-def test_a_badge_about_the_programs_number_goes_when_that_is_changed(show):
+@pytest.mark.parametrize(("w", "badges"), [("1", []), ("-3", ["off"])])
+def test_a_badge_goes_when_what_it_is_about_has_changed_and_only_then(w, badges, show):
     tab = show(relu_off, "#step=9")
-    assert tab.locator(".badge:not(.early)").count()
+    shown = tab.locator(".badge:not(.early)")
+    assert shown.all_text_contents() == ["off"]
     tab.click("#n0 .value")
-    tab.keyboard.type("1")
+    tab.keyboard.type(w)
     tab.keyboard.press("Enter")
-    assert tab.locator(".badge:not(.early)").count() == 0
+    assert shown.all_text_contents() == badges
+    python = cr.trace(cr.relu(cr.Value(float(w)) * cr.Value(1.5)) + 1.5)
+    assert [badge for node in python.nodes for badge in map(str, node.badges)] == badges
 
 
 def own_operation():

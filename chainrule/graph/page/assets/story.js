@@ -110,8 +110,19 @@ const ABOUT_GRADIENT = new Set(["gradient", "born gradient", "zero_grad"]); // k
 
 /** Whether a badge can be understood yet: one on the gradient when that is complete, others when there is a value. */
 function isDue(badge, node, snapshot) {
-  if (isChanged("value", node.id) || isChanged("total", node.id)) return false; // it speaks of the program's own numbers
+  if (live.changed && !isStillTrue(badge, node)) return false; // it speaks of the program's own numbers
   return ABOUT_GRADIENT.has(badge.kind) ? isComplete(node, snapshot) : snapshot.computed.has(node.id);
+}
+
+/** Whether a badge certainly says the truth after a change, since what it is about is as it was, to the last bit. */
+function isStillTrue({ kind }, node) {
+  if (kind === "stretched") return true; // shapes stay
+  const isSame = (what, id) => numberOf(what, id) !== undefined && !isChanged(what, id);
+  if (kind === "off" || kind === "saturated") {
+    const isNumber = hasItems(node.value ?? {}) && !flat(node.value).some(Number.isNaN); // a nan is neither on nor off
+    return isNumber && operands[node.id].every((edge) => !edge.flows || isSame("local", edge.id));
+  }
+  return !isChanged("value", node.id) && !isChanged("total", node.id);
 }
 
 /** The value after an update by the chosen rule at the learner's rate, in its own precision; null where it is unknown. */
