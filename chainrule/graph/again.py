@@ -61,14 +61,14 @@ def again(graph: GraphData, terms=()) -> Again:
 def _recorded(graph, calls, recording, terms):
     """(given as in Again, {name: Traced array}), with the calls noted in `recording`."""
     operands, made = graph.operands(), iter([n for n in graph.nodes if n.kind == "operation"])
-    sources = _sources(calls, operands)
+    begins = sources(calls, operands)
     results: list[Tensor] = []
     nodes: dict[Any, int] = {}  # {a node on the new tape: the id of a node of the graph}
     given, made_of = [], {}  # {id of a node: its Tensor}
     for place, entry in enumerate(calls):
         if isinstance(entry, Given):
-            node = graph.nodes[sources[place]]
-            array = _array(node, entry)
+            node = graph.nodes[begins[place]]
+            array = array_of(node, entry)
             traced = recording.array(node.label, array)
             given.append((node.id, traced.made, array))
             results.append(Tensor._wrap(traced))
@@ -105,7 +105,7 @@ def _changing(node, made_of):
     return node.value and node.value.array()
 
 
-def _sources(calls, operands):
+def sources(calls, operands):
     """{place of a Given among the calls: the id of its node}."""
     found, called = {}, iter([edges for edges in operands if edges])
     for entry in calls:
@@ -116,7 +116,7 @@ def _sources(calls, operands):
     return found
 
 
-def _array(node, entry):
+def array_of(node, entry):
     """The array of a Given on the host, as the graph shows it."""
     if node.value is not None and node.value.items is not None:
         return np.asarray(node.value.array(), node.dtype or None)

@@ -85,6 +85,16 @@ class Graph(GraphData):
 
         return derivation(self, name)
 
+    def to_python(self) -> str:
+        """The graph as a Python program that computes it: its numbers, its calls, the backward pass.
+
+        Raises: GraphError if it cannot be written: if it was read from JSON, begins with more than 5,000 numbers, or has an
+            operation that is the program's own.
+        """
+        from .text.program import program
+
+        return program(self)
+
     def open(self, name: str | int) -> "Graph":
         """One operation on small arrays as a Graph of its scalars: an edge wherever out[i] depends on x[j].
 
