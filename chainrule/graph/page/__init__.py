@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import starmap
 from pathlib import Path
 
+from ...autograd.errors import GraphError
 from ...autograd.files import write_atomically
 from ...pages.html import assembled, asset
 from ...pages.words import t
@@ -24,6 +25,8 @@ from ..picture.calls import said
 from ..picture.svg import drawn
 from ..picture.view import view
 from ..roles import parameters
+from ..text.derivation import derivation
+from ..text.program import pieces
 from ..text.story import Story
 from .equations import Equations
 from .live import functions, live
@@ -35,9 +38,11 @@ from .words import edge_words, node_words, plain, step_words
 # they share one scope; the last puts everything to work
 SCRIPTS = [
     f"{name}.js"
-    for name in "arrays replay story live train opened flow picture equations tables elements matrices inspector predict hunt walk fields charts surface paths camera page tour".split()
+    for name in "arrays replay story live train opened flow picture equations tables elements matrices inspector predict hunt walk fields charts surface paths camera address page take tour".split()
 ]
 INSIDES = 2_000_000  # characters that the pictures of what is inside groups may take
+ASKED = 120  # in graphs of so many values each has its derivation
+LATEX = 40_000  # characters that they may take
 FLOATS = {"float16", "float32", "float64"}  # whose update rules a page has
 
 
@@ -52,8 +57,8 @@ def page(graph, lr=0.1, predict=False, depth=None):
         >>> page(cr.trace(x * x))[:15]
         '<!doctype html>'
     """
-    story, trained = Story(graph, lr), parameters(graph)
-    equations = Equations(graph)
+    story, trained, equations = Story(graph, lr), parameters(graph), Equations(graph)
+    recorded = live(graph, equations.terms)
     inside = list(opened(graph, story))
     data = {
         "graph": to_dict(graph),
@@ -71,7 +76,9 @@ def page(graph, lr=0.1, predict=False, depth=None):
         "lr": lr,
         "predict": predict,
         "tour": tour()[1],
-        "live": live(graph, equations.terms),
+        "live": recorded,
+        "program": recorded if isinstance(recorded, str) else _program(graph),
+        "latex": _latex(graph),
         "rules": rules(sorted({node.dtype or "float64" for node in graph.nodes if node.kind == "leaf"} & FLOATS)),
     }
     return assembled(
@@ -83,6 +90,28 @@ def page(graph, lr=0.1, predict=False, depth=None):
         tour=tour()[0],
         views="\n".join([*_figures(graph, depth), *starmap(_numbers, inside)]),
     )
+
+
+def _program(graph):
+    """The pieces of the graph's program, in which the id of a node stands for its numbers; or why there is none, as text."""
+    try:
+        return [part if isinstance(part, str) else part[0] for part in pieces(graph)]
+    except GraphError as error:
+        return str(error)
+
+
+def _latex(graph):
+    """The derivation of each value that a gradient reaches, as far as there is room: {"lines": all lines, "of": {id: places of its own}}."""
+    lines, of, room = {}, {}, LATEX
+    reached = [node for node in graph.nodes if node.total is not None and node is not graph.root]
+    for node in sorted(reached, key=lambda node: node.kind != "leaf") if len(graph.nodes) <= ASKED else []:
+        _, *rows, _ = derivation(graph, node.id).latex.split("\n")
+        rows = [row.removesuffix(r" \\") for row in rows]
+        room -= sum(len(row) for row in rows if row not in lines)
+        if room < 0:
+            break
+        of[node.id] = [lines.setdefault(row, len(lines)) for row in rows]
+    return {"lines": list(lines), "of": of}
 
 
 def show(graph, lr=0.1, predict=False):

@@ -75,7 +75,9 @@ class _Program:
         begin = "".join(f"from {module} import {name}\n" for name, module in sorted(self.imports.items()))
         shown = [f"{root}.item()" if not shape else f"{root}.numpy()", *(f"{name}.grad" for name in leaves)]
         numpy = "import numpy as np\n" if any("np." in call for call in self.calls) else ""
-        end = f"{root}.backward({seed})\nprint({', '.join(shown)})\n\ncr.trace({root}).show()  # this graph, step by step"
+        end = (
+            f"{root}.backward({seed})\nprint({', '.join(shown)})\n\ncr.trace({root}).show()  # this graph, step by step"
+        )
         return [f"{numpy}import chainrule as cr\n{begin}\n", *self.given, "\n", *self.calls, end]
 
     def _begins(self, node, entry):

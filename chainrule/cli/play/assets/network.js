@@ -262,7 +262,7 @@ function show(title, program, graph, node) {
   $("program").hidden = $("copy").hidden = program === null;
   $("program").textContent = program ?? "";
   $("example").hidden = graph === null;
-  $("example").onload = () => node === undefined || ($("example").contentWindow.location.hash = `node=${node}`);
+  $("example").onload = () => node === undefined || ($("example").contentWindow.location.hash = `pick=${node}`);
   $("example").srcdoc = graph ?? "";
   $("window").showModal();
 }

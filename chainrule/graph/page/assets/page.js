@@ -20,7 +20,7 @@ function go(position) {
 
 function keepAddress() {
   try {
-    history.replaceState(null, "", `#${tale.address(player.position)}`);
+    history.replaceState(null, "", `#${tale.address(player.position)}${besides()}`);
   } catch {
     // in a notebook's <iframe srcdoc> the address is not ours to change
   }
@@ -46,10 +46,14 @@ function jump(phase) {
 }
 
 function followAddress() {
+  const said = new URLSearchParams(location.hash.slice(1));
+  followBesides(said);
   const [, step, part, node] = location.hash.match(/step=(\d+)(?:\.(\d+))?(?:&node=(\d+))?/) ?? [];
-  if (step === undefined) return;
-  if (node !== player.figure.dataset.node && (tale !== whole || node)) openView(node ? `node ${node}` : "");
-  go(tale.at(step, part));
+  if (step !== undefined) {
+    if (!said.has("view") && node !== player.figure.dataset.node && (tale !== whole || node)) openView(node ? `node ${node}` : "");
+    go(tale.at(step, part));
+  }
+  pickAddressed(said);
 }
 
 function play() {
@@ -268,6 +272,7 @@ const KEYS = {
   "=": () => zoom(1.25),
   "-": () => zoom(0.8),
   0: () => (fit(), show()),
+  c: openTake,
   "?": () => byId("help").showModal(),
   Escape: () => (predict.question ? (dismiss(), show()) : player.picked === null ? pause() : leave()),
 };
@@ -287,7 +292,7 @@ function onKey(event) {
   }
   const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   const modified = event.ctrlKey || event.metaKey || event.altKey;
-  if (!act || modified || byId("help").open || keeps(event.target, event.key)) return;
+  if (!act || modified || byId("help").open || byId("take").open || keeps(event.target, event.key)) return;
   event.preventDefault();
   act();
 }
