@@ -27,7 +27,7 @@ def opened(graph, story):
         told = _told(numbers, graph, node, place)
         for number in numbers.nodes:
             number.grad = number.total  # as after the pass; the page covers it until then
-        svg = drawn(numbers, flow(numbers), prefix=f"s{node.id}-", styled=False)
+        svg = drawn(numbers, flow(numbers), "built-in", prefix=f"s{node.id}-", styled=False)
         room -= len(svg) + len(str(told))
         if room < 0:
             return

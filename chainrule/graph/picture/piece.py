@@ -94,7 +94,7 @@ class Pieces:
         for picture, (x, y) in zip(pictures, layout.centres, strict=True):
             taken.add(x, y, picture.width / 2, picture.height / 2)
         for i, (arrow, curve, parts) in enumerate(zip(shown.arrows, layout.curves, layout.parts, strict=True)):
-            if arrow.label:
+            if arrow.label and not shown.crossing:  # which shows one at a time
                 x, y = taken.place(i, curve[parts], label_width(arrow) / 2)
             else:
                 x, y = middle(curve[parts:])
