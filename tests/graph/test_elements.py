@@ -122,6 +122,19 @@ def test_an_elementwise_operation_has_a_frame_for_each_array_in_columns():
     assert re.findall(r'class="cluster".*?<text[^>]*>([^<]*)', svg) == ["x (4,)", "z = tanh(x) (4,)"]
 
 
+def test_elements_stand_below_one_another_in_their_order():
+    x, b = leaf(3, 2), leaf(2)
+    z = x + b
+    svg = cr.trace((z * z * x).sum(), {"x": x, "b": b, "z": z}).open("z").to_svg()
+    found = re.findall(r'id="n(\d+)".*?translate\(([\d.]+),([\d.]+)\)', svg)
+    places = {int(i): (float(left), float(top)) for i, left, top in found}
+    columns = [[places[i] for i in ids] for ids in (range(8), range(8, 14))]
+    for column in columns:
+        assert len({left for left, _ in column}) == 1
+        assert [top for _, top in column] == sorted(top for _, top in column)
+    assert columns[0][0][0] < columns[1][0][0] < places[14][0]
+
+
 def test_a_long_name_is_shortened_in_the_boxes_and_whole_on_the_frame():
     x = leaf(2, 2)
     w = leaf(2, 2)

@@ -1,4 +1,4 @@
-"""An operation opened into its numbers: arrays as frames around their elements, in columns from left to right.
+"""An operation opened into its numbers: arrays as frames around their elements, operands on the left, the result beside them.
 
 A product of matrices is drawn as one multiplies by hand: A on the left, B above, A @ B where they cross. What leads to an
 element of the result runs along its row and down its column, between the boxes.
@@ -8,7 +8,7 @@ from math import dist
 
 from ..lettering import readable
 from .box import brief_picture, node_picture
-from .geometry import PAD, TITLE, Layout
+from .geometry import GAP, PAD, TITLE, Layout, entry
 from .view import Box, Crossing, ModuleFrame, View, arrows
 
 ACROSS, DOWN = 32.0, 44.0  # between neighbouring boxes: room for edges, and for a label on one
@@ -22,6 +22,7 @@ ABOVE, BELOW = (
 BESIDE = (8.0, 16.0, 24.0)  # how far from the boxes edges run down to the result: from the left, from above, from below
 ENTRIES = (0.3, 0.6, 0.85)  # where they enter it, in parts of its height
 ROUND = 7.0  # the corners of edges
+COLUMN = 60.0  # between columns
 LONG = 14  # letters of a name, or of a call
 MOST = 32  # elements of an array
 
@@ -77,6 +78,51 @@ def _short(node):
     """The name of an element, of a long one such as layers.0.weight[0, 1] the last part: the frame has all of it."""
     name = readable(node.name or node.label, 200)
     return name if len(name) <= LONG else readable(name.rpartition(".")[2], 24)
+
+
+def columns(sizes, links, frames):
+    """The Layout of the View of another operation: its operands below one another, the result beside them, in the order of
+    their elements, and then the rest."""
+    gap = 2 * PAD + max([COLUMN, *(link.room for link in links)])
+    tall = lambda frame: PAD + TITLE + sum(sizes[i][1] + GAP for i in frame.members) - GAP + UNDER
+    stacks, widest = [frames[:-1], frames[-1:]], max(sizes[i][0] for frame in frames for i in frame.members)
+    whole = max(sum(map(tall, stack)) + FREE * (len(stack) - 1) for stack in stacks)
+    centres, around, left = {}, [], PAD
+    for stack in stacks:
+        top = (whole - sum(map(tall, stack)) - FREE * (len(stack) - 1)) / 2
+        for frame in stack:
+            y = top + PAD + TITLE
+            for i in frame.members:
+                centres[i] = left + widest / 2, y + sizes[i][1] / 2
+                y += sizes[i][1] + GAP
+            around.append((left - PAD, top, max(widest, frame.title_width) + 2 * PAD, tall(frame)))
+            top += tall(frame) + FREE
+        left += max([widest, *(frame.title_width for frame in stack)]) + gap
+    rest = len(sizes) - 1
+    wide, high = (left - gap + PAD, whole) if rest in centres else (left + sizes[rest][0], max(whole, sizes[rest][1]))
+    centres.setdefault(rest, (left + sizes[rest][0] / 2, whole / 2))
+    past = any(_passes(link, frames) for link in links)
+    curves = [_beside(link, centres, sizes, frames, whole + FREE) for link in links]
+    return Layout(
+        wide, high + 2 * FREE * past, [centres[i] for i in range(len(sizes))], curves, around, [0] * len(links)
+    )
+
+
+def _passes(link, frames):
+    """Whether a link leads from an operand to the rest of the graph."""
+    return not any(link.target in frame.members for frame in frames) and link.source not in frames[-1].members
+
+
+def _beside(link, centres, sizes, frames, low):
+    """The curve of a link to the next column, or below all to the one after it."""
+    (x, y), (to_x, to_y) = centres[link.source], centres[link.target]
+    (wide, _), (to_wide, high) = sizes[link.source], sizes[link.target]
+    start, end = (x + wide / 2, y), (to_x - to_wide / 2, entry(to_y - high / 2, high, link.slot, link.slots))
+    if not _passes(link, frames):
+        middle = (start[0] + end[0]) / 2
+        return [start, (middle, start[1]), (middle, end[1]), end]
+    out, back = start[0] + PAD + 4, end[0] - 2 * PAD
+    return _rounded([start, (out, start[1]), (out, low), (back, low), (back, end[1]), end])
 
 
 def cross(shown, sizes, frames):

@@ -7,7 +7,7 @@ from ..values import written
 from .blocks import COLUMNS, frames, label_width, links, title_width
 from .box import is_broken, picture_of, safe
 from .calls import said
-from .crossing import cross, pictures_of
+from .crossing import columns, cross, pictures_of
 from .geometry import TITLE
 from .labels import Taken, middle, path
 from .layout import lay_out
@@ -42,12 +42,12 @@ class Pieces:
         pictures = pictures_of(shown, self.graph) if shown.opened else list(whole)
         sizes = [(picture.width, picture.height) for picture in pictures]
         engine = self.engine if first else "built-in"  # `dot` costs 30 ms a picture
-        crossed = shown.crossing is not None
-        layout = (
-            cross(shown, sizes, frames(shown))
-            if crossed
-            else lay_out(sizes, links(shown), frames(shown), engine, COLUMNS)
-        )
+        if shown.crossing:
+            layout = cross(shown, sizes, frames(shown))
+        elif shown.opened:
+            layout = columns(sizes, links(shown), frames(shown))
+        else:
+            layout = lay_out(sizes, links(shown), frames(shown), engine, COLUMNS)
         parts = self._clusters(shown, layout), self._boxes(shown, pictures, layout, first)
         edges = self._edges(shown, pictures, layout, first)
         return Piece(layout.width, layout.height, "\n".join([*parts[0], *parts[1], *edges]))
