@@ -4,7 +4,9 @@ Nothing of this runs where a name exists, and the tables (elsewhere/) are read a
 """
 
 import inspect
+import sys
 from collections.abc import Callable
+from dis import opname
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,16 +26,20 @@ def _said_of(what, *asked):
 
 
 def no_such(place, name):
-    """The AttributeError for a name that a public module does not have."""
-    module = PLACES[place]
+    """The error for a name that a public module does not have, for whom its __getattr__ was called: an AttributeError, and where
+    `from module import name` asks, which would drop its text, an ImportError."""
+    module, asking = PLACES[place], sys._getframe(2)
+    imports = opname[asking.f_code.co_code[asking.f_lasti]] == "IMPORT_FROM"
     message = f"module {module.__name__!r} has no attribute {name!r}"
+    if imports:
+        message = f"cannot import name {name!r} from {module.__name__!r}"
     if not name.startswith("_"):  # Python itself asks for those
         ours = next(
             (f"it is {other}.{name}" for other, m in PLACES.items() if name in _public(m) and m is not module), ""
         )
         advice = ours or _said_of("attribute", "", name) or meant(name, _public(module))
         message += f"; {advice}" if advice else ""
-    return AttributeError(message)
+    return ImportError(message, name=name, path=module.__file__) if imports else AttributeError(message)
 
 
 def _public(module):

@@ -5,6 +5,7 @@ import importlib
 import inspect
 import pickle
 import re
+import sys
 from contextlib import suppress
 from types import SimpleNamespace
 
@@ -372,3 +373,19 @@ def test_a_slice_of_a_sequential_is_one():
     model = cr.nn.Sequential(cr.nn.Linear(2, 3), cr.tanh, cr.nn.Linear(3, 1))
     assert model[:-1](cr.zeros((4, 2))).shape == (4, 3)
     assert model[:1][0] is model[0]
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "said"),
+    [
+        ("chainrule", "cat", "cr.concatenate"),
+        ("chainrule.nn", "ReLU", "relu"),
+        ("chainrule.optim", "Adadelt", "Adadelta"),
+    ],
+)
+def test_an_import_of_a_name_of_another_library_says_ours(place, name, said):
+    with pytest.raises(ImportError, match=f"cannot import name '{name}' from '{place}'; .*{said}"):
+        exec(f"from {place} import {name}")
+    with pytest.raises(AttributeError, match=said):
+        getattr(sys.modules[place], name)
+    assert not hasattr(sys.modules[place], name)
