@@ -50,7 +50,7 @@ def _explained(options):
         raise ArgumentError(f"--lr must be a number such as 0.1, not {options.lr}")
     formula, *assignments = options.words
     graph = graph_of(formula, assignments)
-    derivations = [graph.derivation(name) for name in options.derivation or []]
+    derivations = [graph.derivation(name, options.language) for name in options.derivation or []]
     saved = graph.save(options.output, lr=options.lr, language=options.language) if options.output else None
     print(graph.explain(options.lr, language=options.language))
     for derivation in derivations:

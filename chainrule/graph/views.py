@@ -79,11 +79,12 @@ class Graph(GraphData):
         with speaking(language):
             return explain(self, _rate(lr), limit)
 
-    def derivation(self, name: str | int) -> "Derivation":
-        """The chain rule worked out for one value: `str` of it is text, `.latex` LaTeX."""
+    def derivation(self, name: str | int, language: str = "en") -> "Derivation":
+        """The chain rule worked out for one value: `str` of it is text, `.latex` LaTeX; `language` as in save."""
         from .text.derivation import derivation
 
-        return derivation(self, name)
+        with speaking(language):
+            return derivation(self, name)
 
     def to_python(self) -> str:
         """The graph as a Python program that computes it: its numbers, its calls, the backward pass.

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from ...autograd.formula import leaves, put
 from ...autograd.formula_text import CALL, Written, words, write
 from ...backends.program import Call
+from ...pages.words import t, translated
 from ..recover import NO_GRADIENT
 from ..values import Values, in_full
 from .notation import named, numbers
@@ -141,20 +142,22 @@ class _Work:
     def lines(self):
         root, node = self.graph.root, self.node
         if not self.count:
-            reason = "{1} is a constant" if node.kind == "constant" else "no path connects them"
-            return [_says("no gradient flows from {0} back to {1}: " + reason, named(root), named(node))]
+            why = t("no gradient flows from {0} back to {1}: no path connects them")
+            if node.kind == "constant":
+                why = t("no gradient flows from {0} back to {1}: {1} is a constant")
+            return [_says(why, named(root), named(node))]
         lines = []
         if math.prod(root.shape) > 1:
-            lines.append(_says("{0} has several elements; this is the derivative of their sum", named(root)))
+            lines.append(_says(t("{0} has several elements; this is the derivative of their sum"), named(root)))
         if self.count > 1:
-            count = f"more than {MANY:.0e}" if self.count == MANY else f"{self.count:,}"
-            remark = f"{count} paths lead from {{0}} to {{1}}; what comes along them adds up"
-            lines.append(_says(remark, named(node), named(root)))
+            count = words(t("more than {0}", f"{MANY:.0e}") if self.count == MANY else f"{self.count:,}")
+            remark = t("{0} paths lead from {1} to {2}; what comes along them adds up")
+            lines.append(_says(remark, count, named(node), named(root)))
         if not self._add_up():
             return lines + self._values_on_the_way()
         if self.count == 1:
             return [*lines, (self._by(node), self._product(self.paths[0], node.total))]
-        names = [words(f"path {i}")._replace(binds=CALL) for i in range(1, self.count + 1)]
+        names = [words(t("path {0}", i))._replace(binds=CALL) for i in range(1, self.count + 1)]
         for name, path in zip(names, self.paths, strict=True):
             lines.append(_says("{0}: {1}", name, self._route(path)))
             lines.append((name, self._product(path, Values((), "", path.value))))
@@ -180,7 +183,7 @@ class _Work:
         """`x → h → y`, and which operand it is where a value is used twice by one operation."""
         route = named(self.node)
         for edge in few([self.graph.edges[i] for i in path.edges], FEW):
-            operand = f" (operand {edge.slot + 1})" if edge and self._twice(edge) else ""
+            operand = f" ({t('operand')} {edge.slot + 1})" if edge and self._twice(edge) else ""
             route = Call("{0} → {1}" + operand, (route, named(self.graph.nodes[edge.target]) if edge else _DOTS))
         return route
 
@@ -237,12 +240,12 @@ class _Work:
         lines.append((self._by(root), [_Is(numbers(self.graph.seed))]))
         for i in few(sorted(self.users, reverse=True), FEW):
             if i is None:
-                lines.append(_says(f"… {len(self.users) - FEW:,} more"))
+                lines.append(_says(t("… {0} more", f"{len(self.users) - FEW:,}")))
                 continue
             node, edges = self.graph.nodes[i], few(self.users[i], FEW)
             rights = [_Is(_sum([self._contribution(edge) if edge else _DOTS for edge in edges]))]
             note = next((edge.note for edge in self.users[i] if edge.note), NO_GRADIENT)
-            result = _Is(numbers(node.total) if node.total else words(f"unknown: {note}"))
+            result = _Is(numbers(node.total) if node.total else words(t("unknown: {0}", translated(note))))
             if None not in edges and all(e.local and not e.local.shape for e in edges) and node.total:
                 factors = [(self.graph.nodes[e.target].total, e.local) for e in edges]
                 terms = [g.items * local.items for g, local in factors]
@@ -251,7 +254,7 @@ class _Work:
                     products = [_times([numbers(v, digits) for v in pair]) for pair in factors]
                     rights.append(_Is(_sum(products)))
                 else:
-                    would = "{0} by the rules; multiplied out, it would be {1}"
+                    would = t("{0} by the rules; multiplied out, it would be {1}")
                     result = _Is(Call(would, (result.formula, numbers(Values((), "", sum(terms))))))
             lines.append((self._by(node), [*rights, result]))
         return lines
@@ -267,7 +270,7 @@ class _Work:
             part = _times([g, self._symbol(edge)])
         else:
             part = put(tree, self._letters(edge) | {"g": g})
-        return Call("{0}, " + edge.summed.partition(":")[0], (part,)) if edge.summed else part
+        return Call("{0}, " + translated(edge.summed).partition(":")[0], (part,)) if edge.summed else part
 
 
 def _full(values):
