@@ -2,7 +2,7 @@
 
 const form = $("settings");
 const token = new URLSearchParams(location.search).get("token") ?? "";
-const BUDGET = 8; // milliseconds of a frame after which no further part of a step, or of a look, is begun
+const BUDGET = 7; // milliseconds of a frame after which no further part of a step, or of a look, is begun
 const FRAME = "a frame"; // what a generator yields where the next part should have a frame of its own
 const LOOK = 100; // milliseconds between two looks at the whole network
 const WAIT = 300; // milliseconds after the last change of a setting
