@@ -8,12 +8,16 @@ In conf.py `extensions = ["chainrule.graph.sphinx"]`, and in a page, here in MyS
     w, x = cr.Value(3.0, "w"), cr.Value(2.0, "x")
     graph = cr.trace(w * x)
     ```
+
+The page is in the language of the site, if pages can be in that.
 """
 
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
+
+from ..pages.words import ENGLISH, languages, speaking, t
 
 FRAME = '<iframe class="live" src="{up}live/{name}.html" title="{title}" loading="lazy"></iframe>'
 
@@ -22,8 +26,14 @@ def frame(app, docname, graph, name, title):
     """Write the page of a graph beside the site, and return the HTML that embeds it in a document."""
     folder = Path(app.outdir) / "live"
     folder.mkdir(parents=True, exist_ok=True)
-    graph.save(folder / f"{name}.html")
+    graph.save(folder / f"{name}.html", language=_language(app))
     return FRAME.format(up="../" * docname.count("/"), name=name, title=title)
+
+
+def _language(app):
+    """That of the site, or English."""
+    language = (app.config.language or ENGLISH)[:2]
+    return language if language in languages() else ENGLISH
 
 
 class Live(SphinxDirective):
@@ -39,9 +49,9 @@ class Live(SphinxDirective):
         exec(compile(code, self.get_source_info()[0], "exec"), names)
         if "graph" not in names:
             raise self.error("live: the code must leave a variable `graph`, such as graph = cr.trace(loss)")
-        html = frame(
-            self.env.app, self.env.docname, names["graph"], self.arguments[0], "The graph of this code, step by step"
-        )
+        with speaking(_language(self.env.app)):
+            title = t("The graph of this code, step by step")
+        html = frame(self.env.app, self.env.docname, names["graph"], self.arguments[0], title)
         return [nodes.literal_block(code, code, language="python"), nodes.raw("", html, format="html")]
 
 
