@@ -28,7 +28,7 @@ TEXTS = """(root) => {
   }
   return [...found];
 }"""
-BESIDE = "#side, #player, #spoken, #tour"  # what a graph's page says beside its picture
+BESIDE = "#side, #player, #spoken, #tour, #take"  # what a graph's page says beside its picture
 
 
 def left(texts):
@@ -72,6 +72,7 @@ TOUR = "openTour(); for (const _ of story.tour) { look(); turnCard(1); }"
 HUNT = "if (guilty.length) { toggleHunt(); look(); accuse(0); look(); accuse(guilty[0].node.id); }"
 CHANGED = "const leaf = nodes.find(isEditable); change(leaf.id, 0, 0.7); look(); measure(leaf.id, 0); select(leaf.id); look(); resetLeaves(); show()"
 PATHS = "showPathsOf(nodes.find((node) => incoming[node.id].length)); look(); choosePath(0); look(); leavePaths()"
+TAKEN = "openTake(); look(); byId('take').close(); change(nodes.find(isEditable).id, 0, 0.5); openTake(); look(); byId('take').close()"
 VIEWS = "for (const { dataset } of figures) { openView(dataset.path); look(); go(3); look(); } openView('')"
 
 
@@ -80,7 +81,7 @@ def test_a_graph_page_in_german_shows_no_english(browse, tmp_path, build):
     path = cr.trace(build()).save(tmp_path / "graph.html", language="de")
     tab = browse(path)
     assert tab.get_attribute("html", "lang") == "de"
-    actions = EACH_STEP, EACH_BOX, QUESTIONS, TRAINED, CHANGED, WALKED, PATHS, VIEWS, HUNT, TOUR
+    actions = EACH_STEP, EACH_BOX, QUESTIONS, TRAINED, CHANGED, WALKED, PATHS, VIEWS, TAKEN, HUNT, TOUR
     assert left(seen(tab, *actions)) == []
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from ...autograd.errors import GraphError
 from ...autograd.files import write_atomically
 from ...pages.html import assembled, asset
-from ...pages.words import t
+from ...pages.words import t, translated
 from ..json import to_dict
 from ..lettering import readable
 from ..picture.blocks import flow
@@ -97,7 +97,7 @@ def _program(graph):
     try:
         return [part if isinstance(part, str) else part[0] for part in pieces(graph)]
     except GraphError as error:
-        return str(error)
+        return translated(str(error))
 
 
 def _latex(graph):

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from ...autograd.errors import GraphError
+from ...pages.words import english
 from ..again import array_of, sources
 from ..calls import Given, Place
 
@@ -41,7 +42,7 @@ def program(graph):
 def pieces(graph):
     """The program in pieces: text, and where the numbers of a node belong (its id, its array)."""
     if not getattr(graph, "calls", None):
-        raise GraphError("this graph was read or opened, so its calls are not known")
+        raise GraphError(english("this graph was read or opened, so its calls are not known"))
     return _Program(graph).pieces()
 
 
@@ -84,7 +85,7 @@ class _Program:
         array = array_of(node, entry)
         self.numbers += array.size
         if self.numbers > MOST:
-            raise GraphError(f"it begins with more than {MOST:,} numbers, too many for a program")
+            raise GraphError(english("it begins with more than {0} numbers, too many for a program", f"{MOST:,}"))
         name = self._variable(node.label)
         self.names.append(name)
         label = node.label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
@@ -129,7 +130,9 @@ class _Program:
         if not made.internal and hasattr(importlib.import_module("chainrule"), import_name):
             return f"cr.{import_name}"
         if not made.module.startswith("chainrule."):
-            raise GraphError(f"the operation {import_name} is the program's own, and only the program has it")
+            raise GraphError(
+                english("the operation {0} is the program's own, and only the program has it", import_name)
+            )
         self.imports[import_name] = made.module
         self.taken.add(import_name)
         return import_name
@@ -158,4 +161,4 @@ def _option(value):
         return f"({', '.join(map(_option, value))}{',' * (len(value) == 1)})"
     if isinstance(value, (bool, int, float, str, list, slice)) or value is None or value is Ellipsis:
         return written(value) if isinstance(value, (float, list)) else repr(value)
-    raise GraphError(f"an option of it is {type(value).__name__}, which has no form in a program")
+    raise GraphError(english("an option of it is {0}, which has no form in a program", type(value).__name__))
