@@ -20,11 +20,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from pictures import program
 
+from chainrule.pages.words import english, t, translated
+
 ASK = re.compile(r"<!-- ask: (.*?)\n(.*?)-->", re.DOTALL)
 GOAL = re.compile(r"<!-- goal: (.*?)\n(.*?)\nby (.*?)\n-->", re.DOTALL)
 TERM = r"(value|grad) ([\w.]+)(?:\[(\d+)\])?"
 WHEN = re.compile(rf"{TERM} (!?=|<|>) (?:{TERM}|(-?[\d.]+))")
-ELSE = "Not yet. Look at the numbers above once more."
+ELSE = english("Not yet. Look at the numbers above once more.")
+RIGHT = english("Right.")
 
 
 @dataclass
@@ -36,25 +39,26 @@ class Question:
     choices: list = field(default_factory=list)  # (text, whether it is right, what is said)
     said: list = field(default_factory=list)  # (numbers, what is said)
     otherwise: str = ELSE
-    right: str = "Right."
+    right: str = RIGHT
 
     def form(self):
         """The question as a form of the site, which docs/_static/lesson.js checks."""
-        known = dict(
-            answer=self.answer, choices=self.choices, said=self.said, otherwise=self.otherwise, right=self.right
-        )
+        choices = [(text, right, translated(said)) for text, right, said in self.choices]
+        known = dict(answer=self.answer, choices=choices, said=self.said)
+        known |= dict(otherwise=translated(self.otherwise), right=translated(self.right))
         if self.choices:
             fields = "".join(
                 f'<label><input type="radio" name="answer" value="{i}"> {prose(text)}</label>'
                 for i, (text, _, _) in enumerate(self.choices)
             )
         else:
-            hint = "a number" if len(self.answer) == 1 else f"{len(self.answer)} numbers, with commas"
-            fields = f'<input name="answer" autocomplete="off" aria-label="Your answer" placeholder="{hint}">'
+            hint = t("a number") if len(self.answer) == 1 else t("{0} numbers, with commas", len(self.answer))
+            fields = f'<input name="answer" autocomplete="off" aria-label="{t("Your answer")}" placeholder="{hint}">'
         return (
             f'<form class="ask" data-question="{html.escape(json.dumps(known, ensure_ascii=False))}">'
             f"<fieldset><legend>{prose(self.text)}</legend>{fields}</fieldset>"
-            '<button>Check</button> <button type="button" class="show">Show me</button><p role="status"></p></form>'
+            f'<button>{t("Check")}</button> <button type="button" class="show">{t("Show me")}</button>'
+            '<p role="status"></p></form>'
         )
 
 

@@ -12,7 +12,13 @@ from pathlib import Path
 
 from chainrule.autograd.primitive import REGISTRY
 
-PACKAGE = Path(__file__).resolve().parent.parent / "chainrule"
+DOCS = Path(__file__).resolve().parent
+PACKAGE = DOCS.parent / "chainrule"
+LESSONS = (
+    DOCS / "questions.py",
+    DOCS / "live.py",
+    DOCS / "_static" / "lesson.js",
+)  # what stands around a lesson on the site
 CATALOGUES = PACKAGE / "pages" / "texts"
 MARKS = {"t": "said", "english": "kept"}
 
@@ -129,7 +135,7 @@ READERS = {".js": of_script, ".html": of_page, ".py": of_python}
 def marked():
     """{"said": texts, "kept": texts} of the code, file by file; a text of both kinds is kept."""
     found = {}
-    for path in sorted(PACKAGE.rglob("*")):
+    for path in (*sorted(PACKAGE.rglob("*")), *LESSONS):
         if path.suffix in READERS and path.stem != "words":
             for kind, text in READERS[path.suffix](path.read_text(encoding="utf-8")):
                 found[text] = "kept" if kind == "kept" else found.get(text, kind)

@@ -26,11 +26,11 @@ def frame(app, docname, graph, name, title):
     """Write the page of a graph beside the site, and return the HTML that embeds it in a document."""
     folder = Path(app.outdir) / "live"
     folder.mkdir(parents=True, exist_ok=True)
-    graph.save(folder / f"{name}.html", language=_language(app))
+    graph.save(folder / f"{name}.html", language=language_of(app))
     return FRAME.format(up="../" * docname.count("/"), name=name, title=title)
 
 
-def _language(app):
+def language_of(app):
     """That of the site, or English."""
     language = (app.config.language or ENGLISH)[:2]
     return language if language in languages() else ENGLISH
@@ -49,7 +49,7 @@ class Live(SphinxDirective):
         exec(compile(code, self.get_source_info()[0], "exec"), names)
         if "graph" not in names:
             raise self.error("live: the code must leave a variable `graph`, such as graph = cr.trace(loss)")
-        with speaking(_language(self.env.app)):
+        with speaking(language_of(self.env.app)):
             title = t("The graph of this code, step by step")
         html = frame(self.env.app, self.env.docname, names["graph"], self.arguments[0], title)
         return [nodes.literal_block(code, code, language="python"), nodes.raw("", html, format="html")]

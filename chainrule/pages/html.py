@@ -50,7 +50,7 @@ def assembled(template, style, script, data, inside=(), **parts):
     """
     style = _palette() + asset(__package__, "base.css") + style
     script = f"{asset(__package__, *SCRIPTS)}\n{script}"
-    script = f'\n"use strict";\nconst WORDS = {embedded(_words_of(script))};\n{script}'
+    script = f'\n"use strict";\n{words_of(script)}{script}'
     hashes = (hashed for page in inside for hashed in re.findall(r"'sha256-[^']+'", page.partition("<title>")[0]))
     inner = "".join(f" {hashed}" for hashed in dict.fromkeys(hashes))
     digest = b64encode(sha256(script.encode()).digest()).decode()
@@ -70,10 +70,11 @@ def _said(text):
     return catalogue(language()).get(text, text)
 
 
-def _words_of(script):
-    """Of the catalogue of the language of now what a script may ask for."""
+def words_of(script):
+    """What a script with words.js needs before it, as JavaScript: of the catalogue of the language of now what it may ask for."""
     asked = lambda text: all(piece in script for piece in re.split(r"\{\d\}", text))
-    return {text: other for text, other in catalogue(language()).items() if asked(text)}
+    found = {text: other for text, other in catalogue(language()).items() if asked(text)}
+    return f"const WORDS = {embedded(found)};\n"
 
 
 def embedded(data):

@@ -35,14 +35,14 @@ const shown = (numbers) => numbers.map((x) => String(Number(x.toPrecision(4))).r
 function judge(question, form) {
   if (question.choices.length) {
     const chosen = form.elements.answer.value;
-    if (chosen === "") return { right: false, words: "Choose one of them." };
+    if (chosen === "") return { right: false, words: t`Choose one of them.` };
     const [, right, words] = question.choices[chosen];
     return { right, words };
   }
   const wanted = question.answer.length;
   const given = typed(form.elements.answer.value, wanted);
   if (given.length !== wanted || given.some(Number.isNaN))
-    return { right: false, words: wanted === 1 ? "Type a number." : `Type ${wanted} numbers, with commas between them.` };
+    return { right: false, words: wanted === 1 ? t`Type a number.` : t`Type ${wanted} numbers, with commas between them.` };
   if (same(given, question.answer)) return { right: true, words: question.right };
   const known = question.said.find(([numbers]) => same(given, numbers));
   return { right: false, words: known ? known[1] : question.otherwise };
@@ -54,7 +54,7 @@ function lesson() {
   const page = pageOf(location.href);
   const behind = [];
   for (let s = forms[0].closest("section").nextElementSibling; s; s = s.nextElementSibling) behind.push(s);
-  const note = Object.assign(document.createElement("p"), { className: "closed", textContent: "The answer opens below." });
+  const note = Object.assign(document.createElement("p"), { className: "closed", textContent: t`The answer opens below.` });
   const open = () => {
     if (forms.some((form) => !form.dataset.done)) return;
     for (const s of behind) s.hidden = false;
@@ -84,7 +84,7 @@ function lesson() {
   if (remembered()[page]) return; // been here before: nothing is closed
   for (const s of behind) s.hidden = true;
   forms.at(-1).after(note);
-  note.textContent = "The rest of the lesson opens when you have answered.";
+  note.textContent = t`The rest of the lesson opens when you have answered.`;
 }
 
 /** The goal of a lesson: reached when the numbers of the page above it say so. */
@@ -101,7 +101,7 @@ function goal() {
     const near = Math.abs(a - b) <= 0.02 * Math.max(1, Math.abs(b));
     const reached = { "=": near, "!=": !near, "<": a < b, ">": a > b }[sign];
     box.classList.toggle("reached", reached);
-    status.textContent = reached ? "Reached." : `Now: ${shown([a])}.`;
+    status.textContent = reached ? t`Reached.` : t`Now: ${shown([a])}.`;
   });
 }
 
@@ -112,7 +112,7 @@ function ticks() {
     const how = done[pageOf(link.href)];
     if (how && link.closest("table, .sidebar-tree")) {
       link.classList.add(how === "right" ? "done" : "seen");
-      link.title = how === "right" ? "done: you predicted it" : "seen";
+      link.title = how === "right" ? t`done: you predicted it` : t`seen`;
     }
   }
 }

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from browser import violations
 
+from chainrule.pages.html import asset, words_of
+
 FOLDER = Path(__file__).parents[2] / "docs" / "lessons"
 sys.path.insert(0, str(FOLDER.parent))
 spec = importlib.util.spec_from_file_location("questions", FOLDER.parent / "questions.py")
@@ -16,7 +18,8 @@ sys.modules["questions"] = questions  # dataclasses look their module up there
 spec.loader.exec_module(questions)
 pictures = sys.modules["pictures"]
 sys.path.remove(str(FOLDER.parent))
-SCRIPT = (FOLDER.parent / "_static" / "lesson.js").read_text(encoding="utf-8")
+LESSON = (FOLDER.parent / "_static" / "lesson.js").read_text(encoding="utf-8")
+SCRIPT = words_of(LESSON) + asset("chainrule.pages", "words.js") + LESSON  # as the site has it
 PAGES = sorted(FOLDER.glob("[0-9]*.md"))
 
 

@@ -24,7 +24,7 @@ PLACES, TAGS = r"\{\d\}", r"<[^>]*>|\[[^\]]*\]|`[^`]*`"
 # strings that look like texts and are none: keys, fonts, selectors, kinds, what Python prints, a name in the storage
 NO_TEXTS = re.compile(
     r"Enter|Escape|Home|End|Arrow\w+|True|False|.*sans-serif|color-mix.*|born gradient|by activation|and the sum"
-    r"|chainrule tour|`python -m chainrule play`|[.#]\w+ [\w=\[\]]+|use strict"
+    r"|chainrule (tour|lessons)|`python -m chainrule play`|[.#]\w+ [\w=\[\]]+|use strict"
 )
 
 
@@ -52,7 +52,9 @@ def test_a_translation_has_the_places_and_the_tags_of_its_text(language):
     assert [(text, other) for text, other in catalogue(language).items() if inside(text) != inside(other)] == []
 
 
-@pytest.mark.parametrize("path", [p for p in ASSETS if p.suffix == ".js"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [p for p in (*ASSETS, *TEXTS["LESSONS"]) if p.suffix == ".js"], ids=lambda path: path.name
+)
 def test_a_script_has_no_unmarked_text(path):
     strings = TEXTS["Script"](path.read_text(encoding="utf-8")).strings
     strings = [text for before, text in strings if not re.search(r"\bclass(Name)?\b[^,;(]*$", before)]
