@@ -4,8 +4,7 @@ import json
 import re
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
-from importlib.resources import files
+from functools import cache, lru_cache
 
 from ..autograd.arguments import choose
 
@@ -13,12 +12,16 @@ ENGLISH = "en"
 _language = ContextVar("language", default=ENGLISH)
 
 
+def _texts():
+    from importlib.resources import files  # here, because it takes milliseconds that `import chainrule` need not
+
+    return files(__package__) / "texts"
+
+
 @cache
 def languages():
     """The languages that pages can be written in, by the two letters of ISO 639: {"en", "de", …}."""
-    return {ENGLISH} | {
-        file.name[:2] for file in (files(__package__) / "texts").iterdir() if file.name.endswith(".json")
-    }
+    return {ENGLISH} | {file.name[:2] for file in _texts().iterdir() if file.name.endswith(".json")}
 
 
 @contextmanager
@@ -45,7 +48,7 @@ def catalogue(name, *kinds):
     by `english`, or all."""
     if name == ENGLISH:
         return {}
-    texts = json.loads((files(__package__) / "texts" / f"{name}.json").read_text(encoding="utf-8"))
+    texts = json.loads((_texts() / f"{name}.json").read_text(encoding="utf-8"))
     return {text: other for kind in kinds or texts for text, other in texts[kind].items() if other}
 
 
@@ -89,7 +92,7 @@ def _forms(name):
     return [form[1:] for form in sorted(found, key=lambda form: -form[0])]
 
 
-@cache
+@lru_cache(maxsize=10_000)
 def _found(name, text):
     known = catalogue(name, "kept")
     if text in known:
