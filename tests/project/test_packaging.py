@@ -74,6 +74,12 @@ def test_the_wheel_has_the_lessons(wheel):
     assert pages <= set(wheel.namelist())
 
 
+def test_the_wheel_has_the_texts_of_pages_in_each_language(wheel):
+    texts = {f"chainrule/pages/texts/{file.name}" for file in (ROOT / "chainrule" / "pages" / "texts").glob("*.json")}
+    assert texts
+    assert texts <= set(wheel.namelist())
+
+
 def test_the_wheel_has_a_command(wheel):
     entry = wheel.read(f"chainrule-{cr.__version__}.dist-info/entry_points.txt").decode()
     assert "[console_scripts]\nchainrule = chainrule.__main__:run" in entry
