@@ -38,6 +38,10 @@ def left(texts):
     return sorted(text for text in set(texts) if ENGLISH.search(text) or text in known)
 
 
+def test_what_is_left_of_english_is_noticed():
+    assert left(["Der Wert von x", "the value", "Shape", "Form", "Update"]) == ["Shape", "the value"]
+
+
 def seen(tab, *actions):
     """All texts of a page, at first and after each of some actions in JavaScript; look() takes those beside the picture meanwhile."""
     start = f"const [texts, all] = [{TEXTS}, []]; const take = (root) => all.push(...texts(root)); take(document.documentElement);"
