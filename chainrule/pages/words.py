@@ -49,7 +49,7 @@ def catalogue(name, *kinds):
     if name == ENGLISH:
         return {}
     texts = json.loads((_texts() / f"{name}.json").read_text(encoding="utf-8"))
-    return {text: other for kind in kinds or texts for text, other in texts[kind].items() if other}
+    return {text: other for kind in kinds or texts for text, other in texts.get(kind, {}).items() if other}
 
 
 def t(text, *given):
