@@ -240,7 +240,10 @@ def test_the_rule_of_a_weight_is_that_for_the_shape_of_its_input(shape, rule):
 def test_why_an_element_of_an_opened_maximum_gets_nothing():
     x = cr.tensor([1.0, 5.0], requires_grad=True)
     opened = cr.trace(x.max() * 2, {"x": x}).open("v1")
-    assert [e.why for e in opened.edges[-2:]] == ["0: the maximum is another element", "1: this element is the maximum"]
+    assert [e.why for e in opened.edges if e.why] == [
+        "0: the maximum is another element",
+        "1: this element is the maximum",
+    ]
 
 
 def test_no_reason_where_the_derivative_is_another():

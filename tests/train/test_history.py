@@ -242,7 +242,9 @@ def test_a_history_draws_its_learning_curves(monkeypatch):
     assert h["val_loss"] in drawn
 
 
-@pytest.mark.parametrize(("method", "options"), [("save", {"path", "title"}), ("plot", {"ax", "columns", "log"})])
+@pytest.mark.parametrize(
+    ("method", "options"), [("save", {"path", "title", "others", "language"}), ("plot", {"ax", "columns", "log"})]
+)
 def test_help_on_a_view_of_a_history_shows_the_options_of_the_view(method, options):
     found = (
         signature(getattr(cr.History(), method)),
