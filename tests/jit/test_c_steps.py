@@ -45,7 +45,9 @@ def programs():
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_step(name):
     step, lowered = programs()[name]
-    assert max(differences(step._last, lowered, SETTINGS[name][3])) <= 16
+    # a bias before a BatchNorm has a gradient of 0, of which only rounding is left
+    least = 0.125 if "BatchNorm" in name else 0.0
+    assert max(differences(step._last, lowered, SETTINGS[name][3], least)) <= 16
 
 
 @pytest.mark.parametrize("lowering", ["c", None])

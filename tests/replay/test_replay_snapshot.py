@@ -1,5 +1,6 @@
 """What a replay sees at each snapshot: layers, outputs, the plane of inputs, the graph of one example."""
 
+import re
 from functools import partial
 
 import numpy as np
@@ -362,6 +363,9 @@ def test_a_graph_that_changes_is_noted_and_the_rest_goes_on():
     assert "another graph than at the start" in history.snapshot_info["notes"]["graph"]
 
 
+NUMBER = re.compile(r"-?\d+\.?\d*(?:e-?\d+)?")
+
+
 def test_a_run_on_a_device_is_recorded_as_on_the_host(strict):
     def run(device):
         x, y = (cr.tensor(a, device=device) for a in data())
@@ -372,7 +376,12 @@ def test_a_run_on_a_device_is_recorded_as_on_the_host(strict):
 
     away, host = run(strict), run("cpu")
     assert away.snapshot_info["notes"] == {}
-    graphs = [[snapshot.pop("graph") for snapshot in history.snapshots] for history in (away, host)]
-    assert away.snapshots == host.snapshots
-    for one, other in zip(*graphs, strict=True):  # cross_entropy looks at the labels on the host only
-        assert (one["value"][:8], one["value"][-1]) == (other["value"][:8], other["value"][-1])
+    for one, other in zip(away.snapshots, host.snapshots, strict=True):
+        graphs = [snapshot.pop("graph")["value"] for snapshot in (one, other)]
+        assert one.keys() == other.keys()
+        # to rounding: BLAS adds in an order that depends on the processor and on where arrays lie
+        assert np.array(one["layers"], float) == pytest.approx(np.array(other["layers"], float), rel=1e-4, nan_ok=True)
+        assert one["outputs"]["loss"] == pytest.approx(other["outputs"]["loss"], rel=1e-4)
+        # cross_entropy looks at the labels on the host only
+        drawn, expected = ([float(n) for n in NUMBER.findall(str([*v[:8], v[-1]]).replace("−", "-"))] for v in graphs)
+        assert drawn == pytest.approx(expected, rel=1e-2)

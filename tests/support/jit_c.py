@@ -48,19 +48,19 @@ def compiled(programs, *flags):
     return found
 
 
-def apart(a, b):
-    """How far apart two arrays are, in units of the last place of the largest element."""
+def apart(a, b, least=0.0):
+    """How far apart two arrays are, in units of the last place of the largest element, or of `least` if that is larger."""
     assert (a.shape, a.dtype) == (b.shape, b.dtype)
     if a.dtype.kind != "f" or not a.size:
         return 0.0 if (a == b).all() else np.inf
     with np.errstate(all="ignore"):
         same = (a == b) | (np.isnan(a) & np.isnan(b))
-        largest = np.abs(np.where(np.isfinite(a), a, 0)).max()
+        largest = max(np.abs(np.where(np.isfinite(a), a, 0)).max(), a.dtype.type(least))
         units = np.abs(a.astype("f8") - b) / np.spacing(largest)
         return float(np.where(same, 0, np.where(units < np.inf, units, np.inf)).max())  # nan is more than any number
 
 
-def differences(replay, lowered, calls):
+def differences(replay, lowered, calls, least=0.0):
     """How far apart C and NumPy are after these calls from the same state: a list for results, kept values and state."""
     program, state, sources = replay.program, replay.recorded.state, replay.recorded.sources
     before = {given: array.copy() for given, array in state.items()}
@@ -83,4 +83,4 @@ def differences(replay, lowered, calls):
         array[...] = before[given]
     (left, expected), (right, given) = found
     assert left == right, f"the guards that failed: {left} with NumPy, {right} in C"
-    return [] if left[-1] is not None else [apart(a, b) for a, b in zip(expected, given, strict=True)]
+    return [] if left[-1] is not None else [apart(a, b, least) for a, b in zip(expected, given, strict=True)]
