@@ -8,7 +8,7 @@ from itertools import chain
 
 from threadpoolctl import threadpool_info
 
-from . import aims, digits, imports, jit, pictures, scalars, steps, workers
+from . import aims, digits, imports, jit, pages, pictures, scalars, steps, workers
 
 
 def main():
@@ -26,6 +26,7 @@ def main():
         steps.rows(),
         scalars.rows(),
         pictures.rows(),
+        pages.rows(),
         digits.rows(),
         workers.rows(),
     ):
